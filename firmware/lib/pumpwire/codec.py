@@ -24,11 +24,18 @@ class WireError(ValueError):
     """A machine line that cannot be believed; the text is one word: form, crc, size or value."""
 
 
+def number(text):
+    """Decimal digits -> int; raises WireError for anything else, a sign or a foreign digit included."""
+    if not text or len(text) > 20 or any(c not in "0123456789" for c in text):
+        raise WireError("value")
+    return int(text)
+
+
 def escape(text):
     """Text -> characters that no token, CRC mark or line end can be confused with."""
     out = []
     for c in text:
-        if c.isalpha() and ord(c) < 128 or c.isdigit() and ord(c) < 128 or c in _PLAIN:
+        if c in _PLAIN or "a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9":
             out.append(c)
         else:
             for byte in c.encode():
@@ -101,12 +108,13 @@ def parse(line, mark):
     if body[:1] != mark:
         raise WireError("form")
     words = body[1:].split(" ")
-    if len(words) < 2 or not words[0].isdigit() or len(words[0]) > 10 or not words[1]:
+    if len(words) < 2 or not words[1]:
         raise WireError("form")
+    seq = number(words[0])
     fields = {}
     for word in words[2:]:
         name, equals, value = word.partition("=")
         if not equals or not name or name in fields:
             raise WireError("form")
         fields[name] = unescape(value)
-    return int(words[0]), words[1], fields
+    return seq, words[1], fields

@@ -1,0 +1,166 @@
+"""Log records: one flash page each, the whole state and one event, sealed and chained.
+
+Owns: the bytes of a record, both ways.
+Rules: a record is believed only whole (CRC-32 over header and payload); each carries the start of its predecessor's SHA-256, so a
+gap or an edit shows; each carries the full state, so the last good record alone resumes the pump.
+Callers: rig.journal writes and replays; the host decodes and verifies what it pulled, with this very code.
+Units: by the names' endings; integers are little-endian; times in microseconds.
+Leaves: where pages lie to rig.journal; what an event means to who logs it.
+
+    header 42 B | state | event text | CRC-32        the rest of the page stays erased (0xFF)
+"""
+
+import struct
+from binascii import crc32
+from hashlib import sha256
+
+PAGE = 256
+MAGIC = b"PR"
+VERSION = 1
+CHAIN = 8
+
+# name, struct code
+HEADER = (
+    ("magic", "2s"),
+    ("version", "B"),
+    ("event", "B"),
+    ("length", "H"),
+    ("number", "I"),
+    ("boot", "I"),
+    ("mono_us", "Q"),
+    ("utc_us", "Q"),
+    ("calibration_id", "I"),
+    ("chain", "8s"),
+)
+_HEADER = "<" + "".join(row[1] for row in HEADER)
+HEADER_SIZE = struct.calcsize(_HEADER)
+
+# name, bytes; unsigned little-endian
+STATE = (
+    ("basal_steps", 5),
+    ("periodic_steps", 5),
+    ("demand_steps", 5),
+    ("single_steps", 5),
+    ("spread_steps", 5),
+    ("bridge_steps", 5),
+    ("prime_steps", 5),
+    ("relief_steps", 5),
+    ("calibration_steps", 5),
+    ("delivered_base_nl", 6),  # delivered before the present calibration took effect
+    ("base_steps", 5),  # net steps at that moment
+    ("reservoir_base_nl", 5),  # reservoir at the last refill, or when the calibration changed
+    ("reservoir_base_delivered_nl", 6),  # total delivered at that moment
+    ("assumed_steps", 5),  # counted as delivered at a power loss without having been counted
+    ("last_seq", 4),
+    ("last_code", 1),  # 0: done; else the error code it was refused with
+    ("mode", 1),  # index into spec.STATES, what to resume
+    ("program_hash", 4),  # first half of the active program's hash
+    ("bolus_kind", 1),  # index into spec.KINDS + 1; 0: none
+    ("bolus_steps", 4),
+    ("bolus_done_steps", 4),
+    ("bolus_rate_nl_per_day", 5),
+    ("spread_steps_asked", 4),
+    ("spread_done_steps", 4),
+    ("spread_rate_nl_per_day", 5),
+    ("demand_wait_s", 4),
+    ("program_elapsed_s", 4),
+    ("alarms", 4),
+    ("acked", 4),
+)
+STATE_SIZE = sum(row[1] for row in STATE)
+MAX_EVENT_TEXT = PAGE - HEADER_SIZE - STATE_SIZE - 4
+
+# What happened; the number in the header is the row.
+EVENTS = (
+    "checkpoint",
+    "boot",
+    "first_boot",
+    "command",
+    "refused",
+    "start",
+    "stop",
+    "program",
+    "calibration",
+    "bolus_start",
+    "bolus_end",
+    "refill",
+    "alarm",
+    "alarm_end",
+    "ack",
+    "clock",
+    "power_return",
+    "late",
+    "request",
+    "staged_expired",
+    "maintenance",
+    "access",
+    "undelivered",
+    "dropped",
+    "basal",
+)
+
+
+class RecordError(ValueError):
+    """Bytes that are no record; the text says what is wrong: erased, magic, version, length or crc."""
+
+
+def pack(header, state, text):
+    """header: {name: value} but magic, version, length; state: {name: int}; text: event's own words. -> bytes <= PAGE.
+
+    A text that is too long for the page loses its end, never the state.
+    """
+    body = bytearray(STATE_SIZE)
+    at = 0
+    for name, size in STATE:
+        body[at : at + size] = state.get(name, 0).to_bytes(size, "little")
+        at += size
+    words = text.encode()[:MAX_EVENT_TEXT]
+    head = struct.pack(
+        _HEADER,
+        MAGIC,
+        VERSION,
+        header["event"],
+        STATE_SIZE + len(words),
+        header["number"],
+        header["boot"],
+        header["mono_us"],
+        header["utc_us"],
+        header["calibration_id"],
+        header["chain"],
+    )
+    raw = head + bytes(body) + words
+    return raw + struct.pack("<I", crc32(raw) & 0xFFFFFFFF)
+
+
+def unseal(page):
+    """A page (or a record's own bytes) -> the record's own bytes. Raises RecordError."""
+    if bytes(page[:2]) != MAGIC:
+        raise RecordError("erased" if bytes(page[:2]) == b"\xff\xff" else "magic")
+    if page[2] != VERSION:
+        raise RecordError("version")
+    length = page[4] | page[5] << 8
+    end = HEADER_SIZE + length
+    if length < STATE_SIZE or end + 4 > PAGE or end + 4 > len(page):
+        raise RecordError("length")
+    raw = bytes(page[: end + 4])
+    if struct.unpack("<I", raw[end:])[0] != crc32(raw[:end]) & 0xFFFFFFFF:
+        raise RecordError("crc")
+    return raw
+
+
+def unpack(raw):
+    """A record's own bytes -> (header, state, text). Raises RecordError."""
+    raw = unseal(raw)
+    values = struct.unpack(_HEADER, raw[:HEADER_SIZE])
+    header = {HEADER[i][0]: values[i] for i in range(len(HEADER))}
+    state = {}
+    at = HEADER_SIZE
+    for name, size in STATE:
+        state[name] = int.from_bytes(raw[at : at + size], "little")
+        at += size
+    return header, state, raw[at:-4].decode()
+
+
+def link(raw):
+    """The chain value that the record after `raw` carries: the start of raw's SHA-256."""
+    return sha256(raw).digest()[:CHAIN]
