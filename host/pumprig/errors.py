@@ -1,0 +1,91 @@
+"""The one tree of errors of the host tool.
+
+Owns: PumpError, its kinds, their three sentences and their exit codes.
+Rules: an error says what happened, what was not done, and what to do next; nothing fails with a value like 0.0.
+Callers: every module of the host; the command line turns an error into its exit code at one place.
+Units: exit codes as the command-line contract states them: 1 failed, 2 usage or no port, 3 refused, 4 link.
+Leaves: the wording of each case to the module that meets it.
+"""
+
+from __future__ import annotations
+
+
+class PumpError(Exception):
+    """Something failed; `str()` joins what happened, what was not done and the next step."""
+
+    exit_code = 1
+
+    def __init__(self, happened: str, not_done: str = "", next_step: str = "") -> None:
+        super().__init__(happened)
+        self.happened = happened
+        self.not_done = not_done
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.happened, self.not_done, self.next_step) if part)
+
+    def details(self) -> dict[str, object]:
+        """What `--json` prints beside the three sentences."""
+        return {}
+
+
+class UsageError(PumpError):
+    """The request itself is wrong: a quantity, an option, no port or several. Nothing was sent."""
+
+    exit_code = 2
+
+
+class InputFileError(PumpError):
+    """A file given by the user cannot be accepted; every fault in it is listed. Nothing was sent."""
+
+    def __init__(self, happened: str, faults: list[str], next_step: str = "") -> None:
+        super().__init__(happened + "".join("\n  " + fault for fault in faults), "Nothing was sent.", next_step)
+        self.faults = faults
+
+    def details(self) -> dict[str, object]:
+        return {"faults": self.faults}
+
+
+class RefusedError(PumpError):
+    """The device said no: the rule, its numbers, and when the request would be allowed."""
+
+    exit_code = 3
+
+    def __init__(
+        self, happened: str, not_done: str, next_step: str, code: int, name: str, numbers: dict[str, str]
+    ) -> None:
+        super().__init__(happened, not_done, next_step)
+        self.code = code
+        self.name = name
+        self.numbers = numbers
+
+    def details(self) -> dict[str, object]:
+        return {"code": self.code, "rule": self.name, "numbers": self.numbers}
+
+
+class LinkError(PumpError):
+    """The link failed. `outcome` is `done`, `not done` or `unknown`; it is stated, never guessed."""
+
+    exit_code = 4
+
+    def __init__(self, happened: str, outcome: str = "not done", next_step: str = "") -> None:
+        said = {
+            "done": "The outcome is: done; only its answer was lost.",
+            "not done": "The outcome is: not done.",
+            "unknown": "The outcome is: unknown until the rig can be reached again.",
+        }[outcome]
+        super().__init__(happened, said, next_step)
+        self.outcome = outcome
+
+    def details(self) -> dict[str, object]:
+        return {"outcome": self.outcome}
+
+
+class StoreError(PumpError):
+    """The local database cannot be read or written; what the rig holds is untouched."""
+
+
+class Interrupted(PumpError):
+    """Ctrl-C: the tool ends, the pump goes on as programmed."""
+
+    exit_code = 130

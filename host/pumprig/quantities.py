@@ -1,0 +1,119 @@
+"""Quantities on the host: text with units in, text for people out.
+
+Owns: the wording of a refused quantity, and how volumes, rates, times and instants are shown.
+Rules: a number without a unit is refused with the list of units; integers inside, text only at the edge.
+Callers: the command line, therapy files, reports.
+Units: rate nL/day, volume nL, time ms; instants in microseconds since 1970 UTC.
+Leaves: the table of units to pumpwire.units, limits to pumpwire.spec and pumpwire.documents.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from pumprig.errors import UsageError
+from pumpwire import units
+
+NL_PER_DAY_PER_NL_PER_H = 24
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse(text: str, kind: str, what: str) -> int:
+    """`20 ul/h`, "rate" -> 480000. Raises UsageError that names `what` and lists the units."""
+    try:
+        return units.parse(text, kind)
+    except units.UnitError as error:
+        example = {"rate": "20 ul/h", "volume": "50 ul", "time": "10 min"}.get(kind, "1 " + units.UNITS[kind][0][0])
+        raise UsageError(f"{what}: {error}.", "Nothing was sent.", f"Write it like `{example}`.") from None
+
+
+def show(value: int, kind: str) -> str:
+    """The canonical text of a value, which `parse` takes back unchanged."""
+    return units.show(value, kind)
+
+
+def volume_text(volume_nl: float) -> str:
+    """A volume for people: four significant figures in a fitting unit."""
+    size = abs(volume_nl)
+    if size >= 1_000_000:
+        return f"{volume_nl / 1_000_000:.3f} mL"
+    if size >= 1_000:
+        return f"{volume_nl / 1_000:.2f} µL"
+    return f"{volume_nl:.0f} nL"
+
+
+def rate_text(rate_nl_per_h: float) -> str:
+    """A rate for people, with its other usual unit."""
+    per_day_ml = rate_nl_per_h * 24 / 1_000_000
+    if rate_nl_per_h >= 1_000_000:
+        return f"{rate_nl_per_h / 1_000_000:.4g} mL/h"
+    return f"{rate_nl_per_h / 1_000:.4g} µL/h ({per_day_ml:.4g} mL/day)"
+
+
+def nl_per_h(rate_nl_per_day: int) -> int | float:
+    """nL/day -> nL/h, as an integer where it is one."""
+    whole, rest = divmod(rate_nl_per_day, NL_PER_DAY_PER_NL_PER_H)
+    return whole if not rest else rate_nl_per_day / NL_PER_DAY_PER_NL_PER_H
+
+
+def duration_text(duration_ms: float) -> str:
+    """A duration for people: the two largest units that say something."""
+    seconds = max(0, round(duration_ms / 1000))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def iso(utc_us: int | None) -> str | None:
+    """Microseconds since 1970 -> ISO 8601 UTC with milliseconds; 0 and None are not known."""
+    if not utc_us:
+        return None
+    return (EPOCH + timedelta(microseconds=utc_us)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_text(utc_us: int | None) -> str:
+    """An instant in the computer's own time zone, for people."""
+    if not utc_us:
+        return "not known"
+    return (EPOCH + timedelta(microseconds=utc_us)).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def to_utc_us(moment: datetime) -> int:
+    """A moment with a time zone -> microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def now_utc_us() -> int:
+    """The computer's clock."""
+    return to_utc_us(datetime.now(UTC))
+
+
+def parse_instant(text: str, what: str, now_us: int) -> int:
+    """`2026-03-01`, `2026-03-01T08:00`, `now`, or `2 d` for two days before now -> microseconds. Raises UsageError.
+
+    An instant without a zone is in the computer's own time zone.
+    """
+    if text == "now":
+        return now_us
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return now_us - units.parse(text, "time") * 1000
+        except units.UnitError:
+            raise UsageError(
+                f"{what}: '{text}' is no instant.",
+                "Nothing was read.",
+                "Write an ISO 8601 time (`2026-03-01T08:00`) or how long ago (`2 d`).",
+            ) from None
+    return to_utc_us(moment.astimezone() if moment.tzinfo is None else moment)
+
+
+def exact_ratio(text: str) -> tuple[int, int]:
+    """`4075.7728` -> (40757728, 10000) in lowest terms; raises ValueError for what is no decimal number."""
+    numerator, denominator = Decimal(text).as_integer_ratio()
+    return numerator, denominator
