@@ -177,6 +177,11 @@ def digest(text):
     return hexlify(sha256(text.encode()).digest()[:8]).decode()
 
 
+def code_of(text):
+    """Four digits that a person types to commit exactly what was shown."""
+    return "%04d" % (int(digest(text)[:8], 16) % 10_000)
+
+
 def _check_program(program):
     given = [name for name in ("basal", "ramp", "phases") if program[name]]
     if len(given) != 1:

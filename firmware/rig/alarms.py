@@ -1,0 +1,113 @@
+"""Which alarms are active, what they do to the pump, when they sound.
+
+Owns: the active alarms, their acknowledgement, the silence.
+Rules: an alarm whose action is `stop` keeps the motor off until it is acknowledged; silence lasts 2 min and never hides a new
+alarm; an alarm that tells of a lasting condition ends with the condition, one that tells of an event ends when acknowledged.
+Callers: monitor.py, delivery.py and rig.py raise and clear; session.py acknowledges and silences; the loop sounds.
+Units: microseconds of Clock.
+Leaves: the table (priority, action, tone, text) to pumpwire.spec, sound itself to board.py.
+"""
+
+from pumpwire.spec import ALARMS
+
+SILENCE_US = 120_000_000
+NEVER_US = 1 << 62
+CONDITIONS = ("low", "empty", "stopped_loaded", "supply", "sensor", "stuck_key", "clock", "storage")
+TONE_US = {"critical": 3_000_000, "notice": 1_000_000, "single": 1_000_000}
+_ROWS = {row[1]: row for row in ALARMS}
+
+
+class Alarms:
+    """Active alarms by name. `log(event, fields)` records; `sound(tone or None)` is the buzzer."""
+
+    def __init__(self, log, sound):
+        self._log = log
+        self._sound = sound
+        self.active = {}  # name -> [since_us, utc_us, acknowledged, next tone]
+        self._silent_until_us = 0
+        self._tone_until_us = 0
+
+    def raise_alarm(self, name, now_us, utc_us, fields=()):
+        """Raise an alarm; returns True if it is new and its action is to stop the pump."""
+        if name in self.active:
+            return False
+        self.active[name] = [now_us, utc_us, False, now_us]
+        self._silent_until_us = 0
+        self._log("alarm", (("name", name),) + tuple(fields))
+        return _ROWS[name][3] == "stop"
+
+    def clear(self, name):
+        """The condition is over."""
+        if name in self.active:
+            del self.active[name]
+            self._log("alarm_end", (("name", name),))
+
+    def restore(self, mask, acked, now_us):
+        """Take up the alarms that were active before a boot, without logging them again."""
+        for bit, name, _priority, _action, _tone, _repeat, _text in ALARMS:
+            if mask >> bit & 1:
+                self.active[name] = [now_us, 0, bool(acked >> bit & 1), now_us]
+
+    def acknowledge(self):
+        """A person has seen them: event alarms end, conditions stay without sound."""
+        for name in list(self.active):
+            if name in CONDITIONS:
+                self.active[name][2] = True
+            else:
+                self.clear(name)
+
+    def silence(self, now_us):
+        """No sound for two minutes, unless a new alarm comes."""
+        self._silent_until_us = now_us + SILENCE_US
+
+    def blocking(self):
+        """The name of an alarm that forbids motion, or an empty text."""
+        for name in self.active:
+            if _ROWS[name][3] == "stop" and not (self.active[name][2] and name not in ("empty",)):
+                return name
+        return ""
+
+    def masks(self):
+        """(active, acknowledged) as bits of the table."""
+        active = acked = 0
+        for name in self.active:
+            active |= 1 << _ROWS[name][0]
+            if self.active[name][2]:
+                acked |= 1 << _ROWS[name][0]
+        return active, acked
+
+    def rows(self):
+        """(name, priority, since_us, utc_us, acknowledged) of each active alarm, highest priority first."""
+        rows = []
+        for priority in ("high", "medium", "low"):
+            for name in sorted(self.active):
+                if _ROWS[name][2] == priority:
+                    since_us, utc_us, acked, _next = self.active[name]
+                    rows.append((name, priority, since_us, utc_us, acked))
+        return rows
+
+    def run(self, now_us):
+        """Sound what is due; returns when it next has to be called."""
+        due_us = NEVER_US
+        tone = None
+        for name in self.active:
+            state = self.active[name]
+            if state[2] or now_us < self._silent_until_us:
+                continue
+            if now_us >= state[3]:
+                state[3] = now_us + _ROWS[name][5] * 1_000_000
+                tone = _louder(tone, _ROWS[name][4])
+            due_us = min(due_us, state[3])
+        if self.active and self._silent_until_us > now_us:
+            due_us = min(due_us, self._silent_until_us)
+        if tone:
+            self._sound(tone)
+            self._tone_until_us = now_us + TONE_US[tone]
+        elif self._tone_until_us and now_us >= self._tone_until_us:
+            self._sound(None)
+            self._tone_until_us = 0
+        return min(due_us, self._tone_until_us) if self._tone_until_us else due_us
+
+
+def _louder(one, other):
+    return one if one == "critical" else other

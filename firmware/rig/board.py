@@ -1,0 +1,104 @@
+"""Pins and peripherals of the Pico: buttons, buzzer, LEDs, supply, watchdog, reset, identity.
+
+Owns: every peripheral but the step engine; with stepper.py and flashmap's device the only user of machine and rp2.
+Rules: nothing here waits; a sensor that does not answer gives None; the motor's pins belong to stepper.py.
+Callers: main.py and the simulator build it; rig.py wires it.
+Units: millivolts, microseconds, raw counts where the name says so.
+Leaves: which pin is which to pins.py, what readings mean to monitor.py.
+"""
+
+import gc
+import time
+
+import machine
+import rp2
+from rig.flashmap import FlashDevice
+from rig.pins import gpio
+
+PERIOD_US = 20_000
+TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
+WATCHDOG_MS = 8388
+COLLECT_EVERY_TICKS = 40
+BUTTONS = ("stop", "request", "silence")  # bit 0, 1, 2 of `buttons()`
+RESET_CAUSES = {1: "power_on", 3: "watchdog"}
+
+
+class Board:
+    """The Pico's peripherals."""
+
+    def __init__(self, stepper):
+        self.stepper = stepper
+        self.ticks_us = time.ticks_us
+        self.ticks_diff = time.ticks_diff
+        self.flash = FlashDevice(rp2.Flash())
+        self._buttons = [machine.Pin(gpio(name), machine.Pin.IN, machine.Pin.PULL_UP) for name in BUTTONS]
+        self._buzzer = machine.PWM(machine.Pin(gpio("buzzer")))
+        self._buzzer.duty_u16(0)
+        self._alarm_led = machine.Pin(gpio("alarm_led"), machine.Pin.OUT, value=0)
+        self._run_led = machine.Pin(gpio("run_led"), machine.Pin.OUT, value=0)
+        self._supply = machine.ADC(gpio("supply"))
+        self._watchdog = None
+        self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
+        self.device_id = machine.unique_id().hex()
+
+    def buttons(self):
+        """Pressed buttons as bits: 1 stop, 2 request, 4 silence."""
+        pressed = 0
+        for i in range(len(self._buttons)):
+            if not self._buttons[i].value():
+                pressed |= 1 << i
+        return pressed
+
+    def sound(self, tone):
+        """Start a tone of the alarm table, or None for silence; the alarm LED goes with it."""
+        if tone:
+            self._buzzer.freq(TONES_HZ[tone])
+            self._buzzer.duty_u16(32768)
+        else:
+            self._buzzer.duty_u16(0)
+        self._alarm_led.value(1 if tone else 0)
+
+    def blink(self, ticks):
+        """Show that the loop runs."""
+        self._run_led.value(ticks // 25 & 1)
+
+    def supply_mv(self):
+        """Motor supply through the 10:1 divider, 3.3 V reference."""
+        return self._supply.read_u16() * 33_000 // 65_535
+
+    def start_watchdog(self):
+        """From here on a loop that stands still for 8.4 s resets the chip."""
+        self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
+
+    def feed(self):
+        """Feed the watchdog, if it runs."""
+        if self._watchdog:
+            self._watchdog.feed()
+
+    def collect(self, ticks):
+        """Collect garbage at a chosen moment; returns the microseconds it took, 0 when it was not the moment."""
+        if ticks % COLLECT_EVERY_TICKS:
+            return 0
+        start = time.ticks_us()
+        gc.collect()
+        return time.ticks_diff(time.ticks_us(), start)
+
+    def reset(self):
+        """Motor off, then reboot."""
+        self.stepper.cut()
+        machine.reset()
+
+    def stop_held(self):
+        """Whether the stop button is held for 3 s from power-on: the way into maintenance that needs nothing else."""
+        for _ in range(60):
+            if not self.buttons() & 1:
+                return False
+            time.sleep_ms(50)
+        return True
+
+    def idle_until(self, due_us, clock):
+        """Wait for the next tick of the grid; input is looked at there, whatever the duties are due."""
+        now_us = clock.now_us()
+        wait_us = PERIOD_US - now_us % PERIOD_US
+        if due_us > now_us:
+            time.sleep_us(wait_us)

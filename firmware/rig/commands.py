@@ -1,0 +1,273 @@
+"""What each command does: the handlers behind the table in pumpwire.spec.
+
+Owns: the effect of every command on the rig's parts, and the rows that reading commands answer with.
+Rules: `act` changes state only (stop excepted, which stops at once); motion follows in `take_effect`, after the record is on flash.
+Callers: session.py.
+Units: as in pumpwire.spec.
+Leaves: numbers, access and staging codes to session.py, refusals for a therapy's sake to therapy.py, status to status.py.
+"""
+
+from binascii import b2a_base64
+
+from pumpwire import VERSION, documents, spec
+from rig import schedule, settings, status, typed
+from rig.therapy import Refused
+
+STAGED_US = 600_000_000  # staged settings expire
+ERASE_US = 500_000  # the queue must outlast an erase
+
+
+class Commands:
+    """Handlers by verb. `rig` gives the parts."""
+
+    def __init__(self, rig):
+        self._rig = rig
+        self._parts = []
+        self.staged_text = ""
+        self.staged_us = 0
+        self._replan = False
+        self._reset = False
+
+    # --- reading
+
+    def read(self, verb, args, now_us):
+        """The rows of a reading command."""
+        return getattr(self, "_read_" + verb)(args, now_us)
+
+    def _read_hello(self, args, now_us):
+        rig = self._rig
+        yield (
+            ("device_id", rig.board.device_id),
+            ("firmware", VERSION),
+            ("protocol", spec.PROTOCOL),
+            ("digest", rig.digest),
+            ("boot", rig.boot_number),
+            ("last_seq", rig.session.last_seq),
+            ("last_code", rig.session.last_code),
+            ("session", 1 if rig.session.is_host(now_us) else 0),
+        )
+
+    def _read_help(self, args, now_us):
+        row = spec.command(args["verb"])
+        if args["verb"] and row is None:
+            raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
+        if row is None:
+            for row in spec.COMMANDS:
+                yield (("help", "%s - %s" % (row[0], row[5])),)
+            return
+        yield (("help", "%s - %s" % (row[0], row[5])),)
+        for name, kind, low, high, word, default, meaning in row[1]:
+            bounds = "" if kind == "text" else ", %s to %s" % (typed.shown(low, kind), typed.shown(high, kind))
+            usual = "" if default is None else ", default %s" % typed.shown(default, kind)
+            yield (("argument", "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)),)
+
+    def _read_status(self, args, now_us):
+        return status.rows(self._rig, now_us)
+
+    def _read_alarms(self, args, now_us):
+        for name, priority, since_us, utc_us, acked in self._rig.alarms.rows():
+            yield (
+                ("name", name),
+                ("priority", priority),
+                ("since_us", since_us),
+                ("since_utc_us", utc_us or None),
+                ("acked", 1 if acked else 0),
+            )
+
+    def _read_program(self, args, now_us):
+        therapy = self._rig.therapy
+        self._expire(now_us)
+        yield (("hash", therapy.program_hash), ("staged_hash", documents.digest(self.staged_text) if self.staged_text else ""))
+        for name, text in (("text", therapy.program_text), ("staged", self.staged_text)):
+            for start in range(0, len(text), 300):
+                yield ((name, text[start : start + 300]),)
+
+    def _read_log(self, args, now_us):
+        journal = self._rig.journal
+        number = max(args["start"], journal.oldest())
+        end = min(journal.next_number, number + args["count"])
+        while number < end:
+            raw = journal.read(number)
+            if raw is not None:
+                yield (("number", number), ("record", b2a_base64(raw).decode().strip()))
+            number += 1
+        yield (("log_next", journal.next_number), ("first", journal.oldest()))
+
+    # --- changing
+
+    def act(self, verb, args, now_us):
+        """Carry out a changing command; returns the answer's fields. Raises Refused."""
+        self._replan = False
+        return getattr(self, "_do_" + verb)(args, now_us)
+
+    def told(self, verb, args):
+        """What the log says of a command's arguments."""
+        if verb == "stage":
+            return (("part", args["part"]), ("of", args["parts"]))
+        return tuple((name, args[name]) for name in sorted(args) if args[name] not in (None, 0))
+
+    def take_effect(self, now_us):
+        """Let the motion follow the state."""
+        if self._replan:
+            self._replan = False
+            self._rig.delivery.replan(now_us)
+            self._rig.loop.wake("delivery")
+            self._rig.loop.wake("monitor")
+        if self._reset:
+            self._rig.board.reset()
+
+    def _do_stop(self, args, now_us):
+        self._rig.stop(now_us)
+        return (("delivered_steps", self._rig.dosing.net_steps()),)
+
+    def _do_silence(self, args, now_us):
+        self._rig.alarms.silence(now_us)
+        self._rig.loop.wake("alarms")
+        return ()
+
+    def _do_rate(self, args, now_us):
+        program = {"kind": "program", "name": "constant", "basal": ((0, args["rate_nl_per_day"]),)}
+        active = self._rig.therapy.program
+        if active:
+            for name in ("reservoir_nl", "low_nl", "catheter_nl"):
+                program[name] = active[name]
+        return self._stage(documents.canonical(program), now_us)
+
+    def _do_stage(self, args, now_us):
+        if args["part"] == 1:
+            self._parts = []
+        if args["part"] != len(self._parts) + 1 or args["part"] > args["parts"]:
+            self._parts = []
+            raise Refused("argument", (("argument", "part"), ("why", "parts must come in order")))
+        self._parts.append(args["text"])
+        if args["part"] < args["parts"]:
+            return ()
+        text = "".join(self._parts)
+        self._parts = []
+        return self._stage(text, now_us)
+
+    def _stage(self, text, now_us):
+        try:
+            document = documents.parse(text)
+        except documents.DocumentError as error:
+            raise Refused("document", (("field", error.args[0]), ("why", error.args[1])))
+        if document["kind"] == "program":
+            self._rig.therapy.check(document, True)
+        text = documents.canonical(document)
+        self.staged_text = text
+        self.staged_us = now_us
+        fields = (("hash", documents.digest(text)), ("code", documents.code_of(text)))
+        if document["kind"] == "program":
+            fields += (("daily_nl", schedule.max_day_nl(document)), ("max_nl_per_day", schedule.max_base_rate(document)))
+        return fields
+
+    def _expire(self, now_us):
+        if self.staged_text and now_us - self.staged_us > STAGED_US:
+            self.staged_text = ""
+            self._rig.record("staged_expired", ())
+
+    def _do_discard(self, args, now_us):
+        self.staged_text = ""
+        return ()
+
+    def hash_of_code(self, code):
+        """The hash of what is staged, if code is its code. Raises Refused."""
+        if not self.staged_text:
+            raise Refused("nothing", ())
+        if code != documents.code_of(self.staged_text):
+            raise Refused("hash", (("why", "that is not the code shown"),))
+        return documents.digest(self.staged_text)
+
+    def _do_commit(self, args, now_us):
+        self._expire(now_us)
+        text = self.staged_text
+        if not text:
+            raise Refused("nothing", ())
+        digest = documents.digest(text)
+        if args["hash"] != digest:
+            raise Refused("hash", (("staged_hash", digest),))
+        document = documents.parse(text)
+        rig = self._rig
+        if rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
+            raise Refused("busy", (("why", "a fast flow is under way; wait for its end"),))
+        if document["kind"] == "calibration":
+            if rig.therapy.mode != "stopped":
+                raise Refused("state", (("why", "stop the pump first"),))
+            rig.settings.store(settings.CALIBRATION, text)
+            rig.use_calibration(document)
+        else:
+            rig.therapy.check(document, args["override"])
+            rig.need_ready()
+            rig.settings.store(settings.PROGRAM, text)
+            rig.use_program(document, text, digest, now_us)
+            rig.therapy.mode = "running"
+            self._replan = True
+        self.staged_text = ""
+        return (("hash", digest),)
+
+    def _do_bolus(self, args, now_us):
+        self._rig.need_ready()
+        overlay = self._rig.therapy.request_bolus(args["volume_nl"], args["over_ms"], args["spread"], now_us)
+        return self._granted(overlay)
+
+    def _do_demand(self, args, now_us):
+        self._rig.need_ready()
+        return self._granted(self._rig.therapy.request_demand(now_us))
+
+    def _do_prime(self, args, now_us):
+        self._rig.need_ready()
+        return self._granted(self._rig.therapy.request_prime(args["volume_nl"]))
+
+    def _granted(self, overlay):
+        self._replan = True
+        return (
+            ("requested_steps", overlay.steps),
+            ("requested_nl", self._rig.dosing.nl_of(overlay.steps)),
+            ("rate_nl_per_day", overlay.rate_nl_per_day),
+        )
+
+    def _do_resume(self, args, now_us):
+        rig = self._rig
+        if rig.therapy.program is None:
+            raise Refused("state", (("why", "no program is loaded"),))
+        if rig.therapy.mode == "priming":
+            raise Refused("busy", (("why", "priming is under way"),))
+        rig.need_ready()
+        if rig.therapy.mode != "running":
+            rig.therapy.mode = "running"
+            rig.alarms.clear("stopped_loaded")
+            self._replan = True
+        return ()
+
+    def _do_refill(self, args, now_us):
+        rig = self._rig
+        rig.delivery.settle(now_us)
+        estimate_nl = rig.reservoir.volume_nl()
+        found_nl = args["removed_nl"]
+        if found_nl is not None:
+            off_nl = abs(found_nl - estimate_nl)
+            if off_nl > rig.reservoir.u_nl():
+                rig.alarm("discrepancy", (("found_nl", found_nl), ("estimated_nl", estimate_nl)))
+        rig.reservoir.fill(args["volume_nl"])
+        rig.monitor.check_reservoir()
+        return (("reservoir_nl", rig.reservoir.volume_nl()), ("estimated_nl", estimate_nl))
+
+    def _do_ack(self, args, now_us):
+        self._rig.alarms.acknowledge()
+        self._rig.loop.wake("alarms")
+        self._rig.loop.wake("monitor")
+        return ()
+
+    def _do_clock(self, args, now_us):
+        moved_us = self._rig.clock.set_utc(args["utc_us"], now_us, "host")
+        self._rig.alarms.clear("clock")
+        if abs(moved_us) > 1_000_000:
+            self._rig.record("clock", (("moved_us", moved_us),))
+            self._replan = True
+        return (("moved_us", moved_us),)
+
+    def _do_maintenance(self, args, now_us):
+        self._rig.stop(now_us)
+        self._rig.record("maintenance", ())
+        self._reset = True
+        return ()

@@ -1,0 +1,168 @@
+"""The feed: keeps the stepper's queue filled with what the therapy wants, and books what was counted.
+
+Owns: the open stream, how far ahead it is planned, cutting and planning anew.
+Rules: the queue always outlasts the longest stall; a change of plan cuts what was queued and gives it back; nothing is booked that
+was not counted; a bolus that has all its steps ends here.
+Callers: the loop (`run`), session.py through rig.py (`replan`, `stop`).
+Units: microseconds of Clock, PIO cycles from the stream's start, steps.
+Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms to monitor.py.
+"""
+
+from pumpwire.spec import KINDS
+from rig.dosing import BASAL, CYCLES_PER_US
+from rig.schedule import NEVER_US
+
+PRIME = KINDS.index("prime")
+SLOW_AHEAD_US = 16_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
+SLOW_LOW_US = 4_000_000
+FAST_AHEAD_US = 1_200_000
+FAST_LOW_US = 600_000
+SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step
+SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
+
+
+class Delivery:
+    """Therapy to stepper and back. `log(event, fields)` records starts and ends of boluses."""
+
+    def __init__(self, clock, stepper, dosing, therapy, window, log):
+        self._clock = clock
+        self._stepper = stepper
+        self._dosing = dosing
+        self._therapy = therapy
+        self._window = window
+        self._log = log
+        self.open_us = -1  # when the stream began; -1: none
+        self.due_us = NEVER_US
+        self.surplus_steps = 0  # counted, but in no plan
+
+    def ahead_us(self, now_us):
+        """How much longer the queue lasts."""
+        if self.open_us < 0:
+            return NEVER_US
+        return self._front_us() - now_us
+
+    def commanded_nl(self, now_us):
+        """Volume commanded until now."""
+        ahead_us = max(0, self._front_us() - now_us) if self.open_us >= 0 else 0
+        return self._dosing.commanded_nl(ahead_us * CYCLES_PER_US)
+
+    def _front_us(self):
+        return self.open_us + self._stepper.appended_cycles // CYCLES_PER_US
+
+    def run(self, now_us):
+        """Book, then fill; returns when it next has to be called."""
+        self.settle(now_us)
+        if self._wants_flow():
+            self._fill(now_us)
+        elif self.open_us >= 0:
+            self._cut(now_us)
+        else:
+            self.due_us = NEVER_US
+        return self.due_us
+
+    def _wants_flow(self):
+        therapy = self._therapy
+        return therapy.program is not None and therapy.mode == "running" or therapy.mode == "priming"
+
+    def settle(self, now_us):
+        """Book what was counted since the last time; end the boluses that are complete."""
+        before = self._dosing.kind_steps[BASAL]
+        primed = self._dosing.kind_steps[PRIME]
+        steps, surplus = self._dosing.settle(self._stepper.counted())
+        self.surplus_steps += surplus
+        if steps:
+            basal = self._dosing.kind_steps[BASAL] - before
+            primed = self._dosing.kind_steps[PRIME] - primed
+            self._window.add(now_us, steps - primed, steps - primed - basal)
+        therapy = self._therapy
+        pending = 0
+        for overlay in (therapy.bolus, therapy.spread):
+            if overlay is None:
+                continue
+            if not overlay.announced and now_us >= overlay.start_us:
+                overlay.announced = True
+                self._log("bolus_start", _told(overlay))
+            if overlay.kind != PRIME:
+                pending += overlay.steps - overlay.done_steps
+        self._window.pending_steps = pending
+        for overlay in therapy.finish():
+            self._log("bolus_end", _told(overlay))
+            if overlay.kind == PRIME:
+                therapy.mode = "stopped"
+
+    def _fill(self, now_us):
+        if self.open_us < 0:
+            self._stepper.open()
+            self.open_us = self._clock.now_us()
+        ahead_us, low_us = self._reach(now_us)
+        goal_us = now_us + ahead_us
+        front_us = self._front_us()
+        while front_us < goal_us:
+            front_us = self._extend(front_us, goal_us)
+            if front_us < 0:
+                break
+        self._stepper.flush()
+        self.due_us = min(max(now_us, self._front_us() - low_us), self._next_end_us(now_us))
+
+    def _reach(self, now_us):
+        """(how far to queue, when to queue again): shorter for fast flows, whose changes need ramps rather than a cut."""
+        overlay, _until = self._therapy.overlay(now_us)
+        _kind, rate, _until = self._therapy.base(now_us, self._clock.utc_us(now_us))
+        if overlay is not None:
+            rate += overlay.rate_nl_per_day
+        if 0 < self._dosing.step_cycles(rate) < SLOW_STEP_CYCLES:
+            return FAST_AHEAD_US, FAST_LOW_US
+        return SLOW_AHEAD_US, SLOW_LOW_US
+
+    def _extend(self, front_us, goal_us):
+        """Plan one stretch from front_us; returns the new front, or -1 where no more can be planned now."""
+        therapy = self._therapy
+        if therapy.next_periodic_us() <= front_us:
+            _overlay, why = therapy.start_periodic(front_us)
+            if why:
+                self._log("refused", (("what", "periodic"), ("why", why)))
+        overlay, over_until_us = therapy.overlay(front_us)
+        kind, rate, base_until_us = therapy.base(front_us, self._clock.utc_us(front_us))
+        if not rate and overlay is None and therapy.mode == "priming":
+            return -1
+        until_us = min(goal_us, over_until_us, base_until_us)
+        if therapy.next_periodic_us() > front_us:
+            until_us = min(until_us, therapy.next_periodic_us())
+        cycles = (until_us - self.open_us) * CYCLES_PER_US - self._stepper.appended_cycles
+        if cycles <= 0:
+            return front_us + 1
+        if not self._dosing.plan(self._stepper.append, kind, rate, overlay, cycles):
+            return -1
+        front_us = self._front_us()
+        if overlay is not None and overlay.planned_steps >= overlay.steps:
+            overlay.end_us = front_us
+        return front_us
+
+    def _next_end_us(self, now_us):
+        """When a bolus that is wholly queued will have had its last step; its end is booked then."""
+        for overlay in (self._therapy.bolus, self._therapy.spread):
+            if overlay is not None and overlay.planned_steps >= overlay.steps:
+                return max(now_us + SETTLE_US, overlay.end_us + SETTLE_US)
+        return NEVER_US
+
+    def _cut(self, now_us):
+        """End the stream: what is queued and not counted is given back."""
+        front_us = self._front_us()
+        counted = self._stepper.cut()
+        ahead_us = max(0, front_us - self._clock.now_us())
+        self._dosing.settle(counted)
+        self._dosing.rewind(ahead_us * CYCLES_PER_US)
+        self.open_us = -1
+        self.due_us = NEVER_US
+
+    def replan(self, now_us):
+        """The therapy has changed: cut, then plan from now on at the next run."""
+        self.settle(now_us)
+        if self.open_us >= 0:
+            self._cut(now_us)
+            self.settle(now_us)
+        self.due_us = now_us
+
+
+def _told(overlay):
+    return (("kind", KINDS[overlay.kind]), ("asked_steps", overlay.steps), ("done_steps", overlay.done_steps))

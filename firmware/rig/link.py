@@ -1,0 +1,141 @@
+"""Lines in, lines out.
+
+Owns: the input line being collected, the output that waits, the echo for a person at a terminal.
+Rules: never waits for the host: a bounded number of characters in and out per tick; while an answer is not wholly taken only a stop
+is acted on, one other line is kept and what comes beyond it is dropped (the host repeats it); a line that is too long is dropped whole.
+Callers: the loop polls; the only user of stdin and stdout (class Stdio).
+Units: characters.
+Leaves: meaning to session.py, framing to pumpwire.codec.
+"""
+
+from pumpwire.codec import MAX_LINE
+
+IN_PER_TICK = 256
+OUT_PER_TICK = 1024
+STOP_LINES = (b"stop", b">0 stop ")
+
+
+class Link:
+    """The serial line as the session sees it. `port` has read(limit) -> bytes and write(data) -> bytes taken."""
+
+    def __init__(self, port, session):
+        self._port = port
+        self._session = session
+        self._line = bytearray()
+        self._overlong = False
+        self._waiting = None  # a line that came while an answer was not yet taken
+        self._answer = None
+        self._out = b""
+        self.dropped_lines = 0
+
+    def say(self, text):
+        """Queue a line of our own, if nothing else waits."""
+        if not self._out:
+            self._out = text.encode() + b"\r\n"
+
+    def poll(self, now_us):
+        """Once a tick: send, read, answer; returns when it must be called again even without input."""
+        self._send()
+        data = self._port.read(IN_PER_TICK)
+        for byte in data:
+            self._take(byte, now_us)
+        if self._waiting is not None and self._answer is None and not self._out:
+            line = self._waiting
+            self._waiting = None
+            self._begin(line, now_us)
+        self._send()
+        return now_us + 1 if self._out or self._answer or self._waiting is not None or data else 1 << 62
+
+    def _take(self, byte, now_us):
+        if byte in (10, 13):
+            line = bytes(self._line)
+            self._line = bytearray()
+            if self._overlong:
+                self._overlong = False
+                line = b">!"  # no request: answered as a malformed line
+            if line:
+                if line[:1] != b">" and not self._answer:
+                    self._out += b"\r\n"
+                self._whole(line, now_us)
+            return
+        if byte in (8, 127):
+            if self._line and self._line[:1] != b">":
+                self._line = self._line[:-1]
+                self._out += b"\b \b"
+            return
+        if len(self._line) >= MAX_LINE:
+            self._overlong = True
+            return
+        self._line.append(byte)
+        if self._line[0] != 62 and len(self._out) < 64 and not self._answer:
+            self._out += bytes((byte,))  # echo for a person
+
+    def _whole(self, line, now_us):
+        if self._answer is None and self._waiting is None and len(self._out) < 64:
+            self._begin(line, now_us)
+        elif line.strip().lower().startswith(STOP_LINES):
+            for _ in self._iterator(line, now_us):  # acts; its answer has no room
+                pass
+        elif self._waiting is None:
+            self._waiting = line
+        else:
+            self.dropped_lines += 1
+
+    def _iterator(self, line, now_us):
+        try:
+            text = line.decode("ascii" if line[:1] == b">" else "utf-8")
+        except (UnicodeError, ValueError):
+            text = ">!" if line[:1] == b">" else "?"
+        if text[:1] == ">":
+            return self._session.machine(text, now_us)
+        return self._session.plain(text, now_us)
+
+    def _begin(self, line, now_us):
+        self._answer = self._iterator(line, now_us)
+        self._send()
+
+    def _send(self):
+        """Hand over what the port takes, at most OUT_PER_TICK characters."""
+        budget = OUT_PER_TICK
+        while budget > 0:
+            if not self._out:
+                if self._answer is None:
+                    return
+                line = next(self._answer, None)
+                if line is None:
+                    self._answer = None
+                    continue
+                self._out = line.encode() + b"\r\n"
+            taken = self._port.write(self._out[:budget])
+            if not taken:
+                return
+            self._out = self._out[taken:]
+            budget -= taken
+
+
+class Stdio:
+    """USB serial of the Pico through stdin and stdout: polled, never blocking."""
+
+    def __init__(self):
+        import select
+        import sys
+
+        self._in = sys.stdin.buffer
+        self._out = sys.stdout.buffer
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
+        self._room = select.poll()
+        self._room.register(sys.stdout, select.POLLOUT)
+
+    def read(self, limit):
+        """At most `limit` bytes that have arrived."""
+        data = bytearray()
+        while len(data) < limit and self._poll.poll(0):
+            data += self._in.read(1)
+        return data
+
+    def write(self, data):
+        """Write what there is room for; returns the bytes taken."""
+        if not self._room.poll(0):
+            return 0
+        return self._out.write(data[:64]) or 0

@@ -1,0 +1,79 @@
+"""The cyclic executive: one fixed order of duties, each bounded, each timed.
+
+Owns: the order, the due times, the worst times, lateness, the watchdog's food.
+Rules: a tick runs every duty that is due, in order, and never waits; polled duties run at every tick and must do nothing when their
+inputs have not changed; a garbage collection and a flash erase are announced and timed apart; the watchdog is fed only by a
+tick in which no duty missed its deadline.
+Callers: rig.py builds it; main.py and the simulator call `tick`.
+Units: microseconds of Clock; the grid is PERIOD_US from power-on.
+Leaves: idling to board.py, what duties do to their modules.
+"""
+
+from rig.clock import KEEP_ALIVE_US
+
+PERIOD_US = 20_000
+DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
+NEVER_US = 1 << 62
+
+
+class Duty:
+    """One row of the executive: run(now_us) -> due_us. Polled ones run at every tick."""
+
+    def __init__(self, name, run, polled):
+        self.name = name
+        self.run = run
+        self.polled = polled
+        self.due_us = 0
+        self.worst_us = 0
+
+
+class Loop:
+    """Runs duties. `feed` is the watchdog's, `late(by_us)` is told of a missed tick."""
+
+    def __init__(self, clock, duties, feed, late):
+        self._clock = clock
+        self.duties = duties
+        self._feed = feed
+        self._late = late
+        self.period_us = PERIOD_US
+        self.ticks = 0
+        self.worst_us = 0
+        self.late_ticks = 0
+        self._announced_us = 0
+
+    def announce(self, us):
+        """A stall of this tick that was planned: it does not count as lateness."""
+        self._announced_us += us
+
+    def wake(self, name):
+        """Make a duty due at this or the next tick."""
+        for duty in self.duties:
+            if duty.name == name:
+                duty.due_us = 0
+
+    def tick(self):
+        """Run what is due; returns the next microsecond, on the grid, at which a tick is needed."""
+        start_us = self._clock.now_us()
+        self._announced_us = 0
+        in_time = True
+        for duty in self.duties:
+            if not duty.polled and start_us < duty.due_us:
+                continue
+            if duty.due_us and start_us - duty.due_us > DEADLINE_US:
+                in_time = False
+            duty.due_us = duty.run(start_us)
+        due_us = start_us + KEEP_ALIVE_US
+        for duty in self.duties:
+            due_us = min(due_us, duty.due_us)
+        self._measure(start_us)
+        if in_time:
+            self._feed()
+        self.ticks += 1
+        return max(start_us - start_us % PERIOD_US + PERIOD_US, -(-due_us // PERIOD_US) * PERIOD_US)
+
+    def _measure(self, start_us):
+        took_us = self._clock.now_us() - start_us - self._announced_us
+        self.worst_us = max(self.worst_us, took_us)
+        if took_us > PERIOD_US:
+            self.late_ticks += 1
+            self._late(took_us)

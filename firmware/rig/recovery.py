@@ -1,0 +1,151 @@
+"""From the last good record back to a running rig, and from a running rig to the state that a record carries.
+
+Owns: the meaning of the state block, both ways.
+Rules: what cannot be known after a power loss is bounded, stated and counted towards more delivered; a bolus goes on with what is left
+of it; no state is invented: without a record the pump is stopped and holds no program.
+Callers: rig.py at boot and at every record.
+Units: as in pumpwire.records.STATE.
+Leaves: bytes to pumpwire.records, finding the record to journal.py.
+"""
+
+from pumpwire import documents
+from pumpwire.records import EVENTS
+from pumpwire.spec import KINDS
+from rig import settings
+from rig.dosing import Overlay
+from rig.journal_reader import last_day
+
+MODES = ("stopped", "running", "priming")
+
+
+def _program_number(digest):
+    return int(digest[:8], 16) if digest else 0
+
+
+def state_of(rig, now_us):
+    """The state block of a record, {name: int}."""
+    therapy = rig.therapy
+    dosing = rig.dosing
+    active, acked = rig.alarms.masks()
+    state = {
+        "delivered_base_nl": dosing.base_nl,
+        "base_steps": dosing.base_steps,
+        "reservoir_base_nl": rig.reservoir.base_nl,
+        "reservoir_base_delivered_nl": rig.reservoir.base_delivered_nl,
+        "assumed_steps": rig.assumed_steps,
+        "last_seq": rig.session.last_seq,
+        "last_code": rig.session.last_code,
+        "mode": MODES.index(therapy.mode),
+        "program_hash": _program_number(therapy.program_hash),
+        "demand_wait_s": therapy.demand_wait_s(now_us),
+        "program_elapsed_s": max(0, now_us - therapy.start_us) // 1_000_000 if therapy.program else 0,
+        "alarms": active,
+        "acked": acked,
+    }
+    for i in range(len(KINDS)):
+        state[KINDS[i] + "_steps"] = dosing.kind_steps[i]
+    if therapy.bolus is not None:
+        state["bolus_kind"] = therapy.bolus.kind + 1
+        state["bolus_steps"] = therapy.bolus.steps
+        state["bolus_done_steps"] = therapy.bolus.done_steps
+        state["bolus_rate_nl_per_day"] = therapy.bolus.rate_nl_per_day
+    if therapy.spread is not None:
+        state["spread_steps_asked"] = therapy.spread.steps
+        state["spread_done_steps"] = therapy.spread.done_steps
+        state["spread_rate_nl_per_day"] = therapy.spread.rate_nl_per_day
+    return state
+
+
+def restore(rig, now_us):
+    """Take up the state of the last record; returns whether this boot is for maintenance."""
+    if rig.journal.last is None:
+        rig.boot_number = 1
+        rig.record("first_boot", ())
+        return False
+    header, state, _text = rig.journal.last
+    rig.boot_number = header["boot"] + 1
+    _restore_ledger(rig, header, state)
+    rig.session.last_seq = state["last_seq"]
+    rig.session.last_code = state["last_code"]
+    if header["utc_us"]:
+        rig.clock.set_utc(header["utc_us"], now_us, "restored")
+    rig.alarms.restore(state["alarms"], state["acked"], now_us)
+    rig.reservoir.base_nl = state["reservoir_base_nl"]
+    rig.reservoir.base_delivered_nl = state["reservoir_base_delivered_nl"]
+    rig.reservoir.u_base_nl = rig.reservoir.base_nl // 200
+    rig.assumed_steps = state["assumed_steps"]
+    _restore_therapy(rig, state, now_us)
+    if rig.dosing.quantum:
+        last_day(rig, header, now_us)
+        if MODES[state["mode"]] != "stopped":
+            _power_returned(rig, MODES[state["mode"]], now_us)
+    return EVENTS[header["event"]] == "maintenance" and MODES[state["mode"]] == "stopped"
+
+
+def _restore_ledger(rig, header, state):
+    for i in range(len(KINDS)):
+        rig.dosing.kind_steps[i] = state[KINDS[i] + "_steps"]
+    wanted = header["calibration_id"]
+    if wanted:
+        text = rig.settings.load(settings.CALIBRATION, lambda text: documents.parse(text)["id"] == wanted)
+        if text:
+            rig.use_calibration(documents.parse(text))
+        else:
+            rig.alarm("self_test", (("why", "the calibration is damaged"),))
+    rig.dosing.base_nl = state["delivered_base_nl"]
+    rig.dosing.base_steps = state["base_steps"]
+    rig.dosing.commanded_base_nl = rig.dosing.delivered_nl()  # commanded volume is told since the boot
+
+
+def _restore_therapy(rig, state, now_us):
+    wanted = state["program_hash"]
+    if not wanted:
+        return
+    text = rig.settings.load(settings.PROGRAM, lambda text: _program_number(documents.digest(text)) == wanted)
+    if not text:
+        rig.alarm("self_test", (("why", "the program is damaged"),))
+        return
+    therapy = rig.therapy
+    elapsed_us = state["program_elapsed_s"] * 1_000_000
+    rig.use_program(documents.parse(text), text, documents.digest(text), now_us, elapsed_us)
+    if state["bolus_kind"]:
+        therapy.bolus = _overlay(
+            state["bolus_kind"] - 1, state["bolus_steps"], state["bolus_done_steps"], state["bolus_rate_nl_per_day"]
+        )
+    if state["spread_steps_asked"]:
+        therapy.spread = _overlay(
+            KINDS.index("spread"),
+            state["spread_steps_asked"],
+            state["spread_done_steps"],
+            state["spread_rate_nl_per_day"],
+        )
+    therapy.restore_demand(state["demand_wait_s"], now_us)
+
+
+def _overlay(kind, steps, done_steps, rate_nl_per_day):
+    overlay = Overlay(kind, steps, rate_nl_per_day)
+    overlay.done_steps = overlay.planned_steps = done_steps
+    overlay.announced = True
+    return overlay
+
+
+def _power_returned(rig, mode, now_us):
+    """The pump ran when the power went: bound the loss, then resume or stop as the program says."""
+    therapy = rig.therapy
+    therapy.mode = mode
+    lost_nl = rig.loss_bound_nl(rig.flow_nl_per_day(now_us))
+    lost_steps = rig.dosing.steps_of(lost_nl)
+    rig.assumed_steps += lost_steps
+    rig.reservoir.assume(lost_nl)
+    rig.window.add(now_us, lost_steps, 0)
+    for overlay in (therapy.bolus, therapy.spread):
+        if overlay is not None:
+            # it may have had these steps already: a bolus is rather short by them than over
+            overlay.done_steps = overlay.planned_steps = min(overlay.steps, overlay.done_steps + lost_steps)
+            break
+    if mode == "priming" or therapy.program["on_return"] == "stop":
+        for overlay in therapy.stop():
+            fields = (("kind", KINDS[overlay.kind]), ("asked_steps", overlay.steps), ("done_steps", overlay.done_steps))
+            rig.record("bolus_end", fields)
+    rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
+    rig.alarm("power_return", (("assumed_nl", lost_nl),))

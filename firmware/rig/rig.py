@@ -1,0 +1,235 @@
+"""The rig: builds the parts, boots from the log, runs the loop.
+
+Owns: the wiring between the parts, the boot number, the log's state record, stopping for an alarm.
+Rules: after any reset the pump resumes exactly what ran, or stops and alarms, as the program says; it never takes a default rate;
+each change of state is on flash before it takes effect.
+Callers: main.py, the simulator, tests.
+Units: microseconds, nL, steps.
+Leaves: everything else to the parts.
+"""
+
+from pumpwire import codec, spec
+from pumpwire.records import EVENTS
+from rig import recovery, schedule
+from rig.alarms import Alarms
+from rig.buttons import Buttons
+from rig.clock import Clock
+from rig.commands import Commands
+from rig.delivery import Delivery
+from rig.dosing import Dosing
+from rig.flashmap import LOG, SETTINGS, find
+from rig.journal import Journal
+from rig.link import Link
+from rig.loop import Duty, Loop
+from rig.monitor import Monitor, Reservoir
+from rig.session import Session
+from rig.settings import Settings
+from rig.therapy import Refused, Therapy
+from rig.window import Window
+
+CHECKPOINT_NL = 5_000  # a record at least every so much, or what flows in 10 s where that is more
+CHECKPOINT_US = 600_000_000
+FAST_CHECKPOINT_S = 10
+ERASE_ROOM_US = 500_000
+DAY_S = 86_400
+
+
+class Rig:
+    """All parts of the rig. `motor` gives the steps of a revolution and the rates the motor can do."""
+
+    def __init__(self, board, port, motor):
+        self.board = board
+        self.digest = spec.digest()
+        self.clock = Clock(board.ticks_us, board.ticks_diff)
+        self.dosing = Dosing(motor.steps_num, motor.steps_den)
+        self._motor = motor
+        self.window = Window(self.dosing)
+        self.reservoir = Reservoir(self.dosing)
+        self.alarms = Alarms(self.record, board.sound)
+        self.journal = Journal(find(board.flash, LOG))
+        self.settings = Settings(find(board.flash, SETTINGS))
+        self.therapy = Therapy(self.dosing, self.window)
+        self.delivery = Delivery(self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record)
+        self.monitor = Monitor(
+            board.stepper, self.therapy, self.delivery, self.reservoir, self.window, self.alarm, self.alarms.clear
+        )
+        self.commands = Commands(self)
+        self.buttons = Buttons(board, self)
+        self.session = Session(self.commands, self.record)
+        self.link = Link(port, self.session)
+        self.boot_number = 0
+        self.assumed_steps = 0
+        self.collect_us = self.erase_us = 0
+        self._recorded_us = self._recorded_nl = 0
+        self._rate_mark = (0, 0)
+        self._rate_last = (0, 0)
+        self.loop = Loop(
+            self.clock,
+            (
+                Duty("buttons", self.buttons.poll, True),
+                Duty("link", self.link.poll, True),
+                Duty("delivery", self.delivery.run, False),
+                Duty("monitor", self._watch, False),
+                Duty("alarms", self.alarms.run, False),
+                Duty("journal", self._checkpoint, False),
+                Duty("housekeeping", self._keep_house, True),
+            ),
+            board.feed,
+            self._late,
+        )
+
+    # --- boot
+
+    def boot(self):
+        """Resume from the log; returns False when this boot is for maintenance."""
+        now_us = self.clock.now_us()
+        maintenance = recovery.restore(self, now_us)
+        self._rate_mark = self._rate_last = (now_us, self.dosing.delivered_nl())
+        self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
+        self.link.say("pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest))
+        return not maintenance
+
+    def use_calibration(self, document):
+        """Make a calibration the active one; the rates that the motor can do follow from it."""
+        self.dosing.calibrate(document["id"], document["nl_num"], document["nl_den"], document["u_ppm"])
+        per_step = self.dosing.volume_num * DAY_S
+        self.therapy.max_rate_nl_per_day = self._motor.max_steps_per_s * per_step // self.dosing.volume_den
+        self.therapy.prime_rate_nl_per_day = self._motor.prime_steps_per_s * per_step // self.dosing.volume_den
+
+    def use_program(self, document, text, digest, now_us, elapsed_us=0):
+        """Make a program the active one; motion follows."""
+        self.therapy.load(document, text, digest, now_us, elapsed_us)
+        self.window.use(document["cap_nl"], schedule.max_day_nl(document))
+        if schedule.needs_clock(document) and not self.clock.offset_us:
+            self.alarm("clock", ())
+
+    # --- state and log
+
+    def record(self, event, fields):
+        """Put an event with the whole state into the log."""
+        now_us = self.clock.now_us()
+        header = {
+            "event": EVENTS.index(event),
+            "boot": self.boot_number,
+            "mono_us": now_us,
+            "utc_us": self.clock.utc_us(now_us),
+            "calibration_id": self.dosing.calibration_id,
+        }
+        self.journal.append(header, recovery.state_of(self, now_us), codec.pairs(fields).strip())
+        self._recorded_us = now_us
+        self._recorded_nl = self.dosing.delivered_nl()
+        self.loop.wake("journal")
+
+    def alarm(self, name, fields):
+        """Raise an alarm; stop the pump if that is its action."""
+        now_us = self.clock.now_us()
+        if self.alarms.raise_alarm(name, now_us, self.clock.utc_us(now_us), fields):
+            self.stop(now_us)
+        self.loop.wake("alarms")
+
+    def stop(self, now_us):
+        """Stop now: cut the queue, cancel boluses, keep the program loaded."""
+        before_us = self.delivery.open_us
+        self.therapy.mode, mode = "stopped", self.therapy.mode
+        self.delivery.replan(now_us)
+        for overlay in self.therapy.stop():
+            fields = (("kind", spec.KINDS[overlay.kind]), ("asked_steps", overlay.steps), ("done_steps", overlay.done_steps))
+            self.record("bolus_end", fields)
+        if mode != "stopped" or before_us >= 0:
+            self.record("stop", (("was", mode),))
+
+    def need_ready(self):
+        """Refuse what would start motion while it must not. Raises Refused."""
+        blocking = self.alarms.blocking()
+        if blocking:
+            raise Refused("alarm", (("alarm", blocking),))
+        if not self.dosing.quantum:
+            raise Refused("state", (("why", "not calibrated: no volume can be delivered"),))
+
+    # --- duties
+
+    def tick(self):
+        """One tick of the executive; returns the microsecond of the next one that is needed."""
+        return self.loop.tick()
+
+    def _watch(self, now_us):
+        due_us = self.monitor.run(now_us)
+        if now_us - self._rate_last[0] >= 60_000_000:
+            self._rate_mark = self._rate_last
+            self._rate_last = (now_us, self.dosing.delivered_nl())
+        return due_us if self.therapy.mode != "stopped" else now_us + 60_000_000
+
+    def counted_rate(self, now_us):
+        """nL/day over the last one to two minutes, from counted steps."""
+        span_us = now_us - self._rate_mark[0]
+        if span_us <= 0:
+            return 0
+        return (self.dosing.delivered_nl() - self._rate_mark[1]) * DAY_S * 1_000_000 // span_us
+
+    def flow_nl_per_day(self, now_us):
+        """The commanded rate now, all flows together."""
+        overlay, _until = self.therapy.overlay(now_us)
+        _kind, rate, _until = self.therapy.base(now_us, self.clock.utc_us(now_us))
+        return rate + (overlay.rate_nl_per_day if overlay else 0)
+
+    def loss_bound_nl(self, rate_nl_per_day):
+        """The most that can have left since the last record at a rate: what a power cut leaves unknown."""
+        by_volume = max(CHECKPOINT_NL, rate_nl_per_day * FAST_CHECKPOINT_S // DAY_S)
+        by_time = rate_nl_per_day * (CHECKPOINT_US // 1_000_000) // DAY_S
+        return min(by_volume, by_time) + rate_nl_per_day // DAY_S + 1
+
+    def _checkpoint(self, now_us):
+        """Record by volume and by time while fluid flows; erase ahead when the queue outlasts it."""
+        if self.journal.wants_erase() and self.delivery.ahead_us(now_us) >= ERASE_ROOM_US:
+            start_us = self.clock.now_us()
+            self.journal.prepare()
+            took_us = self.clock.now_us() - start_us
+            self.erase_us = max(self.erase_us, took_us)
+            self.loop.announce(took_us)
+        retry_us = now_us + 20_000 if self.journal.wants_erase() else schedule.NEVER_US
+        rate = self.flow_nl_per_day(now_us)
+        _kind, _rate, change_us = self.therapy.base(now_us, self.clock.utc_us(now_us))
+        if not rate:
+            return min(retry_us, change_us)
+        self.delivery.settle(now_us)
+        interval_nl = max(CHECKPOINT_NL, rate * FAST_CHECKPOINT_S // DAY_S)
+        since_nl = self.dosing.delivered_nl() - self._recorded_nl
+        if since_nl >= interval_nl or now_us - self._recorded_us >= CHECKPOINT_US:
+            self.record("checkpoint", ())
+            since_nl = 0
+        left_us = (interval_nl - since_nl) * DAY_S * 1_000_000 // rate
+        return min(retry_us, change_us, self._recorded_us + CHECKPOINT_US, now_us + max(1_000_000, left_us))
+
+    def _keep_house(self, now_us):
+        took_us = self.board.collect(self.loop.ticks)
+        if took_us:
+            self.collect_us = max(self.collect_us, took_us)
+            self.loop.announce(took_us)
+        self.board.blink(self.loop.ticks)
+        return schedule.NEVER_US
+
+    def _late(self, took_us):
+        if self.loop.late_ticks in (1, 10, 100, 1000):
+            self.record("late", (("took_us", took_us), ("times", self.loop.late_ticks)))
+
+    # --- estimates
+
+    def seconds_to(self, level_nl):
+        """Seconds until the reservoir estimate reaches a level at the program's daily volume; None without flow."""
+        program = self.therapy.program
+        if program is None:
+            return None
+        daily_nl = schedule.max_day_nl(program)
+        for every_s, volume_nl, _over, _first in program["periodic"]:
+            daily_nl += volume_nl * DAY_S // every_s
+        if not daily_nl:
+            return None
+        return max(0, self.reservoir.volume_nl() - level_nl) * DAY_S // daily_nl
+
+    def log_days(self):
+        """How many days the ring holds at the active program's rate of records, rounded down."""
+        program = self.therapy.program
+        daily_nl = schedule.max_day_nl(program) if program else 0
+        a_day = max(DAY_S * 1_000_000 // CHECKPOINT_US, daily_nl // CHECKPOINT_NL) + 1
+        return self.journal.capacity() // a_day
+

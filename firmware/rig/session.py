@@ -1,0 +1,222 @@
+"""Commands against state: who may do what when; numbers, staging and commit.
+
+Owns: the last accepted number and its answer, what is staged, the terminal and host sessions.
+Rules: a numbered command acts once: its number is consumed whether it is done or refused, and the answer is kept; a record of it is on
+flash before its effect begins and before it is answered; stop with number 0 acts always and at once; a typed line changes nothing before
+`commit CODE`, and nothing at all during a host session.
+Callers: link.py with whole lines.
+Units: as in pumpwire.spec.
+Leaves: what commands do to commands.py, framing to pumpwire.codec, typed words to typed.py.
+"""
+
+from pumpwire import codec, spec
+from pumpwire.documents import code_of
+from rig import typed
+from rig.therapy import Refused
+
+IDLE_US = 600_000_000  # a terminal or a host session without a line ends
+REMIND_US = 300_000_000
+UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act without being the next
+
+
+class Session:
+    """Turns lines into answers. `commands` acts, `record(event, fields)` writes the log."""
+
+    def __init__(self, commands, record):
+        self._commands = commands
+        self._record = record
+        self.last_seq = 0
+        self.last_code = 0
+        self._last_body = ""
+        self._last_answer = ()
+        self.host_until_us = 0
+        self.terminal_until_us = 0
+        self.pending = None  # a typed command that waits for its code: (code, verb, args)
+
+    def is_host(self, now_us):
+        """Whether a host session is active."""
+        return now_us < self.host_until_us
+
+    # --- machine lines
+
+    def machine(self, line, now_us):
+        """A line that began with the mark -> an iterator of answer lines."""
+        try:
+            seq, verb, fields = codec.parse(line, ">")
+        except codec.WireError as error:
+            return self._error(0, str(error) if str(error) == "crc" else "form", ())
+        row = spec.command(verb)
+        if row is None:
+            return self._error(seq, "unknown", (("verb", verb[:20]),))
+        if self.host_until_us:
+            self.host_until_us = now_us + IDLE_US
+        try:
+            args = arguments(row, fields)
+        except Refused as refused:
+            return self._error(seq, refused.args[0], refused.args[1])
+        if not row[4]:
+            return self._read(seq, verb, args, now_us)
+        return self._change(seq, row, args, line, now_us)
+
+    def _read(self, seq, verb, args, now_us):
+        try:
+            if verb == "open":
+                self.host_until_us = now_us + IDLE_US
+                self.terminal_until_us = 0
+                self.pending = None
+                return iter((codec.answer(seq, "ok", (("next_seq", self.last_seq + 1),)),))
+            if verb == "close":
+                self.host_until_us = 0
+                return iter((codec.answer(seq, "ok"),))
+            if verb == "terminal":
+                raise Refused("access", (("why", "for a person at a plain terminal"),))
+            return self._rows(seq, self._commands.read(verb, args, now_us))
+        except Refused as refused:
+            return self._error(seq, refused.args[0], refused.args[1])
+
+    def _rows(self, seq, rows):
+        last = None
+        for row in rows:
+            if last is not None:
+                yield codec.answer(seq, "more", last)
+            last = row
+        yield codec.answer(seq, "ok", last or ())
+
+    def _error(self, seq, name, fields):
+        return iter((codec.answer(seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields)),))
+
+    def _change(self, seq, row, args, body, now_us):
+        verb = row[0]
+        if seq and seq == self.last_seq and self._last_body in (body, ""):
+            return self._again(seq)
+        if seq != self.last_seq + 1 and not (seq == 0 and verb in UNNUMBERED):
+            return self._error(seq, "sequence", (("last_seq", self.last_seq),))
+        if row[3] == "session" and not self.is_host(now_us):
+            return self._error(seq, "access", (("why", "open a session first"),))
+        name, fields = self._act(verb, args, now_us, seq)
+        if name:
+            answer = codec.answer(seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields))
+        else:
+            answer = codec.answer(seq, "ok", fields)
+        if seq:
+            self._last_body = body
+            self._last_answer = (answer,)
+        return iter((answer,))
+
+    def _again(self, seq):
+        """The answer to a number that was accepted before: the same one, or after a boot what the log knows of it."""
+        if self._last_answer:
+            return iter(self._last_answer)
+        if self.last_code:
+            return self._error(seq, spec.ERROR_NAMES[self.last_code], (("repeated", 1),))
+        return iter((codec.answer(seq, "ok", (("repeated", 1),)),))
+
+    def _act(self, verb, args, now_us, seq):
+        """Carry out, record, then let it take effect. -> (error name or "", fields)."""
+        try:
+            fields = self._commands.act(verb, args, now_us)
+            name = ""
+        except Refused as refused:
+            name, fields = refused.args
+        if seq:
+            self.last_seq = seq
+            self.last_code = spec.ERROR_CODES[name] if name else 0
+        if name:
+            self._record("refused", (("verb", verb), ("seq", seq), ("why", name)))
+        else:
+            self._record("command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args))
+        self._commands.take_effect(now_us)
+        return name, fields
+
+    # --- typed lines
+
+    def plain(self, line, now_us):
+        """A typed line -> an iterator of text lines."""
+        words = line.split()
+        if not words:
+            return iter(())
+        verb = words[0].lower()
+        row = spec.command(verb)
+        if row is None:
+            return iter(("? no such command: %s. Type help." % verb[:20],))
+        try:
+            return iter(self._typed(row, words[1:], now_us))
+        except Refused as refused:
+            return iter((typed.refusal(refused),))
+
+    def _typed(self, row, words, now_us):
+        verb = row[0]
+        if verb == "commit" and self.pending and words:
+            return self._commit_pending(words[0], now_us)
+        args = typed.arguments(row, words)
+        if verb == "terminal":
+            if self.is_host(now_us):
+                raise Refused("host", ())
+            self.terminal_until_us = now_us + IDLE_US
+            return ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
+        if verb in ("open", "close"):
+            raise Refused("access", (("why", "for a host program"),))
+        if not row[4]:
+            return typed.rows(self._commands.read(verb, args, now_us))
+        if verb in UNNUMBERED:
+            return self._typed_act(verb, args, now_us)
+        if self.is_host(now_us):
+            raise Refused("host", ())
+        if now_us >= self.terminal_until_us:
+            raise Refused("access", (("why", "type terminal first"),))
+        self.terminal_until_us = now_us + IDLE_US
+        if verb in ("rate", "discard"):
+            return self._typed_act(verb, args, now_us)
+        if verb == "commit":
+            args["hash"] = self._commands.hash_of_code(args["hash"])
+            return self._typed_act(verb, args, now_us)
+        code = code_of("%s %s %d" % (verb, sorted(args.items()), now_us))
+        self.pending = (code, verb, args)
+        return ("%s %s" % (verb, typed.show(row, args)), "to do this, type: commit %s" % code)
+
+    def _commit_pending(self, code, now_us):
+        if self.is_host(now_us):
+            raise Refused("host", ())
+        if now_us >= self.terminal_until_us:
+            self.pending = None
+            raise Refused("access", (("why", "type terminal first"),))
+        if code != self.pending[0]:
+            raise Refused("hash", (("why", "that is not the code shown"),))
+        _code, verb, args = self.pending
+        self.pending = None
+        return self._typed_act(verb, args, now_us)
+
+    def _typed_act(self, verb, args, now_us):
+        name, fields = self._act(verb, args, now_us, 0)
+        if name:
+            raise Refused(name, fields)
+        if verb == "rate":
+            self.pending = None
+        return typed.rows((fields,)) or ("ok",)
+
+
+def arguments(row, fields):
+    """Check a machine line's fields against the table; -> {name: value}. Raises Refused."""
+    args = {}
+    for name, kind, low, high, _word, default, _meaning in row[1]:
+        if name not in fields:
+            if default is None and name not in spec.OPTIONAL:
+                raise Refused("argument", (("argument", name), ("why", "missing")))
+            args[name] = default
+            continue
+        text = fields.pop(name)
+        if kind in ("text", "hex"):
+            if not low <= len(text) <= high:
+                raise Refused("argument", (("argument", name), ("why", "%d to %d characters" % (low, high))))
+            args[name] = text
+            continue
+        try:
+            value = codec.number(text)
+        except codec.WireError:
+            raise Refused("argument", (("argument", name), ("why", "not a whole number")))
+        if not low <= value <= high:
+            raise Refused("argument", (("argument", name), ("low", low), ("high", high)))
+        args[name] = value
+    if fields:
+        raise Refused("argument", (("argument", sorted(fields)[0][:20]), ("why", "unknown")))
+    return args

@@ -1,0 +1,33 @@
+"""From power-on to the running loop, and every way out of it.
+
+Owns: the order of the start, the maintenance mode, the motor being off in every exit.
+Rules: no watchdog in maintenance, so that files can be changed; an error at start leaves the motor off and says why.
+Callers: main.py.
+Units: none.
+Leaves: the boot from the log to rig.py, the peripherals to board.py.
+"""
+
+from rig import config
+from rig.board import Board
+from rig.link import Stdio
+from rig.rig import Rig
+from rig.stepper import Stepper
+
+
+def run():
+    """Run the rig until it is reset, or return to the prompt for maintenance."""
+    stepper = Stepper(config)
+    try:
+        board = Board(stepper)
+        if board.stop_held():
+            print("pumprig: maintenance: the stop button was held; the motor is off")
+            return
+        rig = Rig(board, Stdio(), config)
+        if not rig.boot():
+            print("pumprig: maintenance: reset to run again; the motor is off")
+            return
+        board.start_watchdog()
+        while True:
+            board.idle_until(rig.tick(), rig.clock)
+    finally:
+        stepper.cut()
