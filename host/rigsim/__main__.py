@@ -1,0 +1,72 @@
+"""`python -m rigsim`: serve a simulated rig as a serial port, or rehearse a program in virtual time.
+
+Owns: the command line of the simulator.
+Rules: stays light: a rig is ready within 0.4 s of the start; argument errors exit with 2.
+Callers: `pumprig sim`, `pumprig rehearse`, tests; a person who has only the simulator.
+Units: ports as numbers, speed as a factor of real time.
+Leaves: the work to serve.py and rehearse.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+
+def _firmware_on_path() -> None:
+    """In a source tree the firmware lies beside the host; in a wheel inside this package."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    for root in (os.path.join(here, "firmware"), os.path.join(here, "..", "..", "firmware")):
+        if os.path.isdir(os.path.join(root, "rig")):
+            for path in (root, os.path.join(root, "lib")):
+                if path not in sys.path:
+                    sys.path.append(os.path.normpath(path))
+            return
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1e9")
+    return value
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rigsim", description="the simulated pump rig: the real firmware, virtual time"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser(
+        "serve", help="a simulated rig as a serial port; prints one line `ready PORT`"
+    )
+    where = serve.add_mutually_exclusive_group()
+    where.add_argument("--link", metavar="PATH", help="a symbolic link to make to the pseudo-terminal")
+    where.add_argument(
+        "--tcp", metavar="PORT", type=int, help="a TCP port on this machine; 0 takes a free one"
+    )
+    serve.add_argument("--speed", type=_speed, default=1.0, help="virtual seconds in a second")
+    serve.add_argument("--seed", type=int, default=0, help="which rig: its identity and its physics")
+    serve.add_argument("--state", metavar="DIR", help="keep the rig here between runs")
+    serve.add_argument("--scenario", metavar="FILE.json", help="events with `at_ms` since the start")
+    commands.add_parser("rehearse", help="one JSON document in, one out; see docs/explanation/simulator.md")
+    return parser
+
+
+def main() -> int:
+    """Run a command; returns the exit code."""
+    _firmware_on_path()
+    arguments = _arguments().parse_args()
+    if arguments.command == "rehearse":
+        from rigsim.rehearse import main as rehearse
+
+        return rehearse(sys.stdin, sys.stdout, sys.stderr)
+    from rigsim.serve import serve
+
+    return serve(
+        arguments.link, arguments.tcp, arguments.speed, arguments.seed, arguments.state, arguments.scenario
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

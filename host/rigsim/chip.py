@@ -1,0 +1,230 @@
+"""One simulated Pico: its time, power, pins, buses, watchdog and flash; which chip the shims speak for.
+
+Owns: virtual time in PIO cycles, the level of every pin, and what survives a reset.
+Rules: time only goes forward; nothing here waits; a chip without power raises PowerCut at every access;
+several chips live in one process, and the shims act on the one that is current.
+Callers: driver.py moves time and power; the shims read and write; physics attaches devices, ADC inputs and
+pin watchers.
+Units: cycles of 8 ns since the world began; microseconds since power-on where a name says so; volts at a pin.
+Leaves: state machines and DMA to shim_pio.py, the pump to physics/, flash cells to flash.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rigsim.flash import NorFlash
+from rigsim.power import ChipReset, PowerCut
+
+CYCLES_PER_US = 125
+CYCLES_PER_MS = 125_000
+CYCLES_PER_S = 125_000_000
+TICKS_MASK = (1 << 30) - 1
+PWRON_RESET = 1
+WDT_RESET = 3
+ADC_REFERENCE_V = 3.3
+
+Watcher = Callable[[int, int], None]
+
+
+class I2CDevice(Protocol):
+    """What hangs on the bus; raises OSError(5) where it does not answer."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def read(self, length: int) -> bytes: ...
+
+
+class Chip:
+    """A Pico. `seed` gives it its identity; `flash` its memory, which outlives power."""
+
+    def __init__(self, seed: int = 0, flash: NorFlash | None = None) -> None:
+        self.seed = seed
+        self.flash = NorFlash(seed=seed) if flash is None else flash
+        self.flash.on_cut = self._lose_power
+        self.unique_id = hashlib.sha256(b"pumprig chip %d" % seed).digest()[:8]
+        self.now = 0
+        self.boot_cycle = 0
+        self.ticks_offset_us = 0  # where ticks_us stands at power-on: lets a test begin close to a wrap
+        self.powered = False
+        self.reset_cause = PWRON_RESET
+        self.on_power_off: list[Callable[[], None]] = []
+        self.i2c: dict[int, I2CDevice] = {}
+        self.adc: dict[int, Callable[[], float]] = {}
+        self.peripherals: dict[str, Any] = {}  # what a boot creates and a reset forgets (state machines, DMA)
+        self._driven: dict[int, int] = {}  # from outside, by gpio
+        self._pull: dict[int, int] = {}
+        self._out: dict[int, int] = {}
+        self._watchers: dict[int, list[Watcher]] = {}
+        self.watchdog_us = 0  # 0: not started
+        self._fed_cycle = 0
+
+    # --- time
+
+    def now_cycles(self) -> int:
+        """Cycles since the world began."""
+        return self.now
+
+    def ticks_us(self) -> int:
+        """Microseconds since power-on, wrapping at 2**30 as on the RP2040 port."""
+        self.need_power()
+        return ((self.now - self.boot_cycle) // CYCLES_PER_US + self.ticks_offset_us) & TICKS_MASK
+
+    def spend_us(self, wait_us: int) -> None:
+        """The firmware waits; the watchdog may run out meanwhile."""
+        self.need_power()
+        if wait_us <= 0:
+            return
+        end = self.now + wait_us * CYCLES_PER_US
+        bite = self.watchdog_bite()
+        if bite is not None and bite <= end:
+            self.now = max(self.now, bite)
+            raise ChipReset(WDT_RESET)
+        self.now = end
+
+    # --- power and reset
+
+    def need_power(self) -> None:
+        """Raise PowerCut if there is none."""
+        if not self.powered:
+            raise PowerCut
+
+    def power_on(self, cause: int = PWRON_RESET) -> None:
+        """Start from reset: pins float, no state machine runs, the flash is as it was."""
+        if self.powered:
+            self._lose_power()
+        self.powered = self.flash.powered = True
+        self.reset_cause = cause
+        self.boot_cycle = self.now
+        self.watchdog_us = 0
+
+    def power_off(self) -> None:
+        """Take the supply away, now."""
+        if self.powered:
+            self._lose_power()
+
+    def _lose_power(self) -> None:
+        for settle in list(self.on_power_off):
+            settle()
+        self.powered = self.flash.powered = False
+        self.peripherals = {}
+        for gpio in list(self._out):
+            self.release(gpio)
+        self._pull = {}
+
+    # --- watchdog
+
+    def start_watchdog(self, timeout_ms: int) -> None:
+        """It cannot be stopped again but by a reset."""
+        self.need_power()
+        if not 1 <= timeout_ms <= 8388:
+            raise ValueError("watchdog timeout is 1 to 8388 ms")
+        self.watchdog_us = timeout_ms * 1000
+        self._fed_cycle = self.now
+
+    def feed_watchdog(self) -> None:
+        """Begin its time anew."""
+        self._fed_cycle = self.now
+
+    def fed_at(self) -> int:
+        """The cycle of the last feeding."""
+        return self._fed_cycle
+
+    def watchdog_bite(self) -> int | None:
+        """The cycle at which the watchdog resets the chip; None while it is not started."""
+        return self._fed_cycle + self.watchdog_us * CYCLES_PER_US if self.watchdog_us else None
+
+    # --- pins
+
+    def level(self, gpio: int) -> int:
+        """What an input reads: the chip's own output, else the outside, else the pull, else low."""
+        if gpio in self._out:
+            return self._out[gpio]
+        return self._driven.get(gpio, self._pull.get(gpio, 0))
+
+    def drive(self, gpio: int, level: int | None) -> None:
+        """From outside: hold a pin at a level, or let go of it (None)."""
+        before = self.level(gpio)
+        after = self._pull.get(gpio, 0) if level is None else level
+        if gpio not in self._out and after != before:
+            self._announce(gpio, after)
+        if level is None:
+            self._driven.pop(gpio, None)
+        else:
+            self._driven[gpio] = level
+
+    def set_output(self, gpio: int, level: int) -> None:
+        """The chip drives the pin."""
+        if self._out.get(gpio) != level:
+            self._announce(gpio, level)
+        self._out[gpio] = level
+
+    def release(self, gpio: int) -> None:
+        """The chip's output goes high impedance."""
+        if gpio in self._out:
+            after = self._driven.get(gpio, self._pull.get(gpio, 0))
+            if after != self._out[gpio]:
+                self._announce(gpio, after)
+            del self._out[gpio]
+
+    def set_pull(self, gpio: int, level: int | None) -> None:
+        """Pull-up (1), pull-down (0) or none."""
+        if level is None:
+            self._pull.pop(gpio, None)
+        else:
+            self._pull[gpio] = level
+
+    def watch(self, gpio: int, watcher: Watcher) -> None:
+        """`watcher(cycle, level)` is called for every change, just before it takes effect."""
+        self._watchers.setdefault(gpio, []).append(watcher)
+
+    def unwatch(self, gpio: int, watcher: Watcher) -> None:
+        """Undo `watch`."""
+        self._watchers[gpio].remove(watcher)
+
+    def _announce(self, gpio: int, level: int) -> None:
+        for watcher in self._watchers.get(gpio, ()):
+            watcher(self.now, level)
+
+    def read_adc(self, gpio: int) -> int:
+        """A 12-bit conversion as read_u16 scales it; the quantisation error is the converter's own."""
+        self.need_power()
+        source = self.adc.get(gpio)
+        volts = 0.0 if source is None else source()
+        code = min(4095, max(0, int(volts / ADC_REFERENCE_V * 4095 + 0.5)))
+        return code << 4 | code >> 8
+
+
+_current: Chip | None = None
+
+
+def current() -> Chip:
+    """The chip that the shims speak for."""
+    if _current is None:
+        raise RuntimeError("no simulated chip is current; wrap the call in `with on(chip):`")
+    return _current
+
+
+def any_current() -> bool:
+    """Whether firmware is being run right now."""
+    return _current is not None
+
+
+def set_current(chip: Chip | None) -> Chip | None:
+    """Make a chip current and return the one that was; `on` is the safe form, this the fast one."""
+    global _current
+    before, _current = _current, chip
+    return before
+
+
+@contextmanager
+def on(chip: Chip) -> Iterator[Chip]:
+    """Firmware that runs inside speaks to this chip."""
+    before = set_current(chip)
+    try:
+        yield chip
+    finally:
+        set_current(before)

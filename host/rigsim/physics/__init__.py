@@ -1,0 +1,1 @@
+"""The pump's physics: rotor, fluid, supply and sensors, advanced only when somebody looks."""

@@ -1,0 +1,81 @@
+"""What the rotor makes of the step pulses.
+
+Owns: the stator's field, the rotor's position, and when the one no longer follows the other.
+Rules: a rotor that follows stands a whole number of electrical cycles (four full steps) behind the field,
+usually none; one that is held stays where it is and, let go, falls to the nearest such place, so lost
+rotation is never caught up.
+Callers: pump.py.
+Units: microsteps (the pulses' own unit), revolutions as a ratio of integers, volts, Pa.
+Leaves: who counts pulses to shim_pio.py, what the angle displaces to geometry.py and fluid.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+from rigsim.physics.truth import Truth
+
+NOMINAL_V = 12.0
+MOTOR_MIN_V = 6.0  # below it the current regulator cannot turn the loaded head
+
+
+class Rotor:
+    """Stepper motor with the pump head on its shaft."""
+
+    def __init__(self, truth: Truth, steps_num: int, steps_den: int, cycle_steps: int) -> None:
+        self.truth = truth
+        self.steps_num = steps_num  # steps of a revolution = steps_num / steps_den
+        self.steps_den = steps_den
+        self.cycle_steps = cycle_steps  # steps of one electrical cycle
+        self.field_steps = 0
+        self.rotor_steps = 0
+        self.travel_steps = 0  # both directions, for wear
+        self.jammed = False
+        self.enabled = False
+        self._follows = False
+
+    @property
+    def angle_rad(self) -> float:
+        """Of the rotor, not wrapped."""
+        whole, part = divmod(self.rotor_steps * self.steps_den, self.steps_num)
+        return (whole + part / self.steps_num) * 2 * math.pi
+
+    @property
+    def revolutions(self) -> float:
+        """Travelled in either direction."""
+        return self.travel_steps * self.steps_den / self.steps_num
+
+    def advance(self, steps: int, elapsed_s: float, supply_v: float, pressure_pa: float) -> None:
+        """Let the field move by signed `steps`, evenly over elapsed_s."""
+        if not steps:
+            return
+        before = self.rotor_steps
+        self.field_steps += steps
+        follows = self._can_follow(
+            abs(steps) / elapsed_s if elapsed_s > 0 else 0.0, supply_v, pressure_pa, steps > 0
+        )
+        if follows and self._follows:
+            self.rotor_steps += steps
+        elif follows:
+            self.settle(True)
+        self._follows = follows
+        self.travel_steps += abs(self.rotor_steps - before)
+
+    def settle(self, may_follow: bool) -> None:
+        """Fall to the place nearest to where the rotor stands, if nothing holds it."""
+        if may_follow and self.enabled and not self.jammed:
+            cycle = self.cycle_steps
+            behind = self.field_steps - self.rotor_steps
+            self.rotor_steps += behind - cycle * ((behind + cycle // 2) // cycle)
+            self._follows = True
+        else:
+            self._follows = False
+
+    def _can_follow(self, step_hz: float, supply_v: float, pressure_pa: float, forward: bool) -> bool:
+        if self.jammed or not self.enabled or supply_v < MOTOR_MIN_V:
+            return False
+        full_step_hz = step_hz * 4 / self.cycle_steps
+        if full_step_hz > self.truth.pull_out_hz * supply_v / NOMINAL_V:
+            return False
+        against_pa = pressure_pa if forward else -pressure_pa
+        return against_pa < self.truth.stall_pa * min(1.0, supply_v / NOMINAL_V)

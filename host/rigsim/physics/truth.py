@@ -1,0 +1,94 @@
+"""What this particular simulated rig is really like: the values that its firmware does not know.
+
+Owns: every physical constant, its spread between rigs, and noise as a function of time.
+Rules: drawn from the seed alone, in a fixed order; noise depends on seed, place and instant only, never on
+how often somebody looked, so that a run that looks more often sees the same world.
+Callers: the other files of physics/.
+Units: nL, Pa, s, V, degrees Celsius, rad; in the names.
+Leaves: the head's geometry to geometry.py.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+_M64 = (1 << 64) - 1
+ATMOSPHERE_PA = 101_325.0
+ROOM_C = 21.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One rig. Sources of the ranges: docs/explanation/simulator.md."""
+
+    seed: int
+    stroke_factor: float  # real volume per revolution over the geometry's
+    rate_loss: float  # share lost at high speed, half of it at rate_half_rev_per_s
+    rate_half_rev_per_s: float
+    slip_per_pa: float  # share lost per Pa of outlet pressure
+    ageing_loss: float  # share that a tube loses in the end
+    ageing_revs: float  # revolutions after which 63 % of it is lost
+    compliance_nl_per_pa: float
+    resistance_pa_s_per_nl: float  # of the catheter with water at ROOM_C
+    inlet_nl: float  # what the inlet gives before a closed inlet stops the flow
+    stall_pa: float  # outlet pressure that the motor cannot turn against at full supply
+    pull_out_hz: float  # full steps per second at 12 V
+    encoder_offset_counts: float
+    encoder_bow_deg: tuple[
+        float, float
+    ]  # amplitude of the first and second harmonic; together below 1 degree
+    encoder_phase_rad: tuple[float, float]
+    encoder_noise_counts: float
+    pressure_offset_pa: float
+    pressure_noise_pa: float
+    weather_pa: float  # amplitude of the slow change of the atmosphere
+    weather_phase_rad: float
+    supply_v: float
+    supply_noise_v: float
+
+
+def draw(seed: int) -> Truth:
+    """The rig of a seed."""
+    source = random.Random(f"pumprig truth {seed}")
+
+    def spread(value: float, relative: float) -> float:
+        return value * (1 + max(-2.0, min(2.0, source.gauss(0, 1))) * relative / 2)
+
+    bow_deg = source.uniform(0.5, 0.95)
+    share = source.uniform(0.4, 0.8)
+    return Truth(
+        seed=seed,
+        stroke_factor=spread(1.0, 0.05),
+        rate_loss=spread(0.05, 0.4),
+        rate_half_rev_per_s=spread(0.5, 0.2),
+        slip_per_pa=spread(3.0e-6, 0.3),
+        ageing_loss=spread(0.04, 0.5),
+        ageing_revs=spread(20_000, 0.3),
+        compliance_nl_per_pa=spread(0.3, 0.3),
+        resistance_pa_s_per_nl=spread(0.31, 0.2),
+        inlet_nl=spread(6_000, 0.3),
+        stall_pa=spread(450_000, 0.2),
+        pull_out_hz=spread(9_000, 0.1),
+        encoder_offset_counts=source.uniform(0, 4096),
+        encoder_bow_deg=(bow_deg * share, bow_deg * (1 - share)),
+        encoder_phase_rad=(source.uniform(0, 2 * math.pi), source.uniform(0, 2 * math.pi)),
+        encoder_noise_counts=spread(0.7, 0.3),
+        pressure_offset_pa=source.uniform(-400, 400),
+        pressure_noise_pa=spread(25, 0.4),
+        weather_pa=spread(800, 0.3),
+        weather_phase_rad=source.uniform(0, 2 * math.pi),
+        supply_v=spread(12.0, 0.02),
+        supply_noise_v=0.01,
+    )
+
+
+def noise(seed: int, place: int, instant: int) -> float:
+    """A normal deviate (sum of four uniforms) that belongs to this place and instant for ever."""
+    x = (seed * 0x9E3779B97F4A7C15 + place * 0xD1B54A32D192ED03 + instant) & _M64
+    x = ((x ^ x >> 30) * 0xBF58476D1CE4E5B9) & _M64
+    x = ((x ^ x >> 27) * 0x94D049BB133111EB) & _M64
+    x ^= x >> 31
+    total = (x & 0xFFFF) + (x >> 16 & 0xFFFF) + (x >> 32 & 0xFFFF) + (x >> 48)
+    return (total - 131_070) / 37_837.2

@@ -1,0 +1,195 @@
+"""`python -m rigsim serve`: a simulated rig behind a serial port, paced by the wall clock.
+
+Owns: the pacing, the process's life: ready line, signals, scenario, saved state.
+Rules: virtual time is wall time x speed; it runs ahead of that by one grid period at most, to answer input at
+once; a signal is a power cut; without its state directory the process ends.
+Callers: rigsim.__main__; `pumprig sim` and tests start it as a program.
+Units: cycles, seconds of wall time, speed as a plain factor.
+Leaves: file descriptors to transport.py, the rig to driver.py, files to state.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from rigsim.chip import CYCLES_PER_S
+from rigsim.driver import SimRig
+from rigsim.events import EventError, World, book
+from rigsim.state import StateDir, StateError
+from rigsim.transport import Pty, Tcp, Transport, TransportError
+from rigsim.wire import Wire
+
+SLICE_S = 0.05  # of wall time between two looks at the line
+LOOK_S = 1.0  # longest sleep
+SAVE_S = 5.0
+SAME_INSTANT_TICKS = 64  # extra ticks in a row at one instant, while a host talks
+
+
+class Server:
+    """One rig, one line, until a signal."""
+
+    def __init__(
+        self, rig: SimRig, wire: Wire, line: Transport, speed: float, state: StateDir | None
+    ) -> None:
+        self.rig = rig
+        self.wire = wire
+        self.line = line
+        self.speed = speed
+        self.state = state
+        self.ending = False
+        self._zero_cycle = rig.chip.now
+        self._zero_s = time.monotonic()
+        self._saved_s = self._zero_s
+        self._unread = b""
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+
+    def end(self) -> None:
+        """Ask the loop to stop; safe in a signal handler."""
+        self.ending = True
+        self._wake_write.send(b"x")
+
+    def _target(self) -> int:
+        return self._zero_cycle + int((time.monotonic() - self._zero_s) * self.speed * CYCLES_PER_S)
+
+    def run(self) -> None:
+        """Serve until `end`, or until the state directory is gone."""
+        while not self.ending:
+            self._listen()
+            self._take_input()
+            busy = self._catch_up() or self._answer()
+            self._give_output()
+            if self.state is not None and not self._keep():
+                return
+            if not busy:
+                self._sleep()
+
+    def _listen(self) -> None:
+        port = self.rig.port
+        connected = self.line.connected
+        if connected and not port.plugged:
+            self.line.hang_up()
+        if connected != port.listening:
+            port.listen(connected)
+
+    def _take_input(self) -> None:
+        room = self.rig.port.room - len(self._unread)
+        if room > 0:
+            self._unread += self.line.read(room)
+        if self._unread:
+            self._unread = self._unread[self.rig.port.push(self._unread) :]
+
+    def _catch_up(self) -> bool:
+        """Bring the rig to the wall clock's instant; True when there was no time to finish."""
+        target = self._target()
+        stop_s = time.monotonic() + SLICE_S
+        while self.rig.step(target):
+            if time.monotonic() > stop_s:
+                lag = self._target() - self.rig.chip.now
+                if lag > self.speed * CYCLES_PER_S:  # too fast for this machine: as fast as it goes
+                    self._zero_cycle -= lag
+                return True
+        return False
+
+    def _answer(self) -> bool:
+        """Let a waiting line be heard at once, on the grid point that comes next; then again at that instant."""
+        rig = self.rig
+        for _ in range(SAME_INSTANT_TICKS):
+            if not rig.powered or not rig.port.waiting_input:
+                return False
+            rig.hear()
+            self._give_output()
+            self._take_input()
+        return True
+
+    def _give_output(self) -> None:
+        port = self.rig.port
+        if self.wire.busy:
+            return
+        while port.waiting_output:
+            taken = self.line.write(port.peek())
+            if not taken:
+                return
+            port.pull(taken)
+            self.rig.wake()
+
+    def _keep(self) -> bool:
+        assert self.state is not None
+        now_s = time.monotonic()
+        if now_s - self._saved_s < LOOK_S:
+            return True
+        if not self.state.is_ours():
+            return False
+        if now_s - self._saved_s >= SAVE_S:
+            self.state.save(self.rig)
+            self._saved_s = now_s
+        return True
+
+    def _sleep(self) -> None:
+        wait_s = LOOK_S
+        upcoming = self.rig.next_cycle()
+        if upcoming is not None:
+            wait_s = min(wait_s, (upcoming - self._target()) / CYCLES_PER_S / self.speed)
+        if wait_s > 0:
+            self.line.wait(wait_s, bool(self.rig.port.waiting_output), self._wake_read.fileno())
+
+
+def serve(
+    link: str | None, tcp: int | None, speed: float, seed: int, state_path: str | None, scenario: str | None
+) -> int:
+    """Run until a signal; returns the exit code. Prints `ready PORT` once the rig has booted."""
+    state = None
+    line: Transport | None = None
+    try:
+        events = _scenario(scenario)
+        state = StateDir(state_path) if state_path is not None else None
+        flash, kept = state.load(seed) if state is not None else (None, {})
+        rig = SimRig(int(kept.get("seed", seed)), flash)
+        if state is not None:
+            state.resume(rig, kept)
+        line = Pty(link) if tcp is None else Tcp(tcp)
+        rig.port.listen(False)
+        rig.power_on()
+        wire = Wire(rig, shared=True)
+        book(World(rig, wire, rig.chip.now, int(time.time() * 1_000_000)), events)
+        server = Server(rig, wire, line, speed, state)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: server.end())
+        if state is not None:
+            state.save(rig)
+        print(f"ready {line.name}", flush=True)
+        server.run()
+        rig.power_off()
+        if state is not None and state.is_ours():
+            state.save(rig)
+    except (StateError, TransportError, EventError) as error:
+        print(f"rigsim: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if line is not None:
+            line.close()
+        if state is not None:
+            state.close()
+    return 0
+
+
+def _scenario(path: str | None) -> list[dict[str, Any]]:
+    """The events of a JSON file: a list, or an object with `events`."""
+    if path is None:
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except (OSError, ValueError) as error:
+        raise EventError(f"scenario {os.path.basename(path)}: {error}") from error
+    events = document.get("events", document.get("event")) if isinstance(document, dict) else document
+    if not isinstance(events, list):
+        raise EventError(f"scenario {os.path.basename(path)} holds no list of events")
+    return events

@@ -1,0 +1,110 @@
+"""A simulated rig that outlives its process: one directory with its flash, its physics and its time.
+
+Owns: the files of a state directory: `flash.bin`, `rig.json`, `lock`.
+Rules: one process at a time has a directory; the flash file always holds what the cells hold; rig.json is
+replaced whole, so a killed process leaves the last good one, at most a few seconds old.
+Callers: serve.py.
+Units: cycles of 8 ns, seconds of wall time.
+Leaves: what the numbers mean to physics/ and chip.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from rigsim.chip import CYCLES_PER_S
+from rigsim.driver import SimRig
+from rigsim.flash import NorFlash
+
+VERSION = 1
+
+
+class StateError(RuntimeError):
+    """The directory cannot be used; the text says why."""
+
+
+class StateDir:
+    """A directory with a lock on it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        self._lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        self._inode = os.fstat(self._lock).st_ino
+        try:
+            _lock_file(self._lock)
+        except OSError as error:
+            os.close(self._lock)
+            raise StateError(f"another simulated rig already uses {path}") from error
+        self._flash: NorFlash | None = None
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+    def load(self, seed: int) -> tuple[NorFlash, dict[str, Any]]:
+        """The flash and what was kept beside it ({} for a new rig)."""
+        kept: dict[str, Any] = {}
+        try:
+            with open(self._file("rig.json"), encoding="utf-8") as file:
+                kept = json.load(file)
+        except FileNotFoundError:
+            pass
+        except ValueError as error:
+            raise StateError(f"{self._file('rig.json')} is damaged: {error}") from error
+        if kept and kept.get("version") != VERSION:
+            raise StateError(
+                f"{self.path} was written by another version of the simulator; delete it to begin anew"
+            )
+        self._flash = NorFlash(self._file("flash.bin"), seed=kept.get("seed", seed))
+        return self._flash, kept
+
+    def resume(self, rig: SimRig, kept: dict[str, Any]) -> None:
+        """Put a rig where it was when the power went, and let the time since then pass without power."""
+        if not kept:
+            return
+        rig.chip.now = int(kept["cycles"])
+        rig.pump.restore(kept["pump"])
+        off_s = max(0.0, time.time() - float(kept["wall_s"]))
+        rig.run_until(rig.chip.now + int(off_s * CYCLES_PER_S))
+
+    def save(self, rig: SimRig) -> None:
+        """Replace rig.json."""
+        kept = {
+            "version": VERSION,
+            "seed": rig.chip.seed,
+            "cycles": rig.chip.now,
+            "wall_s": time.time(),
+            "pump": rig.pump.snapshot(),
+        }
+        fresh = self._file("rig.json.new")
+        with open(fresh, "w", encoding="utf-8") as file:
+            json.dump(kept, file)
+        os.replace(fresh, self._file("rig.json"))
+
+    def is_ours(self) -> bool:
+        """Whether the directory and our lock in it are still there."""
+        try:
+            return os.stat(self._file("lock")).st_ino == self._inode
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of flash and lock."""
+        if self._flash is not None:
+            self._flash.close()
+        os.close(self._lock)
+
+
+def _lock_file(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
