@@ -19,6 +19,13 @@ PERIOD_US = 20_000
 TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
 WATCHDOG_MS = 8388
 COLLECT_EVERY_TICKS = 40
+I2C_TIMEOUT_US = 2_000
+ENCODER = 0x36  # AS5600
+PRESSURE = 0x18  # MPRLS0025PA
+MEASURE = b"\xaa\x00\x00"
+PRESSURE_ZERO = 1_677_722
+PRESSURE_SPAN = 13_421_772
+PRESSURE_SPAN_PA = 172_369  # 25 psi
 BUTTONS = ("stop", "request", "silence")  # bit 0, 1, 2 of `buttons()`
 RESET_CAUSES = {1: "power_on", 3: "watchdog"}
 
@@ -37,6 +44,10 @@ class Board:
         self._alarm_led = machine.Pin(gpio("alarm_led"), machine.Pin.OUT, value=0)
         self._run_led = machine.Pin(gpio("run_led"), machine.Pin.OUT, value=0)
         self._supply = machine.ADC(gpio("supply"))
+        self._i2c = machine.I2C(
+            0, sda=machine.Pin(gpio("sda")), scl=machine.Pin(gpio("scl")), freq=400_000, timeout=I2C_TIMEOUT_US
+        )
+        self._measure_pressure()
         self._watchdog = None
         self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
         self.device_id = machine.unique_id().hex()
@@ -65,6 +76,35 @@ class Board:
     def supply_mv(self):
         """Motor supply through the 10:1 divider, 3.3 V reference."""
         return self._supply.read_u16() * 33_000 // 65_535
+
+    def angle(self):
+        """Raw angle of the rotor's encoder, 0 to 4095, or None."""
+        try:
+            data = self._i2c.readfrom_mem(ENCODER, 0x0C, 2)
+        except OSError:
+            return None
+        return (data[0] << 8 | data[1]) & 0xFFF
+
+    def _measure_pressure(self):
+        try:
+            self._i2c.writeto(PRESSURE, MEASURE)
+        except OSError:
+            pass
+
+    def pressure_pa(self):
+        """Absolute outlet pressure of the measurement begun at the last call, Pa, or None; begins the next one.
+
+        MPRLS0025PA: 10 % to 90 % of 24 bits are 0 to 25 psi; status bit 5 is busy.
+        """
+        try:
+            data = self._i2c.readfrom(PRESSURE, 4)
+        except OSError:
+            return None
+        self._measure_pressure()
+        if data[0] & 0x24 or not data[0] & 0x40:  # busy or memory error; powered
+            return None
+        counts = data[1] << 16 | data[2] << 8 | data[3]
+        return (counts - PRESSURE_ZERO) * PRESSURE_SPAN_PA // PRESSURE_SPAN
 
     def start_watchdog(self):
         """From here on a loop that stands still for 8.4 s resets the chip."""

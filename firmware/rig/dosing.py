@@ -85,6 +85,7 @@ class Dosing:
         self.commanded_units = 0  # up to the end of the plan, since the calibration
         self.commanded_base_nl = 0
         self.spans = []
+        self.lost_steps = 0  # counted, but the rotor did not follow
         self._seen_steps = 0
 
     # --- calibration and volumes
@@ -199,9 +200,25 @@ class Dosing:
             self.kind_steps[BASAL] += left
         return new_steps, left
 
-    def forget_counted(self, counted_steps):
-        """Take counted_steps as seen without attributing them (at start, and after relief)."""
+    def position_steps(self):
+        """Where the motor should be: forward steps minus relief, the lost ones included."""
+        return self.net_steps() + self.lost_steps
+
+    def lose(self, steps):
+        """Steps that were counted and did not turn the rotor: they are no delivery. Taken from the flow they were made for."""
+        for kind in range(len(KINDS)):
+            if kind != RELIEF and steps > 0:
+                part = min(steps, self.kind_steps[kind])
+                self.kind_steps[kind] -= part
+                self.lost_steps += part
+                steps -= part
+
+    def relieve(self, counted_steps):
+        """Attribute what was counted since the last call to pressure relief; returns how many steps."""
+        steps = counted_steps - self._seen_steps
         self._seen_steps = counted_steps
+        self.kind_steps[RELIEF] += steps
+        return steps
 
     def rewind(self, ahead_cycles):
         """After a cut and a settle: give back the steps not counted and the flow of the last ahead_cycles."""

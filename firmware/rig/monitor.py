@@ -5,11 +5,16 @@ Rules: separate from delivery: it reads the independent step count and the senso
 never starts motion, it only stops it.
 Callers: the loop.
 Units: nL, steps, microseconds of Clock.
-Leaves: what an alarm does to alarms.py, stopping itself to rig.py.
+Leaves: rotation to rotation.py, pressure to pressure.py, numbers to thresholds.py, stopping itself to rig.py.
 """
 
-PERIOD_US = 10_000_000
+from rig import thresholds
+from rig.dosing import CYCLES_PER_US, RELIEF
+from rig.rotation import COUNTS
+
 COUNT_UNCERTAINTY_NL = 1_000  # of a fill as measured by a person, at least
+RELIEF_CHUNK_STEPS = 16
+NEVER_US = 1 << 62
 
 
 class Reservoir:
@@ -44,51 +49,149 @@ class Reservoir:
 
 
 class Monitor:
-    """`alarm(name, fields)` raises, `clear(name)` ends a condition."""
+    """Runs the checks in a fixed order; each raises or clears through `rig`."""
 
-    def __init__(self, stepper, therapy, delivery, reservoir, window, alarm, clear):
-        self._stepper = stepper
-        self._therapy = therapy
-        self._delivery = delivery
-        self._reservoir = reservoir
-        self._window = window
-        self._alarm = alarm
-        self._clear = clear
+    def __init__(self, rig, rotation, pressure):
+        self._rig = rig
+        self._rotation = rotation
+        self.pressure = pressure
         self._starved = 0
+        self._mode = ""
+        self._retry_us = NEVER_US
 
     def run(self, now_us):
         """Check; returns when to check again."""
-        self._delivery.settle(now_us)
-        self._window.advance(now_us)
+        rig = self._rig
+        rig.delivery.settle(now_us)
+        rig.window.advance(now_us)
         self.check_reservoir()
         self._check_count()
-        if self._therapy.mode == "running" and self._window.is_full():
-            self._alarm("cap", ())
-        return now_us + PERIOD_US
+        self._check_supply()
+        if rig.therapy.mode != self._mode:
+            self._mode = rig.therapy.mode
+            self._rotation.restart_window()
+        self._check_rotation(now_us)
+        self._check_pressure(now_us)
+        if rig.therapy.mode == "running" and rig.window.is_full():
+            rig.alarm("cap", ())
+        if now_us >= self._retry_us:
+            self._retry(now_us)
+        return min(self._retry_us, now_us + self._period_us(now_us))
+
+    def _period_us(self, now_us):
+        """A sample for every SAMPLE_COUNTS of rotation, within bounds; quick while pressure is relieved."""
+        if self.pressure.relief_left_steps:
+            return thresholds.SAMPLE_MIN_US
+        rate = self._rig.flow_nl_per_day(now_us)
+        if not rate:
+            return thresholds.STOPPED_SAMPLE_US
+        period_us = self._rotation.sample_steps() * self._rig.dosing.step_cycles(rate) // CYCLES_PER_US
+        return min(thresholds.SAMPLE_MAX_US, max(thresholds.SAMPLE_MIN_US, period_us))
 
     def check_reservoir(self):
         """Low below the program's level, empty at zero; both end with a refill."""
-        program = self._therapy.program
+        program = self._rig.therapy.program
         if program is None:
             return
-        volume_nl = self._reservoir.volume_nl()
-        if volume_nl == 0:
-            self._alarm("empty", ())
+        volume_nl = self._rig.reservoir.volume_nl()
+        self._while(volume_nl == 0, "empty", ())
+        self._while(volume_nl < program["low_nl"], "low", (("reservoir_nl", volume_nl),))
+
+    def _while(self, condition, name, fields):
+        """An alarm that lasts as long as its condition."""
+        if condition:
+            self._rig.alarm(name, fields)
         else:
-            self._clear("empty")
-        if volume_nl < program["low_nl"]:
-            self._alarm("low", (("reservoir_nl", volume_nl),))
-        else:
-            self._clear("low")
+            self._rig.alarms.clear(name)
 
     def _check_count(self):
-        if self._delivery.surplus_steps:
-            self._alarm("count_mismatch", (("surplus_steps", self._delivery.surplus_steps),))
-            self._delivery.surplus_steps = 0
-        starved = self._stepper.starved()
+        delivery = self._rig.delivery
+        if delivery.surplus_steps:
+            surplus, delivery.surplus_steps = delivery.surplus_steps, 0
+            self._rig.alarm("count_mismatch", (("surplus_steps", surplus),))
+        starved = self._rig.board.stepper.starved()
         if starved != self._starved:
-            self._alarm("starved", (("times", starved - self._starved),))
+            self._rig.alarm("starved", (("times", starved - self._starved),))
             self._starved = starved
+
+    def _check_supply(self):
+        supply_mv = self._rig.board.supply_mv()
+        fields = (("supply_mv", supply_mv),)
+        self._while(supply_mv < thresholds.SUPPLY_LOW_MV, "supply", fields)
+        if supply_mv < thresholds.SUPPLY_STOP_MV:
+            self._rig.alarm("supply_stop", fields)
+
+    def _check_rotation(self, now_us):
+        rig = self._rig
+        if not self._rotation.read(rig.board.angle()):
+            rig.alarm("sensor", (("sensor", "encoder"),))
+            return
+        lost = self._rotation.lost_counts(rig.dosing.position_steps())
+        if rig.therapy.mode == "stopped":
+            if abs(lost) >= thresholds.MOVED_COUNTS and not self.pressure.relief_left_steps:
+                self._rotation.accept()
+                rig.alarm("moved_stopped", (("counts", -lost),))
+            return
+        if lost >= thresholds.STALL_COUNTS:
+            self._stalled(lost, now_us)
+        elif -lost >= thresholds.STALL_COUNTS:
+            self._rotation.accept()
+            rig.alarm("over_infusion", (("ahead_counts", -lost),))
+        commanded = rig.delivery.commanded_nl(now_us) * rig.dosing.volume_den // rig.dosing.volume_num
+        ratio = self._rotation.ratio(commanded, now_us)
+        if ratio:
+            rig.alarm(ratio + "_infusion", ())
+
+    def _stalled(self, lost, now_us):
+        """Book what was not delivered at once; stop, and with on_stall = retry try again later without catching up."""
+        rig = self._rig
+        steps = self._rotation.steps_of(lost)
+        rig.dosing.lose(steps)
+        self._rotation.accept()
+        retry = rig.therapy.program is not None and rig.therapy.program["on_stall"] == "retry"
+        rig.record("undelivered", (("steps", steps), ("nl", rig.dosing.nl_of(steps))))
+        rig.alarm("stall", (("steps", steps),))
+        if retry:
+            self._retry_us = now_us + thresholds.STALL_RETRY_US
+
+    def _retry(self, now_us):
+        """Run again after a stall; if the rotor still does not follow, the next sample stops it again."""
+        self._retry_us = NEVER_US
+        rig = self._rig
+        if "stall" not in rig.alarms.active or rig.therapy.mode != "stopped":
+            return
+        rig.alarms.clear("stall")
+        if not rig.alarms.blocking():
+            rig.record("stall_end", ())
+            rig.therapy.mode = "running"
+            rig.delivery.replan(now_us)
+            rig.loop.wake("delivery")
+
+    def _check_pressure(self, now_us):
+        rig = self._rig
+        relieving = bool(self.pressure.relief_left_steps)
+        standing = rig.therapy.mode == "stopped" and not relieving
+        if not self.pressure.read(rig.board.pressure_pa(), standing):
+            rig.alarm("sensor", (("sensor", "pressure"),))
+            return
+        if relieving:
+            self._relieve()
+        elif self.pressure.is_occluded() and "occlusion" not in rig.alarms.active:
+            rig.alarm("occlusion", (("pressure_pa", self.pressure.now_pa),))
+            self.pressure.begin_relief(self._rotation.steps_of(COUNTS))
+
+    def _relieve(self):
+        """Go back a little at each sample until the pressure has gone or the bound is reached."""
+        rig = self._rig
+        stepper = rig.board.stepper
+        rig.dosing.relieve(stepper.counted())
+        steps = self.pressure.relief_steps(RELIEF_CHUNK_STEPS)
+        if steps:
+            stepper.reverse(steps, thresholds.RELIEF_STEP_US * CYCLES_PER_US)
+            return
+        stepper.cut()
+        rig.dosing.relieve(stepper.counted())
+        rig.record("relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa)))
 
 
 def _root(value):

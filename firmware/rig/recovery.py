@@ -33,6 +33,7 @@ def state_of(rig, now_us):
         "reservoir_base_nl": rig.reservoir.base_nl,
         "reservoir_base_delivered_nl": rig.reservoir.base_delivered_nl,
         "assumed_steps": rig.assumed_steps,
+        "lost_steps": dosing.lost_steps,
         "last_seq": rig.session.last_seq,
         "last_code": rig.session.last_code,
         "mode": MODES.index(therapy.mode),
@@ -85,6 +86,7 @@ def restore(rig, now_us):
 def _restore_ledger(rig, header, state):
     for i in range(len(KINDS)):
         rig.dosing.kind_steps[i] = state[KINDS[i] + "_steps"]
+    rig.dosing.lost_steps = state["lost_steps"]
     wanted = header["calibration_id"]
     if wanted:
         text = rig.settings.load(settings.CALIBRATION, lambda text: documents.parse(text)["id"] == wanted)

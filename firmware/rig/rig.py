@@ -22,6 +22,8 @@ from rig.journal import Journal
 from rig.link import Link
 from rig.loop import Duty, Loop
 from rig.monitor import Monitor, Reservoir
+from rig.pressure import Pressure
+from rig.rotation import Rotation
 from rig.session import Session
 from rig.settings import Settings
 from rig.therapy import Refused, Therapy
@@ -50,9 +52,7 @@ class Rig:
         self.settings = Settings(find(board.flash, SETTINGS))
         self.therapy = Therapy(self.dosing, self.window)
         self.delivery = Delivery(self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record)
-        self.monitor = Monitor(
-            board.stepper, self.therapy, self.delivery, self.reservoir, self.window, self.alarm, self.alarms.clear
-        )
+        self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
         self.session = Session(self.commands, self.record)
@@ -157,7 +157,7 @@ class Rig:
         if now_us - self._rate_last[0] >= 60_000_000:
             self._rate_mark = self._rate_last
             self._rate_last = (now_us, self.dosing.delivered_nl())
-        return due_us if self.therapy.mode != "stopped" else now_us + 60_000_000
+        return due_us
 
     def counted_rate(self, now_us):
         """nL/day over the last one to two minutes, from counted steps."""

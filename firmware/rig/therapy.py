@@ -18,6 +18,7 @@ DEMAND = KINDS.index("demand")
 SINGLE = KINDS.index("single")
 SPREAD = KINDS.index("spread")
 PRIME = KINDS.index("prime")
+BRIDGE = KINDS.index("bridge")
 DAY_US = schedule.DAY_US
 
 
@@ -53,6 +54,9 @@ class Therapy:
         self.program_hash = digest
         self.start_us = now_us - elapsed_us
         self.bolus = self.spread = None
+        for volume_nl, rate_nl_per_day in program["bridge"]:
+            if volume_nl and not elapsed_us:
+                self.bolus = Overlay(BRIDGE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
         self.periodic_next_us = []
         for every_s, _volume, _over, first_s in program["periodic"]:
             every_us = every_s * 1_000_000
@@ -62,6 +66,11 @@ class Therapy:
 
     def check(self, program, override):
         """Refuse a program that the pump or its own limits cannot carry. Raises Refused."""
+        active = self.program
+        if active and not program["bridge"]:
+            for name in ("drug", "concentration"):
+                if active[name] and active[name] != program[name]:
+                    raise Refused("bridge", (("was", active[name]), ("new", program[name])))
         base = schedule.max_base_rate(program)
         hard = min(program["hard_nl_per_day"], self.max_rate_nl_per_day)
         peak = base
@@ -82,6 +91,8 @@ class Therapy:
         """(kind, nL/day, until_us) of the base flow at an instant."""
         if self.mode != "running" or self.program is None:
             return BASAL, 0, schedule.NEVER_US
+        if self.bolus is not None and self.bolus.kind == BRIDGE and self.bolus.planned_steps < self.bolus.steps:
+            return BASAL, 0, schedule.NEVER_US  # the old fluid leaves first; the program's rate follows
         rate, holds_us = schedule.base_rate(self.program, max(0, at_us - self.start_us), utc_us)
         return BASAL, rate, at_us + holds_us
 

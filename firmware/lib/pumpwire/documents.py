@@ -46,6 +46,7 @@ RAMP = (
     ("ceiling_nl_per_day", 1, MAX_RATE_NL_PER_DAY),
 )
 ZONE = (("from_utc_s", 0, 1 << 33), ("offset_s", 0, 2 * DAY_S))  # offset + one day, so that it has no sign
+BRIDGE = (("volume_nl", 0, 20_000_000), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))  # 0:0 is "no bridge"
 PHASE = (("for_s", 60, 366 * DAY_S), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))
 
 # field, type ("text", a tuple of choices, an item shape, or (lowest, highest)), default (None: must be given)
@@ -73,7 +74,9 @@ FIELDS = {
         ("cap_nl", (1, MAX_RATE_NL_PER_DAY), MAX_RATE_NL_PER_DAY),
         ("catheter_nl", (0, 10_000_000), 0),
         ("zone", ZONE, ()),
+        ("bridge", BRIDGE, ()),
         ("on_return", ("resume", "stop"), "resume"),
+        ("on_stall", ("stop", "retry"), "stop"),
     ),
     "calibration": (
         ("id", (1, 0xFFFFFFFF), None),
@@ -85,7 +88,7 @@ FIELDS = {
         ("by", "text", ""),
     ),
 }
-SINGLE = ("ramp", "demand")  # lists of at most one item
+SINGLE = ("ramp", "demand", "bridge")  # lists of at most one item
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -198,6 +201,9 @@ def _check_program(program):
     for row in program["ramp"]:
         if row[0] > row[3]:
             raise DocumentError("ramp", "starts above its ceiling")
+    for volume_nl, rate in program["bridge"]:
+        if (volume_nl == 0) != (rate == 0):
+            raise DocumentError("bridge", "needs a volume and a rate, or 0:0 for none")
     if program["low_nl"] >= program["reservoir_nl"]:
         raise DocumentError("low_nl", "is not below reservoir_nl")
     soft = program["soft_nl_per_day"]
@@ -224,6 +230,8 @@ def peak_rates(program):
         rows.append(("ramp", row[3]))
     for row in program["periodic"]:
         rows.append(("periodic", bolus_rate_nl_per_day(row[1], row[2])))
+    for row in program["bridge"]:
+        rows.append(("bridge", row[1]))
     for row in program["demand"]:
         rows.append(("demand", bolus_rate_nl_per_day(row[0], row[1])))
     return rows

@@ -51,6 +51,7 @@ STATE = (
     ("reservoir_base_nl", 5),  # reservoir at the last refill, or when the calibration changed
     ("reservoir_base_delivered_nl", 6),  # total delivered at that moment
     ("assumed_steps", 5),  # counted as delivered at a power loss without having been counted
+    ("lost_steps", 5),  # counted, but the rotor did not follow
     ("last_seq", 4),
     ("last_code", 1),  # 0: done; else the error code it was refused with
     ("mode", 1),  # index into spec.STATES, what to resume
@@ -96,7 +97,10 @@ EVENTS = (
     "access",
     "undelivered",
     "dropped",
-    "basal",
+    "relief",
+    "stall_end",
+    "reminder",
+    "self_test",
 )
 
 

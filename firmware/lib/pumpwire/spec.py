@@ -33,6 +33,7 @@ ERRORS = (
     (33, "lockout", "the lockout time has not passed"),
     (34, "count", "the number of demand boluses in 24 h is used up"),
     (35, "cap", "the rolling 24 h cap over all delivery would be exceeded"),
+    (39, "bridge", "the drug or its concentration changes: a bridge, or none, must be named"),
     (36, "busy", "another bolus or priming is under way"),
     (37, "reservoir", "not enough fluid in the reservoir"),
     (38, "alarm", "an alarm must be acknowledged first"),

@@ -1,0 +1,86 @@
+"""The rotor's angle against the counted steps: stall, over- and under-infusion, motion while stopped.
+
+Owns: the unwrapped encoder angle and its reference.
+Rules: compares the encoder with counted steps and with the commanded volume, never commanded with commanded (SR-34); a sensor that
+does not answer is a fault, not a zero.
+Callers: monitor.py.
+Units: encoder counts, 4096 a revolution; steps.
+Leaves: numbers to thresholds.py, what happens on an alarm to rig.py.
+"""
+
+from rig import thresholds
+
+COUNTS = 4096
+
+
+class Rotation:
+    """Judges encoder readings. steps_num / steps_den are the steps of a revolution."""
+
+    def __init__(self, steps_num, steps_den):
+        self._num = steps_num
+        self._den = steps_den
+        self._last = -1
+        self._angle = 0  # unwrapped
+        self._missing = 0
+        self._reference = None  # (angle, steps) at which both were last taken to agree
+        self._window = None  # (now_us, angle, commanded steps)
+
+    def counts_of(self, steps):
+        """Encoder counts that so many steps turn the rotor by."""
+        return steps * COUNTS * self._den // self._num
+
+    def steps_of(self, counts):
+        """Steps that turn the rotor by so many encoder counts."""
+        return counts * self._num // (COUNTS * self._den)
+
+    def sample_steps(self):
+        """Steps between two samples."""
+        return max(1, self.steps_of(thresholds.SAMPLE_COUNTS))
+
+    def read(self, raw):
+        """Take a raw angle, or None; returns False once the sensor counts as failed."""
+        if raw is None:
+            self._missing += 1
+            self._reference = self._window = None
+            self._last = -1
+            return self._missing < thresholds.MISSING_READINGS
+        self._missing = 0
+        if self._last >= 0:
+            self._angle += (raw - self._last + COUNTS // 2) % COUNTS - COUNTS // 2
+        self._last = raw
+        return True
+
+    def restart_window(self):
+        """The flow changed its course: the ratio is judged anew from here."""
+        self._window = None
+
+    def lost_counts(self, steps):
+        """Counts that the rotor is behind the steps (negative: ahead), since the reference."""
+        if self._last < 0:
+            return 0
+        if self._reference is None:
+            self._reference = (self._angle, steps)
+        return self.counts_of(steps - self._reference[1]) - (self._angle - self._reference[0])
+
+    def accept(self):
+        """Take the present lag as given: it is booked or alarmed, the reference starts anew."""
+        self._reference = self._window = None
+
+    def ratio(self, commanded_steps, now_us):
+        """"over", "under" or "": measured against programmed rotation over the window of SR-02 and SR-03."""
+        if self._last < 0:
+            return ""
+        if self._window is None:
+            self._window = (now_us, self._angle, commanded_steps)
+            return ""
+        start_us, angle, steps = self._window
+        programmed = self.counts_of(commanded_steps - steps)
+        if now_us - start_us < thresholds.RATIO_WINDOW_US or programmed < thresholds.RATIO_COUNTS:
+            return ""
+        measured = self._angle - angle
+        self._window = (now_us, self._angle, commanded_steps)
+        if measured * 100 > programmed * (100 + thresholds.RATIO_PERCENT):
+            return "over"
+        if measured * 100 < programmed * (100 - thresholds.RATIO_PERCENT):
+            return "under"
+        return ""

@@ -1,0 +1,37 @@
+"""Every threshold of the monitor, stated once.
+
+Owns: the numbers at which an alarm is raised, and the reason for each.
+Rules: no other file states such a number.
+Callers: rotation.py, pressure.py, monitor.py, buttons.py; the documentation reads them too.
+Units: by the names' endings; encoder counts are 1/4096 of a revolution.
+Leaves: what an alarm does to pumpwire.spec.ALARMS.
+"""
+
+# rotation: the encoder's nonlinearity is +-1 degree, so two readings disagree by up to 2 degrees without fault
+STALL_COUNTS = 57  # 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
+MOVED_COUNTS = 40  # 3.5 degrees of motion while stopped (SR-02)
+RATIO_WINDOW_US = 900_000_000  # 15 min, or
+RATIO_COUNTS = 341  # 30 degrees of programmed rotation, whichever is longer (SR-02, SR-03)
+RATIO_PERCENT = 10
+SAMPLE_COUNTS = 16  # 1.4 degrees between two samples
+SAMPLE_MIN_US = 100_000
+SAMPLE_MAX_US = 10_000_000
+STOPPED_SAMPLE_US = 60_000_000
+MISSING_READINGS = 3  # a sensor that fails so often in a row has failed
+
+STALL_RETRY_US = 120_000_000  # with on_stall = "retry": try again so long after a stall
+
+# pressure, above what it was when the pump last stood still and relieved
+OCCLUSION_PA = 55_000  # 8 psi; SR-15 asks for less than 10 psi (68 948 Pa)
+OCCLUSION_LIMIT_PA = 137_895  # 20 psi, never to be reached
+RELIEVED_PA = 14_000  # relief ends here
+RELIEF_REVOLUTIONS_PERCENT = 25  # and never takes more than a quarter of a revolution backwards
+RELIEF_STEP_US = 5_000
+
+# supply
+SUPPLY_LOW_MV = 10_500
+SUPPLY_STOP_MV = 9_000  # below it a 12 V motor loses steps
+
+# restarts: the same alarm, stop and start three times in 10 min (SR-33)
+RESTARTS = 3
+RESTARTS_US = 600_000_000
