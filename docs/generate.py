@@ -1,0 +1,75 @@
+"""The pages and tables that follow from a source: written by `make docs`, compared by `make check`.
+
+Owns: the list of generated files and the function that makes each.
+Rules: a generated file is committed, is the same on every machine, and never edited by hand; a row of PAGES is all
+that a new one needs; each function takes nothing and returns the file's text.
+Callers: `make docs`, `make check` (with --check), tests/unit/test_house.py.
+Units: none.
+Leaves: what a page says to the module named in its row.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# file -> module:function that returns its text
+PAGES = {
+    "docs/requirements.md": "tracing:page",
+}
+
+
+def _maker(place: str) -> Callable[[], str]:
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _shown(name: str, text: str) -> str:
+    """What is compared: all of a page but for the results of the last run."""
+    if name == "docs/requirements.md":
+        return str(importlib.import_module("tracing").without_results(text))
+    return text
+
+
+def stale_pages() -> dict[str, str]:
+    """The generated files that differ from what their sources say, with the difference."""
+    stale: dict[str, str] = {}
+    for name, place in PAGES.items():
+        path = ROOT / name
+        kept = _shown(name, path.read_text(encoding="utf-8")) if path.exists() else ""
+        made = _shown(name, _maker(place)())
+        if kept != made:
+            lines = difflib.unified_diff(
+                kept.splitlines(), made.splitlines(), name, "its source", lineterm="", n=0
+            )
+            stale[name] = "\n".join(list(lines)[:20])
+    return stale
+
+
+def main() -> int:
+    """Write every page, or with --check only compare; 1 if one was out of date."""
+    sys.path[:0] = [
+        str(ROOT / folder) for folder in ("tests", "host", "firmware/lib", "firmware", "hardware")
+    ]
+    if "--check" in sys.argv:
+        stale = stale_pages()
+        for name, difference in stale.items():
+            print(f"{name} is not what its source makes; run `make docs`\n{difference}", file=sys.stderr)
+        return 1 if stale else 0
+    for name, place in PAGES.items():
+        text = _maker(place)()
+        path = ROOT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
