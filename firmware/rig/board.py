@@ -8,7 +8,10 @@ Leaves: which pin is which to pins.py, what readings mean to monitor.py.
 """
 
 import gc
+import json
 import time
+from binascii import hexlify
+from hashlib import sha256
 
 import machine
 import rp2
@@ -122,6 +125,28 @@ class Board:
         start = time.ticks_us()
         gc.collect()
         return time.ticks_diff(time.ticks_us(), start)
+
+    def firmware_is_whole(self):
+        """Whether every file named in the manifest that `pumprig flash` wrote still has its SHA-256; True without one."""
+        try:
+            with open("manifest.json") as source:
+                manifest = json.load(source)
+        except OSError:
+            return True
+        for name in manifest:
+            total = sha256()
+            try:
+                with open(name, "rb") as source:
+                    while True:
+                        part = source.read(512)
+                        if not part:
+                            break
+                        total.update(part)
+            except OSError:
+                return False
+            if hexlify(total.digest()).decode() != manifest[name]:
+                return False
+        return True
 
     def reset(self):
         """Motor off, then reboot."""

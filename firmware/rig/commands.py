@@ -10,10 +10,9 @@ Leaves: numbers, access and staging codes to session.py, refusals for a therapy'
 from binascii import b2a_base64
 
 from pumpwire import VERSION, documents, spec
-from rig import schedule, settings, status, typed
+from rig import schedule, settings, status, thresholds, typed
 from rig.therapy import Refused
 
-STAGED_US = 600_000_000  # staged settings expire
 ERASE_US = 500_000  # the queue must outlast an erase
 
 
@@ -25,6 +24,7 @@ class Commands:
         self._parts = []
         self.staged_text = ""
         self.staged_us = 0
+        self._reminded = False
         self._replan = False
         self._reset = False
 
@@ -76,7 +76,7 @@ class Commands:
 
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy
-        self._expire(now_us)
+        self.watch_staged(now_us)
         yield (("hash", therapy.program_hash), ("staged_hash", documents.digest(self.staged_text) if self.staged_text else ""))
         for name, text in (("text", therapy.program_text), ("staged", self.staged_text)):
             for start in range(0, len(text), 300):
@@ -156,15 +156,23 @@ class Commands:
         text = documents.canonical(document)
         self.staged_text = text
         self.staged_us = now_us
+        self._reminded = False
         fields = (("hash", documents.digest(text)), ("code", documents.code_of(text)))
         if document["kind"] == "program":
             fields += (("daily_nl", schedule.max_day_nl(document)), ("max_nl_per_day", schedule.max_base_rate(document)))
         return fields
 
-    def _expire(self, now_us):
-        if self.staged_text and now_us - self.staged_us > STAGED_US:
+    def watch_staged(self, now_us):
+        """What is staged and not committed: a reminder, then it expires (SR-18)."""
+        if not self.staged_text:
+            return
+        if now_us - self.staged_us >= thresholds.STAGED_US:
             self.staged_text = ""
             self._rig.record("staged_expired", ())
+        elif now_us - self.staged_us >= thresholds.STAGED_REMIND_US and not self._reminded:
+            self._reminded = True
+            self._rig.record("reminder", (("what", "staged"),))
+            self._rig.board.sound("single")
 
     def _do_discard(self, args, now_us):
         self.staged_text = ""
@@ -179,7 +187,7 @@ class Commands:
         return documents.digest(self.staged_text)
 
     def _do_commit(self, args, now_us):
-        self._expire(now_us)
+        self.watch_staged(now_us)
         text = self.staged_text
         if not text:
             raise Refused("nothing", ())

@@ -204,9 +204,9 @@ class Dosing:
         """Where the motor should be: forward steps minus relief, the lost ones included."""
         return self.net_steps() + self.lost_steps
 
-    def lose(self, steps):
-        """Steps that were counted and did not turn the rotor: they are no delivery. Taken from the flow they were made for."""
-        for kind in range(len(KINDS)):
+    def lose(self, steps, flow_kind):
+        """Steps that were counted and did not turn the rotor: they are no delivery. Taken from flow_kind first."""
+        for kind in [flow_kind] + list(range(len(KINDS))):
             if kind != RELIEF and steps > 0:
                 part = min(steps, self.kind_steps[kind])
                 self.kind_steps[kind] -= part

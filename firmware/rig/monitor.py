@@ -9,7 +9,7 @@ Leaves: rotation to rotation.py, pressure to pressure.py, numbers to thresholds.
 """
 
 from rig import thresholds
-from rig.dosing import CYCLES_PER_US, RELIEF
+from rig.dosing import BASAL, CYCLES_PER_US, RELIEF
 from rig.rotation import COUNTS
 
 COUNT_UNCERTAINTY_NL = 1_000  # of a fill as measured by a person, at least
@@ -57,6 +57,7 @@ class Monitor:
         self.pressure = pressure
         self._starved = 0
         self._mode = ""
+        self._mode_us = 0
         self._retry_us = NEVER_US
 
     def run(self, now_us):
@@ -69,7 +70,10 @@ class Monitor:
         self._check_supply()
         if rig.therapy.mode != self._mode:
             self._mode = rig.therapy.mode
+            self._mode_us = now_us
             self._rotation.restart_window()
+        left_stopped = self._mode == "stopped" and now_us - self._mode_us >= thresholds.STOPPED_REMIND_US
+        self._while(left_stopped and rig.therapy.program is not None, "stopped_loaded", ())
         self._check_rotation(now_us)
         self._check_pressure(now_us)
         if rig.therapy.mode == "running" and rig.window.is_full():
@@ -146,7 +150,8 @@ class Monitor:
         """Book what was not delivered at once; stop, and with on_stall = retry try again later without catching up."""
         rig = self._rig
         steps = self._rotation.steps_of(lost)
-        rig.dosing.lose(steps)
+        overlay, _until = rig.therapy.overlay(now_us)
+        rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
         self._rotation.accept()
         retry = rig.therapy.program is not None and rig.therapy.program["on_stall"] == "retry"
         rig.record("undelivered", (("steps", steps), ("nl", rig.dosing.nl_of(steps))))

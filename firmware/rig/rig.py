@@ -10,7 +10,7 @@ Leaves: everything else to the parts.
 
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
-from rig import recovery, schedule
+from rig import recovery, schedule, selftest, thresholds
 from rig.alarms import Alarms
 from rig.buttons import Buttons
 from rig.clock import Clock
@@ -61,6 +61,7 @@ class Rig:
         self.assumed_steps = 0
         self.collect_us = self.erase_us = 0
         self._recorded_us = self._recorded_nl = 0
+        self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self._rate_mark = (0, 0)
         self._rate_last = (0, 0)
         self.loop = Loop(
@@ -86,6 +87,10 @@ class Rig:
         maintenance = recovery.restore(self, now_us)
         self._rate_mark = self._rate_last = (now_us, self.dosing.delivered_nl())
         self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
+        failed = selftest.failures(self)
+        self.record("self_test", (("failed", ",".join(failed) or "none"),))
+        if failed:
+            self.alarm("self_test", (("failed", ",".join(failed)),))
         self.link.say("pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest))
         return not maintenance
 
@@ -124,8 +129,19 @@ class Rig:
         """Raise an alarm; stop the pump if that is its action."""
         now_us = self.clock.now_us()
         if self.alarms.raise_alarm(name, now_us, self.clock.utc_us(now_us), fields):
+            was_running = self.therapy.mode != "stopped"
             self.stop(now_us)
+            if was_running and name != "restarts":
+                self._count_restart(name, now_us)
         self.loop.wake("alarms")
+
+    def _count_restart(self, name, now_us):
+        """The same alarm, stop and start again and again: stop until someone looks (SR-33)."""
+        self._stops = [row for row in self._stops if now_us - row[1] < thresholds.RESTARTS_US]
+        self._stops.append((name, now_us))
+        if len([row for row in self._stops if row[0] == name]) >= thresholds.RESTARTS:
+            self._stops = []
+            self.alarm("restarts", (("name", name),))
 
     def stop(self, now_us):
         """Stop now: cut the queue, cancel boluses, keep the program loaded."""
@@ -154,6 +170,7 @@ class Rig:
 
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)
+        self.commands.watch_staged(now_us)
         if now_us - self._rate_last[0] >= 60_000_000:
             self._rate_mark = self._rate_last
             self._rate_last = (now_us, self.dosing.delivered_nl())

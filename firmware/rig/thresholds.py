@@ -35,3 +35,8 @@ SUPPLY_STOP_MV = 9_000  # below it a 12 V motor loses steps
 # restarts: the same alarm, stop and start three times in 10 min (SR-33)
 RESTARTS = 3
 RESTARTS_US = 600_000_000
+
+# people
+STAGED_REMIND_US = 300_000_000  # staged and not committed: reminded, then dropped (SR-18)
+STAGED_US = 600_000_000
+STOPPED_REMIND_US = 600_000_000  # left stopped with a program loaded (SR-22)
