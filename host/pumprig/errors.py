@@ -39,7 +39,9 @@ class InputFileError(PumpError):
     """A file given by the user cannot be accepted; every fault in it is listed. Nothing was sent."""
 
     def __init__(self, happened: str, faults: list[str], next_step: str = "") -> None:
-        super().__init__(happened + "".join("\n  " + fault for fault in faults), "Nothing was sent.", next_step)
+        super().__init__(
+            happened + "".join("\n  " + fault for fault in faults), "Nothing was sent.", next_step
+        )
         self.faults = faults
 
     def details(self) -> dict[str, object]:

@@ -10,10 +10,10 @@ Leaves: the table of units to pumpwire.units, limits to pumpwire.spec and pumpwi
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+
+from pumpwire import units
 
 from pumprig.errors import UsageError
-from pumpwire import units
 
 NL_PER_DAY_PER_NL_PER_H = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,7 +24,9 @@ def parse(text: str, kind: str, what: str) -> int:
     try:
         return units.parse(text, kind)
     except units.UnitError as error:
-        example = {"rate": "20 ul/h", "volume": "50 ul", "time": "10 min"}.get(kind, "1 " + units.UNITS[kind][0][0])
+        example = {"rate": "20 ul/h", "volume": "50 ul", "time": "10 min"}.get(
+            kind, "1 " + units.UNITS[kind][0][0]
+        )
         raise UsageError(f"{what}: {error}.", "Nothing was sent.", f"Write it like `{example}`.") from None
 
 
@@ -111,9 +113,3 @@ def parse_instant(text: str, what: str, now_us: int) -> int:
                 "Write an ISO 8601 time (`2026-03-01T08:00`) or how long ago (`2 d`).",
             ) from None
     return to_utc_us(moment.astimezone() if moment.tzinfo is None else moment)
-
-
-def exact_ratio(text: str) -> tuple[int, int]:
-    """`4075.7728` -> (40757728, 10000) in lowest terms; raises ValueError for what is no decimal number."""
-    numerator, denominator = Decimal(text).as_integer_ratio()
-    return numerator, denominator

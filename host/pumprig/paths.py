@@ -1,0 +1,71 @@
+"""Where the tool keeps what it keeps: configuration, the delivery log, the private simulated rig.
+
+Owns: the folders, the names of the files in them, and the configuration file's reading.
+Rules: PUMPRIG_HOME, where set, holds everything; else the platform's own folders; nothing is created by asking.
+Callers: discovery, simulator, store and the command line.
+Units: none.
+Leaves: what a configured port means to discovery.py.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pumprig.errors import UsageError
+
+
+def _folder(kind: str) -> Path:
+    home = os.environ.get("PUMPRIG_HOME")
+    if home:
+        return Path(home) / kind
+    import platformdirs
+
+    named = {
+        "config": platformdirs.user_config_path,
+        "data": platformdirs.user_data_path,
+        "state": platformdirs.user_state_path,
+    }
+    return named[kind]("pumprig", appauthor=False)
+
+
+def config_file() -> Path:
+    """The configuration file, which need not exist."""
+    return _folder("config") / "config.toml"
+
+
+def database_file() -> Path:
+    """The delivery log's database: PUMPRIG_DB, else in the data folder."""
+    named = os.environ.get("PUMPRIG_DB")
+    return Path(named) if named else _folder("data") / "pumprig.db"
+
+
+def simulator_folder(chosen: str | None) -> Path:
+    """The state folder of the private simulated rig."""
+    return Path(chosen).resolve() if chosen else _folder("state") / "sim"
+
+
+def configuration() -> dict[str, Any]:
+    """The configuration file's content, empty where there is no file. Raises UsageError.
+
+    Keys: `port` (what `-p` takes) and `database` (a path).
+    """
+    path = config_file()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            f"The configuration {path} cannot be read: {error}.", "Nothing was sent.", "Mend it."
+        ) from None
+    for key, value in content.items():
+        if key not in ("port", "database") or not isinstance(value, str):
+            raise UsageError(
+                f"The configuration {path} has '{key}', which is not known or no text.",
+                "Nothing was sent.",
+                "Known keys: port, database (texts).",
+            )
+    return content

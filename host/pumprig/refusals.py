@@ -1,0 +1,91 @@
+"""What a refusal means, in words: the rule, its numbers, when it would be allowed.
+
+Owns: the wording of every error the device can answer with.
+Rules: the rule's text is the table's; numbers are shown with units; every refusal says that nothing was changed.
+Callers: client.py.
+Units: fields as they stand on the wire, by the names' endings.
+Leaves: exit codes to errors.py.
+"""
+
+from __future__ import annotations
+
+from pumpwire import VERSION, spec
+
+from pumprig import quantities
+from pumprig.errors import LinkError, PumpError, RefusedError
+
+NEXT_STEPS = {
+    "limit": "Ask for less, or load a program with a higher hard limit.",
+    "soft_limit": "Repeat it with --override if you mean it; the override is logged.",
+    "cap": "Ask for less, or wait until older delivery leaves the 24 h window.",
+    "busy": "Wait for its end (`pumprig watch`), or `pumprig stop`.",
+    "reservoir": "Fill the reservoir and tell the rig: `pumprig refill VOLUME`.",
+    "alarm": "See `pumprig alarms`, mend the cause, then `pumprig alarms ack`.",
+    "nothing": "Stage it again; what is staged expires after 10 min.",
+    "hash": "Someone staged something else in between; stage and review again.",
+    "access": "Another program ended this session; run the command again.",
+    "sequence": "Another host changed the rig at the same time; look at `pumprig status`, then run the command again.",
+    "storage": "The rig's flash cannot be written; `pumprig doctor` says more.",
+    "unknown": "The firmware is older than this tool: `pumprig flash`.",
+}
+
+
+def refused(verb: str, fields: dict[str, str]) -> RefusedError:
+    """The error of an `err` answer."""
+    numbers = {key: value for key, value in fields.items() if key not in ("code", "name")}
+    name = fields.get("name", "")
+    code = int(fields.get("code", "0")) if fields.get("code", "0").isdigit() else 0
+    rule = next((row[2] for row in spec.ERRORS if row[1] == name), name or "refused")
+    told = [_number_text(key, value) for key, value in numbers.items()]
+    happened = f"`{verb}` was refused: {rule}" + (f" ({'; '.join(told)})." if told else ".")
+    return RefusedError(happened, "Nothing was changed.", _next_step(name, numbers), code, name, numbers)
+
+
+def _next_step(name: str, numbers: dict[str, str]) -> str:
+    wait = numbers.get("wait_s", "")
+    if wait.isdigit():
+        return f"It would be allowed in {quantities.duration_text(int(wait) * 1000)}."
+    return NEXT_STEPS.get(name, "")
+
+
+def _number_text(key: str, value: str) -> str:
+    if not value.isdigit():
+        return value if key == "why" else f"{key} {value}"
+    number = int(value)
+    for ending, shown in (
+        ("_nl_per_day", quantities.rate_text(number / 24)),
+        ("_nl", quantities.volume_text(number)),
+        ("_s", quantities.duration_text(number * 1000)),
+        ("_ms", quantities.duration_text(number)),
+    ):
+        if key.endswith(ending):
+            return f"{key[: -len(ending)].replace('_', ' ')} {shown}"
+    return f"{key.replace('_', ' ')} {value}"
+
+
+def no_rig(address: str, heard: str) -> LinkError:
+    """Nothing on that port answers as a rig does."""
+    if "MicroPython" in heard or ">>>" in heard:
+        return LinkError(
+            f"{address} is a MicroPython prompt, not a running rig.",
+            "not done",
+            "Install the firmware: `pumprig flash`.",
+        )
+    return LinkError(
+        f"{address} is no pump rig, or does not answer: {heard}.",
+        "not done",
+        "`pumprig ports` shows which ports are rigs.",
+    )
+
+
+def other_protocol(firmware: str, protocol: int, digest: str) -> PumpError:
+    """The device speaks another version of the protocol."""
+    return RefusedError(
+        f"The rig runs firmware {firmware} with protocol {protocol} ({digest}); "
+        f"this tool is {VERSION} with protocol {spec.PROTOCOL} ({spec.digest()}).",
+        "Nothing was sent but the greeting, and nothing was changed.",
+        "Install the matching firmware with `pumprig flash`, or the matching tool. `pumprig stop` works all the same.",
+        0,
+        "protocol",
+        {"device_digest": digest, "host_digest": spec.digest()},
+    )

@@ -1,0 +1,173 @@
+"""The private simulated rig as a program in the background.
+
+Owns: starting it, finding its port again, ending it.
+Rules: one per state folder; whether it lives is told by a lock that only the living process holds, never by a process
+id alone; it is a separate program: nothing of it is imported here.
+Callers: discovery.py for the port `sim`; the command `sim`.
+Units: seconds.
+Leaves: what the simulated rig does to the program rigsim.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pumprig.errors import PumpError, UsageError
+
+START_S = 15.0
+STOP_S = 5.0
+WINDOWS = sys.platform == "win32"
+
+
+def command(arguments: list[str]) -> list[str]:
+    """The command line of the simulator's program. Raises UsageError if it is not installed."""
+    if importlib.util.find_spec("rigsim") is None:
+        raise UsageError(
+            "The simulated rig (package rigsim) is not installed.",
+            "Nothing was started.",
+            "Install pumprig anew.",
+        )
+    return [sys.executable, "-m", "rigsim", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment in which the program finds the same packages as this one."""
+    folders = [folder for folder in sys.path if folder]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+
+
+class PrivateRig:
+    """The simulated rig of one state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._facts = folder / "process.json"
+
+    def port(self) -> str | None:
+        """Its port if it lives."""
+        facts = self._read()
+        return facts["port"] if facts and self._lives() else None
+
+    def ensure(self, arguments: list[str] | None = None) -> str:
+        """Its port, after starting it where it does not live. Raises PumpError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PumpError(
+                f"The state folder {self.folder} cannot be made: {error.strerror}.",
+                "No simulated rig was started.",
+            ) from None
+        with self._locked("start.lock"):
+            return self.port() or self._start(arguments or [])
+
+    def stop(self) -> bool:
+        """End it, as a power loss would; returns whether it lived. Raises PumpError if it does not end."""
+        facts = self._read()
+        if not facts or not self._lives():
+            return False
+        os.kill(int(facts["pid"]), signal.SIGTERM)
+        until_s = time.monotonic() + STOP_S
+        while self._lives():
+            if time.monotonic() > until_s:
+                raise PumpError(
+                    f"The simulated rig (process {facts['pid']}) did not end.", "", f"kill {facts['pid']}"
+                )
+            time.sleep(0.02)
+        self._facts.unlink(missing_ok=True)
+        return True
+
+    def _start(self, arguments: list[str]) -> str:
+        line = ["serve", "--state", str(self.folder)]
+        line += ["--tcp", "0"] if WINDOWS else []
+        errors = self.folder / "stderr.txt"
+        with open(self.folder / "alive.lock", "w") as alive, open(errors, "w") as stderr:
+            _lock(alive, wait=True)
+            child = subprocess.Popen(
+                command(line + arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=environment(),
+                start_new_session=not WINDOWS,
+                pass_fds=() if WINDOWS else (alive.fileno(),),
+            )
+            port = _ready_port(child)
+        if port is None:
+            child.terminate()
+            why = errors.read_text(errors="replace").strip().splitlines()
+            raise PumpError(
+                f"The simulated rig did not start: {why[-1] if why else 'no reason given'}.",
+                "Nothing was sent.",
+                f"The whole message is in {errors}.",
+            )
+        self._facts.write_text(json.dumps({"pid": child.pid, "port": port}))
+        return port
+
+    def _read(self) -> dict[str, str] | None:
+        try:
+            facts: dict[str, str] = json.loads(self._facts.read_text())
+        except (OSError, ValueError):
+            return None
+        return facts
+
+    def _lives(self) -> bool:
+        """Whether some process still holds the lock that was handed to the simulator."""
+        try:
+            with open(self.folder / "alive.lock", "r+") as file:
+                return not _lock(file, wait=False)
+        except OSError:
+            return False
+
+    @contextmanager
+    def _locked(self, name: str) -> Generator[None]:
+        with open(self.folder / name, "w") as file:
+            _lock(file, wait=True)
+            yield
+
+
+def _lock(file: IO[str], wait: bool) -> bool:
+    """Lock a file until it is closed by everyone who inherited it; returns False if another process holds it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _ready_port(child: subprocess.Popen[str]) -> str | None:
+    """Wait for the line `ready PORT`; None if the program ended or took too long."""
+    import threading
+
+    stdout = child.stdout
+    assert stdout is not None
+    timer = threading.Timer(START_S, child.terminate)
+    timer.daemon = True
+    timer.start()
+    try:
+        for line in stdout:
+            if line.startswith("ready "):
+                return line[6:].strip()
+        return None
+    finally:
+        timer.cancel()
