@@ -1,6 +1,7 @@
 """Pins and peripherals of the Pico: buttons, buzzer, LEDs, supply, watchdog, reset, identity.
 
-Owns: every peripheral but the step engine; with stepper.py and flashmap's device the only user of machine and rp2.
+Owns: every peripheral but the step engine; with stepper.py and flashmap's device the only user of machine and
+rp2.
 Rules: nothing here waits; a sensor that does not answer gives None; the motor's pins belong to stepper.py.
 Callers: main.py and the simulator build it; rig.py wires it.
 Units: millivolts, microseconds, raw counts where the name says so.
@@ -15,6 +16,7 @@ from hashlib import sha256
 
 import machine
 import rp2
+
 from rig.flashmap import FlashDevice
 from rig.pins import gpio
 
@@ -48,7 +50,11 @@ class Board:
         self._run_led = machine.Pin(gpio("run_led"), machine.Pin.OUT, value=0)
         self._supply = machine.ADC(gpio("supply"))
         self._i2c = machine.I2C(
-            0, sda=machine.Pin(gpio("sda")), scl=machine.Pin(gpio("scl")), freq=400_000, timeout=I2C_TIMEOUT_US
+            0,
+            sda=machine.Pin(gpio("sda")),
+            scl=machine.Pin(gpio("scl")),
+            freq=400_000,
+            timeout=I2C_TIMEOUT_US,
         )
         self._measure_pressure()
         self._watchdog = None
@@ -127,7 +133,7 @@ class Board:
         return time.ticks_diff(time.ticks_us(), start)
 
     def firmware_is_whole(self):
-        """Whether every file named in the manifest that `pumprig flash` wrote still has its SHA-256; True without one."""
+        """Whether every file of the manifest that `pumprig flash` wrote has its SHA-256; True without one."""
         try:
             with open("manifest.json") as source:
                 manifest = json.load(source)

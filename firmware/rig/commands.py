@@ -1,15 +1,18 @@
 """What each command does: the handlers behind the table in pumpwire.spec.
 
 Owns: the effect of every command on the rig's parts, and the rows that reading commands answer with.
-Rules: `act` changes state only (stop excepted, which stops at once); motion follows in `take_effect`, after the record is on flash.
+Rules: `act` changes state only (stop excepted, which stops at once); motion follows in `take_effect`, after
+the record is on flash.
 Callers: session.py.
 Units: as in pumpwire.spec.
-Leaves: numbers, access and staging codes to session.py, refusals for a therapy's sake to therapy.py, status to status.py.
+Leaves: numbers, access and staging codes to session.py, refusals for a therapy's sake to therapy.py, status
+to status.py.
 """
 
 from binascii import b2a_base64
 
 from pumpwire import VERSION, documents, spec
+
 from rig import schedule, settings, status, thresholds, typed
 from rig.therapy import Refused
 
@@ -57,9 +60,13 @@ class Commands:
             return
         yield (("help", "%s - %s" % (row[0], row[5])),)
         for name, kind, low, high, word, default, meaning in row[1]:
-            bounds = "" if kind == "text" else ", %s to %s" % (typed.shown(low, kind), typed.shown(high, kind))
+            bounds = (
+                "" if kind == "text" else ", %s to %s" % (typed.shown(low, kind), typed.shown(high, kind))
+            )
             usual = "" if default is None else ", default %s" % typed.shown(default, kind)
-            yield (("argument", "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)),)
+            yield (
+                ("argument", "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)),
+            )
 
     def _read_status(self, args, now_us):
         return status.rows(self._rig, now_us)
@@ -77,7 +84,10 @@ class Commands:
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy
         self.watch_staged(now_us)
-        yield (("hash", therapy.program_hash), ("staged_hash", documents.digest(self.staged_text) if self.staged_text else ""))
+        yield (
+            ("hash", therapy.program_hash),
+            ("staged_hash", documents.digest(self.staged_text) if self.staged_text else ""),
+        )
         for name, text in (("text", therapy.program_text), ("staged", self.staged_text)):
             for start in range(0, len(text), 300):
                 yield ((name, text[start : start + 300]),)
@@ -159,7 +169,10 @@ class Commands:
         self._reminded = False
         fields = (("hash", documents.digest(text)), ("code", documents.code_of(text)))
         if document["kind"] == "program":
-            fields += (("daily_nl", schedule.max_day_nl(document)), ("max_nl_per_day", schedule.max_base_rate(document)))
+            fields += (
+                ("daily_nl", schedule.max_day_nl(document)),
+                ("max_nl_per_day", schedule.max_base_rate(document)),
+            )
         return fields
 
     def watch_staged(self, now_us):

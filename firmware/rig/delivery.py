@@ -1,14 +1,15 @@
 """The feed: keeps the stepper's queue filled with what the therapy wants, and books what was counted.
 
 Owns: the open stream, how far ahead it is planned, cutting and planning anew.
-Rules: the queue always outlasts the longest stall; a change of plan cuts what was queued and gives it back; nothing is booked that
-was not counted; a bolus that has all its steps ends here.
+Rules: the queue always outlasts the longest stall; a change of plan cuts what was queued and gives it back;
+nothing is booked that was not counted; a bolus that has all its steps ends here.
 Callers: the loop (`run`), session.py through rig.py (`replan`, `stop`).
 Units: microseconds of Clock, PIO cycles from the stream's start, steps.
 Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms to monitor.py.
 """
 
 from pumpwire.spec import KINDS
+
 from rig.dosing import BASAL, CYCLES_PER_US
 from rig.schedule import NEVER_US
 
@@ -105,7 +106,7 @@ class Delivery:
         self.due_us = min(max(now_us, self._front_us() - low_us), self._next_end_us(now_us))
 
     def _reach(self, now_us):
-        """(how far to queue, when to queue again): shorter for fast flows, whose changes need ramps rather than a cut."""
+        """(how far to queue, when to queue again): shorter for fast flows, which need ramps to change."""
         overlay, _until = self._therapy.overlay(now_us)
         _kind, rate, _until = self._therapy.base(now_us, self._clock.utc_us(now_us))
         if overlay is not None:

@@ -1,8 +1,10 @@
 """From volume to steps and back: the plan that the stepper runs and the ledger of what was counted.
 
-Owns: the calibration, the exact phase between commanded volume and steps, and the attribution of each counted step to its kind.
-Rules: integers only; commanded volume is rate x time without rounding; every counted step belongs to exactly one kind; a bolus
-ends after exactly its steps. What is counted decides: a rewind gives back what was planned and not counted.
+Owns: the calibration, the exact phase between commanded volume and steps, and the attribution of each counted
+step to its kind.
+Rules: integers only; commanded volume is rate x time without rounding; every counted step belongs to exactly
+one kind; a bolus ends after exactly its steps. What is counted decides: a rewind gives back what was planned
+and not counted.
 Callers: rig.delivery plans, settles and rewinds; session, monitor and journal read totals.
 Units: nL/day, nL, steps, PIO cycles of 8 ns. Flow adds `rate * volume_den` units per cycle; a step is worth
 `volume_num * CYCLES_PER_DAY` units, where volume_num / volume_den is the volume of a step in nL.
@@ -162,7 +164,9 @@ class Dosing:
             return 0
         if fresh:
             self.spans.append(span)
-        flowed = (after - acc + steps * self.quantum) // inc if inc else taken  # less than taken by what a ramp lost
+        flowed = (
+            (after - acc + steps * self.quantum) // inc if inc else taken
+        )  # less than taken by what a ramp lost
         share = span.share(span.steps + steps) - span.share(span.steps)
         span.cycles += flowed
         span.steps += steps

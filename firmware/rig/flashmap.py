@@ -1,13 +1,15 @@
 """Raw flash blocks won from stock MicroPython as one-block files: where they lie and what may be done to them.
 
 Owns: the map from (role, index) to a block of rp2.Flash, found by the header in each block's first page.
-Rules: a block that does not carry our header is never erased or programmed; a block whose erase was cut short is found again
-through its neighbour's header; fewer blocks than the headers promise means the filesystem was reformatted: refused.
+Rules: a block that does not carry our header is never erased or programmed; a block whose erase was cut short
+is found again through its neighbour's header; fewer blocks than the headers promise means the filesystem was
+reformatted: refused.
 Callers: journal.py and settings.py; the device half is the only user of rp2.Flash.
 Units: bytes, blocks of 4096, pages of 256; erases as a count.
 Leaves: what lies in pages 1 to 15 to journal.py and settings.py; the making of the files to `pumprig flash`.
 
-First page: magic, version, role, index, count | next block of the role, erases, CRC-32. A factory-new block has the first half only.
+First page: magic, version, role, index, count | next block of the role, erases, CRC-32. A factory-new block
+has the first half only.
 """
 
 import struct
@@ -125,7 +127,8 @@ def find(device, role):
     missing = [index for index in range(count) if index not in found]
     if len(missing) > 1:
         raise FlashError(
-            "%d of %d journal blocks are gone: the filesystem was reformatted; run `pumprig flash`" % (len(missing), count)
+            "%d of %d journal blocks are gone: the filesystem was reformatted; run `pumprig flash`"
+            % (len(missing), count)
         )
     blocks = []
     erases = []

@@ -1,8 +1,9 @@
 """The log on raw flash: a ring of sealed, chained records, one a page.
 
 Owns: the LOG blocks, the number of the next record, the chain.
-Rules: a record counts only whole; the block after the one being written is erased ahead, when the queued motion outlasts it;
-until then records are held in memory; a torn page is skipped and reported; the last good record resumes the pump. A full ring overwrites the oldest block.
+Rules: a record counts only whole; the block after the one being written is erased ahead, when the queued
+motion outlasts it; until then records are held in memory; a torn page is skipped and reported; the last good
+record resumes the pump. A full ring overwrites the oldest block.
 Callers: rig.py appends through one function; session.py reads pages for `log`; the loop calls `prepare`.
 Units: record numbers from 1, pages of 256 bytes.
 Leaves: what a record holds to pumpwire.records, blocks and their headers to flashmap.py.
@@ -11,6 +12,7 @@ Leaves: what a record holds to pumpwire.records, blocks and their headers to fla
 from array import array
 
 from pumpwire import records
+
 from rig.flashmap import PAGE, PAGES
 
 

@@ -1,8 +1,9 @@
 """Lines in, lines out.
 
 Owns: the input line being collected, the output that waits, the echo for a person at a terminal.
-Rules: never waits for the host: a bounded number of characters in and out per tick; while an answer is not wholly taken only a stop
-is acted on, one other line is kept and what comes beyond it is dropped (the host repeats it); a line that is too long is dropped whole.
+Rules: never waits for the host: a bounded number of characters in and out per tick; while an answer is not
+wholly taken only a stop is acted on, one other line is kept and what comes beyond it is dropped (the host
+repeats it); a line that is too long is dropped whole.
 Callers: the loop polls; the only user of stdin and stdout (class Stdio).
 Units: characters.
 Leaves: meaning to session.py, framing to pumpwire.codec.

@@ -1,9 +1,9 @@
 """The cyclic executive: one fixed order of duties, each bounded, each timed.
 
 Owns: the order, the due times, the worst times, lateness, the watchdog's food.
-Rules: a tick runs every duty that is due, in order, and never waits; polled duties run at every tick and must do nothing when their
-inputs have not changed; a garbage collection and a flash erase are announced and timed apart; the watchdog is fed only by a
-tick in which no duty missed its deadline.
+Rules: a tick runs every duty that is due, in order, and never waits; polled duties run at every tick and must
+do nothing when their inputs have not changed; a garbage collection and a flash erase are announced and timed
+apart; the watchdog is fed only by a tick in which no duty missed its deadline.
 Callers: rig.py builds it; main.py and the simulator call `tick`.
 Units: microseconds of Clock; the grid is PERIOD_US from power-on.
 Leaves: idling to board.py, what duties do to their modules.

@@ -1,8 +1,8 @@
 """The watcher: what was counted against what was planned, the reservoir, the cap.
 
 Owns: the reservoir estimate and the checks that raise alarms.
-Rules: separate from delivery: it reads the independent step count and the sensors, not the commanded rate alone (SR-34); it
-never starts motion, it only stops it.
+Rules: separate from delivery: it reads the independent step count and the sensors, not the commanded rate
+alone (SR-34); it never starts motion, it only stops it.
 Callers: the loop.
 Units: nL, steps, microseconds of Clock.
 Leaves: rotation to rotation.py, pressure to pressure.py, numbers to thresholds.py, stopping itself to rig.py.
@@ -37,7 +37,7 @@ class Reservoir:
         return max(0, self.base_nl - (self._dosing.delivered_nl() - self.base_delivered_nl))
 
     def assume(self, volume_nl):
-        """Up to volume_nl may have left uncounted: the estimate takes it as gone (a loss counts towards more delivered)."""
+        """Up to volume_nl may have left uncounted: the estimate takes it as gone."""
         self.base_nl = max(0, self.base_nl - volume_nl)
         self.u_base_nl += volume_nl
 
@@ -196,7 +196,9 @@ class Monitor:
             return
         stepper.cut()
         rig.dosing.relieve(stepper.counted())
-        rig.record("relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa)))
+        rig.record(
+            "relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa))
+        )
 
 
 def _root(value):

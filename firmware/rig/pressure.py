@@ -1,7 +1,8 @@
 """The outlet pressure: occlusion, and its relief.
 
 Owns: the pressure baseline and the course of a relief.
-Rules: relief runs backwards, a bounded number of steps, counted; it ends at a pressure or at its bound, never by time alone.
+Rules: relief runs backwards, a bounded number of steps, counted; it ends at a pressure or at its bound, never
+by time alone.
 Callers: monitor.py.
 Units: pascal (absolute as read; differences to the baseline), steps.
 Leaves: numbers to thresholds.py, the motor to stepper.py.
@@ -23,7 +24,7 @@ class Pressure:
         self.relief_left_steps = 0
 
     def read(self, absolute_pa, standing):
-        """Take a reading or None; standing: no flow and nothing to relieve. Returns False once the sensor counts as failed."""
+        """Take a reading or None; standing: no flow, nothing to relieve. False once the sensor has failed."""
         if absolute_pa is None:
             self._missing += 1
             self.now_pa = None

@@ -1,8 +1,9 @@
 """From the last good record back to a running rig, and from a running rig to the state that a record carries.
 
 Owns: the meaning of the state block, both ways.
-Rules: what cannot be known after a power loss is bounded, stated and counted towards more delivered; a bolus goes on with what is left
-of it; no state is invented: without a record the pump is stopped and holds no program.
+Rules: what cannot be known after a power loss is bounded, stated and counted towards more delivered; a bolus
+goes on with what is left of it; no state is invented: without a record the pump is stopped and holds no
+program.
 Callers: rig.py at boot and at every record.
 Units: as in pumpwire.records.STATE.
 Leaves: bytes to pumpwire.records, finding the record to journal.py.
@@ -11,6 +12,7 @@ Leaves: bytes to pumpwire.records, finding the record to journal.py.
 from pumpwire import documents
 from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS
+
 from rig import settings
 from rig.dosing import Overlay
 from rig.journal_reader import last_day
@@ -112,7 +114,10 @@ def _restore_therapy(rig, state, now_us):
     rig.use_program(documents.parse(text), text, documents.digest(text), now_us, elapsed_us)
     if state["bolus_kind"]:
         therapy.bolus = _overlay(
-            state["bolus_kind"] - 1, state["bolus_steps"], state["bolus_done_steps"], state["bolus_rate_nl_per_day"]
+            state["bolus_kind"] - 1,
+            state["bolus_steps"],
+            state["bolus_done_steps"],
+            state["bolus_rate_nl_per_day"],
         )
     if state["spread_steps_asked"]:
         therapy.spread = _overlay(
@@ -147,7 +152,11 @@ def _power_returned(rig, mode, now_us):
             break
     if mode == "priming" or therapy.program["on_return"] == "stop":
         for overlay in therapy.stop():
-            fields = (("kind", KINDS[overlay.kind]), ("asked_steps", overlay.steps), ("done_steps", overlay.done_steps))
+            fields = (
+                ("kind", KINDS[overlay.kind]),
+                ("asked_steps", overlay.steps),
+                ("done_steps", overlay.done_steps),
+            )
             rig.record("bolus_end", fields)
     rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
     rig.alarm("power_return", (("assumed_nl", lost_nl),))

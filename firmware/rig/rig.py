@@ -1,8 +1,8 @@
 """The rig: builds the parts, boots from the log, runs the loop.
 
 Owns: the wiring between the parts, the boot number, the log's state record, stopping for an alarm.
-Rules: after any reset the pump resumes exactly what ran, or stops and alarms, as the program says; it never takes a default rate;
-each change of state is on flash before it takes effect.
+Rules: after any reset the pump resumes exactly what ran, or stops and alarms, as the program says; it never
+takes a default rate; each change of state is on flash before it takes effect.
 Callers: main.py, the simulator, tests.
 Units: microseconds, nL, steps.
 Leaves: everything else to the parts.
@@ -10,6 +10,7 @@ Leaves: everything else to the parts.
 
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
+
 from rig import recovery, schedule, selftest, thresholds
 from rig.alarms import Alarms
 from rig.buttons import Buttons
@@ -51,7 +52,9 @@ class Rig:
         self.journal = Journal(find(board.flash, LOG))
         self.settings = Settings(find(board.flash, SETTINGS))
         self.therapy = Therapy(self.dosing, self.window)
-        self.delivery = Delivery(self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record)
+        self.delivery = Delivery(
+            self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record
+        )
         self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
@@ -91,7 +94,9 @@ class Rig:
         self.record("self_test", (("failed", ",".join(failed) or "none"),))
         if failed:
             self.alarm("self_test", (("failed", ",".join(failed)),))
-        self.link.say("pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest))
+        self.link.say(
+            "pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest)
+        )
         return not maintenance
 
     def use_calibration(self, document):
@@ -99,7 +104,9 @@ class Rig:
         self.dosing.calibrate(document["id"], document["nl_num"], document["nl_den"], document["u_ppm"])
         per_step = self.dosing.volume_num * DAY_S
         self.therapy.max_rate_nl_per_day = self._motor.max_steps_per_s * per_step // self.dosing.volume_den
-        self.therapy.prime_rate_nl_per_day = self._motor.prime_steps_per_s * per_step // self.dosing.volume_den
+        self.therapy.prime_rate_nl_per_day = (
+            self._motor.prime_steps_per_s * per_step // self.dosing.volume_den
+        )
 
     def use_program(self, document, text, digest, now_us, elapsed_us=0):
         """Make a program the active one; motion follows."""
@@ -149,7 +156,11 @@ class Rig:
         self.therapy.mode, mode = "stopped", self.therapy.mode
         self.delivery.replan(now_us)
         for overlay in self.therapy.stop():
-            fields = (("kind", spec.KINDS[overlay.kind]), ("asked_steps", overlay.steps), ("done_steps", overlay.done_steps))
+            fields = (
+                ("kind", spec.KINDS[overlay.kind]),
+                ("asked_steps", overlay.steps),
+                ("done_steps", overlay.done_steps),
+            )
             self.record("bolus_end", fields)
         if mode != "stopped" or before_us >= 0:
             self.record("stop", (("was", mode),))
@@ -249,4 +260,3 @@ class Rig:
         daily_nl = schedule.max_day_nl(program) if program else 0
         a_day = max(DAY_S * 1_000_000 // CHECKPOINT_US, daily_nl // CHECKPOINT_NL) + 1
         return self.journal.capacity() // a_day
-

@@ -1,8 +1,8 @@
 """The rotor's angle against the counted steps: stall, over- and under-infusion, motion while stopped.
 
 Owns: the unwrapped encoder angle and its reference.
-Rules: compares the encoder with counted steps and with the commanded volume, never commanded with commanded (SR-34); a sensor that
-does not answer is a fault, not a zero.
+Rules: compares the encoder with counted steps and with the commanded volume, never commanded with commanded
+(SR-34); a sensor that does not answer is a fault, not a zero.
 Callers: monitor.py.
 Units: encoder counts, 4096 a revolution; steps.
 Leaves: numbers to thresholds.py, what happens on an alarm to rig.py.
@@ -67,7 +67,7 @@ class Rotation:
         self._reference = self._window = None
 
     def ratio(self, commanded_steps, now_us):
-        """"over", "under" or "": measured against programmed rotation over the window of SR-02 and SR-03."""
+        """ "over", "under" or "": measured against programmed rotation over the window of SR-02 and SR-03."""
         if self._last < 0:
             return ""
         if self._window is None:

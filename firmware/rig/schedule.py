@@ -1,7 +1,8 @@
 """The base rate of a program at an instant, and until when it holds.
 
 Owns: day patterns, weekdays, zones, titration ramps and phases, as pure functions of a program and a time.
-Rules: no state; the rate depends on the instant alone, so a clock set forward or back can neither skip nor repeat anything but time.
+Rules: no state; the rate depends on the instant alone, so a clock set forward or back can neither skip nor
+repeat anything but time.
 Callers: therapy.py.
 Units: nL/day; microseconds; local seconds of the day; elapsed_us counts from the program's start.
 Leaves: boluses, limits and state to therapy.py; the meaning of fields to pumpwire.documents.

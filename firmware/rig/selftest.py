@@ -1,7 +1,8 @@
 """The power-on self test.
 
 Owns: which checks run at boot and what each failure is called.
-Rules: bounded well under 10 s; a failure leaves the motor off and is reported by name; what is absent by configuration is not tested.
+Rules: bounded well under 10 s; a failure leaves the motor off and is reported by name; what is absent by
+configuration is not tested.
 Callers: rig.py at boot.
 Units: none.
 Leaves: the journal's own replay to journal.py, files' hashes to board.py.

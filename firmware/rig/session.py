@@ -1,9 +1,10 @@
 """Commands against state: who may do what when; numbers, staging and commit.
 
 Owns: the last accepted number and its answer, what is staged, the terminal and host sessions.
-Rules: a numbered command acts once: its number is consumed whether it is done or refused, and the answer is kept; a record of it is on
-flash before its effect begins and before it is answered; stop with number 0 acts always and at once; a typed line changes nothing before
-`commit CODE`, and nothing at all during a host session.
+Rules: a numbered command acts once: its number is consumed whether it is done or refused, and the answer is
+kept; a record of it is on flash before its effect begins and before it is answered; stop with number 0 acts
+always and at once; a typed line changes nothing before `commit CODE`, and nothing at all during a host
+session.
 Callers: link.py with whole lines.
 Units: as in pumpwire.spec.
 Leaves: what commands do to commands.py, framing to pumpwire.codec, typed words to typed.py.
@@ -11,6 +12,7 @@ Leaves: what commands do to commands.py, framing to pumpwire.codec, typed words 
 
 from pumpwire import codec, spec
 from pumpwire.documents import code_of
+
 from rig import typed
 from rig.therapy import Refused
 
@@ -83,7 +85,9 @@ class Session:
         yield codec.answer(seq, "ok", last or ())
 
     def _error(self, seq, name, fields):
-        return iter((codec.answer(seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields)),))
+        return iter(
+            (codec.answer(seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields)),)
+        )
 
     def _change(self, seq, row, args, body, now_us):
         verb = row[0]
@@ -95,7 +99,9 @@ class Session:
             return self._error(seq, "access", (("why", "open a session first"),))
         name, fields = self._act(verb, args, now_us, seq)
         if name:
-            answer = codec.answer(seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields))
+            answer = codec.answer(
+                seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields)
+            )
         else:
             answer = codec.answer(seq, "ok", fields)
         if seq:

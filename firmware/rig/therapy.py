@@ -1,8 +1,9 @@
 """The therapy: what should flow at an instant, and which requests are granted.
 
 Owns: the active program, the running bolus, the suspended spread bolus, lockouts, limits.
-Rules: a bolus never changes the programmed base rate; one bolus runs at a time, a demand or single bolus suspends a spread
-bolus; a refused request is an attempt and is told with its numbers; nothing here looks at hardware.
+Rules: a bolus never changes the programmed base rate; one bolus runs at a time, a demand or single bolus
+suspends a spread bolus; a refused request is an attempt and is told with its numbers; nothing here looks at
+hardware.
 Callers: delivery.py asks what to plan; session.py and the request button ask for boluses.
 Units: nL/day, nL, steps, microseconds of Clock.
 Leaves: rates over the day to schedule.py, steps to dosing.py, who may ask to session.py.
@@ -10,6 +11,7 @@ Leaves: rates over the day to schedule.py, steps to dosing.py, who may ask to se
 
 from pumpwire.documents import bolus_rate_nl_per_day
 from pumpwire.spec import KINDS
+
 from rig import schedule
 from rig.dosing import BASAL, Overlay
 
@@ -83,7 +85,9 @@ class Therapy:
         if schedule.max_day_nl(program) > program["cap_nl"]:
             raise Refused("cap", (("daily_nl", schedule.max_day_nl(program)), ("cap_nl", program["cap_nl"])))
         if peak > program["soft_nl_per_day"] and not override:
-            raise Refused("soft_limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", program["soft_nl_per_day"])))
+            raise Refused(
+                "soft_limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", program["soft_nl_per_day"]))
+            )
 
     # --- what flows
 
@@ -91,7 +95,11 @@ class Therapy:
         """(kind, nL/day, until_us) of the base flow at an instant."""
         if self.mode != "running" or self.program is None:
             return BASAL, 0, schedule.NEVER_US
-        if self.bolus is not None and self.bolus.kind == BRIDGE and self.bolus.planned_steps < self.bolus.steps:
+        if (
+            self.bolus is not None
+            and self.bolus.kind == BRIDGE
+            and self.bolus.planned_steps < self.bolus.steps
+        ):
             return BASAL, 0, schedule.NEVER_US  # the old fluid leaves first; the program's rate follows
         rate, holds_us = schedule.base_rate(self.program, max(0, at_us - self.start_us), utc_us)
         return BASAL, rate, at_us + holds_us
@@ -114,13 +122,17 @@ class Therapy:
         return min(self.periodic_next_us)
 
     def start_periodic(self, front_us):
-        """Begin the periodic boluses that are due at the plan's front; returns (overlay or None, reason it was left out)."""
+        """Begin the periodic bolus that is due at the plan's front; -> (overlay or None, why it was left out)."""
         for i in range(len(self.periodic_next_us)):
             due_us = self.periodic_next_us[i]
             if due_us > front_us:
                 continue
             every_s, volume_nl, over_ms, _first = self.program["periodic"][i]
-            if self.bolus is not None and self.bolus.kind == PERIODIC and self.bolus.planned_steps < self.bolus.steps:
+            if (
+                self.bolus is not None
+                and self.bolus.kind == PERIODIC
+                and self.bolus.planned_steps < self.bolus.steps
+            ):
                 return None, ""  # waits for the one before
             if self.bolus is not None and self.bolus.done_steps < self.bolus.steps:
                 return None, ""
@@ -133,7 +145,9 @@ class Therapy:
         return None, ""
 
     def _overlay(self, kind, volume_nl, over_ms, start_us):
-        return Overlay(kind, self._dosing.steps_of(volume_nl), bolus_rate_nl_per_day(volume_nl, over_ms), start_us)
+        return Overlay(
+            kind, self._dosing.steps_of(volume_nl), bolus_rate_nl_per_day(volume_nl, over_ms), start_us
+        )
 
     # --- requests
 
@@ -156,7 +170,9 @@ class Therapy:
         volume_nl, over_ms, lockout_s, most = self.program["demand"][0]
         self.demands_us = [at for at in self.demands_us if now_us - at < DAY_US]
         if self.demands_us and now_us - self.demands_us[-1] < lockout_s * 1_000_000:
-            raise Refused("lockout", (("wait_s", -((now_us - self.demands_us[-1]) // 1_000_000) + lockout_s),))
+            raise Refused(
+                "lockout", (("wait_s", -((now_us - self.demands_us[-1]) // 1_000_000) + lockout_s),)
+            )
         if len(self.demands_us) >= most:
             wait_us = self.demands_us[0] + DAY_US - now_us if self.demands_us else DAY_US
             raise Refused("count", (("max_per_24h", most), ("wait_s", -(-wait_us // 1_000_000))))

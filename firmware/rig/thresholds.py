@@ -8,7 +8,9 @@ Leaves: what an alarm does to pumpwire.spec.ALARMS.
 """
 
 # rotation: the encoder's nonlinearity is +-1 degree, so two readings disagree by up to 2 degrees without fault
-STALL_COUNTS = 57  # 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
+STALL_COUNTS = (
+    57  # 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
+)
 MOVED_COUNTS = 40  # 3.5 degrees of motion while stopped (SR-02)
 RATIO_WINDOW_US = 900_000_000  # 15 min, or
 RATIO_COUNTS = 341  # 30 degrees of programmed rotation, whichever is longer (SR-02, SR-03)

@@ -8,6 +8,7 @@ Leaves: who may type what to session.py.
 """
 
 from pumpwire import units
+
 from rig.therapy import Refused
 
 QUANTITIES = ("rate", "volume", "time")
@@ -32,7 +33,9 @@ def arguments(row, words):
             continue
         args[name] = _value(name, kind, low, high, words)
     if words:
-        raise Refused("argument", (("argument", words[0][:20]), ("why", "not expected here; type help " + row[0])))
+        raise Refused(
+            "argument", (("argument", words[0][:20]), ("why", "not expected here; type help " + row[0]))
+        )
     return args
 
 
@@ -56,7 +59,9 @@ def _value(name, kind, low, high, words):
             raise Refused("argument", (("argument", name), ("why", "%d to %d characters" % (low, high))))
         return text
     if not low <= value <= high:
-        raise Refused("argument", (("argument", name), ("why", "%s to %s" % (shown(low, kind), shown(high, kind)))))
+        raise Refused(
+            "argument", (("argument", name), ("why", "%s to %s" % (shown(low, kind), shown(high, kind))))
+        )
     return value
 
 

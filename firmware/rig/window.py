@@ -2,7 +2,8 @@
 
 Owns: a ring of counted steps in slots of ten minutes.
 Rules: never too little: a slot counts in full until it is wholly older than 24 h.
-Callers: delivery.py adds what was settled; therapy.py asks before a bolus; monitor.py before the base flow goes on.
+Callers: delivery.py adds what was settled; therapy.py asks before a bolus; monitor.py before the base flow
+goes on.
 Units: steps, nL, microseconds of Clock.
 Leaves: what the cap is to the program, what happens at it to therapy.py and monitor.py.
 """
@@ -52,7 +53,7 @@ class Window:
         self.extra_steps += extra_steps
 
     def shortfall_nl(self, volume_nl):
-        """By how much a bolus of volume_nl would break the cap if the base flow is to fit under it too; <= 0: it fits."""
+        """By how much a bolus would break the cap if the base flow is to fit under it too; <= 0: it fits."""
         extra_nl = self._dosing.nl_of(self.extra_steps + self.pending_steps)
         return extra_nl + self.base_day_nl + volume_nl - self.cap_nl
 

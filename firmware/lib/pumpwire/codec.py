@@ -1,8 +1,8 @@
 """Lines of the wire: what a machine line looks like and when it is whole.
 
 Owns: framing, escaping and the CRC of machine lines.
-Rules: a line is one request or one row of an answer; a line whose CRC is wrong is never half believed; a request that lost its
-first character begins with a number, so that it can never be taken for a typed command.
+Rules: a line is one request or one row of an answer; a line whose CRC is wrong is never half believed; a
+request that lost its first character begins with a number, so that it can never be taken for a typed command.
 Callers: rig.link and pumprig.link, both directions.
 Units: none; values are text, integers in decimal.
 Leaves: the meaning of verbs to spec.py, retries to pumprig.client.
@@ -10,8 +10,8 @@ Leaves: the meaning of verbs to spec.py, retries to pumprig.client.
     >SEQ VERB [name=value ...] *CRC32            request
     <SEQ ok|more|err [name=value ...] *CRC32     answer: rows `more`, then one `ok` or `err`
 
-CRC-32 (the polynomial of zlib) in eight hex digits over everything before ` *`. In a value each byte that is not a plain
-letter, digit or one of -_.,:;/+()!? is written %XX.
+CRC-32 (the polynomial of zlib) in eight hex digits over everything before ` *`. In a value each byte that is
+not a plain letter, digit or one of -_.,:;/+()!? is written %XX.
 """
 
 from binascii import crc32

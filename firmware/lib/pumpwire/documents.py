@@ -2,7 +2,8 @@
 
 Owns: the fields of a therapy program and of a calibration, their limits, their canonical text and its hash.
 Rules: one document has exactly one canonical text; the hash is over that text; both ends run this very check.
-Callers: rig.session at stage and commit, rig.therapy and rig.dosing for the values; the host to build and to show.
+Callers: rig.session at stage and commit, rig.therapy and rig.dosing for the values; the host to build and to
+show.
 Units: by the names' endings; a day's seconds count from local midnight.
 Leaves: what a value makes the pump do to rig.therapy; TOML to the host.
 

@@ -1,8 +1,9 @@
 """Log records: one flash page each, the whole state and one event, sealed and chained.
 
 Owns: the bytes of a record, both ways.
-Rules: a record is believed only whole (CRC-32 over header and payload); each carries the start of its predecessor's SHA-256, so a
-gap or an edit shows; each carries the full state, so the last good record alone resumes the pump.
+Rules: a record is believed only whole (CRC-32 over header and payload); each carries the start of its
+predecessor's SHA-256, so a gap or an edit shows; each carries the full state, so the last good record alone
+resumes the pump.
 Callers: rig.journal writes and replays; the host decodes and verifies what it pulled, with this very code.
 Units: by the names' endings; integers are little-endian; times in microseconds.
 Leaves: where pages lie to rig.journal; what an event means to who logs it.

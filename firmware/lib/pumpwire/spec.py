@@ -1,9 +1,12 @@
 """THE command table: every command, error, state, kind and alarm of the wire, stated once.
 
-Owns: what may be said on the line; device checks, host validation, help texts, docs/protocol.md and tests come from it.
-Rules: a row here is the only place that states a limit or a unit of an argument; both ends compare `digest()` in the greeting.
+Owns: what may be said on the line; device checks, host validation, help texts, docs/protocol.md and tests
+come from it.
+Rules: a row here is the only place that states a limit or a unit of an argument; both ends compare `digest()`
+in the greeting.
 Callers: rig.session and rig.link, pumprig.client, the documentation generator, parametrised tests.
-Units: by the argument's name; a typed line gives quantities with units (units.py), a machine line whole numbers.
+Units: by the argument's name; a typed line gives quantities with units (units.py), a machine line whole
+numbers.
 Leaves: framing to codec.py, contents of staged documents to documents.py, log records to records.py.
 """
 
@@ -55,7 +58,15 @@ ALARMS = (
     (4, "starved", "medium", "run", "notice", 900, "the step queue ran dry while delivering"),
     (5, "stop_button", "low", "run", "single", 900, "stopped by the stop button"),
     (6, "stopped_loaded", "low", "run", "single", 900, "stopped with a program loaded"),
-    (7, "power_return", "medium", "run", "notice", 900, "power returned; what was not recorded counts as delivered"),
+    (
+        7,
+        "power_return",
+        "medium",
+        "run",
+        "notice",
+        900,
+        "power returned; what was not recorded counts as delivered",
+    ),
     (8, "stall", "high", "stop", "critical", 300, "the rotor does not follow the counted steps"),
     (9, "occlusion", "high", "stop", "critical", 300, "the outlet pressure says the line is blocked"),
     (10, "over_infusion", "high", "stop", "critical", 300, "more rotation than programmed"),

@@ -6,7 +6,8 @@ Callers: session (typed lines), the host's command line and therapy files.
 Units: rate nL/day, volume nL, time ms, length um, lineic nL/cm, concentration ng/mL, mass ng.
 Leaves: limits to spec.py and program.py.
 
-A rate is kept in nL/day because every unit in use (mL/day, uL/h, uL/min, mL/h) is a whole number of them; nL/h is not.
+A rate is kept in nL/day because every unit in use (mL/day, uL/h, uL/min, mL/h) is a whole number of them;
+nL/h is not.
 """
 
 
