@@ -186,19 +186,25 @@ def code_of(text):
     return "%04d" % (int(digest(text)[:8], 16) % 10_000)
 
 
+def _check_day(program, name):
+    steps = program[name]
+    if not steps:
+        return
+    if steps[0][0] != 0:
+        raise DocumentError(name, "the first step must start at 0 s of the day")
+    for i in range(1, len(steps)):
+        if steps[i][0] <= steps[i - 1][0]:
+            raise DocumentError(name, "steps must come in the order of their time")
+    if not program["basal"]:
+        raise DocumentError(name, "a weekday pattern needs a basal pattern beside it")
+
+
 def _check_program(program):
     given = [name for name in ("basal", "ramp", "phases") if program[name]]
     if len(given) != 1:
         raise DocumentError("basal", "exactly one of basal, ramp, phases must be given")
     for name in ("basal",) + WEEKDAYS:
-        steps = program[name]
-        if steps and steps[0][0] != 0:
-            raise DocumentError(name, "the first step must start at 0 s of the day")
-        for i in range(1, len(steps)):
-            if steps[i][0] <= steps[i - 1][0]:
-                raise DocumentError(name, "steps must come in the order of their time")
-        if steps and not program["basal"]:
-            raise DocumentError(name, "a weekday pattern needs a basal pattern beside it")
+        _check_day(program, name)
     for row in program["ramp"]:
         if row[0] > row[3]:
             raise DocumentError("ramp", "starts above its ceiling")
