@@ -10,6 +10,7 @@ Leaves: which pin is which to pins.py, what readings mean to monitor.py.
 
 import gc
 import json
+import os
 import time
 from binascii import hexlify
 from hashlib import sha256
@@ -131,6 +132,10 @@ class Board:
         start = time.ticks_us()
         gc.collect()
         return time.ticks_diff(time.ticks_us(), start)
+
+    def random(self):
+        """16 hex digits from the chip's random source."""
+        return hexlify(os.urandom(8)).decode()
 
     def firmware_is_whole(self):
         """Whether every file of the manifest that `pumprig flash` wrote has its SHA-256; True without one."""

@@ -1,6 +1,6 @@
-"""What each command does: the handlers behind the table in pumpwire.spec.
+"""What each changing command does: the handlers behind the table in pumpwire.spec.
 
-Owns: the effect of every command on the rig's parts, and the rows that reading commands answer with.
+Owns: the effect of every changing command on the rig's parts, and what is staged.
 Rules: `act` changes state only (stop excepted, which stops at once); motion follows in `take_effect`, after
 the record is on flash.
 Callers: session.py.
@@ -9,11 +9,9 @@ Leaves: numbers, access and staging codes to session.py, refusals for a therapy'
 to status.py.
 """
 
-from binascii import b2a_base64
+from pumpwire import auth, documents
 
-from pumpwire import VERSION, documents, spec
-
-from rig import schedule, settings, status, thresholds, typed
+from rig import schedule, settings, thresholds
 from rig.therapy import Refused
 
 ERASE_US = 500_000  # the queue must outlast an erase
@@ -31,78 +29,6 @@ class Commands:
         self._replan = False
         self._reset = False
 
-    # --- reading
-
-    def read(self, verb, args, now_us):
-        """The rows of a reading command."""
-        return getattr(self, "_read_" + verb)(args, now_us)
-
-    def _read_hello(self, args, now_us):
-        rig = self._rig
-        yield (
-            ("device_id", rig.board.device_id),
-            ("firmware", VERSION),
-            ("protocol", spec.PROTOCOL),
-            ("digest", rig.digest),
-            ("boot", rig.boot_number),
-            ("last_seq", rig.session.last_seq),
-            ("last_code", rig.session.last_code),
-            ("session", 1 if rig.session.is_host(now_us) else 0),
-        )
-
-    def _read_help(self, args, now_us):
-        row = spec.command(args["verb"])
-        if args["verb"] and row is None:
-            raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
-        if row is None:
-            for row in spec.COMMANDS:
-                yield (("help", "%s - %s" % (row[0], row[5])),)
-            return
-        yield (("help", "%s - %s" % (row[0], row[5])),)
-        for name, kind, low, high, word, default, meaning in row[1]:
-            bounds = (
-                "" if kind == "text" else ", %s to %s" % (typed.shown(low, kind), typed.shown(high, kind))
-            )
-            usual = "" if default is None else ", default %s" % typed.shown(default, kind)
-            yield (
-                ("argument", "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)),
-            )
-
-    def _read_status(self, args, now_us):
-        return status.rows(self._rig, now_us)
-
-    def _read_alarms(self, args, now_us):
-        for name, priority, since_us, utc_us, acked in self._rig.alarms.rows():
-            yield (
-                ("name", name),
-                ("priority", priority),
-                ("since_us", since_us),
-                ("since_utc_us", utc_us or None),
-                ("acked", 1 if acked else 0),
-            )
-
-    def _read_program(self, args, now_us):
-        therapy = self._rig.therapy
-        self.watch_staged(now_us)
-        yield (
-            ("hash", therapy.program_hash),
-            ("staged_hash", documents.digest(self.staged_text) if self.staged_text else ""),
-        )
-        for name, text in (("text", therapy.program_text), ("staged", self.staged_text)):
-            for start in range(0, len(text), 300):
-                yield ((name, text[start : start + 300]),)
-
-    def _read_log(self, args, now_us):
-        journal = self._rig.journal
-        number = max(args["start"], journal.oldest())
-        end = min(journal.next_number, number + args["count"])
-        while number < end:
-            raw = journal.read(number)
-            if raw is not None:
-                yield (("number", number), ("record", b2a_base64(raw).decode().strip()))
-            number += 1
-        yield (("log_next", journal.next_number), ("first", journal.oldest()))
-
     # --- changing
 
     def act(self, verb, args, now_us):
@@ -112,6 +38,8 @@ class Commands:
 
     def told(self, verb, args):
         """What the log says of a command's arguments."""
+        if verb == "access":
+            return tuple((name, 1) for name in sorted(args) if args[name] is not None)
         if verb == "stage":
             return (("part", args["part"]), ("of", args["parts"]))
         return tuple((name, args[name]) for name in sorted(args) if args[name] not in (None, 0))
@@ -286,6 +214,15 @@ class Commands:
             self._rig.record("clock", (("moved_us", moved_us),))
             self._replan = True
         return (("moved_us", moved_us),)
+
+    def _do_access(self, args, now_us):
+        key = args["key"]
+        if key and (len(key) != 2 * auth.KEY_BYTES or any(c not in "0123456789abcdef" for c in key)):
+            raise Refused("argument", (("argument", "key"), ("why", "64 hex digits")))
+        if self._rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
+            raise Refused("busy", (("why", "a fast flow is under way; wait for its end"),))
+        self._rig.access.change(key, args["pin"], args["plain"])
+        return (("key", 1 if self._rig.access.has_key() else 0),)
 
     def _do_maintenance(self, args, now_us):
         self._rig.stop(now_us)

@@ -12,6 +12,7 @@ from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
 from rig import recovery, schedule, selftest, thresholds
+from rig.access import Access
 from rig.alarms import Alarms
 from rig.buttons import Buttons
 from rig.clock import Clock
@@ -24,6 +25,7 @@ from rig.link import Link
 from rig.loop import Duty, Loop
 from rig.monitor import Monitor, Reservoir
 from rig.pressure import Pressure
+from rig.readings import Readings
 from rig.rotation import Rotation
 from rig.session import Session
 from rig.settings import Settings
@@ -58,7 +60,8 @@ class Rig:
         self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
-        self.session = Session(self.commands, self.record)
+        self.access = Access(board.device_id, self.settings, self.record, board.random)
+        self.session = Session(Readings(self), self.commands, self.access, self.record)
         self.link = Link(port, self.session)
         self.boot_number = 0
         self.assumed_steps = 0
@@ -88,6 +91,7 @@ class Rig:
         """Resume from the log; returns False when this boot is for maintenance."""
         now_us = self.clock.now_us()
         maintenance = recovery.restore(self, now_us)
+        self.access.load()
         self._rate_mark = self._rate_last = (now_us, self.dosing.delivered_nl())
         self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
         failed = selftest.failures(self)

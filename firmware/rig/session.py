@@ -1,13 +1,14 @@
-"""Commands against state: who may do what when; numbers, staging and commit.
+"""Commands against state: numbers, answers and typed commits.
 
-Owns: the last accepted number and its answer, what is staged, the terminal and host sessions.
+Owns: the last accepted number and its answer, the typed command that waits for its code.
 Rules: a numbered command acts once: its number is consumed whether it is done or refused, and the answer is
 kept; a record of it is on flash before its effect begins and before it is answered; stop with number 0 acts
 always and at once; a typed line changes nothing before `commit CODE`, and nothing at all during a host
 session.
 Callers: link.py with whole lines.
 Units: as in pumpwire.spec.
-Leaves: what commands do to commands.py, framing to pumpwire.codec, typed words to typed.py.
+Leaves: who may to access.py, what commands do to commands.py, framing to pumpwire.codec, typed words to
+typed.py.
 """
 
 from pumpwire import codec, spec
@@ -16,28 +17,22 @@ from pumpwire.documents import code_of
 from rig import typed
 from rig.therapy import Refused
 
-IDLE_US = 600_000_000  # a terminal or a host session without a line ends
-REMIND_US = 300_000_000
 UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act without being the next
 
 
 class Session:
-    """Turns lines into answers. `commands` acts, `record(event, fields)` writes the log."""
+    """Turns lines into answers. `readings` reads, `commands` acts, `access` judges who may, `record(event, fields)` writes the log."""
 
-    def __init__(self, commands, record):
+    def __init__(self, readings, commands, access, record):
+        self._readings = readings
         self._commands = commands
+        self._access = access
         self._record = record
         self.last_seq = 0
         self.last_code = 0
         self._last_body = ""
         self._last_answer = ()
-        self.host_until_us = 0
-        self.terminal_until_us = 0
         self.pending = None  # a typed command that waits for its code: (code, verb, args)
-
-    def is_host(self, now_us):
-        """Whether a host session is active."""
-        return now_us < self.host_until_us
 
     # --- machine lines
 
@@ -50,8 +45,7 @@ class Session:
         row = spec.command(verb)
         if row is None:
             return self._error(seq, "unknown", (("verb", verb[:20]),))
-        if self.host_until_us:
-            self.host_until_us = now_us + IDLE_US
+        fields.pop("mark", None)
         try:
             args = arguments(row, fields)
         except Refused as refused:
@@ -63,16 +57,17 @@ class Session:
     def _read(self, seq, verb, args, now_us):
         try:
             if verb == "open":
-                self.host_until_us = now_us + IDLE_US
-                self.terminal_until_us = 0
+                nonce = self._access.open(args["nonce"], now_us)
                 self.pending = None
-                return iter((codec.answer(seq, "ok", (("next_seq", self.last_seq + 1),)),))
+                key = 1 if self._access.has_key() else 0
+                row = (("next_seq", self.last_seq + 1), ("nonce", nonce), ("key", key))
+                return iter((codec.answer(seq, "ok", row),))
             if verb == "close":
-                self.host_until_us = 0
+                self._access.close()
                 return iter((codec.answer(seq, "ok"),))
             if verb == "terminal":
                 raise Refused("access", (("why", "for a person at a plain terminal"),))
-            return self._rows(seq, self._commands.read(verb, args, now_us))
+            return self._rows(seq, self._readings.read(verb, args, now_us))
         except Refused as refused:
             return self._error(seq, refused.args[0], refused.args[1])
 
@@ -95,8 +90,12 @@ class Session:
             return self._again(seq)
         if seq != self.last_seq + 1 and not (seq == 0 and verb in UNNUMBERED):
             return self._error(seq, "sequence", (("last_seq", self.last_seq),))
-        if row[3] == "session" and not self.is_host(now_us):
-            return self._error(seq, "access", (("why", "open a session first"),))
+        if row[3] == "session":
+            covered, mark = codec.split_mark(body)
+            try:
+                self._access.check_host(covered, mark, now_us)
+            except Refused as refused:
+                return self._error(seq, refused.args[0], refused.args[1])
         name, fields = self._act(verb, args, now_us, seq)
         if name:
             answer = codec.answer(
@@ -156,21 +155,15 @@ class Session:
             return self._commit_pending(words[0], now_us)
         args = typed.arguments(row, words)
         if verb == "terminal":
-            if self.is_host(now_us):
-                raise Refused("host", ())
-            self.terminal_until_us = now_us + IDLE_US
+            self._access.open_terminal(args["pin"], now_us)
             return ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
         if verb in ("open", "close"):
             raise Refused("access", (("why", "for a host program"),))
         if not row[4]:
-            return typed.rows(self._commands.read(verb, args, now_us))
+            return typed.rows(self._readings.read(verb, args, now_us))
         if verb in UNNUMBERED:
             return self._typed_act(verb, args, now_us)
-        if self.is_host(now_us):
-            raise Refused("host", ())
-        if now_us >= self.terminal_until_us:
-            raise Refused("access", (("why", "type terminal first"),))
-        self.terminal_until_us = now_us + IDLE_US
+        self._access.check_terminal(now_us)
         if verb in ("rate", "discard"):
             return self._typed_act(verb, args, now_us)
         if verb == "commit":
@@ -181,11 +174,7 @@ class Session:
         return ("%s %s" % (verb, typed.show(row, args)), "to do this, type: commit %s" % code)
 
     def _commit_pending(self, code, now_us):
-        if self.is_host(now_us):
-            raise Refused("host", ())
-        if now_us >= self.terminal_until_us:
-            self.pending = None
-            raise Refused("access", (("why", "type terminal first"),))
+        self._access.check_terminal(now_us)
         if code != self.pending[0]:
             raise Refused("hash", (("why", "that is not the code shown"),))
         _code, verb, args = self.pending

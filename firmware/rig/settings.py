@@ -17,6 +17,7 @@ from rig.flashmap import PAGE
 
 PROGRAM = 0
 CALIBRATION = 1
+ACCESS = 2
 _HEAD = "<2sHII"
 _SIZE = struct.calcsize(_HEAD)
 

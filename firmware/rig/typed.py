@@ -8,6 +8,7 @@ Leaves: who may type what to session.py.
 """
 
 from pumpwire import units
+from pumpwire.spec import OPTIONAL
 
 from rig.therapy import Refused
 
@@ -27,7 +28,7 @@ def arguments(row, words):
             if here and word and kind == "int":
                 args[name] = 1  # a bare flag
                 continue
-            if default is None and name != "removed_nl":
+            if default is None and name not in OPTIONAL:
                 raise Refused("argument", (("argument", name), ("why", "missing; type help " + row[0])))
             args[name] = default
             continue

@@ -92,9 +92,18 @@ def pairs(fields):
     return "".join(out)
 
 
-def request(seq, verb, fields=()):
-    """The sealed line of a request."""
-    return seal(">%d %s%s" % (seq, verb, pairs(fields)))
+def request(seq, verb, fields=(), mark=None):
+    """The sealed line of a request; mark(body) is the session's mark over it, where a key is set."""
+    body = ">%d %s%s" % (seq, verb, pairs(fields))
+    if mark:
+        body += " mark=" + mark(body)
+    return seal(body)
+
+
+def split_mark(line):
+    """A sealed request -> (what its mark covers, the mark or an empty text)."""
+    body, _space, mark = line[:-10].rpartition(" mark=")
+    return (body, mark) if body else (line[:-10], "")
 
 
 def answer(seq, word, fields=()):

@@ -79,6 +79,11 @@ FIELDS = {
         ("on_return", ("resume", "stop"), "resume"),
         ("on_stall", ("stop", "retry"), "stop"),
     ),
+    "access": (
+        ("key", "text", ""),
+        ("pin_hash", "text", ""),
+        ("plain", (0, 1), 1),
+    ),
     "calibration": (
         ("id", (1, 0xFFFFFFFF), None),
         ("nl_num", (1, 1 << 60), None),  # volume of one revolution in nL = nl_num / nl_den
@@ -114,8 +119,8 @@ def _items(field, shape, text):
 
 def _value(field, kind, text):
     if kind == "text":
-        if len(text) > 40:
-            raise DocumentError(field, "is longer than 40 characters")
+        if len(text) > 64:
+            raise DocumentError(field, "is longer than 64 characters")
         return text
     if isinstance(kind[0], str):
         if text not in kind:

@@ -102,8 +102,10 @@ COMMANDS = (
     ("log", (("start", "int", 0, _U32, "", 0, "first record number"),
              ("count", "int", 1, 64, "", 16, "rows at the most")),
      "record", "open", False, "log records as they lie in flash, base64, a row each"),
-    ("terminal", (), "", "open", False, "a person programs from here: typed lines may stage for 10 min"),
-    ("open", (), "next_seq", "open", False, "begin a host session; typed lines may then only read and stop"),
+    ("terminal", (("pin", "text", 0, 12, "", "", "the PIN, if one is set"),), "", "open", False,
+     "a person programs from here: typed lines may stage for 10 min"),
+    ("open", (("nonce", "hex", 0, 32, "", "", "a fresh number of the host"),), "next_seq nonce key", "open", False,
+     "begin a host session; typed lines may then only read and stop"),
     ("close", (), "", "open", False, "end the host session"),
     ("stop", (), "delivered_steps", "open", True, "stop the pump now; never needs a session"),
     ("rate", (("rate_nl_per_day", "rate", 1, 14_400_000_000, "", None, "the constant rate"),), "hash code text",
@@ -130,9 +132,13 @@ COMMANDS = (
     ("silence", (), "", "open", True, "silence the tone for 2 min"),
     ("clock", (("utc_us", "int", 0, 1 << 62, "", None, "time since 1970 in microseconds"),),
      "offset_us", "session", True, "set the wall clock"),
+    ("access", (("key", "hex", 0, 64, "key", None, "the new key, 64 hex digits; empty: none"),
+                ("pin", "text", 0, 12, "pin", None, "the new PIN for typed programming; empty: none"),
+                ("plain", "int", 0, 1, "plain", None, "0: no typed programming at all")), "", "session", True,
+     "set the key, the PIN and whether a person may program"),
     ("maintenance", (), "", "session", True, "stop, then reboot without the watchdog, so that files can be changed"),
 )  # fmt: skip
-OPTIONAL = ("removed_nl",)  # arguments that may be absent without a default
+OPTIONAL = ("removed_nl", "key", "pin", "plain")  # arguments that may be absent without a default
 
 _BY_VERB = {row[0]: row for row in COMMANDS}
 
@@ -148,7 +154,11 @@ def digest():
 
     total = sha256(str(PROTOCOL).encode())
     tables = (STATES, KINDS, ERRORS, ALARMS, COMMANDS, records.HEADER, records.STATE, records.EVENTS)
-    for table in tables + (documents.FIELDS["program"], documents.FIELDS["calibration"]):
+    for table in tables + (
+        documents.FIELDS["program"],
+        documents.FIELDS["calibration"],
+        documents.FIELDS["access"],
+    ):
         for row in table:
             total.update(repr(row).encode())
     return hexlify(total.digest()[:8]).decode()
