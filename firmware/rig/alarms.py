@@ -16,6 +16,7 @@ SILENCE_US = 120_000_000
 NEVER_US = 1 << 62
 CONDITIONS = ("low", "empty", "stopped_loaded", "supply", "sensor", "stuck_key", "clock", "storage")
 TONE_US = {"critical": 3_000_000, "notice": 1_000_000, "single": 1_000_000}
+LOUDNESS = ("critical", "notice", "single")
 _ROWS = {row[1]: row for row in ALARMS}
 
 
@@ -52,7 +53,7 @@ class Alarms:
 
     def acknowledge(self):
         """A person has seen them: event alarms end, conditions stay without sound."""
-        for name in list(self.active):
+        for name in sorted(self.active):  # sorted: the log's order is the same on every interpreter
             if name in CONDITIONS:
                 self.active[name][2] = True
             else:
@@ -64,9 +65,10 @@ class Alarms:
 
     def blocking(self):
         """The name of an alarm that forbids motion, or an empty text."""
-        for name in self.active:
-            if _ROWS[name][3] == "stop" and not (self.active[name][2] and name not in ("empty",)):
-                return name
+        for row in ALARMS:
+            state = self.active.get(row[1])
+            if state and row[3] == "stop" and not (state[2] and row[1] != "empty"):
+                return row[1]
         return ""
 
     def masks(self):
@@ -112,4 +114,4 @@ class Alarms:
 
 
 def _louder(one, other):
-    return one if one == "critical" else other
+    return one if one and LOUDNESS.index(one) < LOUDNESS.index(other) else other
