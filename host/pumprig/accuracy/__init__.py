@@ -1,0 +1,1 @@
+"""Start-up and trumpet graphs, occlusion tests: the figures of accuracy of a weighing."""

@@ -1,0 +1,209 @@
+"""The delivered volume over time, from a weighing, ready for start-up and trumpet graphs.
+
+Owns: correction of a weighing's readings to a volume curve on the sample grid, and the analysis of it.
+Rules: readings are joined over tares and bottle changes as the fit does; a period that the standard wants and the
+    record does not have is replaced with a warning, never in silence.
+Callers: the command line, the certificate.
+Units: time in min from the start of the run, volume in nL, flow in nL/h, errors in %.
+Leaves: the window formulas to trumpet.py, the picture to graphs.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pumprig.accuracy.trumpet import (
+    SAMPLE_MIN,
+    WINDOWS_MIN,
+    Floats,
+    Window,
+    flows,
+    overall_error_pct,
+    trumpet,
+    trumpet_at,
+)
+from pumprig.calibration import budget, gravimetry
+from pumprig.calibration import design as designs
+from pumprig.calibration.screen import screen
+from pumprig.calibration.weighing import Weighing, readability_g, refuse
+
+STARTUP_MIN = 120.0
+CYCLES = (1, 2, 5, 10)
+
+
+@dataclass
+class Accuracy:
+    """Figures of one weighing at one set rate. Curves are (n,) at every sample; windows_b may be empty."""
+
+    rate_nl_per_h: float
+    t_min: Floats
+    volume_nl: Floats
+    a_pct: float
+    t1_min: tuple[float, float]
+    b_pct: float | None
+    windows: list[Window]
+    windows_b: list[Window]
+    hours: list[Window]
+    first_day: dict[str, float] | None
+    period_s: float | None
+    cycle: list[Window]
+    warnings: list[str] = field(default_factory=list[str])
+    rejected: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def startup(self) -> tuple[Floats, Floats]:
+        """Times (min, end of each sample) and flows (nL/h) of the first two hours."""
+        n = int(min(STARTUP_MIN, self.t_min[-1]) / SAMPLE_MIN + 1e-9)
+        return self.t_min[1 : n + 1], flows(self.volume_nl[: n + 1])
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `accuracy --json`."""
+        times, rates = self.startup()
+
+        def rows(windows: list[Window]) -> list[dict[str, float]]:
+            return [vars(w) for w in windows]
+
+        return {
+            "rate_nl_per_h": self.rate_nl_per_h,
+            "a_pct": self.a_pct,
+            "b_pct": self.b_pct,
+            "t1_min": list(self.t1_min),
+            "windows": rows(self.windows),
+            "windows_b": rows(self.windows_b),
+            "hours": rows(self.hours),
+            "first_24h": self.first_day,
+            "startup": [
+                {"t_min": float(t), "flow_nl_per_h": float(q)} for t, q in zip(times, rates, strict=True)
+            ],
+            "cycle": None
+            if self.period_s is None
+            else {"period_s": self.period_s, "windows": rows(self.cycle)},
+            "rejected": self.rejected,
+            "warnings": self.warnings,
+        }
+
+
+def analyse(
+    weighing: Weighing,
+    rate_nl_per_h: float,
+    windows_min: tuple[float, ...] = WINDOWS_MIN,
+    period_s: float | None = None,
+) -> Accuracy:
+    """Start-up and trumpet figures of a weighing at the set rate; `period_s` of a roller, where the file does not tell.
+
+    Raises WeighingError for a record under 10 min or one that cannot be a weighing, WindowError for a window that
+    does not fit the samples.
+    """
+    d_g = readability_g(weighing)
+    phase = designs.phases(weighing)
+    screened = screen(weighing, phase.progress, d_g)
+    phase = designs.phases(weighing)
+    run_s, volume = _volume(weighing, phase, screened.breaks)
+    grid_s = np.arange(0.0, run_s[-1] - run_s[0] + 1e-6, 60.0 * SAMPLE_MIN)
+    if len(grid_s) < 21:
+        raise refuse(
+            weighing.name,
+            f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: {(run_s[-1] - run_s[0]) / 60.0:.1f} min of "
+            "running; 10 min are the least for a graph.",
+            "Weigh for longer; the standard wants 2 h and more.",
+        )
+    on_grid = np.interp(grid_s + run_s[0], run_s, volume)
+    return _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s)
+
+
+def _volume(weighing: Weighing, phase: designs.Phases, breaks: list[int]) -> tuple[Floats, Floats]:
+    """Time (s) and corrected cumulative volume (nL) of the running readings."""
+    mass_mg = 1000.0 * weighing.mass_g
+    t_h = weighing.t_s / 3600.0
+    for at in breaks:
+        lead, follow = slice(max(0, at - 9), at), slice(at, at + 9)
+        slope = (mass_mg[at - 1] - mass_mg[lead.start]) / max(t_h[at - 1] - t_h[lead.start], 1e-9)
+        gap_h = float(np.median(t_h[follow]) - np.median(t_h[lead]))
+        mass_mg[at:] += np.median(mass_mg[lead]) + slope * gap_h - np.median(mass_mg[follow])
+    mass_mg = mass_mg + 1000.0 * weighing.numbers.get("evaporation_g_per_h", _blank(weighing, phase)) * t_h
+    ambient, notes = budget.ambient_of(weighing)
+    weighing.warnings += notes
+    density = weighing.numbers.get("density_g_per_ml")
+    volume = mass_mg * 1000.0 * gravimetry.z_ul_per_mg(ambient, 1000.0 * density if density else None)
+    if "tube_od_mm" in weighing.numbers and "vessel_id_mm" in weighing.numbers:
+        volume = volume * gravimetry.immersion_factor(
+            weighing.numbers["tube_od_mm"], weighing.numbers["vessel_id_mm"]
+        )
+    span = np.flatnonzero(phase.running)
+    run = slice(int(span[0]), int(span[-1]) + 1)
+    return weighing.t_s[run], volume[run] - volume[run.start]
+
+
+def _blank(weighing: Weighing, phase: designs.Phases) -> float:
+    """Evaporation in g/h from the blanks in the record, else 0 with a warning."""
+    if not phase.has_blank:
+        weighing.warnings.append("no blank and no `# evaporation_g_per_h`: evaporation is not corrected")
+        return 0.0
+    slopes = designs.blank_slopes(weighing.t_s, weighing.mass_g, ~phase.running)
+    return -float(np.mean(slopes)) if slopes else 0.0
+
+
+def _figures(
+    weighing: Weighing,
+    phase: designs.Phases,
+    t_min: Floats,
+    volume_nl: Floats,
+    rate_nl_per_h: float,
+    windows_min: tuple[float, ...],
+    period_s: float | None,
+) -> Accuracy:
+    last = float(t_min[-1])
+    warnings: list[str] = []
+    t1 = (60.0, 120.0)
+    if last < 120.0:
+        t1 = (float(t_min[len(t_min) // 2]), last)
+        warnings.append(
+            f"the record lasts {last:g} min: T1 is {t1[0]:g} to {t1[1]:g} min, not the second hour"
+        )
+    part = volume_nl[(t_min >= t1[0] - 1e-9) & (t_min <= t1[1] + 1e-9)]
+    fitting = tuple(p for p in windows_min if p <= t1[1] - t1[0] + 1e-9 - SAMPLE_MIN)
+    if len(fitting) < len(windows_min):
+        warnings.append(f"windows longer than {t1[1] - t1[0] - SAMPLE_MIN:g} min are left out")
+    end = volume_nl[t_min >= last - 60.0 - 1e-9] if last >= 180.0 else volume_nl[:0]
+    period_s = period_s or _period_s(weighing, phase, rate_nl_per_h)
+    steady = t_min >= min(60.0, t1[0])
+    cycles = tuple(k * period_s / 60.0 for k in CYCLES) if period_s else ()
+    if period_s and period_s / 60.0 > max(windows_min):
+        warnings.append(
+            f"every window lies inside one roller period of {period_s / 60.0:.3g} min: see `cycle`"
+        )
+    accuracy = Accuracy(
+        rate_nl_per_h,
+        t_min,
+        volume_nl,
+        overall_error_pct(part, rate_nl_per_h),
+        t1,
+        overall_error_pct(end, rate_nl_per_h) if len(end) else None,
+        trumpet(part, rate_nl_per_h, fitting),
+        trumpet(end, rate_nl_per_h, tuple(p for p in windows_min if p < 60.0)) if len(end) else [],
+        trumpet(volume_nl, rate_nl_per_h, (60.0,)) if last > 60.0 else [],
+        _first_day(t_min, volume_nl, rate_nl_per_h),
+        period_s,
+        trumpet_at(t_min[steady], volume_nl[steady], rate_nl_per_h, cycles),
+    )
+    accuracy.warnings = weighing.warnings + warnings
+    accuracy.rejected = [{"rows": list(r.rows), "why": r.why} for r in weighing.rejected]
+    return accuracy
+
+
+def _period_s(weighing: Weighing, phase: designs.Phases, rate_nl_per_h: float) -> float | None:
+    """Seconds per roller passage, from the file; from steps it is the mean over the run."""
+    turns = designs.roller_turns(weighing, phase)
+    if turns is None or turns[-1] <= turns[0]:
+        return None
+    return phase.run_h * 3600.0 / float(turns[-1] - turns[0])
+
+
+def _first_day(t_min: Floats, volume_nl: Floats, rate_nl_per_h: float) -> dict[str, float] | None:
+    """Volume and error of the first 24 h, where the record has them."""
+    if t_min[-1] < 1440.0:
+        return None
+    volume = float(np.interp(1440.0, t_min, volume_nl))
+    return {"volume_nl": volume, "error_pct": 100.0 * (volume / (24.0 * rate_nl_per_h) - 1.0)}

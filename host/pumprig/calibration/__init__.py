@@ -1,0 +1,1 @@
+"""The calibration bench: weighings in, volumes with their uncertainty out."""

@@ -1,0 +1,106 @@
+"""`pumprig accuracy`: start-up and trumpet graphs and figures from a weighing.
+
+Owns: the command's options and its two outputs, text and JSON.
+Rules: data alone on stdout; heavy libraries are imported when the command runs.
+Callers: the command line, which loads it by name.
+Units: options are quantities with units; windows are plain minutes.
+Leaves: the figures to pumprig.accuracy.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pumprig import quantities
+
+if TYPE_CHECKING:
+    from pumprig.accuracy.curve import Accuracy
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--rate", required=True, help="The set rate, for example '20 ul/h'.")
+@click.option("--windows", default="", help="More observation windows in minutes, for example '1,60'.")
+@click.option(
+    "--roller-period", default=None, help="Time of one roller passage, where the file does not tell."
+)
+@click.option(
+    "--plot", "plot", type=click.Path(dir_okay=False, path_type=Path), help="Graphs as .svg, .png or .pdf."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def accuracy(
+    ctx: click.Context,
+    file: Path,
+    rate: str,
+    windows: str,
+    roller_period: str | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Start-up and trumpet graphs (after IEC 60601-2-24; no compliance is claimed) of the weighing FILE."""
+    from pumprig.accuracy.curve import analyse
+    from pumprig.accuracy.trumpet import WINDOWS_MIN
+    from pumprig.calibration.weighing import read_csv
+
+    rate_nl_per_h = quantities.parse(rate, "rate", "--rate") / quantities.NL_PER_DAY_PER_NL_PER_H
+    if rate_nl_per_h <= 0:
+        raise click.BadParameter("must be above zero", param_hint="--rate")
+    period_s = quantities.parse(roller_period, "time", "--roller-period") / 1000.0 if roller_period else None
+    result = analyse(
+        read_csv(file), rate_nl_per_h, tuple(sorted({*WINDOWS_MIN, *_minutes(windows)})), period_s
+    )
+    if plot is not None:
+        from pumprig.accuracy.graphs import save_graphs
+
+        save_graphs(result, plot, file.name)
+        click.echo(f"graphs: {plot}", err=True)
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if as_json or _global_json(ctx):
+        click.echo(json.dumps(result.as_json()))
+    else:
+        click.echo(_text(result))
+
+
+def _global_json(ctx: click.Context) -> bool:
+    """`--json` before the command: the main group keeps it in the context's object or its parameters."""
+    parent = ctx.parent
+    while parent is not None:
+        if parent.params.get("as_json") or parent.params.get("json"):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _minutes(text: str) -> list[float]:
+    values: list[float] = []
+    for part in text.replace(",", " ").split():
+        try:
+            values.append(float(part))
+        except ValueError:
+            raise click.BadParameter(f"'{part}' is no number of minutes", param_hint="--windows") from None
+        if not 0 < values[-1] < 1e5:
+            raise click.BadParameter(f"'{part}' is no window", param_hint="--windows")
+    return values
+
+
+def _text(result: Accuracy) -> str:
+    lines = [f"set rate {quantities.rate_text(result.rate_nl_per_h)}"]
+    lines.append(f"A   {result.a_pct:+8.3f} %   over {result.t1_min[0]:g} to {result.t1_min[1]:g} min")
+    if result.b_pct is not None:
+        lines.append(f"B   {result.b_pct:+8.3f} %   over the last hour")
+    lines.append("window        Ep(max)     Ep(min)")
+    for window in [*result.windows, *result.hours]:
+        lines.append(f"{window.p_min:7.5g} min {window.ep_max_pct:+9.3f} % {window.ep_min_pct:+9.3f} %")
+    if result.period_s is not None:
+        lines.append(f"roller period {result.period_s:.5g} s; windows of whole periods:")
+        for window in result.cycle:
+            lines.append(f"{window.p_min:7.5g} min {window.ep_max_pct:+9.3f} % {window.ep_min_pct:+9.3f} %")
+    if result.first_day is not None:
+        volume = quantities.volume_text(result.first_day["volume_nl"])
+        lines.append(f"first 24 h: {volume}, {result.first_day['error_pct']:+.3f} %")
+    return "\n".join(lines)
