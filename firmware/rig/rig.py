@@ -11,7 +11,7 @@ Leaves: everything else to the parts.
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
-from rig import recovery, schedule, selftest, thresholds
+from rig import estimates, recovery, schedule, selftest, thresholds
 from rig.access import Access
 from rig.alarms import Alarms
 from rig.buttons import Buttons
@@ -67,6 +67,8 @@ class Rig:
         self.assumed_steps = 0
         self.collect_us = self.erase_us = 0
         self._recorded_us = self._recorded_nl = 0
+        self._forecast = {}  # level -> when it is reached
+        self._foreseen = False
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self._rate_mark = (0, 0)
         self._rate_last = (0, 0)
@@ -135,6 +137,7 @@ class Rig:
         self._recorded_us = now_us
         self._recorded_nl = self.dosing.delivered_nl()
         self.loop.wake("journal")
+        self._foreseen = False
 
     def alarm(self, name, fields):
         """Raise an alarm; stop the pump if that is its action."""
@@ -186,6 +189,9 @@ class Rig:
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)
         self.commands.watch_staged(now_us)
+        if not self._foreseen:
+            self._foreseen = True
+            self.forecast(now_us)
         if now_us - self._rate_last[0] >= 60_000_000:
             self._rate_mark = self._rate_last
             self._rate_last = (now_us, self.dosing.delivered_nl())
@@ -247,16 +253,28 @@ class Rig:
     # --- estimates
 
     def seconds_to(self, level_nl):
-        """Seconds until the reservoir estimate reaches a level at the program's daily volume; None without flow."""
+        """Seconds until the reservoir estimate reaches a level, from the last forecast; None without flow."""
+        left_us = self._forecast.get(level_nl)
+        return None if left_us is None else max(0, left_us - self.clock.now_us()) // 1_000_000
+
+    def forecast(self, now_us):
+        """Foresee when the reservoir is low and empty: at each change of rate and each start of a bolus."""
         program = self.therapy.program
+        self._forecast = {}
         if program is None:
-            return None
-        daily_nl = schedule.max_day_nl(program)
-        for every_s, volume_nl, _over, _first in program["periodic"]:
-            daily_nl += volume_nl * DAY_S // every_s
-        if not daily_nl:
-            return None
-        return max(0, self.reservoir.volume_nl() - level_nl) * DAY_S // daily_nl
+            return
+        volume_nl = self.reservoir.volume_nl()
+        for overlay in (self.therapy.bolus, self.therapy.spread):
+            if overlay is not None:
+                volume_nl -= self.dosing.nl_of(overlay.steps - overlay.done_steps)
+        due_us = [max(0, at_us - now_us) for at_us in self.therapy.periodic_next_us]
+        elapsed_us = max(0, now_us - self.therapy.start_us)
+        for level_nl in (0, program["low_nl"]):
+            wait_us = estimates.time_to_us(
+                program, max(0, volume_nl - level_nl), elapsed_us, self.clock.utc_us(now_us), due_us
+            )
+            if wait_us is not None:
+                self._forecast[level_nl] = now_us + wait_us
 
     def log_days(self):
         """How many days the ring holds at the active program's rate of records, rounded down."""

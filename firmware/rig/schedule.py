@@ -40,7 +40,12 @@ def _day_rate(program, local_us):
 
 
 def _is_constant(program):
-    if len(program["basal"]) != 1:
+    return len(program["basal"]) == 1 and is_daily(program)
+
+
+def is_daily(program):
+    """Whether every day of the program is like the other."""
+    if not program["basal"]:
         return False
     for name in WEEKDAYS:
         if program[name]:

@@ -21,7 +21,7 @@ UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act wit
 
 
 class Session:
-    """Turns lines into answers. `readings` reads, `commands` acts, `access` judges who may, `record(event, fields)` writes the log."""
+    """Turns lines into answers: `readings` reads, `commands` acts, `access` judges, `record` logs."""
 
     def __init__(self, readings, commands, access, record):
         self._readings = readings
@@ -73,10 +73,14 @@ class Session:
 
     def _rows(self, seq, rows):
         last = None
-        for row in rows:
-            if last is not None:
-                yield codec.answer(seq, "more", last)
-            last = row
+        try:
+            for row in rows:
+                if last is not None:
+                    yield codec.answer(seq, "more", last)
+                last = row
+        except Refused as refused:
+            yield from self._error(seq, refused.args[0], refused.args[1])
+            return
         yield codec.answer(seq, "ok", last or ())
 
     def _error(self, seq, name, fields):
