@@ -1,0 +1,93 @@
+"""The database's schema, one migration after the other.
+
+Owns: the tables and how an older database becomes the present one.
+Rules: a migration that was released is never changed; each runs in one transaction with the record that it ran;
+the last step sets the number that lets a start skip this module and its library.
+Callers: database.py, only when the database is new or old.
+Units: by the columns' endings; blobs hold a record's own bytes.
+Leaves: opening, locking and errors to database.py.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+SCHEMA = Migrations("pumprig")
+
+TABLES = (
+    """CREATE TABLE devices (
+        device_id TEXT PRIMARY KEY,
+        firmware TEXT NOT NULL,
+        protocol INTEGER NOT NULL,
+        first_seen_utc_us INTEGER NOT NULL,
+        last_seen_utc_us INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE records (
+        device_id TEXT NOT NULL REFERENCES devices,
+        boot INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        raw BLOB NOT NULL,
+        event TEXT NOT NULL,
+        mono_us INTEGER NOT NULL,
+        utc_us INTEGER,
+        calibration_id INTEGER NOT NULL,
+        net_steps INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (device_id, boot, number)
+    ) STRICT""",
+    "CREATE INDEX records_by_number ON records (device_id, number)",
+    """CREATE TABLE calibrations (
+        device_id TEXT NOT NULL REFERENCES devices,
+        calibration_id INTEGER NOT NULL,
+        step_nl_num INTEGER NOT NULL,
+        step_nl_den INTEGER NOT NULL,
+        u_ppm INTEGER NOT NULL,
+        seen_utc_us INTEGER NOT NULL,
+        PRIMARY KEY (device_id, calibration_id)
+    ) STRICT""",
+    """CREATE TABLE programs (
+        device_id TEXT NOT NULL REFERENCES devices,
+        hash TEXT NOT NULL,
+        text TEXT NOT NULL,
+        seen_utc_us INTEGER NOT NULL,
+        PRIMARY KEY (device_id, hash)
+    ) STRICT""",
+    """CREATE TABLE intents (
+        id INTEGER PRIMARY KEY,
+        device_id TEXT NOT NULL,
+        boot INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        verb TEXT NOT NULL,
+        line TEXT NOT NULL,
+        begun_utc_us INTEGER NOT NULL,
+        outcome TEXT CHECK (outcome IN ('done', 'refused', 'not done', 'unknown')),
+        code INTEGER,
+        settled_utc_us INTEGER
+    ) STRICT""",
+    "CREATE INDEX intents_open ON intents (device_id) WHERE outcome IS NULL OR outcome = 'unknown'",
+    """CREATE TABLE pulls (
+        id INTEGER PRIMARY KEY,
+        device_id TEXT NOT NULL REFERENCES devices,
+        boot INTEGER NOT NULL,
+        mono_us INTEGER NOT NULL,
+        host_utc_us INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        log_next INTEGER NOT NULL
+    ) STRICT""",
+)
+
+
+@SCHEMA()
+def m001_first(db: Any) -> None:
+    """Devices, records, calibrations, programs, intents and pulls."""
+    for statement in TABLES:
+        db.execute(statement)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the present schema. Raises sqlite3.Error."""
+    SCHEMA.apply(Database(connection))
