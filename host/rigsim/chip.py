@@ -55,6 +55,7 @@ class Chip:
         self.i2c: dict[int, I2CDevice] = {}
         self.adc: dict[int, Callable[[], float]] = {}
         self.peripherals: dict[str, Any] = {}  # what a boot creates and a reset forgets (state machines, DMA)
+        self.files: dict[str, bytes] = {}
         self._driven: dict[int, int] = {}  # from outside, by gpio
         self._pull: dict[int, int] = {}
         self._out: dict[int, int] = {}

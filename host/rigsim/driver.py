@@ -28,6 +28,7 @@ LONGEST_JUMP_CYCLES = (
     240_000_000 * CYCLES_PER_US
 )  # the firmware's clock has to be read before ticks_us wraps half way
 RESERVOIR_NL = 20_000_000
+START_US = 250_000  # from the peripherals' start to the clock's: replay of the log, on the board
 BOOT_LIMIT = 8  # resets in a row, without a tick between them, before the driver gives up
 
 
@@ -55,6 +56,7 @@ class SimRig:
         self.ticks = 0
         self.resets = 0
         self.after_tick: Callable[[], None] | None = None
+        self._zero_cycle = 0  # where the firmware's clock and its grid begin
         self._next_cycle = 0  # the tick that the firmware asked for, on the grid
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._order = 0
@@ -102,6 +104,7 @@ class SimRig:
         from rig.rig import Rig
         from rig.stepper import Stepper
 
+        shims.isolate("rig.board")
         from rigsim.shim_pio import pulse_counter
 
         stepper = Stepper(config)
@@ -109,6 +112,8 @@ class SimRig:
         board = Board(stepper)
         if board.stop_held():
             return
+        self.chip.spend_us(START_US)
+        self._zero_cycle = self.chip.now
         rig = Rig(board, self.port, config)
         if rig.boot():
             board.start_watchdog()
@@ -136,8 +141,8 @@ class SimRig:
 
     def _grid_from(self, cycle: int) -> int:
         """The first grid point at or after a cycle."""
-        since = cycle - self.chip.boot_cycle
-        return self.chip.boot_cycle + -(-since // GRID_CYCLES) * GRID_CYCLES
+        since = cycle - self._zero_cycle
+        return self._zero_cycle + -(-since // GRID_CYCLES) * GRID_CYCLES
 
     def next_tick_cycle(self) -> int | None:
         """When the next tick is due; None while no firmware runs."""
@@ -211,7 +216,7 @@ class SimRig:
             return
         set_current(before)
         self.ticks += 1
-        wanted = chip.boot_cycle + -(-next_us // 20_000) * GRID_CYCLES
+        wanted = self._zero_cycle + -(-next_us // 20_000) * GRID_CYCLES
         soonest = started + GRID_CYCLES
         if chip.now > soonest:
             soonest = self._grid_from(chip.now)

@@ -42,9 +42,13 @@ class World:
         self.start_utc_us = start_utc_us
         self.power_cuts = 0
 
+    def utc_us_at(self, cycle: int) -> int:
+        """UTC of a simulated instant."""
+        return self.start_utc_us + (cycle - self.start_cycle) // CYCLES_PER_US
+
     def utc_us(self) -> int:
-        """UTC of the simulated instant."""
-        return self.start_utc_us + (self.rig.chip.now - self.start_cycle) // CYCLES_PER_US
+        """UTC of the present simulated instant."""
+        return self.utc_us_at(self.rig.chip.now)
 
 
 Event = Mapping[str, Any]

@@ -161,6 +161,7 @@ class NorFlash(bytearray):
     def _program(self, start: int, data: bytes) -> None:
         cut = self._cut_now()
         self.programs += 1
+        asked = data
         if cut:
             data = self._half_programmed(data)
         if data.count(0xFF) == PAGE:
@@ -169,10 +170,10 @@ class NorFlash(bytearray):
             before = int.from_bytes(self[start : start + PAGE], "little")
             result = (before & int.from_bytes(data, "little")).to_bytes(PAGE, "little")
         self._set(start, result)
+        if self.on_program is not None and not (cut and data != asked):
+            self.on_program(start // PAGE, data)
         if cut:
             self._die()
-        if self.on_program is not None:
-            self.on_program(start // PAGE, data)
 
     def _half_programmed(self, data: bytes) -> bytes:
         """What of a page's zeros got through: all up to some byte, some bits of the next, none after."""

@@ -12,7 +12,9 @@ Leaves: `rp2.StateMachine`, `rp2.DMA` and `asm_pio` to shim_pio.py, the behaviou
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib
+import io
 import sys
 import time
 import types
@@ -251,6 +253,37 @@ def _extend_gc() -> None:
     setattr(gc, "mem_alloc", lambda: 0)  # noqa: B010
     if not hasattr(gc, "threshold"):
         setattr(gc, "threshold", lambda *_: None)  # noqa: B010
+
+
+class _Os:
+    """`os` as the board uses it: the chip's random source and its own files."""
+
+    @staticmethod
+    def urandom(count: int) -> bytes:
+        """Bytes that follow from seed, instant and how many came before: no two boots give the same."""
+        chip = current()
+        drawn = chip.peripherals["drawn"] = chip.peripherals.get("drawn", 0) + 1
+        return hashlib.sha256(b"random %d %d %d" % (chip.seed, chip.now, drawn)).digest()[:count]
+
+    @staticmethod
+    def remove(name: str) -> None:
+        """Delete a file of the chip."""
+        if current().files.pop(name, None) is None:
+            raise OSError(2)
+
+
+def _open(name: str, mode: str = "r") -> Any:
+    """A file of the chip, to read; this machine's files are none of the firmware's business."""
+    data = current().files.get(name)
+    if data is None or "w" in mode:
+        raise OSError(2)
+    return io.BytesIO(data) if "b" in mode else io.StringIO(data.decode())
+
+
+def isolate(module: str) -> None:
+    """Give a firmware module the chip's files and random source in the place of this machine's."""
+    loaded = importlib.import_module(module)
+    vars(loaded).update(open=_open, os=_Os)
 
 
 def install() -> None:

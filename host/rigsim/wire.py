@@ -80,7 +80,7 @@ class Wire:
         self._queue: deque[Exchange] = deque()
         self._tag = 0
         self.other_lines: list[bytes] = []
-        self.refusals: list[Refused] = []
+        self.refusals: list[tuple[int, Refused]] = []  # of queued commands, with their cycle
         rig.after_tick = self.pump
 
     def start(self, exchange: Exchange) -> Exchange:
@@ -220,7 +220,7 @@ class Wire:
         if exchange.done is not None:
             exchange.done(exchange)
         elif exchange.refusal is not None:
-            self.refusals.append(exchange.refusal)
+            self.refusals.append((self.rig.chip.now, exchange.refusal))
         if self._queue and not self._queue[0].unsent:
             self._send()
 

@@ -20,6 +20,6 @@ def firmware_wiring() -> Wiring:
         pins={row[0]: row[1] for row in pins.PINS},
         steps_num=config.steps_num,
         steps_den=config.steps_den,
-        cycle_steps=4 * config.microsteps if config.driver == "stepdir" else 8,
-        has_enable=config.driver == "stepdir",
+        cycle_steps=4 * config.MICROSTEPS,
+        has_enable=config.setup().kind == "stepdir",
     )

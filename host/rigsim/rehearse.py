@@ -1,0 +1,201 @@
+"""`python -m rigsim rehearse`: a program in virtual time, as fast as it goes; one JSON document in, one out.
+
+Owns: the course of a rehearsal and its report.
+Rules: the same input gives the same output to the byte but for `wall_s`; everything reaches the firmware over
+its link, its pins or its sensors; memory does not grow with the simulated time.
+Callers: rigsim.__main__; `pumprig rehearse` starts it as a program.
+Units: as the names in the report say; times are ISO 8601 UTC of the simulated world.
+Leaves: events to events.py, the log to recorder.py, the rig to driver.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from pumpwire.spec import KINDS
+
+from rigsim.chip import CYCLES_PER_MS
+from rigsim.commission import commit, first_calibration
+from rigsim.driver import SimRig
+from rigsim.events import EventError, World, book
+from rigsim.recorder import Recorder
+from rigsim.wire import NoAnswer, Refused, Wire
+
+START_UTC_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+RESERVOIR_NL = 20_000_000
+SLICES = 200  # progress reports of a run
+
+
+class RehearsalError(ValueError):
+    """The request cannot be carried out; the text says why."""
+
+
+def main(source: IO[str], sink: IO[str], messages: IO[str]) -> int:
+    """Read the request, write the report; returns 0, 1 (it failed), 2 (a bad request) or 3 (refused by the rig)."""
+    try:
+        request = json.load(source)
+        report = rehearse(request, messages)
+    except Refused as error:
+        json.dump({"refused": error.name, "verb": error.verb, "fields": error.fields}, messages)
+        messages.write("\n")
+        return 3
+    except (RehearsalError, EventError, json.JSONDecodeError) as error:
+        messages.write(json.dumps({"error": str(error)}) + "\n")
+        return 2
+    except NoAnswer as error:
+        messages.write(json.dumps({"error": str(error)}) + "\n")
+        return 1
+    json.dump(report, sink)
+    sink.write("\n")
+    return 0
+
+
+def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[str, Any]:
+    """Run a request (docs/explanation/simulator.md lists its keys) and return the report."""
+    started_s = time.perf_counter()
+    text = request.get("program")
+    if not isinstance(text, str):
+        raise RehearsalError("the request needs `program`, the canonical text of a document")
+    for_ms = int(request.get("for_ms", 0))
+    if for_ms <= 0:
+        raise RehearsalError("the request needs `for_ms`, above zero")
+    with contextlib.ExitStack() as stack:
+        path = request.get("records")
+        file = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
+        run = _Run(request, file)
+        run.begin(text)
+        run.run(for_ms, messages if request.get("progress") else None)
+        return run.report(request, for_ms, started_s)
+
+
+class _Run:
+    """One rehearsal under way."""
+
+    def __init__(self, request: dict[str, Any], file: IO[str] | None) -> None:
+        reservoir_nl = int(request.get("reservoir_nl", _reservoir_of(request["program"])))
+        self.rig = SimRig(
+            int(request.get("seed", 0)), reservoir_nl=reservoir_nl, slow=bool(request.get("slow"))
+        )
+        self.reservoir_nl = reservoir_nl
+        self.wire = Wire(self.rig)
+        self.world = World(self.rig, self.wire, 0, int(request.get("start_utc_us", START_UTC_US)))
+        self.recorder = Recorder(self.world.utc_us, file)
+        self.rig.chip.flash.on_program = self.recorder.take
+        self.events: list[dict[str, Any]] = list(request.get("events") or [])
+        self.calibration = request.get("calibration")
+
+    def begin(self, text: str) -> None:
+        """Power on, calibrate, fill, set the clock, load; the commit's instant is the start."""
+        rig, wire = self.rig, self.wire
+        rig.power_on()
+        commit(wire, self.calibration or first_calibration(wire))
+        wire.call("open")
+        wire.call("clock", ("utc_us", self.world.utc_us()))
+        wire.call("refill", ("volume_nl", self.reservoir_nl))
+        wire.call("close")
+        commit(wire, text, override=1)
+        self.before = self.status()
+        self.true_before_nl = rig.pump.true_nl()
+        world = self.world
+        world.start_utc_us, world.start_cycle = world.utc_us(), rig.chip.now
+        book(world, self.events)
+
+    def status(self) -> dict[str, str]:
+        """All rows of `status` as one dictionary."""
+        exchange = self.wire.call("status")
+        merged: dict[str, str] = {}
+        for row in [*exchange.rows, exchange.answer or {}]:
+            merged.update(row)
+        return merged
+
+    def run(self, for_ms: int, messages: IO[str] | None) -> None:
+        """Let the time pass."""
+        start = self.world.start_cycle
+        for part in range(1, SLICES + 1):
+            self.rig.run_until(start + for_ms * CYCLES_PER_MS * part // SLICES)
+            if messages is not None:
+                messages.write(json.dumps({"progress": part / SLICES}) + "\n")
+                messages.flush()
+
+    def report(self, request: dict[str, Any], for_ms: int, started_s: float) -> dict[str, Any]:
+        """The contract's fields."""
+        true_nl = round(self.rig.pump.true_nl() - self.true_before_nl)
+        status = self._last_status()
+        recorder = self.recorder
+        by_kind = self._by_kind(status)
+        return {
+            "seed": self.rig.chip.seed,
+            "program_name": request.get("program_name"),
+            "simulated_s": for_ms / 1000,
+            "wall_s": round(time.perf_counter() - started_s, 3),
+            "delivered_nl": sum(by_kind.values()),
+            "true_nl": true_nl,
+            "commanded_nl": _number(status, "commanded_nl") - _number(self.before, "commanded_nl"),
+            "by_kind": by_kind,
+            "delivered_steps": _number(status, "delivered_steps") - _number(self.before, "delivered_steps"),
+            "demand": {
+                "asked": recorder.demand_asked,
+                "given": recorder.demand_given,
+                "refused": recorder.demand_refused,
+            },
+            "alarms": [
+                {**row, "at": _iso(row["at"]), "cleared_at": row["cleared_at"] and _iso(row["cleared_at"])}
+                for row in recorder.alarms
+            ],
+            "refused": [
+                {"at": _iso(self.world.utc_us_at(cycle)), "verb": error.verb, "why": error.name}
+                for cycle, error in self.wire.refusals[:1000]
+            ],
+            "refills": recorder.refills - 1,  # the first fill is none
+            "reservoir_nl": _number(status, "reservoir_nl"),
+            "power_cuts": self.world.power_cuts,
+            "undelivered_nl": recorder.undelivered_nl,
+            "loop": {"late": _number(status, "late"), "worst_us": None},
+            "log_records": recorder.count,
+            "log_verified": not recorder.faults,
+            "log_faults": recorder.faults[:20],
+        }
+
+    def _last_status(self) -> dict[str, str]:
+        """What the rig says at the end; a rig without power at the end is switched on once more to be asked."""
+        if not self.rig.powered:
+            self.rig.power_on()
+        self.rig.port.plug(True)
+        self.wire.reset()
+        return self.status()
+
+    def _by_kind(self, status: dict[str, str]) -> dict[str, int]:
+        """Volume of each kind; the rounding of all goes to the largest, so that they add up to what was counted."""
+        num, den = _number(status, "step_nl_num"), _number(status, "step_nl_den")
+        total_nl = _number(status, "delivered_nl") - _number(self.before, "delivered_nl")
+        volumes: dict[str, int] = {}
+        for kind in KINDS:
+            steps = _number(status, f"{kind}_steps") - _number(self.before, f"{kind}_steps")
+            volumes[kind] = (-1 if kind == "relief" else 1) * (steps * num // den if den else 0)
+        largest = max(volumes, key=lambda kind: abs(volumes[kind]))
+        volumes[largest] += total_nl - sum(volumes.values())
+        return volumes
+
+
+def _number(status: dict[str, str], name: str) -> int:
+    return int(status.get(name) or 0)
+
+
+def _iso(utc_us: int) -> str:
+    moment = datetime.fromtimestamp(utc_us // 1_000_000, UTC).replace(microsecond=utc_us % 1_000_000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _reservoir_of(text: object) -> int:
+    """The program's own reservoir, else the usual one."""
+    from pumpwire import documents
+
+    try:
+        document = documents.parse(str(text))
+    except documents.DocumentError as error:
+        raise RehearsalError(f"program: {' '.join(str(part) for part in error.args)}") from error
+    return int(document.get("reservoir_nl", RESERVOIR_NL))
