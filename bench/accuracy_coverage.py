@@ -1,0 +1,234 @@
+"""Coverage, bias and efficiency of the calibration fit over seeded simulated weighings.
+
+Owns: the noise families, the draw of every Type B term, and the hybrid Cramer-Rao bound.
+Rules: signals are made directly by the simulated balance and head, not over serial; the same seed gives the same table.
+Callers: `python bench/accuracy_coverage.py [RUNS]`, and a short form among the tests.
+Units: mass mg or g as named, time s or h, flow nL/h.
+Leaves: the fit to pumprig.calibration, the balance to rigsim.balance.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing import Pool
+from typing import Any
+
+import numpy as np
+from pumprig.calibration import gravimetry
+from pumprig.calibration.budget import CLOCK_PPM, SENSITIVITY_PPM, WATER_PPM
+from pumprig.calibration.design import EVAPORATION_CHANGE
+from pumprig.calibration.fit import Fit, fit
+from pumprig.calibration.weighing import Weighing
+from rigsim.balance import FLICKER_MEMORIES_S, Balance, BalanceSpec
+from rigsim.geometry import load_head
+
+STEPS_PER_REV = 3200
+BLANK_S, RUN_S = 1800.0, 10800.0
+READABILITY_G = 1e-4
+# family: noise beside the repeatability, in terms of the readability; the last three have no counterpart in the fit
+FAMILIES: dict[str, dict[str, float]] = {
+    "white": {},
+    "random walk": {"wander_g_per_root_h": 1.0},
+    "draught": {"draught_g": 1.0},
+    "flicker (not modelled)": {"flicker_g": 1.0},
+    "vibration (not modelled)": {"vibration_g": 3.0},
+    "heavy tails (not modelled)": {"tails": 3.0},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One simulated weighing, its truth (flow nL/h) and its noise."""
+
+    weighing: Weighing
+    flow_nl_per_h: float
+    spec: BalanceSpec
+    rate_nl_per_h: float
+    step_volume_nl: Any
+
+
+def displaced_nl(theta_rad: Any) -> Any:
+    """Volume (n,) at rotor angles (n,), from a table of the head's own function over one turn."""
+    head = load_head()
+    grid = np.linspace(0.0, 2 * np.pi, 721)
+    table = np.array([head.displacement_nl(float(v)) for v in grid]) - head.nl_per_rev * grid / (2 * np.pi)
+    return head.nl_per_rev * theta_rad / (2 * np.pi) + np.interp(np.mod(theta_rad, 2 * np.pi), grid, table)
+
+
+def simulate(seed: int, family: str, rate_nl_per_h: float = 20_000.0, d_g: float = READABILITY_G) -> Case:
+    """Draw one weighing: every Type B term from the distribution that the budget gives it, every size varied."""
+    rng = np.random.default_rng(seed)
+
+    def rect(half: float) -> float:
+        return float(rng.uniform(-half, half))
+
+    size = float(rng.uniform(0.5, 2.0))
+    noise = {k: v if k == "tails" else v * d_g * size for k, v in FAMILIES[family].items()}
+    sensors = gravimetry.Ambient(
+        float(rng.uniform(18, 25)), float(rng.uniform(30, 70)), float(rng.uniform(960, 1030))
+    )
+    tube_mm, vessel_mm = 1.6, 25.0
+    dip = (tube_mm / vessel_mm) ** 2
+    span_h = (2 * BLANK_S + RUN_S) / 3600.0
+    evaporation = float(rng.uniform(2.0, 15.0)) * d_g
+    spec = BalanceSpec(
+        readability_g=d_g,
+        repeatability_g=d_g * float(rng.uniform(0.7, 1.3)),
+        drift_g_per_h=rect(d_g),
+        sensitivity=1.0 + rect(SENSITIVITY_PPM * 1e-6),
+        nonlinearity_g=rect(d_g),
+        nonlinearity_span_g=rate_nl_per_h * RUN_S / 3600.0 * 1e-6,
+        evaporation_g_per_h=evaporation,
+        evaporation_change=EVAPORATION_CHANGE * float(rng.standard_normal()),
+        evaporation_span_h=span_h,
+        immersion=dip * (1.0 + 0.1 * float(rng.standard_normal())),
+        temp_c=sensors.temp_c + 0.3 * float(rng.standard_normal()),
+        rh_pct=sensors.rh_pct + 3.0 * float(rng.standard_normal()),
+        pressure_hpa=sensors.pressure_hpa + float(rng.standard_normal()),
+        **noise,
+    )
+    head = load_head()
+    t_s = np.arange(0.0, 2 * BLANK_S + RUN_S, 1.0)
+    step_hz = rate_nl_per_h / 3600.0 / head.nl_per_rev * STEPS_PER_REV
+    steps = np.floor(np.clip(t_s - BLANK_S, 0.0, RUN_S) * step_hz)
+    start = float(rng.uniform(0.0, 2 * np.pi))
+    volume = displaced_nl(start + steps * 2 * np.pi / STEPS_PER_REV)
+    volume = (volume - volume[0]) * (1.0 + WATER_PPM * 1e-6 * float(rng.standard_normal()))
+    mass = Balance(spec, seed).readings(t_s, volume) + float(rng.uniform(5, 50))
+    clock = 1.0 + rect(CLOCK_PPM * 1e-6)
+    ambient = {"temp_c": sensors.temp_c, "rh_pct": sensors.rh_pct, "pressure_hpa": sensors.pressure_hpa}
+    weighing = Weighing(
+        name=f"{family} {seed}",
+        sha256="",
+        row=np.arange(2, len(t_s) + 2),
+        t_s=t_s / clock,
+        mass_g=np.round(mass / d_g) * d_g,
+        ambient={k: np.full(len(t_s), v) for k, v in ambient.items()},
+        steps=steps,
+        numbers={
+            "balance_readability_g": d_g,
+            "steps_per_rev": float(STEPS_PER_REV),
+            "rollers": float(head.rollers),
+            "tube_od_mm": tube_mm,
+            "vessel_id_mm": vessel_mm,
+        },
+        texts={},
+        rows_of_keys={},
+    )
+    truth = head.nl_per_rev / STEPS_PER_REV * step_hz * 3600.0
+    return Case(weighing, truth, spec, rate_nl_per_h, steps)
+
+
+def bound_nl_per_h(case: Case, blocks: int = 480) -> float:
+    """Hybrid Cramer-Rao bound (1 sd) of the flow: the noise known exactly; level, evaporation with drift, its change
+    and the pulsation as nuisances with their priors; the Type B terms with theirs. nan for noise that is not Gaussian.
+    """
+    spec = case.spec
+    if spec.tails or spec.vibration_g:
+        return float("nan")
+    n = len(case.weighing.t_s)
+    per = n // blocks
+    t_h = case.weighing.t_s[: per * blocks].reshape(blocks, per).mean(axis=1) / 3600.0
+    progress = case.step_volume_nl[: per * blocks].reshape(blocks, per).mean(axis=1) / case.step_volume_nl[-1]
+    white = (1000 * spec.repeatability_g) ** 2 + (1000 * spec.readability_g) ** 2 / 12
+    cov = np.eye(blocks) * white / per
+    gap_s = 3600 * np.abs(t_h[:, None] - t_h[None, :])
+    if spec.wander_g_per_root_h:
+        cov += (1000 * spec.wander_g_per_root_h) ** 2 * np.minimum(t_h[:, None], t_h[None, :])
+    if spec.draught_g:
+        cov += (1000 * spec.draught_g) ** 2 * _averaged(gap_s, spec.draught_memory_s, per)
+    for memory_s in FLICKER_MEMORIES_S if spec.flicker_g else ():
+        cov += (1000 * spec.flicker_g) ** 2 / len(FLICKER_MEMORIES_S) * _averaged(gap_s, memory_s, per)
+    span_h = float(t_h[-1] - t_h[0])
+    turns = progress * case.step_volume_nl[-1] / STEPS_PER_REV * load_head().rollers
+    mid = t_h - t_h.mean()
+    columns = [np.ones(blocks), progress, mid, mid**2 / (2 * span_h)]
+    change = EVAPORATION_CHANGE * 1000 * spec.evaporation_g_per_h
+    precision = [0.0, 0.0, 0.0, 1.0 / change**2]
+    for k in (1, 2, 3):
+        columns += [np.cos(2 * np.pi * k * turns), np.sin(2 * np.pi * k * turns)]
+        precision += [(k / 1.7) ** 2] * 2
+    x = np.column_stack(columns)
+    information = x.T @ np.linalg.solve(cov, x) + np.diag(precision)
+    mass_sd = float(np.linalg.inv(information)[1, 1]) ** 0.5
+    mass_mg = case.flow_nl_per_h * RUN_S / 3600 / 1000 / 1.003
+    dip = (1.6 / 25.0) ** 2
+    relative = [
+        mass_sd / mass_mg,
+        1000 * spec.readability_g / 3**0.5 / mass_mg,
+        SENSITIVITY_PPM * 1e-6 / 3**0.5,
+        CLOCK_PPM * 1e-6 / 3**0.5,
+        WATER_PPM * 1e-6,
+        0.1 * dip,
+        2.3e-4 * 0.3,
+    ]
+    return case.flow_nl_per_h * float(np.sqrt(np.sum(np.square(relative))))
+
+
+def _averaged(gap_s: Any, memory_s: float, per: int) -> Any:
+    """Correlation of block means (blocks of `per` seconds) of a Gauss-Markov process."""
+    block = per / memory_s
+    outside = np.exp(-gap_s / memory_s) * (2 * (np.cosh(block) - 1)) / block**2
+    inside = 2 * (block - 1 + np.exp(-block)) / block**2
+    return np.where(gap_s < 1e-6, inside, outside)
+
+
+def one(job: tuple[int, str]) -> dict[str, Any]:
+    """Fit one simulated weighing; the error in nL/h, U, and the bound."""
+    seed, family = job
+    case = simulate(seed, family)
+    found: Fit = fit(case.weighing)
+    return {
+        "family": family,
+        "seed": seed,
+        "error": found.result.flow_nl_per_h - case.flow_nl_per_h,
+        "u": found.result.u_flow_nl_per_h,
+        "bound": bound_nl_per_h(case),
+        "flow": case.flow_nl_per_h,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line per family and one for all: coverage, bias over U, median U, and U against the bound."""
+    lines: list[dict[str, Any]] = []
+    for family in [*FAMILIES, "all"]:
+        mine = [r for r in rows if family in ("all", r["family"])]
+        error, u = np.array([r["error"] for r in mine]), np.array([r["u"] for r in mine])
+        ratio = np.array([r["u"] / (2 * r["bound"]) for r in mine if np.isfinite(r["bound"])])
+        lines.append(
+            {
+                "family": family,
+                "runs": len(mine),
+                "coverage_pct": float(100 * np.mean(np.abs(error) <= u)),
+                "bias_over_u": float(error.mean() / np.median(u)),
+                "median_u_pct": float(100 * np.median(u / np.array([r["flow"] for r in mine]))),
+                "median_u_over_bound": float(np.median(ratio)) if len(ratio) else None,
+            }
+        )
+    return lines
+
+
+def main(runs: int) -> None:
+    """Run the study on all cores and print its table and one line of JSON."""
+    names = list(FAMILIES)
+    jobs = [(seed, names[seed % len(names)]) for seed in range(runs)]
+    begin = time.perf_counter()
+    with Pool() as pool:
+        rows = pool.map(one, jobs, chunksize=8)
+    lines = table(rows)
+    print(f"{runs} simulated weighings at 20 uL/h, 0.1 mg, 4 h, {time.perf_counter() - begin:.0f} s")
+    print(f"{'family':<28}{'runs':>6}{'coverage':>10}{'bias/U':>9}{'U':>9}{'U/bound':>9}")
+    for line in lines:
+        ratio = line["median_u_over_bound"]
+        print(
+            f"{line['family']:<28}{line['runs']:>6}{line['coverage_pct']:>9.1f}%{line['bias_over_u']:>9.3f}"
+            f"{line['median_u_pct']:>8.3f}%" + (f"{ratio:>9.2f}" if ratio else f"{'-':>9}")
+        )
+    print(json.dumps({"coverage": lines}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
