@@ -53,10 +53,13 @@ def commit(wire: Wire, text: str, override: int = 0) -> str:
 
 
 def commission(wire: Wire) -> None:
-    """Calibrate the rig if it is not."""
+    """Calibrate the rig and tell it that its reservoir is full, if it is not calibrated yet."""
     status: dict[str, str] = {}
     exchange = wire.call("status")
     for row in [*exchange.rows, exchange.answer or {}]:
         status.update(row)
     if int(status.get("calibration_id", "0")) == 0:
         commit(wire, first_calibration(wire))
+        wire.call("open")
+        wire.call("refill", ("volume_nl", int(wire.rig.pump.fluid.reservoir_nl)))
+        wire.call("close")

@@ -183,6 +183,10 @@ class SimRig:
         while self.step(cycle):
             pass
 
+    def is_pressing(self) -> bool:
+        """Whether the firmware wants its next tick at once (more of an answer is to come)."""
+        return self.rig is not None and self._next_cycle <= self._ticked_cycle + GRID_CYCLES
+
     def hear(self) -> None:
         """Let the firmware look at its link now: at the next grid point, or once more at the one where it is."""
         soonest = self._grid_from(self.chip.now)

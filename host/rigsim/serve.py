@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from rigsim.chip import CYCLES_PER_S
+from rigsim.commission import commission
 from rigsim.driver import SimRig
 from rigsim.events import EventError, World, book
 from rigsim.state import StateDir, StateError
@@ -101,24 +102,27 @@ class Server:
     def _answer(self) -> bool:
         """Let a waiting line be heard at once, on the grid point that comes next; then again at that instant."""
         rig = self.rig
+        given = False
         for _ in range(SAME_INSTANT_TICKS):
-            if not rig.powered or not rig.port.waiting_input:
+            if not rig.powered or not (rig.port.waiting_input or (given and rig.is_pressing())):
                 return False
             rig.hear()
-            self._give_output()
+            given = self._give_output()
             self._take_input()
         return True
 
-    def _give_output(self) -> None:
+    def _give_output(self) -> bool:
+        """Hand over what the line takes; True if that was something."""
         port = self.rig.port
-        if self.wire.busy:
-            return
-        while port.waiting_output:
+        given = False
+        while port.waiting_output and not self.wire.busy:
             taken = self.line.write(port.peek())
             if not taken:
-                return
+                break
             port.pull(taken)
             self.rig.wake()
+            given = True
+        return given
 
     def _keep(self) -> bool:
         assert self.state is not None
@@ -158,6 +162,8 @@ def serve(
         rig.port.listen(False)
         rig.power_on()
         wire = Wire(rig, shared=True)
+        if not kept:
+            commission(wire)
         book(World(rig, wire, rig.chip.now, int(time.time() * 1_000_000)), events)
         server = Server(rig, wire, line, speed, state)
         for name in (signal.SIGTERM, signal.SIGINT):
