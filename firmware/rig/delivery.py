@@ -35,6 +35,7 @@ class Delivery:
         self.open_us = -1  # when the stream began; -1: none
         self.due_us = NEVER_US
         self.surplus_steps = 0  # counted, but in no plan
+        self.relieving = False  # the motor goes back: what is counted is relief
 
     def ahead_us(self, now_us):
         """How much longer the queue lasts."""
@@ -67,6 +68,9 @@ class Delivery:
 
     def settle(self, now_us):
         """Book what was counted since the last time; end the boluses that are complete."""
+        if self.relieving:
+            self._dosing.relieve(self._stepper.counted())
+            return
         before = self._dosing.kind_steps[BASAL]
         primed = self._dosing.kind_steps[PRIME]
         steps, surplus = self._dosing.settle(self._stepper.counted())

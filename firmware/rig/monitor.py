@@ -84,7 +84,7 @@ class Monitor:
 
     def _period_us(self, now_us):
         """A sample for every SAMPLE_COUNTS of rotation, within bounds; quick while pressure is relieved."""
-        if self.pressure.relief_left_steps:
+        if self._rig.delivery.relieving:
             return thresholds.SAMPLE_MIN_US
         rate = self._rig.flow_nl_per_day(now_us)
         if not rate:
@@ -132,7 +132,7 @@ class Monitor:
             return
         lost = self._rotation.lost_counts(rig.dosing.position_steps())
         if rig.therapy.mode == "stopped":
-            if abs(lost) >= thresholds.MOVED_COUNTS and not self.pressure.relief_left_steps:
+            if abs(lost) >= thresholds.MOVED_COUNTS and not rig.delivery.relieving:
                 self._rotation.accept()
                 rig.alarm("moved_stopped", (("counts", -lost),))
             return
@@ -174,28 +174,29 @@ class Monitor:
 
     def _check_pressure(self, now_us):
         rig = self._rig
-        relieving = bool(self.pressure.relief_left_steps)
+        relieving = rig.delivery.relieving
         standing = rig.therapy.mode == "stopped" and not relieving
         if not self.pressure.read(rig.board.pressure_pa(), standing):
             rig.alarm("sensor", (("sensor", "pressure"),))
             return
         if relieving:
-            self._relieve()
+            self._relieve(now_us)
         elif self.pressure.is_occluded() and "occlusion" not in rig.alarms.active:
             rig.alarm("occlusion", (("pressure_pa", self.pressure.now_pa),))
             self.pressure.begin_relief(self._rotation.steps_of(COUNTS))
+            rig.delivery.relieving = True
 
-    def _relieve(self):
+    def _relieve(self, now_us):
         """Go back a little at each sample until the pressure has gone or the bound is reached."""
         rig = self._rig
         stepper = rig.board.stepper
-        rig.dosing.relieve(stepper.counted())
         steps = self.pressure.relief_steps(RELIEF_CHUNK_STEPS)
         if steps:
             stepper.reverse(steps, thresholds.RELIEF_STEP_US * CYCLES_PER_US)
             return
         stepper.cut()
-        rig.dosing.relieve(stepper.counted())
+        rig.delivery.settle(now_us)
+        rig.delivery.relieving = False
         rig.record(
             "relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa))
         )

@@ -177,6 +177,8 @@ class Rig:
         blocking = self.alarms.blocking()
         if blocking:
             raise Refused("alarm", (("alarm", blocking),))
+        if self.delivery.relieving:
+            raise Refused("busy", (("why", "pressure is being relieved"),))
         if not self.dosing.quantum:
             raise Refused("state", (("why", "not calibrated: no volume can be delivered"),))
 
