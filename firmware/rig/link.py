@@ -16,6 +16,18 @@ OUT_PER_TICK = 1024
 STOP_LINES = (b"stop", b">0 stop ")
 
 
+def _text(line):
+    """Bytes -> text on which every interpreter agrees: printable ASCII, and a typed micro sign; else `>!` or `?`."""
+    mark = line[:1] == b">"
+    try:
+        text = line.decode()
+    except (UnicodeError, ValueError):
+        return ">!" if mark else "?"
+    if min(line) < 32 or max(line) > 126:
+        return ">!" if mark else "".join(c if " " <= c <= "~" or c in "\u00b5\u03bc" else "?" for c in text)
+    return text
+
+
 class Link:
     """The serial line as the session sees it. `port` has read(limit) -> bytes and write(data) -> bytes taken."""
 
@@ -83,10 +95,7 @@ class Link:
             self.dropped_lines += 1
 
     def _iterator(self, line, now_us):
-        try:
-            text = line.decode("ascii" if line[:1] == b">" else "utf-8")
-        except (UnicodeError, ValueError):
-            text = ">!" if line[:1] == b">" else "?"
+        text = _text(line)
         if text[:1] == ">":
             return self._session.machine(text, now_us)
         return self._session.plain(text, now_us)
