@@ -1,0 +1,191 @@
+"""`pumprig`: the command table, the global options, and the one place where an error becomes an exit code.
+
+Owns: which command is in which module, options that hold before and after a command, exit codes.
+Rules: a command's module is imported only when it runs, so that `stop` starts fast; with --json stdout carries one
+JSON document (or JSON Lines) and nothing else; nothing here talks to a rig.
+Callers: the entry point `pumprig`, `python -m pumprig`, tests through `run`.
+Units: exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 link, 130 Ctrl-C.
+Leaves: what a command does to its module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from pumprig import __version__
+from pumprig.cli.settings import Settings
+from pumprig.errors import PumpError
+
+# name: (module in this folder, attribute, one line of help)
+COMMANDS = {
+    "accuracy": ("accuracy", "accuracy", "start-up and trumpet graphs and figures from a weighing"),
+    "alarms": ("alarms", "alarms", "the active alarms; `ack`, `silence`"),
+    "bolus": ("delivery", "bolus", "deliver one bolus"),
+    "calibrate": ("calibrate", "calibrate", "plan, run, fit, apply and list calibrations"),
+    "clock": ("clock", "clock", "the rig's clock; `set`"),
+    "completion": ("completion", "completion", "shell completion for bash, zsh or fish"),
+    "demand": ("delivery", "demand", "ask for a demand bolus, as the button does"),
+    "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
+    "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
+    "log": ("log", "log", "the delivery log; `pull`, `show`, `export`, `verify`, `total`"),
+    "ports": ("ports", "ports", "serial ports, which are rigs, their ids"),
+    "prime": ("delivery", "prime", "fill the line"),
+    "program": ("program", "program", "therapy programs; `check`, `load`, `show`, `save`, `plot`"),
+    "rate": ("delivery", "rate", "constant therapy: stage, review, commit, read back"),
+    "refill": ("delivery", "refill", "the reservoir was filled"),
+    "rehearse": ("rehearse", "rehearse", "run a program on the simulated rig in virtual time"),
+    "report": ("report", "report", "a self-contained HTML report"),
+    "resume": ("delivery", "resume", "run the active therapy again"),
+    "sim": ("sim", "sim", "a simulated rig as a serial port"),
+    "status": ("status", "status", "one reading of everything"),
+    "stop": ("stop", "stop", "stop the pump now"),
+    "watch": ("status", "watch", "a live reading"),
+}
+
+
+def _set(name: str) -> Any:
+    def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        if value:
+            setattr(ctx.ensure_object(Settings), name, value)
+        return value
+
+    return callback
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"pumprig {__version__}")
+        ctx.exit()
+
+
+def _global_options(expose: bool) -> list[click.Option]:
+    """The options that every command takes; on the root they also stay among the context's parameters."""
+
+    def flag(*names: str, name: str, text: str) -> click.Option:
+        return click.Option([*names, name], is_flag=True, help=text, callback=_set(name), expose_value=expose)
+
+    def value(*names: str, name: str, metavar: str, text: str) -> click.Option:
+        return click.Option(
+            [*names, name], metavar=metavar, help=text, callback=_set(name), expose_value=expose
+        )
+
+    return [
+        value(
+            "-p",
+            "--port",
+            name="port",
+            metavar="PORT",
+            text="Device, COMx, socket://HOST:PORT, rfc2217://..., or sim.",
+        ),
+        value(
+            "--state", name="state", metavar="DIR", text="Where the private simulated rig keeps its state."
+        ),
+        flag("--json", name="json", text="One JSON document (or JSON Lines) on stdout."),
+        flag("-q", "--quiet", name="quiet", text="Only errors and what was asked for."),
+        flag("-v", "--verbose", name="verbose", text="Say more on stderr; a failure shows where it arose."),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the version.",
+        ),
+    ]
+
+
+def with_global_options(command: click.Command) -> click.Command:
+    """Let a command, and all below it, take the global options, too; its own options of the same name stay."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    command.params.extend(option for option in _global_options(False) if not taken.intersection(option.opts))
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            with_global_options(child)
+    return command
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            module, attribute, _help = COMMANDS[cmd_name]
+            loaded = getattr(importlib.import_module("pumprig.cli." + module), attribute)
+            self.add_command(with_global_options(loaded), cmd_name)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_module, _attribute, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.pass_context
+def root(ctx: click.Context, **_options: object) -> None:
+    """Program, read, calibrate and log a bench-top pump rig.
+
+    A test instrument, never a medical device. Quantities carry units: `20 ul/h`, `0.25 ml/day`, `50 ul`, `10 min`.
+    """
+    ctx.ensure_object(Settings)
+
+
+root.params.extend(_global_options(True))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns its exit code. Every error ends here."""
+    words = sys.argv[1:] if arguments is None else arguments
+    settings = Settings()
+    try:
+        result = root.main(words, prog_name="pumprig", standalone_mode=False, obj=settings)
+    except PumpError as error:
+        return _failed(error, settings)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. The pump goes on as programmed.", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: PumpError, settings: Settings) -> int:
+    if settings.verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    else:
+        click.echo(f"{click.style('error:', fg='red')} {error}", err=True)
+    if settings.json:
+        told = {
+            "error": error.happened,
+            "not_done": error.not_done,
+            "next_step": error.next_step,
+            "exit_code": error.exit_code,
+            **error.details(),
+        }
+        click.echo(json.dumps(told))
+    return error.exit_code
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(run())

@@ -1,0 +1,172 @@
+"""`rate`, `bolus`, `demand`, `prime`, `resume`, `refill`: commands that move fluid, or tell the rig that someone did.
+
+Owns: these commands.
+Rules: each asks or takes --yes; a rate is staged, read back, shown and committed by its hash; quantities carry units.
+Callers: the command table.
+Units: nL, nL/day, ms on the wire; with units on the command line.
+Leaves: numbers and outcomes to client.py, limits to the rig and the command table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pumprig import quantities
+from pumprig.cli.connect import changing
+from pumprig.cli.settings import Settings, current, yes_option
+from pumprig.client import Client, staged_of
+from pumprig.errors import PumpError
+from pumprig.reading import read_status
+from pumprig.requests import fields_of
+
+
+def _quantity(words: tuple[str, ...], kind: str, what: str) -> int:
+    return quantities.parse(" ".join(words), kind, what)
+
+
+@click.command()
+@click.argument("rate", nargs=-1, required=True)
+@click.option("--override", is_flag=True, help="Go beyond the soft limit; it is logged.")
+@yes_option
+def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
+    """Constant therapy at RATE, for example `20 ul/h`: stage, review, commit, read back."""
+    settings = current()
+    value = _quantity(rate, "rate", "the rate")
+    fields_of("rate", {"rate_nl_per_day": value})
+    settings.consent(yes)
+    with changing(settings) as client:
+        before = read_status(client)
+        staged = staged_of(client.change("rate", {"rate_nl_per_day": value}))
+        settings.say(f"now:    {_therapy_text(before)}")
+        daily = quantities.volume_text(staged.numbers.get("daily_nl", value))
+        settings.say(
+            f"staged: constant {quantities.rate_text(value / 24)}, {daily} a day (hash {staged.hash})"
+        )
+        commit_staged(settings, client, staged.hash, override, yes)
+        after = read_status(client)
+        if after["therapy"]["hash"] != staged.hash:
+            raise PumpError("The rig does not run what was committed.", "", "Look at `pumprig status`.")
+    settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}, therapy {staged.hash}")
+    settings.document(after)
+
+
+def commit_staged(settings: Settings, client: Client, digest: str, override: bool, yes: bool) -> None:
+    """Ask, then commit; a no discards what is staged. Raises PumpError, RefusedError."""
+    try:
+        settings.ask(yes, "Commit this?")
+    except PumpError:
+        client.change("discard")
+        raise
+    client.commit(digest, override)
+
+
+def _therapy_text(status: dict[str, Any]) -> str:
+    therapy = status["therapy"]
+    if not therapy["hash"]:
+        return "no therapy"
+    return f"{therapy['name']}, {status['state']} at {quantities.rate_text(status['rate_nl_per_h'])}"
+
+
+@click.command()
+@click.argument("volume", nargs=-1, required=True)
+@click.option("--over", default="1 min", show_default=True, help="Its duration.")
+@click.option("--spread", is_flag=True, help="A spread bolus, which a demand bolus may interrupt.")
+@yes_option
+def bolus(volume: tuple[str, ...], over: str, spread: bool, yes: bool) -> None:
+    """Deliver one bolus of VOLUME, for example `50 ul`, on top of the basal rate."""
+    settings = current()
+    volume_nl = _quantity(volume, "volume", "the volume")
+    over_ms = quantities.parse(over, "time", "--over")
+    values: dict[str, int | str | None] = {
+        "volume_nl": volume_nl,
+        "over_ms": over_ms,
+        "spread": 1 if spread else 0,
+    }
+    fields_of("bolus", values)
+    settings.consent(yes)
+    kind = "spread bolus" if spread else "bolus"
+    text = f"{kind} {quantities.volume_text(volume_nl)} over {quantities.duration_text(over_ms)}"
+    with changing(settings) as client:
+        settings.ask(yes, f"Deliver a {text}?")
+        answer = client.change("bolus", values).fields
+    _granted(settings, kind, answer)
+
+
+@click.command()
+@yes_option
+def demand(yes: bool) -> None:
+    """Ask for a demand bolus, as the request button does."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        settings.ask(yes, "Ask for a demand bolus?")
+        answer = client.change("demand").fields
+    _granted(settings, "demand bolus", answer)
+
+
+@click.command()
+@click.argument("volume", nargs=-1)
+@yes_option
+def prime(volume: tuple[str, ...], yes: bool) -> None:
+    """Fill the line with VOLUME; without it, with the stored catheter volume. Only from stopped."""
+    settings = current()
+    volume_nl = _quantity(volume, "volume", "the volume") if volume else 0
+    fields_of("prime", {"volume_nl": volume_nl})
+    settings.consent(yes)
+    told = quantities.volume_text(volume_nl) if volume_nl else "the stored catheter volume"
+    with changing(settings) as client:
+        settings.ask(yes, f"Prime {told}?")
+        answer = client.change("prime", {"volume_nl": volume_nl}).fields
+    _granted(settings, "priming", answer)
+
+
+def _granted(settings: Settings, what: str, answer: dict[str, str]) -> None:
+    numbers = {name: int(text) for name, text in answer.items() if text.isdigit()}
+    volume = quantities.volume_text(numbers["requested_nl"]) if "requested_nl" in numbers else ""
+    settings.show(
+        f"{what} begun: {volume} ({numbers.get('requested_steps', '?')} steps)" if volume else f"{what} begun"
+    )
+    settings.document({"begun": what, **numbers})
+
+
+@click.command()
+@yes_option
+def resume(yes: bool) -> None:
+    """Run the active therapy again after a stop."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        settings.ask(yes, f"Resume {_therapy_text(read_status(client))}?")
+        client.change("resume")
+        after = read_status(client)
+    settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}")
+    settings.document(after)
+
+
+@click.command()
+@click.argument("volume", nargs=-1, required=True)
+@click.option("--removed", help="Volume found in the reservoir before, for example `2.1 ml`.")
+@yes_option
+def refill(volume: tuple[str, ...], removed: str | None, yes: bool) -> None:
+    """Tell the rig that the reservoir now holds VOLUME."""
+    settings = current()
+    volume_nl = _quantity(volume, "volume", "the volume")
+    removed_nl = quantities.parse(removed, "volume", "--removed") if removed else None
+    values: dict[str, int | str | None] = {"volume_nl": volume_nl, "removed_nl": removed_nl}
+    fields_of("refill", values)
+    settings.consent(yes)
+    with changing(settings) as client:
+        settings.ask(yes, f"The reservoir now holds {quantities.volume_text(volume_nl)}?")
+        answer = client.change("refill", values).fields
+        after = read_status(client)
+    estimated = int(answer.get("estimated_nl", "0"))
+    settings.show(
+        f"reservoir {quantities.volume_text(volume_nl)}; before, the estimate was {quantities.volume_text(estimated)}"
+    )
+    if removed_nl is not None:
+        settings.show(
+            f"found {quantities.volume_text(removed_nl)}: {quantities.volume_text(removed_nl - estimated)} off"
+        )
+    settings.document({"estimated_nl": estimated, "removed_nl": removed_nl, **after})

@@ -1,0 +1,125 @@
+"""`pumprig status` and `pumprig watch`: one reading, or a live one.
+
+Owns: the two commands and the layout of a reading.
+Rules: reads only; --json is the contract's document, for `watch` one a line.
+Callers: the command table.
+Units: shown with units; JSON by the names' endings.
+Leaves: the fields to reading.py.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pumprig import quantities
+from pumprig.cli.connect import reading
+from pumprig.cli.settings import current
+from pumprig.reading import read_status
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STATE_STYLES = {
+    "running": "green",
+    "bolus": "cyan",
+    "priming": "cyan",
+    "alarm": "bold red",
+    "stopped": "yellow",
+}
+
+
+@click.command()
+def status() -> None:
+    """One reading of everything."""
+    settings = current()
+    with reading(settings) as client:
+        content = read_status(client)
+    settings.document(content)
+    if not settings.json:
+        settings.console().print(table_of(content))
+
+
+@click.command()
+@click.option("--interval", default="1 s", show_default=True, help="Time between readings.")
+@click.option("--count", type=click.IntRange(1), help="End after so many readings.")
+def watch(interval: str, count: int | None) -> None:
+    """A live reading, until Ctrl-C, which ends the watching and not the pump."""
+    settings = current()
+    pause_s = quantities.parse(interval, "time", "--interval") / 1000
+    with reading(settings) as client:
+        if settings.json:
+            turn = 0
+            while count is None or turn < count:
+                if turn:
+                    time.sleep(pause_s)
+                settings.document(read_status(client))
+                turn += 1
+            return
+        from rich.live import Live
+
+        with Live(table_of(read_status(client)), console=settings.console(), auto_refresh=False) as live:
+            turn = 1
+            while count is None or turn < count:
+                time.sleep(pause_s)
+                live.update(table_of(read_status(client)), refresh=True)
+                turn += 1
+
+
+def table_of(content: dict[str, Any]) -> Table:
+    """A reading as a table of two columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    state = str(content["state"])
+    table.add_row("state", Text(state, style=STATE_STYLES.get(state, "")))
+    for name, text in _rows(content):
+        table.add_row(name, text)
+    for alarm in content["alarms"]:
+        style = {"high": "bold red", "medium": "yellow"}.get(str(alarm["priority"]), "")
+        seen = ", acknowledged" if alarm["acknowledged"] else ""
+        table.add_row("alarm", Text(f"{alarm['name']} ({alarm['priority']}{seen})", style=style))
+    return table
+
+
+def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+    therapy, bolus, clock, loop = content["therapy"], content["bolus"], content["clock"], content["loop"]
+    name = f"{therapy['name']} ({therapy['mode']}, {therapy['hash']})" if therapy["hash"] else "none loaded"
+    rows = [
+        ("device", f"{content['device_id']}, firmware {content['firmware']}, protocol {content['protocol']}"),
+        ("therapy", name),
+        ("rate", _rate(content["rate_nl_per_h"]) + "; counted " + _rate(content["counted_rate_nl_per_h"])),
+        ("delivered", f"{_volume(content['delivered_nl'])} ({content['delivered_steps']} steps)"),
+        ("commanded", _volume(content["commanded_nl"])),
+        ("reservoir", f"{_volume(content['reservoir_nl'])} ± {_volume(content['reservoir_u_nl'])}"),
+        ("refill due", _when(content["refill_due_at"])),
+    ]
+    if bolus:
+        text = f"{_volume(bolus['delivered_nl'])} of {_volume(bolus['requested_nl'])}"
+        rows.insert(3, (f"{bolus['kind']} bolus", text))
+    offset = "never set" if clock["offset_s"] is None else f"{clock['offset_s']:+.1f} s against this computer"
+    rows += [
+        ("clock", offset),
+        ("calibration", str(content["calibration_id"] or "none: nothing can be delivered")),
+        ("log", f"next record {content['log_next']}; the rig keeps {content['log_days']} days"),
+        ("loop", f"{loop['period_us']} µs, worst {loop['worst_us']} µs, late {loop['late']}"),
+        ("last reset", str(content["reset_cause"])),
+    ]
+    return rows
+
+
+def _volume(volume_nl: int | None) -> str:
+    return "not known" if volume_nl is None else quantities.volume_text(volume_nl)
+
+
+def _rate(rate: float | None) -> str:
+    return "not known" if rate is None else quantities.rate_text(rate)
+
+
+def _when(text: str | None) -> str:
+    return text.replace("T", " ")[:16] + " UTC" if text else "not known (nothing flows)"

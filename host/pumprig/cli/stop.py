@@ -1,0 +1,30 @@
+"""`pumprig stop`: the fastest command there is.
+
+Owns: the command.
+Rules: one line to the rig, no greeting, no session, no question; a database that cannot be used never delays it.
+Callers: the command table.
+Units: steps.
+Leaves: the wire to client.py; the log record to the rig.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pumprig import discovery
+from pumprig.cli.settings import current
+from pumprig.client import Client
+from pumprig.link import SerialLink
+
+
+@click.command()
+def stop() -> None:
+    """Stop the pump now. Needs no session and asks nothing; the program stays loaded."""
+    settings = current()
+    client = Client(SerialLink(discovery.resolve(settings.port, settings.state)))
+    try:
+        steps = client.stop().fields.get("delivered_steps")
+    finally:
+        client.close()
+    settings.show(f"stopped; {steps} steps counted so far. `pumprig resume` runs the program again.")
+    settings.document({"stopped": True, "delivered_steps": int(steps) if steps else None})

@@ -1,0 +1,250 @@
+"""A therapy program: from the TOML file to the document that the rig stages.
+
+Owns: the keys of the file and what each becomes.
+Rules: every fault of a file is told at once; the document is the rig's own, checked by the very code that checks
+it there.
+Callers: the commands `program`, `rehearse` and the demo.
+Units: nL/day, nL, ms, s as pumpwire.documents states.
+Leaves: values and positions to reader.py, what follows from a program to forecast.py, text back to TOML to save.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from pumpwire import documents
+
+from pumprig.quantities import now_utc_us
+from pumprig.therapy import zones
+from pumprig.therapy.positions import Path
+from pumprig.therapy.reader import Reader
+
+MAX_RATE = documents.MAX_RATE_NL_PER_DAY
+MAX_MS = 366 * 86_400_000
+FIELD_PATHS: dict[str, Path] = {
+    "name": ("name",),
+    "basal": ("basal",),
+    "ramp": ("basal", "ramp"),
+    "phases": ("basal", "phases"),
+    "periodic": ("periodic_bolus",),
+    "demand": ("demand_bolus",),
+    "low_nl": ("reservoir", "low_alert"),
+    "reservoir_nl": ("reservoir", "volume"),
+    "soft_nl_per_day": ("limits", "soft_max_rate"),
+    "hard_nl_per_day": ("limits", "hard_max_rate"),
+    "cap_nl": ("limits", "max_per_24h"),
+    "zone": ("time", "zone"),
+}
+
+
+@dataclass(frozen=True)
+class Drug:
+    """A drug in the reservoir; the first of a mixture is the one that is programmed."""
+
+    name: str
+    concentration_ng_per_ml: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A checked program: its document, the canonical text and its hash."""
+
+    document: dict[str, Any]
+    text: str
+    hash: str
+
+    @property
+    def name(self) -> str:
+        return str(self.document["name"])
+
+    @property
+    def mode(self) -> str:
+        return mode_of(self.document)
+
+
+def mode_of(document: dict[str, Any]) -> str:
+    """ramp, phases, flex or constant, as the rig names it."""
+    if document["ramp"]:
+        return "ramp"
+    if document["phases"]:
+        return "phases"
+    weekdays = any(document[day] for day in documents.WEEKDAYS)
+    return "constant" if len(document["basal"]) == 1 and not document["periodic"] and not weekdays else "flex"
+
+
+def of_text(text: str) -> Program:
+    """A document's text -> Program. Raises pumpwire.documents.DocumentError."""
+    document = documents.parse(text)
+    canonical = documents.canonical(document)
+    return Program(document, canonical, documents.digest(canonical))
+
+
+def load(path: FilePath, now_us: int | None = None) -> Program:
+    """A TOML file -> Program. now_us decides from when on the zone's transitions are listed. Raises InputFileError."""
+    reader = Reader(path)
+    document = _document(reader, (now_utc_us() if now_us is None else now_us) // 1_000_000)
+    if not reader.faults:
+        try:
+            documents.parse(documents.canonical(document))
+        except documents.DocumentError as error:
+            field, why = error.args
+            reader.fault(_path_of(reader, str(field)), None, str(why))
+    reader.finish("therapy program")
+    return of_text(documents.canonical(document))
+
+
+def _path_of(reader: Reader, field: str) -> Path:
+    if field in documents.WEEKDAYS:
+        return ("basal", field)
+    path = FIELD_PATHS.get(field, ())
+    return path if not path or path[0] in reader.root else ()
+
+
+def _document(reader: Reader, now_s: int) -> dict[str, Any]:
+    root = reader.root
+    out: dict[str, Any] = {"kind": "program", "name": reader.text(root, (), "name", 40) or ""}
+    _drug(reader, out)
+    limits = reader.table(root, (), "limits")
+    for key, field in (("soft_max_rate", "soft_nl_per_day"), ("hard_max_rate", "hard_nl_per_day")):
+        out[field] = reader.quantity(limits, ("limits",), key, "rate", 1, MAX_RATE, MAX_RATE)
+    out["cap_nl"] = reader.quantity(limits, ("limits",), "max_per_24h", "volume", 1, MAX_RATE, MAX_RATE)
+    hard = out["hard_nl_per_day"] or MAX_RATE
+    reservoir = reader.table(root, (), "reservoir")
+    out["reservoir_nl"] = reader.quantity(
+        reservoir, ("reservoir",), "volume", "volume", 100_000, 100_000_000, 20_000_000
+    )
+    most = max(0, (out["reservoir_nl"] or 100_000_000) - 1)
+    out["low_nl"] = reader.quantity(
+        reservoir, ("reservoir",), "low_alert", "volume", 0, most, min(2_000_000, most)
+    )
+    out["catheter_nl"] = _catheter(reader)
+    _basal(reader, out, hard)
+    _boluses(reader, out)
+    time = reader.table(root, (), "time")
+    zone = reader.text(time, ("time",), "zone", 64, "UTC") or "UTC"
+    try:
+        out["zone"] = zones.transitions(zone, now_s)
+    except KeyError:
+        reader.fault(("time", "zone"), zone, 'is no time zone; write one like "Europe/Zurich" or "UTC"')
+    power = reader.table(root, (), "power")
+    out["on_return"] = reader.choice(power, ("power",), "on_return", ("resume", "stop"), "resume")
+    return out
+
+
+def _drug(reader: Reader, out: dict[str, Any]) -> None:
+    drug = reader.table(reader.root, (), "drug")
+    if not drug:
+        return
+    rows = [(drug, ("drug",)), *reader.tables(drug, ("drug",), "also")]
+    names: list[str] = []
+    concentrations: list[str] = []
+    for table, path in rows:
+        name = reader.text(table, path, "name", 40)
+        number = reader.quantity(table, path, "concentration", "concentration", 1, 1_000_000_000)
+        if name and "+" in name:
+            reader.fault((*path, "name"), name, "must not contain a +, which joins the drugs of a mixture")
+        names.append(name or "")
+        concentrations.append(str(table.get("concentration", "")))
+        if len(names) == 1:
+            reader.concentration_ng_per_ml = number
+    out["drug"], out["concentration"] = " + ".join(names), " + ".join(concentrations)
+    for key in ("drug", "concentration"):
+        if len(out[key]) > 40:
+            reader.fault(
+                ("drug",), out[key], "all names, and all concentrations, may have 40 characters together"
+            )
+
+
+def _catheter(reader: Reader) -> int:
+    table = reader.table(reader.root, (), "catheter")
+    if not table:
+        return 0
+    length_um = reader.quantity(table, ("catheter",), "length", "length", 1_000, 5_000_000)
+    lineic = reader.quantity(table, ("catheter",), "volume_per_length", "lineic", 1, 1_000_000)
+    volume_nl = (length_um or 0) * (lineic or 0) // 10_000
+    if volume_nl > 10_000_000:
+        reader.fault(("catheter",), None, "holds more than the allowed 10 ml")
+    return volume_nl
+
+
+def _basal(reader: Reader, out: dict[str, Any], hard: int) -> None:
+    basal = reader.table(reader.root, (), "basal")
+    path: Path = ("basal",)
+    given = [key for key in ("rate", "steps", "ramp", "phases") if key in basal]
+    if len(given) != 1:
+        reader.fault(
+            path,
+            None,
+            f"needs exactly one of rate, steps, ramp, phases; it has {' and '.join(given) or 'none'}",
+        )
+    for key in ("rate", "steps", "ramp", "phases"):
+        reader.get(basal, path, key)
+    if "rate" in basal:
+        rate = reader.quantity(basal, path, "rate", "rate", 0, hard)
+        out["basal"] = ((0, rate or 0),)
+    if "steps" in basal:
+        out["basal"] = _steps(reader, basal, path, "steps", hard)
+    for day in documents.WEEKDAYS:
+        reader.get(basal, path, day)
+        if day in basal:
+            out[day] = _steps(reader, basal, path, day, hard)
+    if "ramp" in basal:
+        out["ramp"] = _ramp(reader, basal, hard)
+    if "phases" in basal:
+        out["phases"] = tuple(
+            (
+                (reader.quantity(table, here, "for", "time", 60_000, MAX_MS) or 0) // 1000,
+                reader.quantity(table, here, "rate", "rate", 0, hard) or 0,
+            )
+            for table, here in reader.tables(basal, path, "phases")
+        )
+
+
+def _steps(
+    reader: Reader, basal: dict[str, Any], path: Path, key: str, hard: int
+) -> tuple[tuple[int, int], ...]:
+    rows: list[tuple[int, int]] = []
+    for table, here in reader.tables(basal, path, key):
+        from_s = reader.clock_time(table, here, "from")
+        rate = reader.quantity(table, here, "rate", "rate", 0, hard)
+        if from_s is not None:
+            if not rows and from_s != 0:
+                reader.fault((*here, "from"), table.get("from"), 'the first step must begin at "00:00"')
+            if rows and from_s <= rows[-1][0]:
+                reader.fault((*here, "from"), table.get("from"), "must be later than the step before it")
+        rows.append((from_s or 0, rate or 0))
+    return tuple(rows)
+
+
+def _ramp(reader: Reader, basal: dict[str, Any], hard: int) -> tuple[tuple[int, ...], ...]:
+    table = reader.table(basal, ("basal",), "ramp")
+    path: Path = ("basal", "ramp")
+    ceiling = reader.quantity(table, path, "ceiling", "rate", 1, hard) or 0
+    start = reader.quantity(table, path, "start", "rate", 0, ceiling or hard) or 0
+    step = reader.quantity(table, path, "step", "rate", 1, hard) or 0
+    every_ms = reader.quantity(table, path, "every", "time", 60_000, 31 * 86_400_000) or 0
+    return ((start, step, every_ms // 1000, ceiling),)
+
+
+def _boluses(reader: Reader, out: dict[str, Any]) -> None:
+    day_ms = 86_400_000
+    rows: list[tuple[int, ...]] = []
+    for table, here in reader.tables(reader.root, (), "periodic_bolus"):
+        every_ms = reader.quantity(table, here, "every", "time", 60_000, 31 * day_ms) or 0
+        volume = reader.quantity(table, here, "volume", "volume", 1, 20_000_000) or 0
+        over_ms = (
+            reader.quantity(table, here, "over", "time", 1_000, min(day_ms, every_ms or day_ms)) or 1_000
+        )
+        first_ms = reader.quantity(table, here, "first", "time", 0, 31 * day_ms, 0) or 0
+        rows.append((every_ms // 1000, volume, over_ms, first_ms // 1000))
+    out["periodic"] = tuple(rows)
+    demand = reader.table(reader.root, (), "demand_bolus")
+    if demand:
+        path: Path = ("demand_bolus",)
+        volume = reader.quantity(demand, path, "volume", "volume", 1, 20_000_000) or 0
+        over_ms = reader.quantity(demand, path, "over", "time", 1_000, day_ms) or 1_000
+        lockout_ms = reader.quantity(demand, path, "lockout", "time", 0, 7 * day_ms) or 0
+        most = reader.count(demand, path, "max_per_24h", 0, 1000) or 0
+        out["demand"] = ((volume, over_ms, lockout_ms // 1000, most),)
