@@ -159,7 +159,7 @@ class Chip:
 
     def set_output(self, gpio: int, level: int) -> None:
         """The chip drives the pin."""
-        if self._out.get(gpio) != level:
+        if self.level(gpio) != level:
             self._announce(gpio, level)
         self._out[gpio] = level
 
