@@ -33,14 +33,20 @@ def number(text):
 
 def escape(text):
     """Text -> characters that no token, CRC mark or line end can be confused with."""
-    out = []
-    for c in text:
+    parts = []
+    start = 0
+    for i in range(len(text)):
+        c = text[i]
         if c in _PLAIN or "a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9":
-            out.append(c)
-        else:
-            for byte in c.encode():
-                out.append("%%%02X" % byte)
-    return "".join(out)
+            continue
+        parts.append(text[start:i])  # by runs: a list of characters would need 4 KiB in one piece
+        for byte in c.encode():
+            parts.append("%%%02X" % byte)
+        start = i + 1
+    if not start:
+        return text
+    parts.append(text[start:])
+    return "".join(parts)
 
 
 def unescape(text):
