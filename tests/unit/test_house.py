@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 350
-HARDWARE_USERS = {"board", "stepper", "step_pio", "step_words", "step_feed", "flashmap", "start", "main"}
+HARDWARE_USERS = {"board", "stepper", "step_pio", "step_words", "step_feed", "step_coils", "flashmap", "start", "main"}
 PURE = {"therapy", "dosing", "monitor", "alarms", "session", "journal"}
 TEXT = {".py", ".pyi", ".md", ".toml", ".json", ".mjs", ".yml", ".yaml", ".csv", ".svg", ".html", ".cfg", ""}
 

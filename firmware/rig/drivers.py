@@ -1,0 +1,122 @@
+"""Motor drivers and motors: what their data sheets ask of a step pulse, and what a step costs.
+
+Owns: the table of drivers and of motors, and the check that a choice can work.
+Rules: a configuration that cannot work is refused with the reason before a pin moves; times are data sheet
+minima rounded up to cycles; `coils` drivers get no step pulse, only a marker pin that nothing is connected to.
+Callers: config.py builds a Setup; stepper.py uses it.
+Units: nanoseconds as in the data sheets, cycles of 8 ns, mA, mohm, uJ.
+Leaves: pin numbers to pins.py, coil sequences to step_coils.py.
+"""
+
+CLOCK_HZ = 125_000_000
+PIO_WORDS = 32
+COUNTER_NS = 64  # the counting machine has to see a level this long
+HIGHEST_RAMP_MS = 200  # SR-12
+
+# kind, shortest high, shortest low, DIR and ENABLE before a step, DIR after it (ns); microsteps; source
+DRIVERS = {
+    "a4988": (
+        "stepdir", 1_000, 1_000, 200, 200, (1, 2, 4, 8, 16),
+        "Allegro A4988, timing requirements: tA, tB 1 us, tC, tD 200 ns; 1 ms after waking from sleep",
+    ),
+    "drv8825": (
+        "stepdir", 1_900, 1_900, 650, 650, (1, 2, 4, 8, 16, 32),
+        "TI DRV8825 SLVSA73, table 6.6: tWH, tWL 1.9 us, tSU, tH 650 ns, tENBL 650 ns",
+    ),
+    "tmc2209": (
+        "stepdir", 100, 100, 20, 20, (8, 16, 32, 64),
+        "Trinamic TMC2209, STEP/DIR: tSH, tSL max(tFILTSD, tCLK + 20 ns), about 100 ns; tDSU, tDSH 20 ns",
+    ),
+    "uln2003": ("coils", 0, 0, 0, 0, (1, 2), "TI ULN2003A: switches in 1 us; full steps and half steps"),
+    "drv8833": ("coils", 0, 0, 0, 0, (1, 2), "TI DRV8833: dead time and rise below 1 us; full and half steps"),
+}  # fmt: skip
+
+# full steps of a revolution as num / den, start/stop and highest rate in full steps/s, acceleration in full steps/s2,
+# current mA, coil resistance mohm, source
+MOTORS = {
+    "nema17": (200, 1, 600, 4_000, 20_000, 400, 6_000, "17HS13-0404S class: 1.8 deg, 0.4 A, 6 ohm a coil at 12 V"),
+    "28byj48": (
+        2037_8864, 10_000, 500, 900, 4_000, 100, 50_000,
+        "28BYJ-48: 64 half steps x (31 x 32 x 26 x 22) / (11 x 10 x 9 x 9) = 4075.7728 half steps; 5 V, 50 ohm",
+    ),
+}  # fmt: skip
+
+
+def cycles_of_ns(time_ns):
+    """Cycles that last at least time_ns."""
+    return -(-time_ns // 8)
+
+
+class Setup:
+    """A driver with a motor: everything that stepper.py needs. ValueError with the reason where it cannot work."""
+
+    def __init__(self, driver, motor, microsteps, max_steps_per_s, pulse_ns, pins):
+        if driver not in DRIVERS:
+            raise ValueError("driver %s is not known: %s" % (driver, ", ".join(sorted(DRIVERS))))
+        if motor not in MOTORS:
+            raise ValueError("motor %s is not known: %s" % (motor, ", ".join(sorted(MOTORS))))
+        self.kind, high_ns, low_ns, setup_ns, hold_ns, known, _source = DRIVERS[driver]
+        num, den, start, highest, gain, current_ma, coil_mohm, _source = MOTORS[motor]
+        if microsteps not in known:
+            raise ValueError(
+                "%s does no 1/%s steps: %s" % (driver, microsteps, ", ".join(["1/%d" % n for n in known]))
+            )
+        if max_steps_per_s > highest * microsteps:
+            raise ValueError(
+                "%d steps/s is beyond the motor: %s does %d" % (max_steps_per_s, motor, highest * microsteps)
+            )
+        if max_steps_per_s < 1:
+            raise ValueError("the highest rate has to be 1 step/s or more")
+        if pulse_ns < max(high_ns, COUNTER_NS):
+            raise ValueError(
+                "a pulse of %d ns is too short: %s needs %d ns" % (pulse_ns, driver, max(high_ns, COUNTER_NS))
+            )
+        self.high_cycles = max(4, cycles_of_ns(pulse_ns))
+        self.low_cycles = max(12, cycles_of_ns(low_ns))
+        self.setup_us = max(setup_ns, hold_ns) // 1000 + 1
+        if (self.high_cycles + self.low_cycles) * max_steps_per_s > CLOCK_HZ:
+            raise ValueError(
+                "%d steps/s leave no room for a pulse of %d ns and a pause" % (max_steps_per_s, pulse_ns)
+            )
+        check_pins(pins)
+        self.driver = driver
+        self.microsteps = microsteps
+        self.steps_num = num * microsteps
+        self.steps_den = den
+        self.start_hz = start * microsteps
+        self.max_hz = max_steps_per_s
+        # down from the highest rate in 200 ms, whatever the motor would like: SR-12
+        self.accel_hz_per_s = max(
+            gain * microsteps, (self.max_hz - self.start_hz) * 1000 // (HIGHEST_RAMP_MS - 20)
+        )
+        self.step_uj = _step_uj(current_ma, coil_mohm, start * microsteps)
+
+
+def check_pins(pins):
+    """Refuse a GPIO that two names share, or that the chip does not have. pins: (name, gpio) pairs."""
+    seen = {}
+    for name, number in pins:
+        if not 0 <= number <= 29:
+            raise ValueError("pin %s: the RP2040 has no GPIO %d" % (name, number))
+        if number in seen:
+            raise ValueError("GPIO %d is given to %s and to %s" % (number, seen[number], name))
+        seen[number] = name
+
+
+def check_programs(lengths):
+    """Refuse more instructions than one PIO block holds."""
+    if sum(lengths) > PIO_WORDS:
+        raise ValueError("PIO memory is full: %d instructions, %d fit" % (sum(lengths), PIO_WORDS))
+
+
+def _step_uj(current_ma, coil_mohm, start_hz):
+    """Estimated energy of a step, uJ: both coils' copper loss (I2R) for one period of the start/stop rate.
+
+    A slow step with the coils held costs power x time on top: see `hold_mw`.
+    """
+    return hold_mw(current_ma, coil_mohm) * 1000 // start_hz
+
+
+def hold_mw(current_ma, coil_mohm):
+    """Copper loss of two energised coils, mW."""
+    return 2 * current_ma * current_ma * coil_mohm // 1_000_000
