@@ -34,15 +34,15 @@ def number(text):
 def escape(text):
     """Text -> characters that no token, CRC mark or line end can be confused with."""
     parts = []
-    start = 0
-    for i in range(len(text)):
-        c = text[i]
+    start = end = 0
+    for c in text:  # MicroPython finds text[i] by walking
+        end += 1
         if c in _PLAIN or "a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9":
             continue
-        parts.append(text[start:i])  # by runs: a list of characters would need 4 KiB in one piece
+        parts.append(text[start : end - 1])  # by runs: a list of characters would need 4 KiB in one piece
         for byte in c.encode():
             parts.append("%%%02X" % byte)
-        start = i + 1
+        start = end
     if not start:
         return text
     parts.append(text[start:])
