@@ -1,0 +1,39 @@
+// RigChip: an emulated Pico with files installed, inputs pulled up, and a recorder on the step pin.
+// Rules: the firmware's .mpy files come from a folder that Python prepared; edges are kept as cycles in one growing array.
+// Callers: tests/emulator/*.mjs. Units: cycles of 8 ns.
+import fs from 'node:fs';
+import path from 'node:path';
+import { Chip } from './chip.mjs';
+
+export const STEP = 2, STOP = 10, BUTTONS = [10, 11, 12], COILS = [6, 7, 8, 9];
+
+export class RigChip extends Chip {
+  constructor(options) {
+    super(options);
+    this.edges = [];
+    this.watch(STEP, (level, cycle) => { if (level === 1) this.edges.push(cycle); });
+  }
+  boot(wd = null) {
+    super.boot(wd);
+    for (const pin of BUTTONS) this.mcu.gpio[pin].setInputValue(true);
+  }
+  // Copy a folder's files into the Pico's filesystem, through the raw REPL.
+  async install(folder) {
+    await this.run(() => this.connected);
+    const files = fs.readdirSync(folder, { recursive: true }).filter((f) => fs.statSync(path.join(folder, f)).isFile());
+    const dirs = new Set(files.map((f) => path.dirname(f)).filter((d) => d !== '.'));
+    await this.py(`import os, binascii\nfor d in ${JSON.stringify([...dirs].sort())}:\n try: os.mkdir(d)\n except OSError: pass\n`);
+    for (const file of files) {
+      const text = fs.readFileSync(path.join(folder, file)).toString('base64');
+      let script = `f = open(${JSON.stringify(file)}, 'wb')\n`;
+      for (let i = 0; i < text.length; i += 2000) script += `f.write(binascii.a2b_base64('${text.slice(i, i + 2000)}'))\n`;
+      await this.py(script + 'f.close()\n');
+    }
+  }
+  // Run Python on the Pico; its output. Throws with the traceback if it fails.
+  async py(code, limitMs) {
+    const [out, err] = await this.exec(code, limitMs);
+    if (err) throw new Error(err);
+    return out;
+  }
+}
