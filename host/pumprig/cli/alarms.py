@@ -1,0 +1,81 @@
+"""`pumprig alarms`: the active alarms; acknowledge, silence.
+
+Owns: the three commands.
+Rules: listing reads only; acknowledging changes the rig and asks; silence lasts 2 min and needs no session.
+Callers: the command table.
+Units: times ISO 8601 UTC.
+Leaves: what an alarm does to the firmware; its text to the shared table.
+"""
+
+from __future__ import annotations
+
+import click
+from pumpwire import spec
+
+from pumprig.cli.connect import changing, pulling, reading
+from pumprig.cli.settings import current, yes_option
+from pumprig.reading import read_alarms
+
+TEXTS = {row[1]: row[6] for row in spec.ALARMS}
+STYLES = {"high": "bold red", "medium": "yellow"}
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def alarms(ctx: click.Context) -> None:
+    """The active alarms."""
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = current()
+    with reading(settings) as client:
+        rows = read_alarms(client)
+    settings.document([{**row, "text": TEXTS.get(row["name"], "")} for row in rows])
+    if settings.json:
+        return
+    if not rows:
+        settings.show("no alarm")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("alarm", "priority", "since", "acknowledged", "meaning"):
+        table.add_column(heading)
+    for row in rows:
+        style = STYLES.get(str(row["priority"]), "")
+        since = (row["since"] or "not known")[:19].replace("T", " ")
+        seen = "yes" if row["acknowledged"] else "no"
+        table.add_row(
+            Text(row["name"], style=style), row["priority"], since, seen, TEXTS.get(row["name"], "")
+        )
+    settings.console().print(table)
+
+
+@alarms.command()
+@yes_option
+def ack(yes: bool) -> None:
+    """Acknowledge the active alarms."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        rows = read_alarms(client)
+        if rows:
+            settings.ask(yes, "Acknowledge " + ", ".join(str(row["name"]) for row in rows) + "?")
+            client.change("ack")
+        left = read_alarms(client)
+    settings.show(
+        "acknowledged: " + ", ".join(str(row["name"]) for row in rows) if rows else "no alarm to acknowledge"
+    )
+    for row in left:
+        settings.show(f"still active: {row['name']} ({TEXTS.get(row['name'], '')})")
+    settings.document({"acknowledged": [row["name"] for row in rows], "active": left})
+
+
+@alarms.command()
+def silence() -> None:
+    """Silence the tone for 2 min. New alarms sound all the same."""
+    settings = current()
+    with pulling(settings) as (client, _store):
+        client.change("silence")
+    settings.show("silent for 2 min")
+    settings.document({"silent_s": 120})

@@ -1,0 +1,24 @@
+"""`pumprig completion`: the shell's completion script.
+
+Owns: the command.
+Rules: prints, installs nothing.
+Callers: the command table; a person's shell start-up file.
+Units: none.
+Leaves: completing to click.
+"""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script, for example `eval "$(pumprig completion bash)"` or `... fish | source`."""
+    from pumprig.cli import root
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(root, {}, "pumprig", "_PUMPRIG_COMPLETE").source())

@@ -1,0 +1,43 @@
+"""`pumprig ports`: serial ports, which are rigs, their ids.
+
+Owns: the command.
+Rules: only Picos and the private simulated rig are asked who they are; other ports may belong to anything and are
+listed.
+Callers: the command table.
+Units: none.
+Leaves: finding and asking to discovery.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from pumprig import discovery
+from pumprig.cli.settings import current
+
+
+@click.command()
+def ports() -> None:
+    """Serial ports, which are rigs, their ids. With -p PORT that port is asked, too."""
+    settings = current()
+    rows = discovery.survey(settings.state)
+    if settings.port and settings.port != discovery.SIM and settings.port not in [row.device for row in rows]:
+        rows.insert(0, discovery.probe(settings.port, "named with -p"))
+    settings.document([asdict(row) for row in rows])
+    if settings.json:
+        return
+    if not rows:
+        settings.show("no serial port; `pumprig -p sim status` starts a simulated rig")
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("port", "what", "device id", "firmware", "description"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(
+            row.device, row.kind, row.device_id or "", row.firmware or "", row.note or row.description
+        )
+    settings.console().print(table)
