@@ -129,6 +129,15 @@ class _Run:
         by_kind = self._by_kind(status)
         return {
             "seed": self.rig.chip.seed,
+            "device_id": status["device_id"],
+            "firmware": status["firmware"],
+            "protocol": _number(status, "protocol"),
+            "calibration": {
+                "id": _number(status, "calibration_id"),
+                "step_nl_num": _number(status, "step_nl_num"),
+                "step_nl_den": _number(status, "step_nl_den"),
+                "u_ppm": _number(status, "u_ppm"),
+            },
             "program_name": request.get("program_name"),
             "simulated_s": for_ms / 1000,
             "wall_s": round(time.perf_counter() - started_s, 3),
