@@ -155,8 +155,6 @@ class Stepper:
         raw = -counter.get() & 0xFFFFFFFF
         self._counted += (raw - self._raw) & 0xFFFFFFFF
         self._raw = raw
-        if self._feed.running:
-            self._keep_time()
         return self._counted
 
     def starved(self):

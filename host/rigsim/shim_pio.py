@@ -25,7 +25,6 @@ from rigsim.stepmodel import Block, edges_before_press
 
 FIFO_WORDS = 4
 _PIO_BASE = 0x50200000
-_UNPACED = 0x3F
 _FDEBUG = _PIO_BASE + 0x08
 _FIFO = _PIO_BASE + 0x10
 _PC = _PIO_BASE + 0xD4
@@ -257,7 +256,10 @@ class DMA:
         self.channel = len(channels)
         channels.append(self)
         self.ctrl: dict[str, Any] = {}
-        self._write = 0
+        self._sender: DMA | None = None  # of a loader
+        self._unit: StepUnit | None = None
+        self._memory: array[int] = array("I")
+        self._ring_at = self._ring_bytes = 0
         self._at = 0  # address of the next word or length to be handed over
         self._stopped = True  # a loader: it has read a 0
 
@@ -267,24 +269,25 @@ class DMA:
 
     def config(self, *, read: int, write: int, count: int, ctrl: dict[str, Any], trigger: bool) -> None:
         """Set everything, and start."""
-        self._at, self._write, self.ctrl = read, write, ctrl
+        self._at, self.ctrl = read, ctrl
+        self._ring_bytes = 1 << int(ctrl["ring_size"])
+        self._ring_at = read - read % self._ring_bytes
+        self._memory = _memory[self._ring_at]
+        channels: list[DMA] = self.chip.peripherals["dma"]
+        machines: dict[int, StateMachine] = self.chip.peripherals["machines"]
+        self._sender = None if "treq_sel" in ctrl else channels[(write & 0xFFFF) >> 6]
+        self._unit = machines[write - _FIFO >> 2].unit if self._sender is None else self._sender._unit
         if trigger:
             self.active(1)
-
-    def _is_sender(self) -> bool:
-        return self.ctrl.get("treq_sel", _UNPACED) != _UNPACED
-
-    def _unit(self) -> StepUnit:
-        return self.chip.peripherals["machines"][self._write - _FIFO >> 2].unit
 
     @property
     def read(self) -> int:
         """The address that is read next."""
-        if self._is_sender():
-            ring_at, ring_bytes = self._ring()
-            return ring_at + (self._at - ring_at - 4 * self._unit().words_left()) % ring_bytes
+        if self._sender is None:
+            left = 0 if self._unit is None else self._unit.words_left()
+            return self._ring_at + (self._at - self._ring_at - 4 * left) % self._ring_bytes
         if not self._stopped:
-            self._load()
+            self._load(self._sender)
         return self._next() if self._stopped else self._at
 
     @read.setter
@@ -294,42 +297,34 @@ class DMA:
     def active(self, value: int | bool | None = None) -> bool:
         """Start or abort; without a value: whether something is on its way."""
         if value is None:
-            return self._is_sender() and self._unit().words_left() > 0
-        if not self._is_sender() and self.ctrl:
+            return self._sender is None and self._unit is not None and self._unit.words_left() > 0
+        if self._sender is not None:
             self._stopped = not value
             if value:
-                self._load()
+                self._load(self._sender)
         return False
 
-    def _ring(self) -> tuple[int, int]:
-        """(address, bytes) of the ring that this channel reads."""
-        size = 1 << int(self.ctrl["ring_size"])
-        return self._at - self._at % size, size
-
     def _next(self) -> int:
-        ring_at, ring_bytes = self._ring()
-        return ring_at + (self._at - ring_at + 4) % ring_bytes
+        return self._ring_at + (self._at - self._ring_at + 4) % self._ring_bytes
 
-    def _load(self) -> None:
-        """Hand over every block whose length is there; stop at a 0 once the sender has nothing left."""
-        sender = self.chip.peripherals["dma"][(self._write & 0xFFFF) >> 6]
-        lengths_at, _ = self._ring()
-        lengths = _memory[lengths_at]
-        while length := lengths[self._at - lengths_at >> 2]:
+    def _load(self, sender: DMA) -> None:
+        """Hand over every block whose length is there; a 0 stops the loader for good once the machine is dry."""
+        while length := self._memory[self._at - self._ring_at >> 2]:
             sender.send(length)
             self._at = self._next()
-        self._stopped = not sender.active()
+        unit = self._unit
+        self._stopped = unit is not None and unit.enabled and unit.free_at < self.chip.now
 
     def send(self, count: int) -> None:
         """Hand `count` words to the state machine."""
-        ring_at, ring_bytes = self._ring()
-        words = _memory[ring_at]
-        first = self._at - ring_at >> 2
+        words = self._memory
+        first = self._at - self._ring_at >> 2
         block = list(words[first : first + count])
         if len(block) < count:
             block += words[: count - len(block)]
-        self._at = ring_at + (self._at - ring_at + 4 * count) % ring_bytes
-        self._unit().feed(block)
+        self._at = self._ring_at + (self._at - self._ring_at + 4 * count) % self._ring_bytes
+        assert self._unit is not None
+        self._unit.feed(block)
 
 
 _memory: weakref.WeakValueDictionary[int, array[int]] = weakref.WeakValueDictionary()
