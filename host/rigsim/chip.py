@@ -71,7 +71,8 @@ class Chip:
 
     def ticks_us(self) -> int:
         """Microseconds since power-on, wrapping at 2**30 as on the RP2040 port."""
-        self.need_power()
+        if not self.powered:
+            raise PowerCut
         return ((self.now - self.boot_cycle) // CYCLES_PER_US + self.ticks_offset_us) & TICKS_MASK
 
     def spend_us(self, wait_us: int) -> None:
@@ -142,9 +143,12 @@ class Chip:
 
     def level(self, gpio: int) -> int:
         """What an input reads: the chip's own output, else the outside, else the pull, else low."""
-        if gpio in self._out:
-            return self._out[gpio]
-        return self._driven.get(gpio, self._pull.get(gpio, 0))
+        level = self._out.get(gpio)
+        if level is None:
+            level = self._driven.get(gpio)
+            if level is None:
+                level = self._pull.get(gpio, 0)
+        return level
 
     def drive(self, gpio: int, level: int | None) -> None:
         """From outside: hold a pin at a level, or let go of it (None)."""

@@ -21,7 +21,7 @@ import types
 from typing import Any
 
 from rigsim.chip import CYCLES_PER_US, PWRON_RESET, TICKS_MASK, WDT_RESET, any_current, current
-from rigsim.power import ChipReset
+from rigsim.power import ChipReset, PowerCut
 
 _HALF = (TICKS_MASK + 1) // 2
 HEAP_FREE = 140_000  # what gc.mem_free() says; the real figure comes from the VM tests
@@ -56,10 +56,12 @@ class Pin:
 
     def value(self, level: Any = None) -> int | None:
         """Read without an argument, else drive."""
-        self.chip.need_power()
+        chip = self.chip
+        if not chip.powered:
+            raise PowerCut
         if level is None:
-            return self.chip.level(self.gpio)
-        self.chip.set_output(self.gpio, 1 if level else 0)
+            return chip.level(self.gpio)
+        chip.set_output(self.gpio, 1 if level else 0)
         return None
 
     __call__ = value
@@ -231,9 +233,13 @@ def _micropython() -> types.ModuleType:
     return module
 
 
+def _ticks_us() -> int:
+    return current().ticks_us()
+
+
 def _extend_time() -> None:
     additions: dict[str, Any] = {
-        "ticks_us": lambda: current().ticks_us(),
+        "ticks_us": _ticks_us,
         "ticks_ms": lambda: (current().now - current().boot_cycle) // (CYCLES_PER_US * 1000) & TICKS_MASK,
         "ticks_diff": _ticks_diff,
         "ticks_add": lambda ticks, delta: (ticks + delta) & TICKS_MASK,

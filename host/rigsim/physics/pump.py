@@ -109,6 +109,8 @@ class Pump:
     def advance(self) -> None:
         """Bring everything up to the chip's present instant."""
         now = self.chip.now
+        if now == self._cycle:
+            return
         elapsed_s = (now - self._cycle) / CYCLES_PER_S
         steps = 0
         if self.pulses is not None:
