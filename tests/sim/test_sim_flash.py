@@ -59,7 +59,9 @@ def test_writeblocks_without_an_offset_erases_first() -> None:
         (BLOCKS - 1, b"\x00" * 2 * BLOCK, None),
     ],
 )
-def test_what_the_chip_refuses_is_refused_and_changes_nothing(block: int, data: bytes, offset: int | None) -> None:
+def test_what_the_chip_refuses_is_refused_and_changes_nothing(
+    block: int, data: bytes, offset: int | None
+) -> None:
     flash = NorFlash()
     with pytest.raises(FlashRefused):
         flash.writeblocks(block, data, offset)

@@ -37,14 +37,18 @@ class Bench:
 
 
 chunks = st.lists(
-    st.tuples(st.floats(-500, 2000), st.sampled_from([1e-6, 0.02, 1.0, 10.0, 3600.0]), st.sampled_from("ofuh.")),
+    st.tuples(
+        st.floats(-500, 2000), st.sampled_from([1e-6, 0.02, 1.0, 10.0, 3600.0]), st.sampled_from("ofuh.")
+    ),
     max_size=40,
 )
 
 
 @given(st.integers(0, 50), chunks)
 @settings(max_examples=200)
-def test_no_volume_is_made_or_lost_whatever_happens(seed: int, course: list[tuple[float, float, str]]) -> None:
+def test_no_volume_is_made_or_lost_whatever_happens(
+    seed: int, course: list[tuple[float, float, str]]
+) -> None:
     fluid = Fluid(draw(seed), 30_000.0)
     before = fluid.total_nl()
     for moved_nl, elapsed_s, change in course:
@@ -63,7 +67,9 @@ def test_no_volume_is_made_or_lost_whatever_happens(seed: int, course: list[tupl
 
 
 @given(st.floats(1, 5000), st.floats(0.1, 1000), st.integers(2, 50))
-def test_a_chunk_gives_the_same_world_however_it_is_cut_up(volume_nl: float, seconds: float, parts: int) -> None:
+def test_a_chunk_gives_the_same_world_however_it_is_cut_up(
+    volume_nl: float, seconds: float, parts: int
+) -> None:
     whole, cut = Fluid(draw(2), 1e7), Fluid(draw(2), 1e7)
     whole.advance(volume_nl, seconds)
     for _ in range(parts):
