@@ -12,7 +12,7 @@ Leaves: state machines and DMA to shim_pio.py, the pump to physics/, flash cells
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -226,7 +226,7 @@ def set_current(chip: Chip | None) -> Chip | None:
 
 
 @contextmanager
-def on(chip: Chip) -> Iterator[Chip]:
+def on(chip: Chip) -> Generator[Chip]:
     """Firmware that runs inside speaks to this chip."""
     before = set_current(chip)
     try:

@@ -11,7 +11,7 @@ Leaves: bouncing to buttons.py, closed forms to physics/, lines to wire.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -250,7 +250,7 @@ def check(event: Event) -> None:
             raise EventError(f"{name} has no argument {key!r}; it takes {', '.join(allowed) or 'none'}")
 
 
-def book(world: World, events: list[Event]) -> None:
+def book(world: World, events: Sequence[Event]) -> None:
     """Check all events, then have each happen at its `at_ms` after the world's start."""
     for event in events:
         check(event)

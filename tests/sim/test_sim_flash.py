@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from rigsim.flash import BLOCK, BLOCKS, PAGE, FlashRefused, NorFlash
 from rigsim.power import PowerCut
 

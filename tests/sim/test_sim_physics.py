@@ -1,11 +1,10 @@
-"""The simulated pump obeys the physics that it states: volume is conserved, pressure follows volume, lost steps stay lost."""
+"""The simulated pump obeys the physics that it states: volume is kept, pressure follows it, lost steps stay lost."""
 
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from rigsim.chip import CYCLES_PER_S, Chip
 from rigsim.geometry import load_head
 from rigsim.physics.fluid import Fluid

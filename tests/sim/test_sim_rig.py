@@ -2,10 +2,9 @@
 
 import pytest
 from pumpwire import records
-from sim.simulation import HOUR_US, Simulation
-
 from rigsim.events import EVENTS, EventError, check
 from rigsim.wire import Refused
+from sim.simulation import HOUR_US, Simulation
 
 BUSY = (
     {"at_ms": 300_000, "do": "press_bolus"},
