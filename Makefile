@@ -59,4 +59,12 @@ fresh: $(STAMP)
 trace: $(STAMP) ## safety requirements, the tests that name them, their last result
 	$(PY) tests/tracing.py
 
-.PHONY: help install test check format lint types contracts compile docs fresh trace
+# CAD is large and rarely needed: it has an environment of its own.
+CAD := build/hardware
+hardware: pyproject.toml ## wiring plans, pictures and the printable pump head (needs graphviz)
+	@command -v dot >/dev/null || { echo "Graphviz is missing; on Debian: apt-get install graphviz"; exit 1; }
+	test -x $(CAD)/bin/python || $(PYTHON) -m venv $(CAD)
+	$(CAD)/bin/python -m pip install -q --disable-pip-version-check '.[hardware]'
+	$(CAD)/bin/python hardware/render.py
+
+.PHONY: hardware help install test check format lint types contracts compile docs fresh trace

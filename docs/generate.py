@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # file -> module:function that returns its text
 PAGES = {
     "docs/requirements.md": "tracing:page",
+    "docs/reference/pins.md": "pinout:pins_page",
+    "docs/reference/parts.md": "pinout:parts_page",
+    "docs/reference/pump-head.md": "pinout:head_page",
+    "docs/how-to/bring-up.md": "pumprig.bringup:page",
 }
 
 

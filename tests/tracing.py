@@ -28,6 +28,7 @@ LAYERS = {
     "pio": "PIO, cycle by cycle",
     "upy": "real MicroPython VM",
     "sim": "simulated rig",
+    "requirements": "simulated rig",
     "faults": "simulated rig, faults",
     "emulator": "emulated Pico",
     "rig": "simulated or real rig",

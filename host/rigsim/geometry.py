@@ -24,7 +24,7 @@ from typing import Any
 
 _TABLE_PER_REV = 720  # cells of the periodic table; a multiple of 3 and of 4 rollers
 _CELLS_PER_RAD = _TABLE_PER_REV / (2 * math.pi)
-_FOOTPRINT_STEPS = 80  # integration steps over a roller's footprint
+_FOOTPRINT_STEPS = 200  # integration steps over a roller's footprint
 DEFAULT_HEAD = "r3"
 _Cubic = tuple[float, float, float, float]  # c0 + c1 x + c2 x^2 + c3 x^3 over one cell, x from 0 to 1
 
@@ -57,10 +57,12 @@ class PumpHead:
     pocket_loss_per_kpa: float
     roller_factor: tuple[float, ...]
     _returned: tuple[_Cubic, ...] = field(init=False, repr=False, compare=False)
+    _footprint: tuple[tuple[float, float], ...] = field(init=False, repr=False, compare=False)
     _roller_nl: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _refuse_impossible(self)
+        object.__setattr__(self, "_footprint", self._footprint_heights())
         object.__setattr__(self, "_roller_nl", self._own_volume_nl(0.0))
         if self.seal_deg < 360.0 / self.rollers + self.footprint_deg / 2:
             raise HeadError(f"{self.name}: seal_deg {self.seal_deg} leaves a moment when no roller seals")
@@ -199,19 +201,24 @@ class PumpHead:
 
     def _own_volume_nl(self, position_rad: float) -> float:
         """Lumen volume that a roller at `position_rad` from the seal's middle takes away (midpoint rule)."""
-        half = self._contact_limit_rad()
+        half = self._footprint[-1][0]
         if 0 < position_rad < math.radians(self.seal_deg) / 2 - half:
             return self._roller_nl
-        width = 2 * half / _FOOTPRINT_STEPS
         closed_share = 0.0
-        for k in range(_FOOTPRINT_STEPS):
-            offset = -half + (k + 0.5) * width
-            track = self.track_radius_mm + self.track_lift_mm(position_rad + offset)
-            height = track - self._roller_reach_mm(offset) - 2 * self.wall_mm
-            flat = 1 - max(0.0, height) / self.inner_diameter_mm
+        for offset, height in self._footprint:
+            lifted = height + self.track_lift_mm(position_rad + offset)
+            flat = 1 - max(0.0, lifted) / self.inner_diameter_mm
             if flat > 0:
                 closed_share += flat * flat
+        width = self._footprint[1][0] - self._footprint[0][0]
         return closed_share * width * self.swept_nl_per_rad
+
+    def _footprint_heights(self) -> tuple[tuple[float, float], ...]:
+        """Angle from the axle and height left for the lumen (negative: over-closed), across the footprint."""
+        width = math.radians(self.footprint_deg) / _FOOTPRINT_STEPS
+        offsets = [(k + 0.5 - _FOOTPRINT_STEPS / 2) * width for k in range(_FOOTPRINT_STEPS)]
+        free = self.track_radius_mm - 2 * self.wall_mm
+        return tuple((offset, free - self._roller_reach_mm(offset)) for offset in offsets)
 
     def _contact_limit_rad(self) -> float:
         """Angle at which a ray from the rotor's centre just touches a roller."""
