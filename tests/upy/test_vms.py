@@ -1,0 +1,116 @@
+"""The firmware under real MicroPython VMs: the same bytes as on CPython, and a heap that does not grow.
+
+Owns: the comparison of the transcripts and the limits of the heap.
+Rules: figures are printed whether they pass or not.
+Callers: pytest.
+Units: bytes of heap.
+Leaves: the conversation to transcript.py, the measurement to heap.py.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pumpwire import spec
+from upy import vms
+
+TALK = "import transcript\ntranscript.main('soft.flash')"
+TICKS = 100_000
+HEAP_KB = 200
+# The unix port's words have 64 bits, the WebAssembly VM's 32 as the Pico's; bytecode and text are as large on both.
+LEAST_FREE_64_BIT_BYTES = 200_000  # of a heap of as many words as 200 kB are on the Pico
+LEAST_FREE_32_BIT_BYTES = 75_000
+MOST_GROWTH_BYTES = 1_024  # the lists of what is queued and held differ from sample to sample
+AFTER_BOOT = """
+import softboard
+# ---
+print("import", gc.mem_alloc())
+softboard.lay_out("soft.flash")
+bench = softboard.Bench("soft.flash")
+bench.power_on()
+bench.run(1_000_000, True)
+# ---
+print("boot", gc.mem_alloc())
+"""
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The conversation as CPython has it."""
+    return vms.cpython(TALK, vms.gather(tmp_path_factory.mktemp("cpython"))).decode()
+
+
+def figures(printed: bytes) -> dict[str, list[int]]:
+    """Lines of `name value` by name."""
+    rows: dict[str, list[int]] = {}
+    for line in printed.decode().split("\n"):
+        name, _, value = line.partition(" ")
+        if value:
+            rows.setdefault(name, []).append(int(value))
+    return rows
+
+
+def test_the_conversation_uses_every_command_of_the_table(talk: str) -> None:
+    asked = {line.split("<- ")[1].split()[1] for line in talk.splitlines() if "<- >" in line and " *" in line}
+    assert {row[0] for row in spec.COMMANDS} - asked == set()
+
+
+def test_the_conversation_meets_refusals_damage_power_cuts_and_alarms(talk: str) -> None:
+    for word in (
+        *(
+            "name=crc",
+            "name=form",
+            "name=sequence",
+            "name=access",
+            "name=locked",
+            "name=lockout",
+            "name=count",
+            "name=busy",
+        ),
+        *(
+            "name=document",
+            "name=hash",
+            "name=argument",
+            "name=unknown",
+            "refused (host)",
+            "refused (access)",
+        ),
+        *("power cut", "name=occlusion", "name=stall", "name=stop_button", "repeated=1", "name=power_return"),
+    ):
+        assert word in talk, word
+
+
+@pytest.mark.parametrize(
+    "vm", [lambda code, folder: vms.unix(code, folder, "2000k"), vms.wasm], ids=["unix", "wasm"]
+)
+def test_a_conversation_gives_the_same_bytes_and_the_same_flash_as_on_cpython(
+    vm: Callable[[str, Path], bytes], talk: str, tmp_path: Path
+) -> None:
+    other = vm(TALK, vms.gather(tmp_path / "vm")).decode()
+    difference = difflib.unified_diff(
+        talk.splitlines(), other.splitlines(), "CPython", "MicroPython", lineterm="", n=1
+    )
+    assert other == talk, "\n".join(line[:200] for line in list(difference)[:40])
+
+
+def test_no_heap_is_lost_over_100_000_ticks(tmp_path: Path) -> None:
+    code = f"import heap\nheap.main('soft.flash', {TICKS})"
+    rows = figures(vms.unix(code, vms.gather(tmp_path / "vm"), f"{HEAP_KB}wk"))
+    print(f"heap of {HEAP_KB} kB in words of 64 bits: {rows}")
+    in_use = rows["in_use"]
+    assert rows["ticks"][0] > TICKS
+    assert rows["erases"][0] > 0, "the load must wrap the journal"
+    assert max(in_use[2:]) - in_use[1] <= MOST_GROWTH_BYTES
+    assert rows["boot_free"][0] >= LEAST_FREE_64_BIT_BYTES
+
+
+def test_the_firmware_leaves_room_on_a_200_kb_heap_of_the_pico_s_word_size(tmp_path: Path) -> None:
+    rows = figures(vms.wasm(AFTER_BOOT, vms.compile_to_mpy(vms.gather(tmp_path / "vm"))))
+    free = HEAP_KB * 1024 - rows["boot"][0]
+    print(
+        f"heap of {HEAP_KB} kB, 32-bit words, from .mpy: {rows['import'][0]} imported, {free} free after boot"
+    )
+    assert free >= LEAST_FREE_32_BIT_BYTES

