@@ -14,8 +14,8 @@ from rig.dosing import BASAL, CYCLES_PER_US
 from rig.schedule import NEVER_US
 
 PRIME = KINDS.index("prime")
-SLOW_AHEAD_US = 16_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
-SLOW_LOW_US = 4_000_000
+SLOW_AHEAD_US = 120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
+SLOW_LOW_US = 10_000_000
 FAST_AHEAD_US = 1_200_000
 FAST_LOW_US = 600_000
 SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step

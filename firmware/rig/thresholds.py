@@ -15,9 +15,9 @@ MOVED_COUNTS = 40  # 3.5 degrees of motion while stopped (SR-02)
 RATIO_WINDOW_US = 900_000_000  # 15 min, or
 RATIO_COUNTS = 341  # 30 degrees of programmed rotation, whichever is longer (SR-02, SR-03)
 RATIO_PERCENT = 10
-SAMPLE_COUNTS = 16  # 1.4 degrees between two samples
+SAMPLE_COUNTS = 32  # 2.8 degrees between two samples
 SAMPLE_MIN_US = 100_000
-SAMPLE_MAX_US = 10_000_000
+SAMPLE_MAX_US = 60_000_000
 STOPPED_SAMPLE_US = 60_000_000
 MISSING_READINGS = 3  # a sensor that fails so often in a row has failed
 
