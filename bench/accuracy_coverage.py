@@ -28,12 +28,12 @@ from rigsim.geometry import load_head
 STEPS_PER_REV = 3200
 BLANK_S, RUN_S = 1800.0, 10800.0
 READABILITY_G = 1e-4
-# family: noise beside the repeatability, in terms of the readability; the last three have no counterpart in the fit
+# family: noise beside the repeatability, in terms of the readability; the last two have no counterpart in the fit
 FAMILIES: dict[str, dict[str, float]] = {
     "white": {},
     "random walk": {"wander_g_per_root_h": 1.0},
     "draught": {"draught_g": 1.0},
-    "flicker (not modelled)": {"flicker_g": 1.0},
+    "flicker": {"flicker_g": 1.0},
     "vibration (not modelled)": {"vibration_g": 3.0},
     "heavy tails (not modelled)": {"tails": 3.0},
 }

@@ -1,13 +1,13 @@
 """A simulated balance: what it shows for the fluid that really arrived.
 
-Owns: the balance's errors (readability, repeatability, drift, draught, vibration, evaporation, buoyancy, hanging drops).
+Owns: the balance's errors (readability, repeatability, drift, draught, vibration, evaporation, drops).
 Rules: seeded and deterministic; readings come in time order; one by one or all at once gives the same readings.
 Callers: the simulated balance's port, the coverage study, tests.
-Units: time s, volume nL, masses g (internally mg), temperature deg C, humidity %, pressure hPa; sd are standard deviations.
+Units: time s, volume nL, masses g, temperature deg C, humidity %, pressure hPa; noise as 1 sd.
 Leaves: the serial protocol to balance_sics.py; the fluid to physics/.
 
-Densities come from formulas other than the host's (Kell 1975 for water, the gas law with Tetens' vapour pressure for air),
-so that a mistake in either shows.
+Densities come from formulas other than the host's (Kell 1975 for water, the gas law with Tetens' vapour pressure for
+air), so that a mistake in either shows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLICKER_MEMORIES_S = (3.0, 20.0, 130.0, 850.0, 5500.0, 36000.0)
 
 @dataclass(frozen=True)
 class BalanceSpec:
-    """A balance, its table and its air. All noise is zero-mean; `tails` are Student t degrees of freedom (0: normal)."""
+    """A balance, its table and its air. Noise is zero-mean; `tails`: Student t degrees of freedom (0: normal)."""
 
     readability_g: float = 1e-4
     capacity_g: float = 220.0
@@ -55,8 +55,7 @@ def water_g_per_ml(temp_c: float) -> float:
     """Density of air-free water, Kell 1975 (J. Chem. Eng. Data 20, 97), 0 to 100 deg C."""
     t = temp_c
     top = 999.83952 + t * (
-        16.945176
-        + t * (-7.9870401e-3 + t * (-46.170461e-6 + t * (105.56302e-9 - t * 280.54253e-12)))
+        16.945176 + t * (-7.9870401e-3 + t * (-46.170461e-6 + t * (105.56302e-9 - t * 280.54253e-12)))
     )
     return top / (1.0 + 16.879850e-3 * t) / 1000.0
 
@@ -78,7 +77,10 @@ class Balance:
         self._tare_g = 0.0
         self._wander_g = 0.0
         memories = [spec.draught_memory_s, *FLICKER_MEMORIES_S]
-        sizes = [spec.draught_g, *([spec.flicker_g / len(FLICKER_MEMORIES_S) ** 0.5] * len(FLICKER_MEMORIES_S))]
+        sizes = [
+            spec.draught_g,
+            *([spec.flicker_g / len(FLICKER_MEMORIES_S) ** 0.5] * len(FLICKER_MEMORIES_S)),
+        ]
         self._slow = [(m, s) for m, s in zip(memories, sizes, strict=True) if s > 0.0]
         self._slow_g = [s * float(self._rng.standard_normal()) for _, s in self._slow]
         self._phase = float(self._rng.uniform(0.0, 2 * np.pi))
@@ -119,7 +121,9 @@ class Balance:
             white = white * np.sqrt((spec.tails - 2.0) / np.maximum(self._chi2(draws[:, 2]), 0.05))
         total = white + spec.vibration_g * np.sin(2 * np.pi * spec.vibration_hz * t_s + self._phase)
         if spec.wander_g_per_root_h:
-            walk = self._wander_g + np.cumsum(draws[:, 1] * spec.wander_g_per_root_h * np.sqrt(gaps_s / 3600.0))
+            walk = self._wander_g + np.cumsum(
+                draws[:, 1] * spec.wander_g_per_root_h * np.sqrt(gaps_s / 3600.0)
+            )
             self._wander_g = float(walk[-1])
             total = total + walk
         for at, (memory_s, size_g) in enumerate(self._slow):
@@ -131,7 +135,9 @@ class Balance:
         k = self.spec.tails
         return k * np.maximum(1.0 - 2.0 / (9.0 * k) + normal * (2.0 / (9.0 * k)) ** 0.5, 0.0) ** 3
 
-    def _gauss_markov(self, at: int, memory_s: float, size_g: float, gaps_s: Floats, normal: Floats) -> Floats:
+    def _gauss_markov(
+        self, at: int, memory_s: float, size_g: float, gaps_s: Floats, normal: Floats
+    ) -> Floats:
         keep = np.exp(-gaps_s / memory_s)
         kick = normal * size_g * np.sqrt(1.0 - keep**2)
         out = np.empty(len(gaps_s))

@@ -20,7 +20,11 @@ from pumprig.calibration.weighing import Floats, Weighing, refuse
 NOMINAL_NL_PER_REV = 10_000.0
 NOMINAL_ROLLERS = 3.0
 NOMINAL_STEPS_PER_REV = 3200.0
-HARMONICS = 3
+HARMONICS = 3  # of the roller's passage
+ROLLER_SHARE, UNEQUAL_SHARE = (
+    0.3,
+    0.03,
+)  # priors of the pulsation and of the rollers' inequality, in roller volumes
 UNKNOWN_EVAPORATION_MG_PER_H = 2.0  # an open beaker: 0.048 mL/day and more
 EVAPORATION_CHANGE = 0.2  # it may change by this share over a record (standard deviation)
 
@@ -108,6 +112,11 @@ def roller_turns(weighing: Weighing, phase: Phases) -> Floats | None:
     return None if period_s is None else phase.progress * 3600.0 / period_s
 
 
+def _rollers(weighing: Weighing, phase: Phases) -> int:
+    """Rollers in one turn where the turn is known (from steps), else 1: only the passage's harmonics."""
+    return round(weighing.numbers.get("rollers", NOMINAL_ROLLERS)) if phase.by_steps else 1
+
+
 def design(weighing: Weighing, phase: Phases, breaks: list[int], readability_g: float) -> Design:
     """Build the regression: one level per part, progress, baseline and its change, and the roller's harmonics."""
     n = len(weighing.t_s)
@@ -131,10 +140,13 @@ def design(weighing: Weighing, phase: Phases, breaks: list[int], readability_g: 
     harmonics = 0
     if turns is not None and len(turns) * 0.5 > turns[-1] - turns[0]:
         gain_mg = abs(float(y[-1] - y[0])) / max(float(turns[-1] - turns[0]), 1.0)
-        for k in range(1, HARMONICS + 1):
-            columns.append(np.column_stack((np.cos(2 * np.pi * k * turns), np.sin(2 * np.pi * k * turns))))
-            prior.append(np.full(2, 0.5 * gain_mg / k))
-        harmonics = 2 * HARMONICS
+        rollers = _rollers(weighing, phase)
+        for k in range(1, HARMONICS * rollers + 1):
+            angle = 2 * np.pi * k / rollers * turns
+            columns.append(np.column_stack((np.cos(angle), np.sin(angle))))
+            share = ROLLER_SHARE if k % rollers == 0 else UNEQUAL_SHARE
+            prior.append(np.full(2, share * gain_mg * rollers / max(k, rollers)))
+        harmonics = 2 * HARMONICS * rollers
     flow_at = levels.shape[1]
     return Design(
         np.hstack(columns),

@@ -8,12 +8,14 @@ Leaves: what the columns mean to fit.py, and what the parameters are worth to bu
 
 Noise e = w + a: w white with variance s_i in block i, a a Gauss-Markov process of variance A and memory tau. For tau
 much longer than the record, a is a random walk. In w_i - phi_i w_(i-1) form the covariance is tridiagonal, so that a
-likelihood costs O(n) (LAPACK pttrf). A block's mean of a wandering signal differs from its value at the block's middle;
-for blocks of length B the white part is reduced by A B / (3 tau), which makes the differences exact.
+likelihood costs O(n) (LAPACK pttrf). A block's mean of a wandering
+signal differs from its value at the block's middle; `block_factors` makes that exact for blocks of equal length.
+1/f noise is the third kind: a sum of such processes over all memories, handled with one eigen-decomposition.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[Any]
+Statistics = tuple[Floats, Floats, float, float]  # x'C^-1 x, x'C^-1 y, log det C, y'C^-1 y
+Whitener = Callable[[float], Statistics]  # of the wandering variance over the white variance of a reading
+FLICKER_SHARE = 0.3  # prior probability of 1/f noise, where something wanders
+LEAST_AMOUNT = 0.03  # the least wandering looked at, as a share of what white noise does to a slope
 WHITE_ONLY_SHARE = 0.5  # prior probability that nothing wanders
 LONG_MEMORY = 1.0  # prior of a memory grows with this power: a forgotten random walk is the dangerous mistake
 
@@ -73,7 +79,7 @@ class _Setting:
 
 
 def make_blocks(
-    t: Floats, y: Floats, x: Floats, breaks: NDArray[Any], least_sd: float = 0.0, most: int = 800
+    t: Floats, y: Floats, x: Floats, breaks: NDArray[Any], least_sd: float = 0.0, most: int = 400
 ) -> Blocks:
     """Average readings into at most about `most` blocks, never across an index in `breaks` (first of a new part).
 
@@ -90,19 +96,29 @@ def make_blocks(
     return Blocks(mean_t, mean_y, mean_x, count, count * step, max(least_sd**2, 1e-300))
 
 
-def whiten(blocks: Blocks, wander: float, memory: float) -> tuple[Floats, Floats, Floats]:
-    """Sufficient statistics under unit white variance per reading and a wandering variance `wander`.
+def block_factors(ratio: Floats) -> tuple[Floats, Floats]:
+    """Variance of a block's mean and covariance of two blocks' means at their middles' distance, over those of points.
 
-    Returns x'C^-1 x, x'C^-1 y, and [log det C, y'C^-1 y].
+    ratio (n,) is the block's length over the memory of a Gauss-Markov process.
     """
+    small = np.maximum(ratio, 1e-4)
+    within = 2.0 * (small - 1.0 + np.exp(-small)) / small**2
+    apart = 2.0 * (np.cosh(small) - 1.0) / small**2
+    return within, apart
+
+
+def whiten(blocks: Blocks, wander: float, memory: float) -> Statistics:
+    """Sufficient statistics under unit white variance per reading and a wandering variance `wander`."""
     from scipy.linalg import lapack
 
     pttrf: Any = lapack.dpttrf  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
     pttrs: Any = lapack.dpttrs  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
     white = 1.0 / blocks.count
     if wander > 0.0:
-        inside = 1.0 - 1.0 / blocks.count**2
-        white = white - wander * blocks.length / (3.0 * memory) * inside
+        within, apart = block_factors(blocks.length / memory)
+        apart = float(np.median(apart))
+        white = white + wander * np.where(blocks.count > 1, within - apart, 1.0 - apart)
+        wander *= apart
         phi = np.exp(-np.diff(blocks.t) / memory)
     else:
         phi = np.zeros(len(blocks.t) - 1)
@@ -115,74 +131,121 @@ def whiten(blocks: Blocks, wander: float, memory: float) -> tuple[Floats, Floats
         raise FloatingPointError("the noise setting is not positive definite")
     solved, _ = pttrs(d, e, z)
     gram: Floats = z.T @ solved
-    return gram[:-1, :-1], gram[:-1, -1], np.array([float(np.log(d).sum()), gram[-1, -1]])
+    return gram[:-1, :-1], gram[:-1, -1], float(np.log(d).sum()), float(gram[-1, -1])
 
 
-def _setting(blocks: Blocks, precision: Floats, wander: float, memory: float) -> _Setting:
+def flicker(blocks: Blocks) -> Whitener:
+    """The whitener for 1/f noise: equal variances at memories from a block to eight records, a factor of 4 apart.
+
+    One eigen-decomposition serves every amount. Means over blocks are exact for blocks of equal length.
+    """
+    gaps = np.abs(blocks.t[:, None] - blocks.t[None, :])
+    length = float(np.median(blocks.length))
+    span = float(blocks.t[-1] - blocks.t[0])
+    memories = np.geomspace(length, 8.0 * span, max(2, round(np.log(8.0 * span / length) / np.log(4.0))))
+    total = np.zeros_like(gaps)
+    for memory in memories:
+        within, apart = block_factors(np.array([length / memory]))
+        total += np.where(gaps < 0.5 * length, within, np.exp(-gaps / memory) * apart) / len(memories)
+    root = np.sqrt(blocks.count)
+    sizes, vectors = np.linalg.eigh(root[:, None] * total * root[None, :])
+    z = vectors.T @ (root[:, None] * np.column_stack((blocks.x, blocks.y)))
+    base = -float(np.log(blocks.count).sum())
+
+    def statistics(amount: float) -> Statistics:
+        spread = 1.0 + amount * np.maximum(sizes, 0.0)
+        gram = z.T @ (z / spread[:, None])
+        return gram[:-1, :-1], gram[:-1, -1], base + float(np.log(spread).sum()), float(gram[-1, -1])
+
+    return statistics
+
+
+def gauss_markov(blocks: Blocks, memory: float) -> Whitener:
+    """The whitener for a wandering part of one memory."""
+
+    def statistics(amount: float) -> Statistics:
+        return whiten(blocks, amount, memory)
+
+    return statistics
+
+
+def _setting(blocks: Blocks, whitener: Whitener, precision: Floats, wander: float, memory: float) -> _Setting:
     """The estimate at one noise setting; `precision` (p,) of zero-mean priors, 0 for a flat one."""
-    xx, xy, (log_det, yy) = whiten(blocks, wander, memory)
+    xx, xy, log_det, yy = whitener(wander)
     n, p = blocks.x.shape
     flat = int((precision == 0).sum())
     prior = np.diag(precision)
-    scale = 1.0
-    beta = np.zeros(p)
-    information = xx
-    for _ in range(12):
-        information = xx / scale + prior
-        beta = np.linalg.solve(information, xy / scale)
-        informed = p - float(np.trace(np.linalg.solve(information, prior)))
+    scale = max((yy - float(xy @ np.linalg.lstsq(xx, xy, rcond=None)[0])) / n, blocks.least_variance)
+    cov = np.linalg.inv(xx / scale + prior)
+    beta = cov @ xy / scale
+    for _ in range(6):
+        informed = p - float(np.diag(cov) @ precision)
         rss = max(float(yy - 2 * beta @ xy + beta @ xx @ beta), 1e-300)
         new = max(rss / max(n - informed, 1.0), blocks.least_variance)
-        if abs(new - scale) < 1e-9 * scale:
-            break
+        settled = abs(new - scale) < 1e-6 * scale
         scale = new
-    cov = np.linalg.inv(information)
+        cov = np.linalg.inv(xx / scale + prior)
+        beta = cov @ xy / scale
+        if settled:
+            break
     sampling = cov @ (xx / scale) @ cov
     by_prior = (cov * np.sqrt(precision)) ** 2
     fit = float(yy / scale - beta @ xy / scale)
-    evidence = -0.5 * (
-        (n - flat) * np.log(scale) + log_det + float(np.linalg.slogdet(xx + prior * scale)[1]) + fit
-    )
-    dof = max(n - flat, 3.0)
-    return _Setting(evidence, beta, cov, sampling, by_prior, scale, dof, wander, memory)
+    log_prior_det = float(np.linalg.slogdet(xx + prior * scale)[1])
+    evidence = -0.5 * ((n - p) * np.log(scale) + log_det + log_prior_det + fit)
+    return _Setting(evidence, beta, cov, sampling, by_prior, scale, max(n - flat, 3.0), wander, memory)
 
 
-def _along_amounts(blocks: Blocks, precision: Floats) -> list[tuple[Floats, list[_Setting]]]:
-    """For each memory: log amounts of wandering (m,), from unnoticeable to overwhelming, and their settings.
+@dataclass
+class _Row:
+    """One kind of wandering: log amounts (m,) from unnoticeable to overwhelming, settings, prior weight."""
 
-    The amounts are refined by halving, first round each memory's best, then wherever the evidence is within e^-8 of the
-    best of all and the spacing is still wider than a factor of 1.3.
-    """
+    whitener: Whitener
+    memory: float
+    weight: float
+    logs: list[float]
+    settings: list[_Setting]
+
+    def refine(self, blocks: Blocks, precision: Floats, floor: float) -> None:
+        """Halve the cells where the evidence exceeds `floor` or is this row's best, down to a factor of 1.3."""
+        best = max(s.log_evidence for s in self.settings)
+        found = list(zip(self.logs, self.settings, strict=True))
+        for at in range(len(self.logs) - 1):
+            higher = max(self.settings[at].log_evidence, self.settings[at + 1].log_evidence)
+            if higher > min(floor, best - 1e-9) and self.logs[at + 1] - self.logs[at] > 0.26:
+                middle = 0.5 * (self.logs[at] + self.logs[at + 1])
+                found.append(
+                    (middle, _setting(blocks, self.whitener, precision, float(np.exp(middle)), self.memory))
+                )
+        found.sort(key=lambda pair: pair[0])
+        self.logs = [pair[0] for pair in found]
+        self.settings = [pair[1] for pair in found]
+
+
+def _rows(blocks: Blocks, precision: Floats) -> list[_Row]:
+    """Every kind of wandering on its refined grid of amounts; the prior weights add up to 1."""
     span = float(blocks.t[-1] - blocks.t[0])
     block = float(np.median(blocks.length))
-    per_block = float(np.median(blocks.count))
     total = float(blocks.count.sum())
-    rows: list[tuple[Floats, list[_Setting]]] = []
-    for memory in np.geomspace(max(2.0 * block, span / 400.0), 8.0 * span, 8):
-        least = 0.03 / total * max(1.0, span / (2.0 * memory)) * max(1.0, memory / span)
-        most = 30.0 * memory / (block * per_block)
-        logs = np.linspace(np.log(least), np.log(max(most, 100.0 * least)), 9)
-        rows.append((logs, [_setting(blocks, precision, float(np.exp(v)), float(memory)) for v in logs]))
+    memories = [float(m) for m in np.geomspace(0.5 * block, 8.0 * span, 9)]
+    longer = sum(m**LONG_MEMORY for m in memories)
+    kinds = [(gauss_markov(blocks, m), m, (1.0 - FLICKER_SHARE) * m**LONG_MEMORY / longer) for m in memories]
+    kinds.append((flicker(blocks), span, FLICKER_SHARE))
+    rows: list[_Row] = []
+    for whitener, memory, weight in kinds:
+        least = LEAST_AMOUNT / total * max(1.0, span / (2.0 * memory)) * max(1.0, memory / span)
+        most = max(30.0 * memory / block * len(blocks.t) / total, 100.0 * least)
+        logs = [float(v) for v in np.linspace(np.log(least), np.log(most), 9)]
+        settings = [_setting(blocks, whitener, precision, float(np.exp(v)), memory) for v in logs]
+        rows.append(_Row(whitener, memory, weight, logs, settings))
     for _ in range(4):
-        rows = [_refined(blocks, precision, logs, settings, np.inf) for logs, settings in rows]
+        for row in rows:
+            row.refine(blocks, precision, np.inf)
     for _ in range(2):
-        top = max(s.log_evidence for _, settings in rows for s in settings)
-        rows = [_refined(blocks, precision, logs, settings, top - 8.0) for logs, settings in rows]
+        top = max(s.log_evidence for row in rows for s in row.settings)
+        for row in rows:
+            row.refine(blocks, precision, top - 6.0)
     return rows
-
-
-def _refined(
-    blocks: Blocks, precision: Floats, logs: Floats, settings: list[_Setting], floor: float
-) -> tuple[Floats, list[_Setting]]:
-    more = list(zip(logs, settings, strict=True))
-    best = max(s.log_evidence for s in settings)
-    for at in range(len(logs) - 1):
-        higher = max(settings[at].log_evidence, settings[at + 1].log_evidence)
-        if higher > min(floor, best - 1e-9) and logs[at + 1] - logs[at] > 0.26:
-            middle = 0.5 * (logs[at] + logs[at + 1])
-            more.append((middle, _setting(blocks, precision, float(np.exp(middle)), settings[at].memory)))
-    more.sort(key=lambda pair: float(pair[0]))
-    return np.array([pair[0] for pair in more]), [pair[1] for pair in more]
 
 
 def estimate(blocks: Blocks, prior_sd: Floats) -> Estimate:
@@ -192,15 +255,12 @@ def estimate(blocks: Blocks, prior_sd: Floats) -> Estimate:
     Raises numpy.linalg.LinAlgError where the columns cannot be told apart and no prior settles them.
     """
     precision = np.where(np.isinf(prior_sd), 0.0, 1.0 / np.square(prior_sd))
-    settings = [_setting(blocks, precision, 0.0, 1.0)]
+    settings = [_setting(blocks, gauss_markov(blocks, 1.0), precision, 0.0, 1.0)]
     shares = [WHITE_ONLY_SHARE]
-    rows = _along_amounts(blocks, precision)
-    longer = sum(along[0].memory ** LONG_MEMORY for _, along in rows)
-    for logs, along in rows:
-        width = np.gradient(logs)
-        share = (1.0 - WHITE_ONLY_SHARE) * along[0].memory ** LONG_MEMORY / longer
-        settings += along
-        shares += list(share * width / width.sum())
+    for row in _rows(blocks, precision):
+        width = np.gradient(np.array(row.logs))
+        settings += row.settings
+        shares += list((1.0 - WHITE_ONLY_SHARE) * row.weight * width / width.sum())
     evidence = np.array([s.log_evidence for s in settings])
     weight = np.array(shares) * np.exp(evidence - evidence.max())
     weight /= weight.sum()

@@ -1,0 +1,131 @@
+"""The start-up graph and the trumpet curve as a picture.
+
+Owns: one figure of two panels, as SVG, PNG or PDF.
+Rules: colours that survive grey printing and colour blindness; both panels carry the set rate.
+Callers: the command line, the certificate.
+Units: time in min, flow in uL/h, errors in %.
+Leaves: the figures to curve.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pumprig.accuracy.curve import Accuracy
+from pumprig.accuracy.trumpet import Window
+
+BLUE, ORANGE, GREY = "#0b5394", "#c8500a", "#666666"
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "svg.hashsalt": "pumprig",
+    "svg.fonttype": "none",
+}
+
+
+def save_graphs(result: Accuracy, path: Path, name: str) -> None:
+    """Write the two panels to `path`; its suffix (.svg, .png, .pdf) chooses the format."""
+    save(figure(result, name), path)
+
+
+def save(drawing: Any, path: Path) -> None:
+    """Write a figure without a date in it, so that the same data give the same bytes."""
+    meta: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})
+    drawing.savefig(path, dpi=160, metadata=meta)
+
+
+def figure(result: Accuracy, name: str) -> Any:
+    """The matplotlib figure: start-up on the left, trumpet on the right."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(9.5, 3.7), layout="constrained")
+        axes: Any = drawing.subplots(1, 2)
+        _startup(axes[0], result)
+        _trumpet(axes[1], result)
+        drawing.suptitle(f"{name}: set rate {result.rate_nl_per_h / 1000:g} µL/h", fontsize=10)
+    return drawing
+
+
+def _startup(axes: Any, result: Accuracy) -> None:
+    times, rates = result.startup()
+    axes.plot(times, rates / 1000, color=BLUE, linewidth=0.9, drawstyle="steps-pre", label="flow per 0.5 min")
+    width = 10
+    if len(rates) > 2 * width:
+        import numpy as np
+
+        smooth = np.convolve(rates, np.ones(width) / width, mode="valid")
+        axes.plot(
+            times[width - 1 :] - 2.25, smooth / 1000, color=ORANGE, linewidth=1.6, label="mean of 5 min"
+        )
+    axes.axhline(result.rate_nl_per_h / 1000, color=GREY, linewidth=1, linestyle="--", label="set rate")
+    axes.set_xlabel("time since the start of the run / min")
+    axes.set_ylabel("flow / (µL/h)")
+    axes.set_title("start-up graph", loc="left", fontsize=9)
+    axes.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _trumpet(axes: Any, result: Accuracy) -> None:
+    _horn(axes, result.windows, result.a_pct, BLUE, "o", f"T1: A = {result.a_pct:+.2f} %")
+    if result.windows_b and result.b_pct is not None:
+        _horn(axes, result.windows_b, result.b_pct, ORANGE, "s", f"last hour: B = {result.b_pct:+.2f} %")
+    if result.cycle:
+        minutes = [w.p_min for w in result.cycle]
+        axes.plot(
+            minutes,
+            [w.ep_max_pct for w in result.cycle],
+            "^",
+            color=GREY,
+            markersize=5,
+            label="whole roller periods",
+        )
+        axes.plot(minutes, [w.ep_min_pct for w in result.cycle], "v", color=GREY, markersize=5)
+    axes.axhline(0, color=GREY, linewidth=1, linestyle="--")
+    axes.set_xscale("log")
+    ticks = sorted(
+        {round(w.p_min, 3) for w in result.windows} | {60.0}
+        if result.hours
+        else {w.p_min for w in result.windows}
+    )
+    if result.hours:
+        hour = result.hours[0]
+        axes.vlines(
+            60.0,
+            hour.ep_min_pct,
+            hour.ep_max_pct,
+            color=BLUE,
+            linewidth=1.2,
+            linestyle=":",
+            label="1 h, whole record",
+        )
+    axes.set_xticks(ticks, [f"{v:g}" for v in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("observation window / min")
+    axes.set_ylabel("error of the mean flow / %")
+    axes.set_title("trumpet curve", loc="left", fontsize=9)
+    axes.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _horn(axes: Any, windows: list[Window], mean_pct: float, colour: str, marker: str, label: str) -> None:
+    if not windows:
+        return
+    minutes = [w.p_min for w in windows]
+    axes.plot(
+        minutes, [w.ep_max_pct for w in windows], color=colour, marker=marker, markersize=4, label=label
+    )
+    axes.plot(minutes, [w.ep_min_pct for w in windows], color=colour, marker=marker, markersize=4)
+    axes.fill_between(
+        minutes,
+        [w.ep_min_pct for w in windows],
+        [w.ep_max_pct for w in windows],
+        color=colour,
+        alpha=0.12,
+        linewidth=0,
+    )
+    axes.axhline(mean_pct, color=colour, linewidth=0.8)

@@ -1,0 +1,65 @@
+"""The picture of a fit: readings, what is left of them, and the uncertainty budget.
+
+Owns: one figure of three panels, as SVG, PNG or PDF.
+Rules: left-out rows are shown, not hidden; the budget shows standard uncertainties in the flow's unit.
+Callers: the command line, the certificate.
+Units: mass mg, time h, flow nL/h.
+Leaves: style and saving to pumprig.accuracy.graphs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pumprig.accuracy.graphs import BLUE, GREY, ORANGE, STYLE, save
+from pumprig.calibration.fit import Fit
+
+
+def save_fit(result: Fit, path: Path) -> None:
+    """Write the fit's picture; the suffix (.svg, .png, .pdf) chooses the format."""
+    save(figure(result), path)
+
+
+def figure(result: Fit) -> Any:
+    """Mass over time, residuals (block means), and the largest terms of the budget."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(9.5, 4.6), layout="constrained")
+        axes: Any = drawing.subplot_mosaic([["mass", "budget"], ["left", "budget"]], width_ratios=[1.25, 1])
+        hours = result.curve_t_h - result.curve_t_h[0]
+        axes["mass"].plot(hours, result.curve_mass_mg - result.curve_mass_mg[0], color=BLUE, linewidth=1.4)
+        axes["mass"].set_ylabel("mass / mg")
+        axes["mass"].set_title("readings (means of blocks)", loc="left", fontsize=9)
+        axes["left"].plot(hours, result.curve_residual_mg, color=BLUE, linewidth=0.8)
+        axes["left"].axhline(0, color=GREY, linewidth=1, linestyle="--")
+        axes["left"].set_xlabel("time / h")
+        axes["left"].set_ylabel("residual / mg")
+        axes["left"].sharex(axes["mass"])
+        _budget(axes["budget"], result)
+        figures = result.result
+        flow, u = figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000
+        drawing.suptitle(f"{result.weighing.name}: {flow:.4f} ± {u:.4f} µL/h (k = 2)", fontsize=10)
+    return drawing
+
+
+def _budget(axes: Any, result: Fit) -> None:
+    terms = [t for t in result.result.terms if t.u_nl_per_h > 0.005 * result.result.u_flow_nl_per_h][:9]
+    places = np.arange(len(terms))[::-1]
+    axes.barh(places, [t.u_nl_per_h for t in terms], color=BLUE, height=0.55)
+    axes.barh([-1], [result.result.u_flow_nl_per_h / 2], color=ORANGE, height=0.55)
+    names = [_wrapped(t.source) for t in terms]
+    axes.set_yticks([*places, -1], [*names, "combined"], fontsize=8)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("standard uncertainty / (nL/h)")
+    axes.set_title("budget", loc="left", fontsize=9)
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, 26))
