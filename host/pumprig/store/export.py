@@ -25,6 +25,7 @@ from pumprig.store.totals import nl_of
 
 FORMATS = ("csv", "jsonl", "parquet")
 BATCH_ROWS = 5_000
+MODES = ("stopped", "running", "priming")  # what a record says is to be resumed
 
 
 def row_of(device_id: str, record: Record, calibrations: dict[int, tuple[int, int, int]]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def row_of(device_id: str, record: Record, calibrations: dict[int, tuple[int, in
         "mono_us": record.mono_us,
         "event": record.event,
         "text": record.text,
-        "state": spec.STATES[record.state["mode"]],
+        "mode": MODES[record.state["mode"]],
         "calibration_id": record.calibration_id,
         "delivered_steps": record.net_steps,
         "delivered_nl": delivered,
@@ -133,5 +134,5 @@ def _parquet(rows: Iterable[dict[str, Any]], path: Path) -> int:
 
 
 def _schema(arrow: Any, names: list[str]) -> Any:
-    texts = ("device_id", "time", "event", "text", "state")
+    texts = ("device_id", "time", "event", "text", "mode")
     return arrow.schema([(name, arrow.string() if name in texts else arrow.int64()) for name in names])

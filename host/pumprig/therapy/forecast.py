@@ -102,10 +102,15 @@ def periodic_starts(document: dict[str, Any], begun_us: int, end_us: int) -> Ite
             at_us += every_s * SECOND_US
 
 
+def base_units(document: dict[str, Any], start_us: int, begun_us: int, end_us: int) -> int:
+    """Base volume of a stretch without rounding, in nL / DAY_US."""
+    parts = base_segments(document, start_us, begun_us, end_us)
+    return sum(part.rate_nl_per_day * (part.end_us - part.start_us) for part in parts)
+
+
 def base_volume_nl(document: dict[str, Any], start_us: int, begun_us: int, end_us: int) -> int:
     """Base volume of a stretch, rounded down."""
-    parts = base_segments(document, start_us, begun_us, end_us)
-    return sum(part.rate_nl_per_day * (part.end_us - part.start_us) for part in parts) // DAY_US
+    return base_units(document, start_us, begun_us, end_us) // DAY_US
 
 
 def daily_demand_nl(document: dict[str, Any]) -> int:

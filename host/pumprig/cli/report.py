@@ -1,0 +1,57 @@
+"""`pumprig report`: a self-contained HTML report.
+
+Owns: the command.
+Rules: reads the store; with a port named on the command line the log is pulled first; the file appears whole or
+not at all.
+Callers: the command table.
+Units: instants as ISO 8601 or ages.
+Leaves: the page to report/.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pumprig.cli.connect import pulling, store_open
+from pumprig.cli.log import device_of, device_option, from_option, progress_of, span_of, to_option
+from pumprig.cli.settings import current
+from pumprig.errors import PumpError
+from pumprig.pull import pull
+from pumprig.store import Store
+
+
+@click.command()
+@device_option
+@from_option
+@to_option
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def report(device: str | None, from_: str | None, to: str | None, output: Path) -> None:
+    """Write a self-contained HTML report of the stored log."""
+    settings = current()
+    from_us, to_us = span_of(from_, to)
+    if settings.port:
+        with pulling(settings) as (client, store), progress_of(settings, "pulling") as progress:
+            device = device or pull(client, store, progress).device_id
+    with store_open(settings) as store:
+        chosen = device_of(store, device)
+        write(store, chosen, from_us, to_us, output)
+    settings.show(f"wrote {output}")
+    settings.document({"file": str(output), "device_id": chosen})
+
+
+def write(store: Store, device_id: str, from_us: int | None, to_us: int | None, output: Path) -> None:
+    """Render and write the page. Raises PumpError."""
+    from pumprig.report.page import render
+
+    page = render(store, device_id, from_us, to_us)
+    part = output.with_name(output.name + ".part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(page, encoding="utf-8")
+        os.replace(part, output)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise PumpError(f"{output} cannot be written: {error.strerror}.", "No report was made.") from None
