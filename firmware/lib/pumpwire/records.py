@@ -141,6 +141,8 @@ def unseal(page):
     """A page (or a record's own bytes) -> the record's own bytes. Raises RecordError."""
     if bytes(page[:2]) != MAGIC:
         raise RecordError("erased" if bytes(page[:2]) == b"\xff\xff" else "magic")
+    if len(page) < HEADER_SIZE + STATE_SIZE + 4:
+        raise RecordError("length")
     if page[2] != VERSION:
         raise RecordError("version")
     length = page[4] | page[5] << 8
