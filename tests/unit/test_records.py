@@ -1,0 +1,100 @@
+"""pumpwire.records: what is packed is unpacked, and no damage passes for a record.
+
+Owns: the properties of a log record's bytes.
+Rules: every bit of a record is flipped, not a sample of them.
+Callers: pytest.
+Units: as in pumpwire.records.
+Leaves: pages on flash to test_journal.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pumpwire import records
+
+HEADER_LIMITS = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32, "Q": 1 << 64}
+FREE = [row for row in records.HEADER if row[0] not in ("magic", "version", "length", "chain")]
+
+
+@st.composite
+def any_record(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, int], str]:
+    """Header, state and text of a record."""
+    header: dict[str, Any] = {name: draw(st.integers(0, HEADER_LIMITS[code] - 1)) for name, code in FREE}
+    header["chain"] = draw(st.binary(min_size=records.CHAIN, max_size=records.CHAIN))
+    state = {name: draw(st.integers(0, (1 << 8 * size) - 1)) for name, size in records.STATE}
+    return header, state, draw(st.text("abc =_.0123456789%", max_size=records.MAX_EVENT_TEXT + 20))
+
+
+def sample() -> bytes:
+    """A record with something in every part."""
+    header = {"event": 3, "number": 77, "boot": 2, "mono_us": 10**12, "utc_us": 10**15, "calibration_id": 7}
+    state = {name: 3 + i for i, (name, _size) in enumerate(records.STATE)}
+    return records.pack({**header, "chain": b"\x01\xfe" * 4}, state, "verb=bolus seq=9 volume_nl=50000")
+
+
+@given(any_record())
+def test_what_is_packed_is_unpacked_and_fits_a_page(
+    record: tuple[dict[str, Any], dict[str, int], str],
+) -> None:
+    header, state, text = record
+    raw = records.pack(dict(header), state, text)
+    assert len(raw) <= records.PAGE
+    page = raw + b"\xff" * (records.PAGE - len(raw))
+    assert records.unseal(page) == raw
+    got_header, got_state, got_text = records.unpack(page)
+    assert {name: got_header[name] for name in header} == header
+    assert got_state == state
+    assert got_text == text[: records.MAX_EVENT_TEXT]
+
+
+@pytest.mark.requirement("SR-38")
+def test_every_single_bit_flip_of_a_record_is_refused() -> None:
+    raw = sample()
+    for bit in range(8 * len(raw)):
+        damaged = bytearray(raw)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(records.RecordError):
+            records.unseal(bytes(damaged) + b"\xff" * (records.PAGE - len(raw)))
+
+
+@pytest.mark.requirement("SR-13")
+def test_a_page_whose_programming_was_cut_short_anywhere_is_no_record() -> None:
+    raw = sample()
+    for cut in range(len(raw)):
+        with pytest.raises(records.RecordError):
+            records.unseal(raw[:cut] + b"\xff" * (records.PAGE - cut))
+
+
+@given(st.binary(max_size=records.PAGE))
+def test_any_bytes_are_a_record_or_refused(data: bytes) -> None:
+    with pytest.raises(records.RecordError):
+        records.unseal(data)
+
+
+@pytest.mark.requirement("SR-38")
+@settings(max_examples=30)
+@given(any_record(), st.integers(0, 10**6))
+def test_an_edit_that_is_sealed_anew_breaks_the_chain(
+    record: tuple[dict[str, Any], dict[str, int], str], nudge: int
+) -> None:
+    header, state, text = record
+    raw = records.pack(dict(header), state, text)
+    edited_state = {**state, "basal_steps": (state["basal_steps"] + 1 + nudge) % (1 << 40)}
+    edited = records.pack(dict(header), edited_state, text)
+    assert records.link(edited) != records.link(raw)
+
+
+def test_the_state_block_has_room_for_a_century_at_the_head_s_fastest_rate() -> None:
+    sizes = dict(records.STATE)
+    century_s = 100 * 366 * 86_400
+    assert century_s * 200 < 1 << 8 * sizes["basal_steps"]
+    assert century_s * 600 < 1 << 8 * sizes["delivered_base_nl"]
+
+
+def test_events_keep_their_numbers() -> None:
+    assert len(set(records.EVENTS)) == len(records.EVENTS) < 256
+    assert records.EVENTS[:4] == ("checkpoint", "boot", "first_boot", "command")
