@@ -1,0 +1,47 @@
+"""The standard commands of Ohaus balances.
+
+Owns: the commands IP, T and PV and their answers.
+Rules: pure; a trailing question mark means not stable.
+Callers: serial_balance.py through reading.Dialect.
+Units: mass in g.
+Leaves: the line to serial_balance.py. Source: Ohaus, Explorer and Adventurer interface manual.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pumprig.balance.reading import OVERLOAD, UNDERLOAD, Said, grams, not_understood
+
+WEIGHT = re.compile(r"^\s*(-?\s*[\d.]+)\s+(mg|kg|g)\s*(\?)?\s*[NGBPT]*\s*$")
+MODEL = re.compile(r"^\s*(?:Version|Ver\.?|SW)\s*:?\s*(\S.*)$", re.IGNORECASE)
+
+
+class Ohaus:
+    """Immediate print, tare, version."""
+
+    name = "ohaus"
+    ask = b"IP\r\n"
+    ask_identity = b"PV\r\n"
+    ask_tare = b"T\r\n"
+
+    def identity(self, line: str) -> str | None:
+        """`Version 1.10` stands for the model, which these balances do not send."""
+        match = MODEL.match(line)
+        return f"Ohaus {match.group(1).strip()}" if match else None
+
+    def said(self, line: str) -> Said:
+        """`    0.0500 g    ?`; `Err 8.3` is an overload, `Err 8.4` an underload."""
+        text = line.strip()
+        if text.startswith(("Err 8.3", "-OL-", "OL")):
+            return Said(None, False, OVERLOAD)
+        if text.startswith(("Err 8.4", "-UL-", "UL")):
+            return Said(None, False, UNDERLOAD)
+        match = WEIGHT.match(line)
+        if match is None:
+            raise not_understood(line)
+        return Said(grams(match.group(1), match.group(2), line), match.group(3) is None)
+
+    def tared(self, line: str) -> bool:
+        """`OK!` where the balance confirms."""
+        return line.strip().startswith("OK")

@@ -1,0 +1,165 @@
+"""Balance protocols: every kind of line is understood or refused, and a real port answers in time."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pumprig.balance.aandd import AandD
+from pumprig.balance.mtsics import MtSics
+from pumprig.balance.ohaus import Ohaus
+from pumprig.balance.reading import BalanceError, Dialect
+from pumprig.balance.sbi import Sbi
+from pumprig.balance.serial_balance import Balance, open_balance, recognise
+from rigsim import balance as simulated
+from rigsim.balance_sics import SicsBalance
+
+CASES: list[tuple[Dialect, str, float | None, bool, str]] = [
+    (MtSics(), "S S     0.0500 g", 0.05, True, ""),
+    (MtSics(), "S D    -1.5000 mg", -0.0015, False, ""),
+    (MtSics(), "S S     0.0001 kg", 0.1, True, ""),
+    (MtSics(), "S +", None, False, "overload"),
+    (MtSics(), "S -", None, False, "underload"),
+    (MtSics(), "S I", None, False, "busy"),
+    (Sbi(), "+    0.0500 g  ", 0.05, True, ""),
+    (Sbi(), "N     +    0.0500 g  ", 0.05, True, ""),
+    (Sbi(), "-    0.0500    ", -0.05, False, ""),
+    (Sbi(), "      H         ", None, False, "overload"),
+    (Sbi(), "Stat       L   ", None, False, "underload"),
+    (AandD(), "ST,+00123.4500  g", 123.45, True, ""),
+    (AandD(), "US,-00000.0012  g", -0.0012, False, ""),
+    (AandD(), "OL,+9999999E+19", None, False, "overload"),
+    (AandD(), "OL,-9999999E+19", None, False, "underload"),
+    (Ohaus(), "    0.0500 g     ", 0.05, True, ""),
+    (Ohaus(), "   -0.0500 g    ?", -0.05, False, ""),
+    (Ohaus(), "Err 8.3", None, False, "overload"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "line", "mass_g", "stable", "trouble"), CASES)
+def test_each_documented_line_is_understood(
+    dialect: Dialect, line: str, mass_g: float | None, stable: bool, trouble: str
+) -> None:
+    said = dialect.said(line)
+    assert said.mass_g == (None if mass_g is None else pytest.approx(mass_g))
+    assert (said.stable, said.trouble) == (stable, trouble)
+
+
+@pytest.mark.parametrize("dialect", [MtSics(), Sbi(), AandD(), Ohaus()], ids=lambda d: d.name)
+@pytest.mark.parametrize(
+    "line", ["", "ES", "S S 1.2.3 g", "S S 1.0 lb", "ST,+1.0 oz", "garbage", "1.0 t", "\x00\xff"]
+)
+def test_no_protocol_makes_a_number_of_a_line_that_is_none(dialect: Dialect, line: str) -> None:
+    with pytest.raises(BalanceError):
+        dialect.said(line)
+
+
+class Wire:
+    """A line to a simulated balance in virtual time: each read of nothing costs 50 ms."""
+
+    def __init__(self, sics: SicsBalance | None, delay_s: float = 0.0) -> None:
+        self.now_s = 0.0
+        self.delay_s = delay_s
+        self.sics = sics
+        self.ready = b""
+        self.sent = b""
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+        if self.sics is not None:
+            self.ready += self.sics.feed(data)
+            self.now_s += self.delay_s
+
+    def read(self, size: int = 1) -> bytes:
+        if not self.ready:
+            self.now_s += 0.05
+        byte, self.ready = self.ready[:size], self.ready[size:]
+        return byte
+
+    def reset_input_buffer(self) -> None:
+        self.ready = b""
+
+    def close(self) -> None:
+        self.sics = None
+
+
+def sics(volume_nl: float = 50_000.0, **spec: float) -> SicsBalance:
+    balance = simulated.Balance(simulated.BalanceSpec(repeatability_g=1e-9, **spec), 1)
+    return SicsBalance(balance, lambda: (0.0, volume_nl))
+
+
+def test_a_balance_is_recognised_by_asking_and_reads_what_lies_on_it() -> None:
+    wire = Wire(sics(), delay_s=0.2)
+    found = recognise(wire, wire.clock)
+    assert found is not None
+    assert found[0].name == "mt-sics"
+    balance = Balance(wire, found[0], found[1], wire.clock)
+    reading = balance.read()
+    assert reading.mass_g == pytest.approx(0.0499, abs=1e-4)
+    assert reading.u_t_s == pytest.approx(0.1)
+    balance.tare()
+    assert balance.read().mass_g == 0.0
+
+
+def test_an_overload_is_said_and_silence_and_noise_are_errors() -> None:
+    wire = Wire(sics(volume_nl=300e6))
+    assert Balance(wire, MtSics(), "", wire.clock).read().trouble == "overload"
+    silent = Wire(None)
+    with pytest.raises(BalanceError, match="did not answer"):
+        Balance(silent, MtSics(), "", silent.clock).read()
+    assert silent.now_s < 2.0
+    noisy = Wire(None)
+    balance = Balance(noisy, MtSics(), "", noisy.clock)
+    noisy.reset_input_buffer = lambda: None
+    noisy.ready = b"\xff" * 5000
+    with pytest.raises(BalanceError):
+        balance.read()
+
+
+def test_the_simulated_balance_answers_unknown_commands_as_mt_sics_does() -> None:
+    assert sics().feed(b"XYZ\r\n") == b"ES\r\n"
+    assert sics().feed(b"I4\r\n@\r\n") == b'I4 A "SIM0000001"\r\n' * 2
+    assert sics().feed(b"S") == b""
+
+
+def test_readings_do_not_depend_on_how_many_are_taken_at_once() -> None:
+    spec = simulated.BalanceSpec(draught_g=1e-4, flicker_g=1e-4, wander_g_per_root_h=1e-4, tails=3.0)
+    t_s = np.arange(200.0)
+    whole = simulated.Balance(spec, 7).readings(t_s, 5.5 * t_s)
+    single = simulated.Balance(spec, 7)
+    each = [single.readings(t_s[i : i + 1], 5.5 * t_s[i : i + 1])[0] for i in range(200)]
+    assert np.array_equal(whole, np.array(each))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals need Linux or macOS")
+def test_a_balance_on_a_real_port_is_found_and_read(tmp_path: Path) -> None:
+    import pumpwire
+    import rigsim
+
+    roots = [str(Path(module.__file__ or "").parents[1]) for module in (rigsim, pumpwire)]
+    link = tmp_path / "balance"
+    command = [sys.executable, "-m", "rigsim.balance_port", "--link", str(link), "--rate-nl-per-h", "20000"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": ":".join(roots), "PATH": "/usr/bin:/bin"},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == f"ready {link}"
+            balance = open_balance(str(link))
+            assert balance.model.startswith("SIM-")
+            times_s = [balance.read().t_s for _ in range(5)]
+            assert all(b > a for a, b in itertools.pairwise(times_s))
+            balance.close()
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
