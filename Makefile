@@ -67,4 +67,7 @@ hardware: pyproject.toml ## wiring plans, pictures and the printable pump head (
 	$(CAD)/bin/python -m pip install -q --disable-pip-version-check '.[hardware]'
 	$(CAD)/bin/python hardware/render.py
 
-.PHONY: hardware help install test check format lint types contracts compile docs fresh trace
+demo: $(STAMP) ## the whole path in under a minute: program, deliver, log, report (out/demo/report.html)
+	@PYTHONPATH=host:firmware/lib $(PY) -m pumprig.demo examples/demo.toml out/demo
+
+.PHONY: hardware demo help install test check format lint types contracts compile docs fresh trace

@@ -39,10 +39,11 @@ class InputFileError(PumpError):
     """A file given by the user cannot be accepted; every fault in it is listed. Nothing was sent."""
 
     def __init__(self, happened: str, faults: list[str], next_step: str = "") -> None:
-        super().__init__(
-            happened + "".join("\n  " + fault for fault in faults), "Nothing was sent.", next_step
-        )
+        super().__init__(happened, "Nothing was sent.", next_step)
         self.faults = faults
+
+    def __str__(self) -> str:
+        return "\n  ".join([super().__str__(), *self.faults])
 
     def details(self) -> dict[str, object]:
         return {"faults": self.faults}
