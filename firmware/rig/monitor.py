@@ -127,10 +127,14 @@ class Monitor:
 
     def _check_rotation(self, now_us):
         rig = self._rig
-        if not self._rotation.read(rig.board.angle()):
+        before = rig.dosing.position_steps()
+        raw = rig.board.angle()
+        rig.delivery.settle(now_us)
+        after = rig.dosing.position_steps()
+        if not self._rotation.read(raw, (before + after) // 2):
             rig.alarm("sensor", (("sensor", "encoder"),))
             return
-        lost = self._rotation.lost_counts(rig.dosing.position_steps())
+        lost = self._rotation.lost_counts(before, after)
         if rig.therapy.mode == "stopped":
             if abs(lost) >= thresholds.MOVED_COUNTS and not rig.delivery.relieving:
                 self._rotation.accept()
@@ -146,6 +150,10 @@ class Monitor:
         if ratio:
             rig.alarm(ratio + "_infusion", ())
 
+    def restart(self):
+        """What is commanded is counted anew: rotation is judged from here."""
+        self._rotation.restart_window()
+
     def _stalled(self, lost, now_us):
         """Book what was not delivered at once; stop, and with on_stall = retry try again later without catching up."""
         rig = self._rig
@@ -153,10 +161,9 @@ class Monitor:
         overlay, _until = rig.therapy.overlay(now_us)
         rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
         self._rotation.accept()
-        retry = rig.therapy.program is not None and rig.therapy.program["on_stall"] == "retry"
         rig.record("undelivered", (("steps", steps), ("nl", rig.dosing.nl_of(steps))))
         rig.alarm("stall", (("steps", steps),))
-        if retry:
+        if rig.therapy.retries_stalls():
             self._retry_us = now_us + thresholds.STALL_RETRY_US
 
     def _retry(self, now_us):

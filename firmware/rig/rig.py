@@ -108,6 +108,7 @@ class Rig:
     def use_calibration(self, document):
         """Make a calibration the active one; the rates that the motor can do follow from it."""
         self.dosing.calibrate(document["id"], document["nl_num"], document["nl_den"], document["u_ppm"])
+        self.monitor.restart()
         per_step = self.dosing.volume_num * DAY_S
         self.therapy.max_rate_nl_per_day = self._motor.max_steps_per_s * per_step // self.dosing.volume_den
         self.therapy.prime_rate_nl_per_day = (
@@ -145,7 +146,8 @@ class Rig:
         if self.alarms.raise_alarm(name, now_us, self.clock.utc_us(now_us), fields):
             was_running = self.therapy.mode != "stopped"
             self.stop(now_us)
-            if was_running and name != "restarts":
+            retried = name == "stall" and self.therapy.retries_stalls()
+            if was_running and name != "restarts" and not retried:
                 self._count_restart(name, now_us)
         self.loop.wake("alarms")
 

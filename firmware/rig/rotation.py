@@ -20,6 +20,7 @@ class Rotation:
         self._num = steps_num
         self._den = steps_den
         self._last = -1
+        self._last_steps = 0
         self._angle = 0  # unwrapped
         self._missing = 0
         self._reference = None  # (angle, steps) at which both were last taken to agree
@@ -37,8 +38,12 @@ class Rotation:
         """Steps between two samples."""
         return max(1, self.steps_of(thresholds.SAMPLE_COUNTS))
 
-    def read(self, raw):
-        """Take a raw angle, or None; returns False once the sensor counts as failed."""
+    def read(self, raw, expected_steps):
+        """Take a raw angle, or None; returns False once the sensor counts as failed.
+
+        Turns are unwrapped around what the steps since the last reading make likely, so that a fast rotor,
+        which turns far between two readings, is followed too.
+        """
         if raw is None:
             self._missing += 1
             self._reference = self._window = None
@@ -46,21 +51,34 @@ class Rotation:
             return self._missing < thresholds.MISSING_READINGS
         self._missing = 0
         if self._last >= 0:
-            self._angle += (raw - self._last + COUNTS // 2) % COUNTS - COUNTS // 2
+            likely = self.counts_of(expected_steps - self._last_steps)
+            off = raw - self._last - likely
+            self._angle += likely + (off + COUNTS // 2) % COUNTS - COUNTS // 2
         self._last = raw
+        self._last_steps = expected_steps
         return True
 
     def restart_window(self):
         """The flow changed its course: the ratio is judged anew from here."""
         self._window = None
 
-    def lost_counts(self, steps):
-        """Counts that the rotor is behind the steps (negative: ahead), since the reference."""
+    def lost_counts(self, before_steps, after_steps):
+        """Counts that the rotor is behind the steps (negative: ahead), since the reference.
+
+        The steps were before_steps when the angle was asked for and after_steps when it had come: in between
+        the benefit of the doubt.
+        """
         if self._last < 0:
             return 0
         if self._reference is None:
-            self._reference = (self._angle, steps)
-        return self.counts_of(steps - self._reference[1]) - (self._angle - self._reference[0])
+            self._reference = (self._angle, (before_steps + after_steps) // 2)
+        angle, steps = self._reference
+        turned = self._angle - angle
+        behind = self.counts_of(before_steps - steps) - turned
+        ahead = self.counts_of(after_steps - steps) - turned
+        if behind > 0:
+            return behind
+        return min(ahead, 0)
 
     def accept(self):
         """Take the present lag as given: it is booked or alarmed, the reference starts anew."""

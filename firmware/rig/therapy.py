@@ -89,6 +89,10 @@ class Therapy:
                 "soft_limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", program["soft_nl_per_day"]))
             )
 
+    def retries_stalls(self):
+        """Whether a stall is tried again by itself: the program for a day in a magnet."""
+        return self.program is not None and self.program["on_stall"] == "retry"
+
     # --- what flows
 
     def base(self, at_us, utc_us):

@@ -194,6 +194,19 @@ class Pump:
         self.rotor.settle(True)
         self.fluid.advance(self._displaced_since(), 8e-9)
 
+    def turn_rotor(self, degrees: float) -> None:
+        """Turn the shaft by hand; the coils pull it to the nearest whole electrical cycle from where it was."""
+        self.advance()
+        self._mark()
+        self.rotor.rotor_steps += round(degrees * self.rotor.steps_num / (360 * self.rotor.steps_den))
+        self.rotor.settle(True)
+        self.fluid.advance(self._displaced_since(), 8e-9)
+
+    def pressure_pa(self) -> float:
+        """Gauge pressure at the pump's outlet now, Pa."""
+        self.advance()
+        return self.fluid.pressure_pa
+
     def change(self, **boundary: Any) -> None:
         """Set attributes of the fluid (occluded, back_pressure_pa, temperature_c, air_nl ...) from now on."""
         self.advance()
