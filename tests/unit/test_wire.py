@@ -1,0 +1,145 @@
+"""pumpwire.codec and auth: a damaged machine line is refused, never half believed.
+
+Owns: the properties of lines as text.
+Rules: every bit, every cut and every join of a line is tried, not a sample of them.
+Callers: pytest.
+Units: none.
+Leaves: what a rig does with lines to test_wire_rig.py.
+"""
+
+from __future__ import annotations
+
+import hmac
+import zlib
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pumpwire import auth, codec
+
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)
+VALUES = st.text(max_size=20) | st.integers(0, 10**18)
+FIELDS = st.dictionaries(NAMES, VALUES, max_size=4)
+LINES = [
+    codec.request(1, "stop"),
+    codec.request(4_294_967_295, "rate", (("rate_nl_per_day", 480_000),)),
+    codec.request(14, "stage", (("part", 1), ("parts", 1), ("text", "kind=program name=x basal=0:1"))),
+    codec.request(9, "ack", (), lambda body: "0123456789abcdef"),
+]
+
+
+def heard(line: str, mark: str = ">") -> tuple[int, str, dict[str, str]] | None:
+    """What a line says, or None where it is refused."""
+    try:
+        return codec.parse(line, mark)
+    except codec.WireError:
+        return None
+
+
+@given(st.integers(0, 2**32), NAMES, FIELDS)
+def test_a_line_says_what_was_put_into_it(seq: int, verb: str, fields: dict[str, str | int]) -> None:
+    expected = seq, verb, {name: str(value) for name, value in fields.items()}
+    line = codec.request(seq, verb, fields.items())
+    assert line.isascii()
+    assert line.isprintable()
+    if len(line) <= codec.MAX_LINE:
+        assert heard(line) == expected
+        assert heard(codec.answer(seq, verb, fields.items()), "<") == expected
+        assert heard(line, "<") is None
+    else:
+        assert heard(line) is None
+
+
+@given(st.text(max_size=80))
+def test_an_escaped_value_has_no_blank_and_comes_back(text: str) -> None:
+    escaped = codec.escape(text)
+    assert not set(escaped) & set(" =*\r\n")
+    assert codec.unescape(escaped) == text
+
+
+@pytest.mark.requirement("SR-30")
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_with_one_flipped_bit_is_refused(line: str) -> None:
+    data = line.encode()
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert heard(damaged.decode("latin-1")) is None
+
+
+@pytest.mark.requirement("SR-30")
+@given(st.sampled_from(LINES), st.integers(0, 10**6), st.binary(min_size=1, max_size=4))
+def test_every_burst_of_up_to_32_bits_is_refused(line: str, at: int, burst: bytes) -> None:
+    data = bytearray(line.encode())
+    at %= len(data) - len(burst) + 1
+    for i, mask in enumerate(burst):
+        data[at + i] ^= mask
+    if bytes(data) != line.encode():
+        assert heard(data.decode("latin-1")) is None
+
+
+@pytest.mark.requirement("SR-30")
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_that_lost_its_start_its_end_or_a_part_is_refused(line: str) -> None:
+    for i in range(len(line)):
+        assert heard(line[i + 1 :]) is None
+        assert heard(line[:i]) is None
+        for length in (1, 2, 9):
+            if line[:i] + line[i + length :] != line:
+                assert heard(line[:i] + line[i + length :]) is None
+
+
+@pytest.mark.requirement("SR-30")
+@pytest.mark.parametrize("one", LINES)
+@pytest.mark.parametrize("other", LINES)
+def test_lines_that_ran_together_are_refused(one: str, other: str) -> None:
+    assert heard(one + other) is None
+    for i in range(0, len(one), 3):
+        assert heard(one[:i] + other) is None or i == 0
+
+
+@given(st.text(max_size=120) | st.text(">0123456789 abc=%*ABCDEF", max_size=60))
+def test_any_text_is_a_line_or_refused(text: str) -> None:
+    assert heard(text) is None
+
+
+@given(st.text(max_size=60))
+def test_any_sealed_text_is_a_line_or_refused(text: str) -> None:
+    said = heard(codec.seal(text))
+    if said is not None:
+        assert text[0] == ">"
+
+
+@given(st.text(max_size=30))
+def test_a_number_is_plain_digits_and_nothing_else(text: str) -> None:
+    try:
+        value = codec.number(text)
+    except codec.WireError:
+        assert not (text.isascii() and text.isdigit() and len(text) <= 20)
+    else:
+        assert text.isascii()
+        assert text.isdigit()
+        assert value == int(text)
+
+
+def test_the_crc_is_the_one_of_zlib() -> None:
+    assert codec.seal(">1 stop") == f">1 stop *{zlib.crc32(b'>1 stop'):08X}"
+
+
+@given(st.binary(max_size=100), st.binary(max_size=200))
+def test_the_mark_is_hmac_sha256(key: bytes, message: bytes) -> None:
+    assert auth.hmac_sha256(key, message) == hmac.new(key, message, sha256).digest()
+
+
+@pytest.mark.requirement("SR-35")
+@given(st.binary(min_size=32, max_size=32), NAMES, FIELDS, st.integers(1, 10**6))
+def test_the_mark_covers_number_verb_and_fields(
+    key: bytes, verb: str, fields: dict[str, str | int], seq: int
+) -> None:
+    line = codec.request(seq, verb, fields.items(), lambda body: auth.mark(key, body))
+    covered, mark = codec.split_mark(line)
+    assert auth.is_same(auth.mark(key, covered), mark)
+    other = codec.request(seq + 1, verb, fields.items(), lambda body: mark)
+    covered, mark = codec.split_mark(other)
+    assert not auth.is_same(auth.mark(key, covered), mark)
