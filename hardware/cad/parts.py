@@ -37,7 +37,7 @@ from rigsim.geometry import PumpHead
 SIZES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "parts.toml").read_text(encoding="utf-8"))
 PRINT: dict[str, float] = SIZES["print"]
 UP = (Align.CENTER, Align.CENTER, Align.MIN)
-BEARINGS_PER_ROLLER = 2
+LEAST_WALL_MM = 0.8
 
 
 def turn_deg(head: PumpHead) -> float:
@@ -106,8 +106,26 @@ def _slot(head: PumpHead, leaving: bool, depth: float) -> Part:
     return extrude(sketch, depth)
 
 
+def _refuse_slots_through_screws(head: PumpHead, motor: str) -> None:
+    """ValueError if a tube slot comes nearer than LEAST_WALL_MM to a screw hole."""
+    holes = [(x, y, SIZES["motor"][motor]["hole_diameter"]) for x, y in SIZES["motor"][motor]["holes"]]
+    holes += [(x, y, SIZES["axle"]["thread_diameter"]) for x, y in _lid_holes(motor)]
+    half = (head.outer_diameter_mm + PRINT["tube_slot"]) / 2
+    for leaving in (True, False):
+        path = _slot_path(head, leaving)
+        for (x0, y0), (x1, y1) in pairwise(path):
+            for k in range(50):
+                x, y = x0 + (x1 - x0) * k / 50, y0 + (y1 - y0) * k / 50
+                for hole_x, hole_y, diameter in holes:
+                    if math.dist((x, y), (hole_x, hole_y)) < half + diameter / 2 + LEAST_WALL_MM:
+                        raise ValueError(
+                            f"{head.name} {motor}: a tube slot meets the screw at {hole_x}, {hole_y}"
+                        )
+
+
 def body(head: PumpHead, motor: str) -> Part:
     """Motor flange, base and track in one piece, printed flange down."""
+    _refuse_slots_through_screws(head, motor)
     at, size = Heights(head, motor), SIZES["motor"][motor]
     part = Box(PRINT["body_width"], PRINT["body_width"], at.top, align=UP)
     part = fillet(part.edges().filter_by(Axis.Z), 4)

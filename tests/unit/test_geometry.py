@@ -65,8 +65,9 @@ def test_the_ceilings_are_those_of_the_physics_notes() -> None:
     """10 mm track radius: 0.13 mm inside 0.8 uL a revolution, 0.25 mm 3.1, 0.51 mm 13, 1.0 mm 49, 1.6 mm 126."""
     for inside_mm, ceiling_ul in ((0.13, 0.8), (0.25, 3.1), (0.51, 13.0), (1.0, 49.0), (1.6, 126.0)):
         outer = load_head().outer_diameter_mm
+        wall_mm = (outer - inside_mm) / 2
         head = replace(
-            load_head(), inner_diameter_mm=inside_mm, wall_mm=(outer - inside_mm) / 2, ramp_lift_mm=1.7
+            load_head(), inner_diameter_mm=inside_mm, wall_mm=wall_mm, ramp_lift_mm=1.7, seal_deg=150.0
         )
         assert head.ceiling_nl_per_rev / 1000 == pytest.approx(ceiling_ul, rel=0.05)
         assert 0 < head.nl_per_rev < head.ceiling_nl_per_rev
