@@ -1,8 +1,9 @@
 """`python -m rigsim serve`: a simulated rig behind a serial port, paced by the wall clock.
 
 Owns: the pacing, the process's life: ready line, signals, scenario, saved state.
-Rules: virtual time is wall time x speed; it runs ahead of that by one grid period at most, to answer input at
-once; a signal is a power cut; without its state directory the process ends.
+Rules: virtual time is wall time x speed, at most TALK_SPEED while a host talks; it runs ahead of that by one
+grid period at most, to answer input at once; a signal is a power cut; without its state directory the process
+ends.
 Callers: rigsim.__main__; `pumprig sim` and tests start it as a program.
 Units: cycles, seconds of wall time, speed as a plain factor.
 Leaves: file descriptors to transport.py, the rig to driver.py, files to state.py.
@@ -29,6 +30,8 @@ from rigsim.wire import Wire
 SLICE_S = 0.05  # of wall time between two looks at the line
 LOOK_S = 1.0  # longest sleep
 SAVE_S = 5.0
+TALK_S = 0.05  # how long a host counts as talking after its last byte
+TALK_SPEED = 100.0  # so that a session does not expire between two of its lines
 SAME_INSTANT_TICKS = 64  # extra ticks in a row at one instant, while a host talks
 
 
@@ -44,9 +47,10 @@ class Server:
         self.speed = speed
         self.state = state
         self.ending = False
-        self._zero_cycle = rig.chip.now
-        self._zero_s = time.monotonic()
-        self._saved_s = self._zero_s
+        self._target_cycle = rig.chip.now  # where virtual time has to be ...
+        self._target_s = time.monotonic()  # ... at this instant of the wall clock
+        self._talk_s = 0.0  # a host talks until then
+        self._saved_s = self._target_s
         self._unread = b""
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -58,7 +62,12 @@ class Server:
         self._wake_write.send(b"x")
 
     def _target(self) -> int:
-        return self._zero_cycle + int((time.monotonic() - self._zero_s) * self.speed * CYCLES_PER_S)
+        """The cycle that belongs to the wall clock's present instant."""
+        now_s = time.monotonic()
+        speed = min(self.speed, TALK_SPEED) if now_s < self._talk_s else self.speed
+        self._target_cycle += int((now_s - self._target_s) * speed * CYCLES_PER_S)
+        self._target_s = now_s
+        return self._target_cycle
 
     def run(self) -> None:
         """Serve until `end`, or until the state directory is gone."""
@@ -83,7 +92,10 @@ class Server:
     def _take_input(self) -> None:
         room = self.rig.port.room - len(self._unread)
         if room > 0:
-            self._unread += self.line.read(room)
+            heard = self.line.read(room)
+            if heard:
+                self._talk_s = time.monotonic() + TALK_S
+                self._unread += heard
         if self._unread:
             self._unread = self._unread[self.rig.port.push(self._unread) :]
 
@@ -94,8 +106,8 @@ class Server:
         while self.rig.step(target):
             if time.monotonic() > stop_s:
                 lag = self._target() - self.rig.chip.now
-                if lag > self.speed * CYCLES_PER_S:  # too fast for this machine: as fast as it goes
-                    self._zero_cycle -= lag
+                if lag > self.speed * CYCLES_PER_S * SLICE_S:  # too fast for this machine: as fast as it goes
+                    self._target_cycle -= lag
                 return True
         return False
 
