@@ -30,6 +30,7 @@ GREETING_S = 0.6
 RECONNECTS = 25
 RECONNECT_PAUSE_S = 0.2
 FIRST_TAG = 1 << 32  # reading requests carry a tag above every number that a changing one can have
+SILENCE = "nothing came back"
 NOT_CONSUMED = ("form", "crc", "unknown", "sequence", "access")
 
 
@@ -176,7 +177,7 @@ class Client:
             raise refusals.refused(verb, said.fields) from None
 
     def _read_rows(self, verb: str, values: dict[str, Value], timeout_s: float) -> Answer:
-        heard = "nothing came back"
+        heard = SILENCE
         for _ in range(ATTEMPTS):
             self._tag += 1
             try:
@@ -189,7 +190,7 @@ class Client:
         """Send one line, collect its answer. Raises _NoAnswer, _Said, LinkBroken."""
         self._transport.send(line)
         rows: list[dict[str, str]] = []
-        heard = "nothing came back"
+        heard = SILENCE
         for _ in range(10_000):  # a device that talks without end is not listened to without end
             got = self._transport.receive(timeout_s)
             if got is None:
@@ -199,9 +200,8 @@ class Client:
             except codec.WireError:
                 if got.startswith("<"):
                     raise _NoAnswer("the answer was damaged on the way") from None
-                heard = (
-                    "what came back is no answer of a pump rig: " + repr(got[:40]) if got.strip() else heard
-                )
+                if got.strip() and heard == SILENCE:
+                    heard = "what came back is no answer of a pump rig: " + repr(got[:40])
                 continue
             if number == 0 and word == "err":
                 raise _NoAnswer("the request was damaged on the way")

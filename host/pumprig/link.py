@@ -115,10 +115,6 @@ class SerialLink:
             if len(self._buffer) > MAX_BUFFER and b"\n" not in self._buffer:
                 self._buffer.clear()
 
-    def partial(self) -> str:
-        """What came without a line end so far: a prompt, or noise."""
-        return bytes(self._buffer).decode("ascii", "replace")
-
     def _read(self, timeout_s: float) -> bytes:
         if self._port is None:
             raise LinkBroken("the port is closed")
