@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from pumprig.calibration import gravimetry
 from pumprig.calibration.fit import Fit, fit, fit_file
 from pumprig.calibration.weighing import WeighingError, parse_csv
-from pumprig.cli.calibrate import calibrate
+from pumprig.cli import root
+from pumprig.cli.settings import Settings
 from rigsim.balance import Balance, BalanceSpec
 
 N = 7200
@@ -282,7 +283,9 @@ def test_metadata_that_is_no_number_or_given_twice_is_refused_by_row() -> None:
 def test_calibrate_fit_prints_one_json_document_alone_on_stdout(tmp_path: Path) -> None:
     file = tmp_path / "weighing.csv"
     file.write_text(csv(readings_g()))
-    result = CliRunner().invoke(calibrate, ["fit", str(file), "--json", "--plot", str(tmp_path / "fit.svg")])
+    result = CliRunner().invoke(
+        root, ["calibrate", "fit", str(file), "--json", "--plot", str(tmp_path / "fit.svg")], obj=Settings()
+    )
     assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert {"volume_nl", "u_volume_nl", "flow_nl_per_h", "z_ul_per_mg", "budget", "rejected"} <= set(document)

@@ -9,12 +9,13 @@ Leaves: the figures to pumprig.accuracy.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from pumprig import quantities
+from pumprig.cli.settings import current
 
 if TYPE_CHECKING:
     from pumprig.accuracy.curve import Accuracy
@@ -30,22 +31,13 @@ if TYPE_CHECKING:
 @click.option(
     "--plot", "plot", type=click.Path(dir_okay=False, path_type=Path), help="Graphs as .svg, .png or .pdf."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.pass_context
-def accuracy(
-    ctx: click.Context,
-    file: Path,
-    rate: str,
-    windows: str,
-    roller_period: str | None,
-    plot: Path | None,
-    as_json: bool,
-) -> None:
+def accuracy(file: Path, rate: str, windows: str, roller_period: str | None, plot: Path | None) -> None:
     """Start-up and trumpet graphs (after IEC 60601-2-24; no compliance is claimed) of the weighing FILE."""
     from pumprig.accuracy.curve import analyse
     from pumprig.accuracy.trumpet import WINDOWS_MIN
     from pumprig.calibration.weighing import read_csv
 
+    settings = current()
     rate_nl_per_h = quantities.parse(rate, "rate", "--rate") / quantities.NL_PER_DAY_PER_NL_PER_H
     if rate_nl_per_h <= 0:
         raise click.BadParameter("must be above zero", param_hint="--rate")
@@ -57,23 +49,11 @@ def accuracy(
         from pumprig.accuracy.graphs import save_graphs
 
         save_graphs(result, plot, file.name)
-        click.echo(f"graphs: {plot}", err=True)
+        settings.say(f"graphs: {plot}")
     for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    if as_json or _global_json(ctx):
-        click.echo(json.dumps(result.as_json()))
-    else:
-        click.echo(_text(result))
-
-
-def _global_json(ctx: click.Context) -> bool:
-    """`--json` before the command: the main group keeps it in the context's object or its parameters."""
-    parent = ctx.parent
-    while parent is not None:
-        if parent.params.get("as_json") or parent.params.get("json"):
-            return True
-        parent = parent.parent
-    return False
+        settings.say(f"warning: {warning}")
+    settings.show(_text(result))
+    settings.document(result.as_json())
 
 
 def _minutes(text: str) -> list[float]:

@@ -2,21 +2,27 @@
 
 Owns: the commands' options and their outputs, text and JSON.
 Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when a command runs.
-Callers: the command line, which loads it by name.
+Callers: the command table.
 Units: options are quantities with units.
-Leaves: the figures to pumprig.calibration, the balance to pumprig.balance.
+Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the wire to client.py.
 """
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pumprig import quantities
+from pumprig.cli.settings import current, yes_option
+from pumprig.errors import PumpError, UsageError
+
 if TYPE_CHECKING:
     from pumprig.calibration.fit import Fit
+
+CSV = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -24,76 +30,75 @@ def calibrate() -> None:
     """Calibrate the pump on a balance, with uncertainty."""
 
 
-def global_json(ctx: click.Context) -> bool:
-    """Whether `--json` stands before the command: the main group keeps it among its parameters."""
-    parent = ctx.parent
-    while parent is not None:
-        if parent.params.get("as_json") or parent.params.get("json"):
-            return True
-        parent = parent.parent
-    return False
-
-
 @calibrate.command("fit")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--blank",
-    "blanks",
-    multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A weighing with the pump standing.",
-)
+@click.argument("files", nargs=-1, required=True, type=CSV)
+@click.option("--blank", "blanks", multiple=True, type=CSV, help="A weighing with the pump standing.")
 @click.option("--steps-per-rev", type=click.FloatRange(1, 1e7), help="Steps for one turn of the rotor.")
 @click.option("--rollers", type=click.IntRange(1, 20), help="Rollers of the pump head.")
-@click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="The fit's picture as .svg, .png or .pdf."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.pass_context
+@click.option("--plot", type=CSV, help="The fit's picture as .svg, .png or .pdf.")
+@click.option("--save", "keep", is_flag=True, help="Keep the weighings as one calibration.")
+@click.option("--person", default="", help="Who weighed; for --save.")
+@click.option("--tube", default="", help="Which tube; for --save.")
 def fit_command(
-    ctx: click.Context,
-    file: Path,
+    files: tuple[Path, ...],
     blanks: tuple[Path, ...],
     steps_per_rev: float | None,
     rollers: int | None,
     plot: Path | None,
-    as_json: bool,
+    keep: bool,
+    person: str,
+    tube: str,
 ) -> None:
-    """Volume and flow of the weighing FILE with their uncertainty (k = 2)."""
+    """Volume and flow of the weighings FILES with their uncertainty (k = 2)."""
     from pumprig.calibration.fit import fit, use_blanks
     from pumprig.calibration.weighing import read_csv
 
-    weighing = read_csv(file)
-    if steps_per_rev is not None:
-        weighing.numbers["steps_per_rev"] = steps_per_rev
-    if rollers is not None:
-        weighing.numbers["rollers"] = float(rollers)
-    use_blanks(weighing, [read_csv(blank) for blank in blanks])
-    result = fit(weighing)
+    settings = current()
+    if len(files) > 1 and (plot or not keep):
+        raise UsageError(
+            "Several files need --save and allow no --plot.", "Nothing was computed.", "Give one file."
+        )
+    fits: list[Fit] = []
+    for file in files:
+        weighing = read_csv(file)
+        if steps_per_rev is not None:
+            weighing.numbers["steps_per_rev"] = steps_per_rev
+        if rollers is not None:
+            weighing.numbers["rollers"] = float(rollers)
+        use_blanks(weighing, [read_csv(blank) for blank in blanks])
+        fits.append(fit(weighing))
+        for warning in weighing.warnings:
+            settings.say(f"warning: {file.name}: {warning}")
     if plot is not None:
         from pumprig.calibration.plots import save_fit
 
-        save_fit(result, plot)
-        click.echo(f"picture: {plot}", err=True)
-    for warning in result.weighing.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    if as_json or global_json(ctx):
-        click.echo(json.dumps(result.as_json()))
-    else:
-        click.echo(_fit_text(result))
+        save_fit(fits[0], plot)
+        settings.say(f"picture: {plot}")
+    for result in fits:
+        settings.show(_fit_text(result))
+    document = fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
+    if keep:
+        from pumprig.calibration import register
+
+        record = register.save(fits, list(files), person, tube)
+        settings.show(
+            f"kept as calibration {record.id}; `pumprig calibrate apply {record.id}` writes it to the rig"
+        )
+        document["id"] = record.id
+    settings.document(document)
 
 
 def _fit_text(result: Fit) -> str:
     figures = result.result
     share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
     lines = [
-        f"volume  {figures.volume_nl / 1000:12.4f} ± {figures.u_volume_nl / 1000:.4f} uL   (k = 2)",
-        f"flow    {figures.flow_nl_per_h / 1000:12.5f} ± {figures.u_flow_nl_per_h / 1000:.5f} uL/h   ({share:.3g} %)",
+        f"volume  {figures.volume_nl / 1000:12.4f} ± {figures.u_volume_nl / 1000:.4f} µL   (k = 2)",
+        f"flow    {figures.flow_nl_per_h / 1000:12.5f} ± {figures.u_flow_nl_per_h / 1000:.5f} µL/h   ({share:.3g} %)",
     ]
     if result.nl_per_rev is not None and result.u_nl_per_rev is not None:
-        lines.append(f"per rev {result.nl_per_rev / 1000:12.5f} ± {result.u_nl_per_rev / 1000:.5f} uL")
+        lines.append(f"per rev {result.nl_per_rev / 1000:12.5f} ± {result.u_nl_per_rev / 1000:.5f} µL")
     lines.append(
-        f"evaporation {1000 * result.evaporation_g_per_h:.4g} mg/h, Z {figures.z_ul_per_mg:.5f} uL/mg"
+        f"evaporation {1000 * result.evaporation_g_per_h:.4g} mg/h, Z {figures.z_ul_per_mg:.5f} µL/mg"
     )
     lines.append("budget (standard uncertainty of the flow)")
     for term in figures.terms:
@@ -104,3 +109,123 @@ def _fit_text(result: Fit) -> str:
         rows = ", ".join(str(row) for row in rejection.rows[:8]) + (" ..." if len(rejection.rows) > 8 else "")
         lines.append(f"left out: row {rows}: {rejection.why}")
     return "\n".join(lines)
+
+
+def percent(text: str) -> float:
+    """`1 %` -> 1.0. Raises UsageError."""
+    number, sign, rest = text.partition("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not sign or rest.strip() or not 0 < value <= 100:
+        raise UsageError(
+            f"--want: '{text}' is no share in %.", "Nothing was planned.", "Write it like `1 %`."
+        )
+    return value
+
+
+@calibrate.command("plan")
+@click.option("--rate", required=True, help="The rate to calibrate, for example '20 ul/h'.")
+@click.option("--readability", default="0.1 mg", show_default=True, help="The balance's smallest digit.")
+@click.option("--want", default="1 %", show_default=True, help="Wanted expanded uncertainty (k = 2).")
+@click.option(
+    "--per-rev", default="10 ul", show_default=True, help="The head's volume per revolution, about."
+)
+@click.option("--rollers", default=3, show_default=True, type=click.IntRange(1, 20))
+def plan_command(rate: str, readability: str, want: str, per_rev: str, rollers: int) -> None:
+    """How long to weigh for a wanted uncertainty, and what will limit it."""
+    from pumprig.calibration.plan import plan
+
+    settings = current()
+    rate_nl_per_h = quantities.parse(rate, "rate", "--rate") / 24.0
+    readability_g = quantities.parse(readability, "mass", "--readability") * 1e-9
+    nl_per_rev = quantities.parse(per_rev, "volume", "--per-rev")
+    if not (rate_nl_per_h > 0 and readability_g > 0 and nl_per_rev > 0):
+        raise UsageError("A rate, a readability or a volume of zero plans nothing.", "Nothing was planned.")
+    result = plan(readability_g, rate_nl_per_h, percent(want), float(nl_per_rev), float(rollers))
+    forecast = result.forecast
+    for warning in result.warnings:
+        settings.say(f"warning: {warning}")
+    blank, run, total = (
+        quantities.duration_text(3.6e6 * hours)
+        for hours in (forecast.blank_h, forecast.run_h, forecast.run_h + 2 * forecast.blank_h)
+    )
+    settings.show(
+        f"blank {blank}, run {run} ({result.roller_periods:.0f} roller periods), blank again: {total} together"
+    )
+    settings.show(f"expected U {forecast.u_pct:.3g} % (k = 2), wanted {result.wanted_pct:g} %")
+    for source, u_pct in sorted(forecast.terms.items(), key=lambda item: -item[1]):
+        settings.show(f"  {source:<28} {u_pct:.4f} %")
+    settings.document(result.as_json())
+
+
+@calibrate.command("list")
+def list_command() -> None:
+    """The calibrations made so far, with their drift from one to the next."""
+    from pumprig.calibration import register
+
+    settings = current()
+    now = datetime.now(UTC)
+    before: float | None = None
+    rows: list[dict[str, object]] = []
+    for record in register.records():
+        drift = None if before is None else 100.0 * (record.nl_per_rev / before - 1.0)
+        before = record.nl_per_rev
+        content = record.content
+        rows.append(
+            {
+                "id": record.id,
+                **{
+                    k: content[k]
+                    for k in ("made_at", "person", "tube", "nl_per_rev", "u_nl_per_rev", "range_nl_per_h")
+                },
+                "drift_pct": drift,
+                "warnings": record.warnings(now),
+            }
+        )
+        told = "" if drift is None else f"  {drift:+.2f} %"
+        settings.show(
+            f"{record.id:>10}  {content['made_at'][:16]}  {record.nl_per_rev / 1000:.4f} ± "
+            f"{record.u_nl_per_rev / 1000:.4f} µL/rev  {content['tube']:<12}{told}"
+        )
+    for warning in rows[-1]["warnings"] if rows else []:  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
+        settings.say(f"warning: {warning}")
+    if not rows:
+        settings.show("no calibration yet")
+    settings.document(rows)
+
+
+@calibrate.command("apply")
+@click.argument("number", type=click.IntRange(1), metavar="ID")
+@yes_option
+def apply_command(number: int, yes: bool) -> None:
+    """Write calibration ID to the rig: staged, read back, shown, committed by its hash."""
+    from pumpwire import documents
+
+    from pumprig.calibration import register
+    from pumprig.cli.connect import changing
+
+    settings = current()
+    record = register.load(number)
+    settings.consent(yes)
+    for warning in record.warnings(datetime.now(UTC)):
+        settings.say(f"warning: {warning}")
+    text = documents.canonical(record.document())
+    with changing(settings) as client:
+        staged = client.stage(text)
+        if staged.hash != documents.digest(text):
+            client.change("discard")
+            raise PumpError("The rig read back another calibration.", "Nothing was changed.", "Try again.")
+        share = 100.0 * record.u_nl_per_rev / record.nl_per_rev
+        settings.say(
+            f"staged: {record.nl_per_rev / 1000:.5f} µL per revolution ± {share:.2g} % (hash {staged.hash})"
+        )
+        try:
+            settings.ask(yes, "Make it the rig's calibration?")
+        except PumpError:
+            client.change("discard")
+            raise
+        client.commit(staged.hash, False)
+    settings.show(f"calibration {number} is in force")
+    settings.document({"id": number, "nl_per_rev": record.nl_per_rev, "u_nl_per_rev": record.u_nl_per_rev})

@@ -1,0 +1,82 @@
+"""Speed of the trumpet curve and of the fit, each against its plain counterpart in the same run.
+
+Owns: the timing of the accuracy maths. Rules: the plain double loop computes the same figures, and that is checked.
+Callers: `python bench/accuracy_speed.py`. Units: s. Leaves: the maths to pumprig.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from pumprig.accuracy.trumpet import WINDOWS_MIN, flows, overall_error_pct, trumpet
+from pumprig.calibration.fit import fit_file
+
+SAMPLES = 1_000_000
+PLAIN_SAMPLES = 20_000
+
+
+def plain_trumpet(volume_nl: list[float], rate_nl_per_h: float) -> list[tuple[float, float]]:
+    """The standard's formula as it is written: for every window length, every start, the sum over the window."""
+    q = [(b - a) * 120.0 for a, b in itertools.pairwise(volume_nl)]
+    found: list[tuple[float, float]] = []
+    for p_min in WINDOWS_MIN:
+        m = round(p_min / 0.5)
+        errors: list[float] = []
+        for j in range(len(q) - m + 1):
+            total = 0.0
+            for i in range(j, j + m):
+                total += 100.0 * (q[i] - rate_nl_per_h) / rate_nl_per_h
+            errors.append(total / m)
+        found.append((max(errors), min(errors)))
+    return found
+
+
+def main() -> None:
+    """Print the table and one line of JSON."""
+    rng = np.random.default_rng(1)
+    volume = np.cumsum(20_000.0 / 120.0 * (1.0 + 0.2 * rng.standard_normal(SAMPLES + 1)))
+    begin = time.perf_counter()
+    fast = trumpet(volume, 20_000.0)
+    flows(volume[:241])
+    overall_error_pct(volume, 20_000.0)
+    fast_s = time.perf_counter() - begin
+    part = volume[: PLAIN_SAMPLES + 1]
+    begin = time.perf_counter()
+    slow = plain_trumpet([float(v) for v in part], 20_000.0)
+    plain_s = (time.perf_counter() - begin) * SAMPLES / PLAIN_SAMPLES
+    for ours, theirs in zip(trumpet(part, 20_000.0), slow, strict=True):
+        assert np.allclose((ours.ep_max_pct, ours.ep_min_pct), theirs, rtol=1e-9)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.csv"
+        mass = 0.02 * np.arange(SAMPLES) / 3600.0 + 1e-4 * rng.standard_normal(SAMPLES)
+        lines = (f"{i},{m:.4f}" for i, m in enumerate(mass))
+        head = "# rate_nl_per_h: 20000\n# evaporation_g_per_h: 0.0001\n# roller_period_s: 600\nt_s,mass_g\n"
+        path.write_text(head + "\n".join(lines) + "\n")
+        begin = time.perf_counter()
+        fit_file(path)
+        fit_s = time.perf_counter() - begin
+    print(f"trumpet and start-up of {SAMPLES} samples  {fast_s:8.4f} s")
+    print(
+        f"the plain double loop (from {PLAIN_SAMPLES} samples)  {plain_s:8.1f} s, {plain_s / fast_s:.0f} times slower"
+    )
+    print(f"fit of {SAMPLES} rows from CSV, imports included  {fit_s:8.2f} s")
+    print(
+        json.dumps(
+            {
+                "trumpet_s": fast_s,
+                "plain_s": plain_s,
+                "ratio": plain_s / fast_s,
+                "fit_s": fit_s,
+                "samples": len(fast),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
