@@ -59,6 +59,7 @@ class Monitor:
         self._mode = ""
         self._mode_us = 0
         self._retry_us = NEVER_US
+        self._tried_steps = -1  # where the motor stood when a stall was tried again
 
     def run(self, now_us):
         """Check; returns when to check again."""
@@ -135,13 +136,19 @@ class Monitor:
             rig.alarm("sensor", (("sensor", "encoder"),))
             return
         lost = self._rotation.lost_counts(before, after)
+        if self._retry_us != NEVER_US:
+            self._rotation.accept()  # held in a field, which shakes the encoder too
+            return
         if rig.therapy.mode == "stopped":
             if abs(lost) >= thresholds.MOVED_COUNTS and not rig.delivery.relieving:
                 self._rotation.accept()
                 rig.alarm("moved_stopped", (("counts", -lost),))
             return
-        if lost >= thresholds.STALL_COUNTS:
-            self._stalled(lost, now_us)
+        trying = self._tried_steps >= 0 and after - self._tried_steps < self._rotation.steps_of(
+            thresholds.TRIAL_COUNTS
+        )
+        if lost >= thresholds.STALL_COUNTS or trying and -lost >= thresholds.STALL_COUNTS:
+            self._stalled(max(0, lost), now_us)
         elif -lost >= thresholds.STALL_COUNTS:
             self._rotation.accept()
             rig.alarm("over_infusion", (("ahead_counts", -lost),))
@@ -175,6 +182,7 @@ class Monitor:
         rig.alarms.clear("stall")
         if not rig.alarms.blocking():
             rig.record("stall_end", ())
+            self._tried_steps = rig.dosing.position_steps()
             rig.therapy.mode = "running"
             rig.delivery.replan(now_us)
             rig.loop.wake("delivery")

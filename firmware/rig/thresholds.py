@@ -22,6 +22,7 @@ STOPPED_SAMPLE_US = 60_000_000
 MISSING_READINGS = 3  # a sensor that fails so often in a row has failed
 
 STALL_RETRY_US = 120_000_000  # with on_stall = "retry": try again so long after a stall
+TRIAL_COUNTS = 683  # 60 degrees after such a try, any disagreement is the stall going on
 
 # pressure, above what it was when the pump last stood still and relieved
 OCCLUSION_PA = 55_000  # 8 psi; SR-15 asks for less than 10 psi (68 948 Pa)
