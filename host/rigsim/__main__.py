@@ -49,6 +49,9 @@ def _arguments() -> argparse.ArgumentParser:
     serve.add_argument("--seed", type=int, default=0, help="which rig: its identity and its physics")
     serve.add_argument("--state", metavar="DIR", help="keep the rig here between runs")
     serve.add_argument("--scenario", metavar="FILE.json", help="events with `at_ms` since the start")
+    serve.add_argument(
+        "--fluid", metavar="FILE", help="keep the arrived fluid there, for a simulated balance"
+    )
     commands.add_parser("rehearse", help="one JSON document in, one out; see docs/explanation/simulator.md")
     return parser
 
@@ -56,16 +59,14 @@ def _arguments() -> argparse.ArgumentParser:
 def main() -> int:
     """Run a command; returns the exit code."""
     _firmware_on_path()
-    arguments = _arguments().parse_args()
-    if arguments.command == "rehearse":
+    given = _arguments().parse_args()
+    if given.command == "rehearse":
         from rigsim.rehearse import main as rehearse
 
         return rehearse(sys.stdin, sys.stdout, sys.stderr)
     from rigsim.serve import serve
 
-    return serve(
-        arguments.link, arguments.tcp, arguments.speed, arguments.seed, arguments.state, arguments.scenario
-    )
+    return serve(given.link, given.tcp, given.speed, given.seed, given.state, given.scenario, given.fluid)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from datetime import UTC, datetime
 from typing import IO, Any
 
 from pumpwire.spec import KINDS
 
-from rigsim.chip import CYCLES_PER_MS
+from rigsim.chip import CYCLES_PER_MS, CYCLES_PER_S
 from rigsim.commission import commit, first_calibration
 from rigsim.driver import SimRig
 from rigsim.events import EventError, World, book
@@ -66,7 +67,9 @@ def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[s
     with contextlib.ExitStack() as stack:
         path = request.get("records")
         file = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
-        run = _Run(request, file)
+        path = request.get("trace")
+        trace = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
+        run = _Run(request, file, trace)
         run.begin(text)
         run.run(for_ms, messages if request.get("progress") else None)
         return run.report(request, for_ms, started_s)
@@ -75,7 +78,7 @@ def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[s
 class _Run:
     """One rehearsal under way."""
 
-    def __init__(self, request: dict[str, Any], file: IO[str] | None) -> None:
+    def __init__(self, request: dict[str, Any], file: IO[str] | None, trace: IO[str] | None = None) -> None:
         reservoir_nl = int(request.get("reservoir_nl", _reservoir_of(request["program"])))
         self.rig = SimRig(
             int(request.get("seed", 0)), reservoir_nl=reservoir_nl, slow=bool(request.get("slow"))
@@ -87,6 +90,8 @@ class _Run:
         self.rig.chip.flash.on_program = self.recorder.take
         self.events: list[dict[str, Any]] = list(request.get("events") or [])
         self.calibration = request.get("calibration")
+        self.trace = trace
+        self.trace_ms = max(1, int(request.get("trace_every_ms", 1000)))
 
     def begin(self, text: str) -> None:
         """Power on, calibrate, fill, set the clock, load; the commit's instant is the start."""
@@ -98,11 +103,26 @@ class _Run:
         wire.call("refill", ("volume_nl", self.reservoir_nl))
         wire.call("close")
         commit(wire, text, override=1)
-        self.before = self.status()
-        self.true_before_nl = rig.pump.true_nl()
         world = self.world
         world.start_utc_us, world.start_cycle = world.utc_us(), rig.chip.now
+        self.true_before_nl = rig.pump.true_nl()
+        self.before = self.status()  # as many ticks after the start as the last one is after the end
         book(world, self.events)
+        if self.trace is not None:
+            self._sample()
+
+    def _sample(self) -> None:
+        """A row of the trace, and the booking of the next."""
+        assert self.trace is not None
+        rig, pump = self.rig, self.rig.pump
+        passed_cycles = rig.chip.now - self.world.start_cycle
+        if not self.trace.tell():
+            self.trace.write("t_s,true_nl,steps,angle_deg,pressure_pa\n")
+        true_nl = pump.true_nl() - self.true_before_nl
+        angle_deg = math.degrees(pump.rotor.angle_rad) % 360
+        where = f"{pump.pulses_total},{angle_deg:.4f},{pump.fluid.pressure_pa:.1f}"
+        self.trace.write(f"{passed_cycles / CYCLES_PER_S:.6f},{true_nl:.3f},{where}\n")
+        rig.after_us(self.trace_ms * 1000, self._sample)
 
     def status(self) -> dict[str, str]:
         """All rows of `status` as one dictionary."""

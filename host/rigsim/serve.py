@@ -29,6 +29,7 @@ from rigsim.wire import Wire
 
 SLICE_S = 0.05  # of wall time between two looks at the line
 LOOK_S = 1.0  # longest sleep
+FLUID_S = 0.05  # how old the file of arrived fluid may be
 SAVE_S = 5.0
 TALK_S = 0.05  # how long a host counts as talking after its last byte
 TALK_SPEED = 100.0  # so that a session does not expire between two of its lines
@@ -39,9 +40,16 @@ class Server:
     """One rig, one line, until a signal."""
 
     def __init__(
-        self, rig: SimRig, wire: Wire, line: Transport, speed: float, state: StateDir | None
+        self,
+        rig: SimRig,
+        wire: Wire,
+        line: Transport,
+        speed: float,
+        state: StateDir | None,
+        fluid: str | None,
     ) -> None:
         self.rig = rig
+        self.fluid = None if fluid is None else FluidFile(fluid)
         self.wire = wire
         self.line = line
         self.speed = speed
@@ -76,6 +84,8 @@ class Server:
             self._take_input()
             busy = self._catch_up() or self._answer()
             self._give_output()
+            if self.fluid is not None:
+                self.fluid.write(self.rig)
             if self.state is not None and not self._keep():
                 return
             if not busy:
@@ -149,7 +159,7 @@ class Server:
         return True
 
     def _sleep(self) -> None:
-        wait_s = LOOK_S
+        wait_s = LOOK_S if self.fluid is None else FLUID_S
         upcoming = self.rig.next_cycle()
         if upcoming is not None:
             wait_s = min(wait_s, (upcoming - self._target()) / CYCLES_PER_S / self.speed)
@@ -157,8 +167,30 @@ class Server:
             self.line.wait(wait_s, bool(self.rig.port.waiting_output), self._wake_read.fileno())
 
 
+class FluidFile:
+    """What has arrived at the catheter's tip, for a simulated balance: one line `time_s volume_nl`, kept up to date."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        self._written_s = 0.0
+
+    def write(self, rig: SimRig) -> None:
+        """Bring the line up to now, if it is old enough."""
+        now_s = time.monotonic()
+        if now_s - self._written_s >= FLUID_S / 2:
+            self._written_s = now_s
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, b"%20.6f %20.3f\n" % (rig.chip.now / CYCLES_PER_S, rig.pump.true_nl()))
+
+
 def serve(
-    link: str | None, tcp: int | None, speed: float, seed: int, state_path: str | None, scenario: str | None
+    link: str | None,
+    tcp: int | None,
+    speed: float,
+    seed: int,
+    state_path: str | None,
+    scenario: str | None,
+    fluid: str | None = None,
 ) -> int:
     """Run until a signal; returns the exit code. Prints `ready PORT` once the rig has booted."""
     state = None
@@ -177,7 +209,7 @@ def serve(
         if not kept:
             commission(wire)
         book(World(rig, wire, rig.chip.now, int(time.time() * 1_000_000)), events)
-        server = Server(rig, wire, line, speed, state)
+        server = Server(rig, wire, line, speed, state, fluid)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: server.end())
         if state is not None:

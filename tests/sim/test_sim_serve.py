@@ -214,6 +214,7 @@ def _cpu_s(process: int) -> float:
 def test_a_rehearsal_is_one_document_in_and_the_same_document_out_every_time(tmp_path: Path) -> None:
     text = documents.canonical({"kind": "program", "name": "x", "basal": ((0, 1_000_000),)})
     request = {"program": text, "for_ms": 3 * 3_600_000, "seed": 4, "records": str(tmp_path / "records")}
+    request |= {"trace": str(tmp_path / "trace"), "trace_every_ms": 60_000}
     request["events"] = [{"at_ms": 60_000, "do": "bolus", "volume": "9 ul", "over": "2 min"}]
     reports = []
     for _ in range(2):
@@ -232,6 +233,9 @@ def test_a_rehearsal_is_one_document_in_and_the_same_document_out_every_time(tmp
     assert report["delivered_nl"] == pytest.approx(125_000 + 9_000, abs=10)
     assert report["true_nl"] == pytest.approx(report["delivered_nl"], rel=0.02)
     assert report["by_kind"]["single"] == pytest.approx(9_000, abs=5)
+    rows = (tmp_path / "trace").read_text().splitlines()
+    assert len(rows) == 2 + 3 * 60
+    assert float(rows[-1].split(",")[1]) == pytest.approx(report["true_nl"], abs=1)
 
 
 @pytest.mark.parametrize(
@@ -249,3 +253,22 @@ def test_a_bad_rehearsal_request_says_what_is_wrong(request_text: str, code: int
     assert done.returncode == code
     assert done.stdout == ""
     assert json.loads(done.stderr)["error"]
+
+
+def test_the_fluid_file_tells_a_balance_what_has_arrived(serve, tmp_path: Path) -> None:
+    fluid = tmp_path / "fluid"
+    server = serve("--tcp", "0", "--speed", "500", "--fluid", str(fluid))
+    with server.client() as line:
+        answer = server.change(line, "rate", ("rate_nl_per_day", 24_000_000))
+        server.change(line, "commit", ("hash", answer["hash"]))
+        while int(server.ask(line, "status")["delivered_nl"]) < 20_000:
+            assert server.process.poll() is None
+        server.ask(line, "stop")
+        delivered_nl = int(server.ask(line, "status")["delivered_nl"])
+        weighed_nl = 0.0
+        for _ in range(200):
+            server.ask(line, "status")
+            weighed_nl = float(fluid.read_text().split()[1])
+            if weighed_nl == pytest.approx(delivered_nl, rel=0.03):
+                return
+    pytest.fail(f"{weighed_nl} nL have arrived, {delivered_nl} nL were delivered")
