@@ -143,10 +143,10 @@ def test_a_rig_with_kept_state_goes_on_after_its_process_ended(serve, tmp_path: 
     state = ("--state", str(tmp_path / "rig"), "--tcp", "0", "--speed", "2000")
     first = serve(*state)
     with first.client() as line:
-        answer = first.change(line, "rate", ("rate_nl_per_day", 2_400_000))
+        answer = first.change(line, "rate", ("rate_nl_per_day", 24_000_000))
         first.change(line, "commit", ("hash", answer["hash"]))
         before = first.ask(line, "status")
-        while int(before["delivered_nl"]) < 100_000:
+        while int(before["delivered_nl"]) < 20_000:
             before = first.ask(line, "status")
     first.end(how)
     second = serve(*state)
