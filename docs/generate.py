@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # file -> module:function that returns its text
 PAGES = {
     "docs/requirements.md": "tracing:page",
+    "docs/protocol.md": "protocol_page:page",
     "docs/reference/pins.md": "pinout:pins_page",
     "docs/reference/parts.md": "pinout:parts_page",
     "docs/reference/pump-head.md": "pinout:head_page",
@@ -58,7 +59,7 @@ def stale_pages() -> dict[str, str]:
 def main() -> int:
     """Write every page, or with --check only compare; 1 if one was out of date."""
     sys.path[:0] = [
-        str(ROOT / folder) for folder in ("tests", "host", "firmware/lib", "firmware", "hardware")
+        str(ROOT / folder) for folder in ("tests", "host", "firmware/lib", "firmware", "hardware", "docs")
     ]
     if "--check" in sys.argv:
         stale = stale_pages()
