@@ -45,9 +45,11 @@ class Ramp:
         return high * CLOCK_HZ > limit and high != low
 
     def volume_down(self, inc, leave, stair):
-        """Units that the stairs from inc down to leave deliver, the first stair being inc - stair."""
-        stairs = -(-(inc - leave) // stair) - 1 if inc > leave else 0
-        return STAIR_CYCLES * stairs * (2 * inc - stair * (stairs + 1)) // 2 if stairs > 0 else 0
+        """Units that the stairs below inc deliver, the first at inc - stair and the last at leave."""
+        if inc <= leave:
+            return 0
+        stairs = -(-(inc - leave) // stair) - 1
+        return STAIR_CYCLES * (stairs * (2 * inc - stair * (stairs + 1)) // 2 + leave)
 
     def next_piece(self, now_inc, inc, leave_inc, quantum, volume):
         """The next constant piece of a span: (inc, cycles) with inc * cycles <= volume; 0 cycles for a rest below one.

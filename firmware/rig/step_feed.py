@@ -78,7 +78,7 @@ class Feed:
         """How many words can be written now; 0 when the list of lengths is full."""
         if not self.running:
             return RING_WORDS - 1 - self.at
-        if (self._cell - (self._loader.read - self._lengths_at >> 2)) & LENGTH_MASK > LENGTHS - 4:
+        if (self._cell + 1 - (self._loader.read - self._lengths_at >> 2)) & LENGTH_MASK > LENGTHS - 4:
             return 0
         return RING_WORDS - 1 - ((self.at - (self._sender.read - self._ring_at >> 2)) & RING_MASK)
 

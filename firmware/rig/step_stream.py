@@ -8,7 +8,7 @@ Units: cycles of 8 ns; flow as in motion.py.
 Leaves: publishing to step_feed.py, the machines to stepper.py.
 """
 
-from rig.motion import step_cycle, steps_within
+from rig.motion import CLOCK_HZ, step_cycle, steps_within
 from rig.step_feed import RING_MASK
 from rig.step_words import FRACTION_ONE, MAX_LOOPS, MAX_PERIOD_CYCLES, WORD_CYCLES, fill, wait_word
 
@@ -28,7 +28,7 @@ class Stream:
         self.ramp = ramp
         self.high_cycles = setup.high_cycles
         self._least_loops = max(0, setup.low_cycles - WORD_CYCLES)
-        self._least_period = setup.high_cycles + WORD_CYCLES + self._least_loops
+        self._max_hz = setup.max_hz
         self.begin(LEAD_CYCLES)
 
     def begin(self, tail_cycles):
@@ -40,7 +40,9 @@ class Stream:
         self.speed_quantum = 1
 
     def append(self, acc, inc, quantum, span_cycles, leave_inc, room):
-        """Write a span with the ramps it needs; returns (cycles, steps, acc)."""
+        """Write a span with the ramps it needs; returns (cycles, steps, acc). ValueError beyond the highest rate."""
+        if inc * CLOCK_HZ > self._max_hz * quantum:
+            raise ValueError("%d steps/s is beyond the motor" % (inc * CLOCK_HZ // quantum))
         now_inc = self.speed_inc * quantum // self.speed_quantum
         if self.ramp.needs(now_inc, inc, leave_inc, quantum):
             return self._ramps(acc, now_inc, inc, leave_inc, quantum, span_cycles, room)
@@ -60,8 +62,6 @@ class Stream:
             self.tail_cycles += span_cycles
             return span_cycles, 0, acc + inc * span_cycles
         period, rest = divmod(quantum, inc)
-        if period < self._least_period:
-            raise ValueError("a step every %d cycles is beyond the motor" % period)
         if steps > room:
             steps = room
             span_cycles = step_cycle(acc, inc, quantum, steps)

@@ -288,7 +288,8 @@ class DMA:
             return self._ring_at + (self._at - self._ring_at - 4 * left) % self._ring_bytes
         if not self._stopped:
             self._load(self._sender)
-        return self._next() if self._stopped else self._at
+        # blocks are handed over early here: until the loader stops, its last length counts as not yet read
+        return self._ring_at + (self._at - self._ring_at + (4 if self._stopped else -4)) % self._ring_bytes
 
     @read.setter
     def read(self, address: int) -> None:

@@ -1,0 +1,86 @@
+"""A Stepper on a simulated chip, with every edge recorded.
+
+Owns: the set-up of chip, firmware and recorder for tests of the step engine.
+Rules: the very firmware runs; time moves only through `pass_us` and `pass_cycles`.
+Callers: tests/unit/test_stepper*.py, bench.
+Units: cycles of 8 ns; edges relative to the stream's cycle 0.
+Leaves: what ought to happen to the tests.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from rigsim import shims
+from rigsim.chip import Chip, set_current
+
+shims.install()
+
+from rig import config, stepper  # noqa: E402
+from rig.step_stream import LEAD_CYCLES  # noqa: E402
+
+CLOCK_HZ = 125_000_000
+STOP_PIN, STEP_PIN, DIR_PIN, ENABLE_PIN = 10, 2, 3, 4
+
+
+def chosen(**changes: Any) -> types.SimpleNamespace:
+    """The configuration with changes: driver, motor, microsteps, highest, pulse_ns, pins."""
+    pins = changes.pop("pins", [(row[0], row[1]) for row in config.PINS])
+    values = {
+        "driver": config.DRIVER,
+        "motor": config.MOTOR,
+        "microsteps": config.MICROSTEPS,
+        "max_steps_per_s": config.HIGHEST_STEPS_PER_S,
+        "pulse_ns": config.PULSE_NS,
+    } | changes
+    return types.SimpleNamespace(
+        setup=lambda: config.Setup(pins=pins, **values),
+        HOLD_STOPPED=config.HOLD_STOPPED,
+        RELIEF_STEPS=config.RELIEF_STEPS,
+    )
+
+
+class StepRig:
+    """`stepper` on `chip`; `edges` holds the cycles of the pulses that are over, since the stream's cycle 0."""
+
+    def __init__(self, chosen_config: Any = None) -> None:
+        self.chip = Chip(1)
+        self.chip.power_on()
+        self.chip.drive(STOP_PIN, 1)
+        set_current(self.chip)
+        self.stepper: Any = stepper.Stepper(chosen() if chosen_config is None else chosen_config)
+        self._raw: list[int] = []
+        self.unit = self.chip.peripherals["step_unit"]
+        self.unit.listener = self._raw.extend
+        self.zero = 0
+
+    def open(self) -> None:
+        """Begin a stream now; its cycle 0 is LEAD_CYCLES after its first words."""
+        self.stepper.open()
+        self.zero = self.chip.now + LEAD_CYCLES
+
+    @property
+    def edges(self) -> list[int]:
+        """Rising edges so far, in stream cycles."""
+        self.unit.pulses()
+        return [edge - self.zero for edge in self._raw]
+
+    @property
+    def edge_count(self) -> int:
+        """How many edges there were, since the rig was made."""
+        self.unit.pulses()
+        return len(self._raw)
+
+    def pass_cycles(self, cycles: int) -> None:
+        """Let time pass."""
+        self.chip.now += cycles
+
+    def pass_us(self, time_us: int) -> None:
+        """Let time pass."""
+        self.chip.now += time_us * 125
+
+    def run_out(self) -> None:
+        """Until all that is queued has left."""
+        ahead = self.stepper.appended_cycles + self.zero - self.chip.now
+        self.pass_cycles(max(0, ahead) + CLOCK_HZ // 1000)
