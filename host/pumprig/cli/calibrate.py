@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pumprig import quantities
+from pumprig.cli.bench import run_command
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import PumpError, UsageError
 
@@ -229,3 +230,6 @@ def apply_command(number: int, yes: bool) -> None:
         client.commit(staged.hash, False)
     settings.show(f"calibration {number} is in force")
     settings.document({"id": number, "nl_per_rev": record.nl_per_rev, "u_nl_per_rev": record.u_nl_per_rev})
+
+
+calibrate.add_command(run_command)

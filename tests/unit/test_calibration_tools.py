@@ -1,0 +1,144 @@
+"""Planning, rates, the register of calibrations, and the angle map."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from pumprig.calibration import register
+from pumprig.calibration.anglemap import CELLS, UNIT, AngleMap, estimate
+from pumprig.calibration.fit import fit
+from pumprig.calibration.plan import forecast, plan, two_readings_h
+from pumprig.calibration.rates import Point, fit_rates
+from pumprig.calibration.weighing import Weighing
+from pumprig.cli import root, run
+from pumprig.cli.settings import Settings
+from pumpwire import documents
+from rigsim.balance import Balance, BalanceSpec
+from rigsim.geometry import load_head
+
+
+@pytest.mark.parametrize(
+    ("readability_g", "rate_nl_per_h", "hours"),
+    [
+        (1e-5, 2000.0, 1.4),
+        (1e-4, 2000.0, 14.0),
+        (1e-4, 1e6, 1.7 / 60),
+        (1e-3, 2000.0, 5.9 * 24),
+        (1e-2, 1e6, 2.8),
+    ],
+)
+def test_the_time_between_two_readings_is_the_tabled_one(
+    readability_g: float, rate_nl_per_h: float, hours: float
+) -> None:
+    assert two_readings_h(readability_g, rate_nl_per_h, 1.0) == pytest.approx(hours, rel=0.03)
+
+
+def test_a_plan_reaches_its_goal_in_whole_roller_periods_or_says_what_limits_it() -> None:
+    good = plan(1e-4, 20_000.0, 1.0)
+    assert good.reached
+    assert good.forecast.u_pct <= 1.0
+    assert good.roller_periods == pytest.approx(round(good.roller_periods))
+    bad = plan(1e-2, 2000.0, 0.2)
+    assert not bad.reached
+    assert "cannot be reached" in bad.warnings[0]
+
+
+def test_the_forecast_falls_with_time_and_with_the_rate() -> None:
+    u = [forecast(1e-4, 20_000.0, hours).u_pct for hours in (1.0, 2.0, 4.0, 8.0)]
+    assert u == sorted(u, reverse=True)
+    assert forecast(1e-4, 200_000.0, 2.0).u_pct < forecast(1e-4, 20_000.0, 2.0).u_pct
+
+
+def test_rates_recover_the_model_and_scatter_widens_it() -> None:
+    rates = [5e3, 2e4, 8e4, 3e5]
+    exact = [Point(r, 10_000.0 * (1 - 0.02 * np.log(r / 4e4)), 5.0) for r in rates]
+    model = fit_rates(exact)
+    value, u = model.at(4e4)
+    assert value == pytest.approx(10_000.0, rel=1e-6)
+    noisy = [
+        Point(p.rate_nl_per_h, p.nl_per_rev + e, 5.0) for p, e in zip(exact, (60, -60, 60, -60), strict=True)
+    ]
+    assert fit_rates(noisy).at(4e4)[1] > 5 * u
+    assert not model.covers(1e6)
+    assert fit_rates(exact[:1]).at(1e6)[0] == exact[0].nl_per_rev
+
+
+def weighing(rate_nl_per_h: float = 200_000.0, hours: float = 2.0) -> Weighing:
+    head = load_head()
+    t_s = np.arange(0.0, hours * 3600.0, 2.0)
+    steps = np.floor(t_s * rate_nl_per_h / 3600.0 / head.nl_per_rev * 3200)
+    turn = np.array([head.displacement_nl(2 * np.pi * k / 3200) for k in range(3200)])
+    volume = turn[(steps % 3200).astype(int)] + steps // 3200 * head.nl_per_rev
+    mass = Balance(BalanceSpec(evaporation_g_per_h=3e-4), 4).readings(t_s, volume)
+    numbers = {
+        "evaporation_g_per_h": 3e-4,
+        "steps_per_rev": 3200.0,
+        "rollers": 3.0,
+        "balance_readability_g": 1e-4,
+    }
+    return Weighing("w.csv", "", np.arange(len(t_s)), t_s, mass, {}, steps, numbers, {}, {})
+
+
+def test_the_angle_map_keeps_the_volume_of_a_turn_and_cuts_the_pulsation_to_a_third() -> None:
+    found = estimate(weighing(hours=4.0), 3200.0)
+    head = load_head()
+    assert found.nl_per_rev == pytest.approx(head.nl_per_rev, rel=5e-3)
+    assert sum(found.table()) == CELLS * UNIT
+    edges = 2 * np.pi * np.arange(CELLS + 1) / CELLS
+    flow = np.diff([head.displacement_nl(float(v)) for v in edges])
+    after = flow / found.weights()
+    assert np.ptp(after) < np.ptp(flow) / 3
+
+
+def test_backflow_only_shortens_the_gap_and_a_turn_lasts_as_long() -> None:
+    deep = AngleMap(1e4, np.array([0.0, 0.0, 1.6]), np.zeros(3), np.zeros(3))
+    weights = deep.weights()
+    assert weights.min() == pytest.approx(0.25)
+    assert weights.mean() == pytest.approx(1.0)
+    assert sum(deep.table()) == CELLS * UNIT
+
+
+def test_a_calibration_is_kept_with_its_raw_data_and_makes_a_document_the_device_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path))
+    source = tmp_path / "raw.csv"
+    source.write_text("raw")
+    made = datetime(2026, 1, 2, tzinfo=UTC)
+    record = register.save([fit(weighing())], [source], "A. Student", "tube 3", made)
+    again = register.load(record.id)
+    assert again.content == record.content
+    assert (register.folder() / str(record.id) / "raw.csv").read_text() == "raw"
+    document = documents.parse(documents.canonical(again.document()))
+    assert document["nl_num"] / document["nl_den"] == pytest.approx(record.nl_per_rev, rel=1e-9)
+    assert document["u_ppm"] >= 1e6 * record.u_nl_per_rev / record.nl_per_rev
+    assert any("days old" in w for w in record.warnings(made + timedelta(days=8)))
+    assert any("outside" in w for w in record.warnings(made, 1e6))
+    assert not record.warnings(made, 200_000.0)
+    listed = CliRunner().invoke(root, ["calibrate", "list", "--json"], obj=Settings())
+    assert [row["id"] for row in json.loads(listed.stdout)] == [record.id]
+
+
+def test_a_calibration_that_was_edited_or_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path))
+    record = register.save([fit(weighing())], [], "", "", datetime(2026, 1, 2, tzinfo=UTC))
+    path = register.folder() / str(record.id) / "calibration.json"
+    path.write_text(path.read_text().replace('"person": ""', '"person": "x"'))
+    with pytest.raises(register.RegisterError, match="changed"):
+        register.load(record.id)
+    assert run(["calibrate", "apply", "12345", "--yes"]) == 1
+    assert "no calibration 12345" in capsys.readouterr().err
+
+
+def test_the_plan_command_wants_units_and_a_share_in_percent(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["calibrate", "plan", "--rate", "20 ul/h", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reached"]
+    assert run(["calibrate", "plan", "--rate", "20"]) == 2
+    assert run(["calibrate", "plan", "--rate", "20 ul/h", "--want", "0.01"]) == 2
