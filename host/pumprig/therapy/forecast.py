@@ -13,16 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pumpwire import documents, units
+from pumpwire import documents
 
 from pumprig.quantities import nl_per_h, rate_text, volume_text
-from pumprig.therapy.program import Drug, Program
+from pumprig.therapy import bridge_table
+from pumprig.therapy.program import Drug, Program, drugs_of
 
 DAY_S = 86_400
 SECOND_US = 1_000_000
 DAY_US = DAY_S * SECOND_US
 NL_PER_ML = 1_000_000
 MAX_DAYS = 3_660
+DAYS = 7  # that a review and a plot show
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,13 @@ class Segment:
     rate_nl_per_day: int
 
 
-def drugs_of(document: dict[str, Any]) -> list[Drug]:
-    """The drugs of a program, the programmed one first; empty where none is named."""
-    if not document["drug"] or not document["concentration"]:
-        return []
-    names = document["drug"].split(" + ")
-    concentrations = document["concentration"].split(" + ")
-    return [Drug(n, units.parse(c, "concentration")) for n, c in zip(names, concentrations, strict=False)]
-
-
 def base_segments(document: dict[str, Any], start_us: int, begun_us: int, end_us: int) -> Iterator[Segment]:
-    """The base rate from start_us to end_us for a program that began at begun_us."""
+    """The base rate from start_us to end_us for a program that began at begun_us; its bridge stands for it first."""
     at_us = start_us
+    bridged_us = min(end_us, begun_us + bridge_table.lasts_us(document))
+    if at_us < bridged_us:
+        yield Segment(at_us, bridged_us, document["bridge"][0][1])
+        at_us = bridged_us
     while at_us < end_us:
         rate, until_us = _base_rate(document, at_us - begun_us, at_us)
         stop_us = min(end_us, until_us)
@@ -135,14 +132,28 @@ def peak_rate_nl_per_day(document: dict[str, Any]) -> int:
     return max(rates.values(), default=0) + max(boluses)
 
 
-def check(program: Program, now_us: int) -> dict[str, Any]:
-    """The contract's `program check --json`: figures, doses and warnings."""
+def days_nl(document: dict[str, Any], now_us: int, days: int = DAYS) -> list[int]:
+    """Volume of each of the coming days of a program that begins now, periodic boluses included, nL."""
+    volumes: list[int] = []
+    starts = list(periodic_starts(document, now_us, now_us + days * DAY_US))
+    for day in range(days):
+        begin_us, end_us = now_us + day * DAY_US, now_us + (day + 1) * DAY_US
+        boluses = sum(volume for at_us, volume, _over in starts if begin_us <= at_us < end_us)
+        volumes.append(base_volume_nl(document, begin_us, now_us, end_us) + boluses)
+    return volumes
+
+
+def check(program: Program, now_us: int, reservoir_nl: int | None = None) -> dict[str, Any]:
+    """The contract's `program check --json`: figures, doses and warnings.
+
+    reservoir_nl: what the reservoir holds now; without it, the days count from the program's full reservoir.
+    """
     document = program.document
-    basal_nl = round(base_volume_nl(document, now_us, now_us, now_us + 7 * DAY_US) / 7)
-    if document["ramp"] or document["phases"]:
-        basal_nl = base_volume_nl(document, now_us, now_us, now_us + DAY_US)
+    bare = {**document, "bridge": ()}  # a day's figures are the program's own, not its bridge's
+    days = 1 if document["ramp"] or document["phases"] else 7
+    basal_nl = round(base_volume_nl(bare, now_us, now_us, now_us + days * DAY_US) / days)
     periodic_nl, demand_nl = daily_periodic_nl(document), daily_demand_nl(document)
-    low, empty = _days(document, now_us)
+    low, empty = _days(document, now_us, document["reservoir_nl"] if reservoir_nl is None else reservoir_nl)
     peak = peak_rate_nl_per_day(document)
     return {
         "name": program.name,
@@ -152,6 +163,8 @@ def check(program: Program, now_us: int) -> dict[str, Any]:
         "daily_basal_nl": basal_nl,
         "daily_periodic_nl": periodic_nl,
         "daily_demand_max_nl": demand_nl,
+        "coming_days_nl": days_nl(document, now_us),
+        "bridge": _bridge(document),
         "days_to_low": low,
         "days_to_empty": empty,
         "doses": [
@@ -170,17 +183,26 @@ def _ug(volume_nl: int, drug: Drug) -> float:
     return round(volume_nl * drug.concentration_ng_per_ml / NL_PER_ML / 1000, 4)
 
 
-def _days(document: dict[str, Any], now_us: int) -> tuple[float | None, float | None]:
-    """Days until low and until empty from a full reservoir; None beyond ten years."""
+def _bridge(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The bridge with the hours it is estimated to take."""
+    for volume_nl, rate in document["bridge"]:
+        if volume_nl:
+            hours = round(bridge_table.lasts_us(document) / 3_600 / SECOND_US, 2)
+            return {"volume_nl": volume_nl, "rate_nl_per_h": nl_per_h(rate), "hours": hours}
+    return None
+
+
+def _days(document: dict[str, Any], now_us: int, reservoir_nl: int) -> tuple[float | None, float | None]:
+    """Days until low and until empty from reservoir_nl, every demand bolus used; None beyond ten years."""
     extra_nl = daily_periodic_nl(document) + daily_demand_nl(document)
-    left_nl = float(document["reservoir_nl"])
+    left_nl = float(reservoir_nl)
     low: float | None = None
     for day in range(MAX_DAYS):
         start_us = now_us + day * DAY_US
         used = base_volume_nl(document, start_us, now_us, start_us + DAY_US) + extra_nl
         used = min(used, document["cap_nl"])
         if low is None and used and left_nl - used < document["low_nl"]:
-            low = round(day + (left_nl - document["low_nl"]) / used, 2)
+            low = round(max(0.0, day + (left_nl - document["low_nl"]) / used), 2)
         if used and left_nl - used <= 0:
             return low, round(day + left_nl / used, 2)
         left_nl -= used
@@ -195,6 +217,14 @@ def _warnings(
         soft = rate_text(document["soft_nl_per_day"] / 24)
         text = f"all flows together reach {rate_text(peak / 24)}, above the soft limit {soft}"
         rows.append({"key": "limits.soft_max_rate", "text": text + "; `program load` needs --override"})
+        over: dict[str, int] = {}
+        for name, rate in documents.peak_rates(document):
+            if rate > document["soft_nl_per_day"]:
+                over[name] = max(rate, over.get(name, 0))
+        for name, rate in over.items():
+            rows.append(
+                {"key": name, "text": f"alone reaches {rate_text(rate / 24)}, above the soft limit {soft}"}
+            )
     if daily_nl > document["cap_nl"]:
         text = f"a day with every demand bolus is {volume_text(daily_nl)}, above the cap"
         rows.append(

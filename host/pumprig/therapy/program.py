@@ -14,14 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from pumpwire import documents
+from pumpwire import documents, units
 
 from pumprig.quantities import now_utc_us
-from pumprig.therapy import zones
+from pumprig.therapy import bridge_table, zones
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
 
 MAX_RATE = documents.MAX_RATE_NL_PER_DAY
+KEPT = (
+    "drug",
+    "concentration",
+    "reservoir_nl",
+    "low_nl",
+    "catheter_nl",
+    "soft_nl_per_day",
+    "hard_nl_per_day",
+    "cap_nl",
+    "zone",
+    "on_return",
+)
 MAX_MS = 366 * 86_400_000
 FIELD_PATHS: dict[str, Path] = {
     "name": ("name",),
@@ -36,6 +48,7 @@ FIELD_PATHS: dict[str, Path] = {
     "hard_nl_per_day": ("limits", "hard_max_rate"),
     "cap_nl": ("limits", "max_per_24h"),
     "zone": ("time", "zone"),
+    "bridge": ("bridge",),
 }
 
 
@@ -95,6 +108,24 @@ def load(path: FilePath, now_us: int | None = None) -> Program:
     return of_text(documents.canonical(document))
 
 
+def constant(active: Program | None, rate_nl_per_day: int) -> Program:
+    """A constant rate that keeps the active program's drug, reservoir, catheter and limits, and nothing else of it."""
+    document: dict[str, Any] = {"kind": "program", "name": "constant", "basal": ((0, rate_nl_per_day),)}
+    if active is not None:
+        for field in KEPT:
+            document[field] = active.document[field]
+    return of_text(documents.canonical(document))
+
+
+def drugs_of(document: dict[str, Any]) -> list[Drug]:
+    """The drugs of a program, the programmed one first; empty where none is named."""
+    if not document["drug"] or not document["concentration"]:
+        return []
+    names = document["drug"].split(" + ")
+    concentrations = document["concentration"].split(" + ")
+    return [Drug(n, units.parse(c, "concentration")) for n, c in zip(names, concentrations, strict=False)]
+
+
 def _path_of(reader: Reader, field: str) -> Path:
     if field in documents.WEEKDAYS:
         return ("basal", field)
@@ -130,6 +161,8 @@ def _document(reader: Reader, now_s: int) -> dict[str, Any]:
         reader.fault(("time", "zone"), zone, 'is no time zone; write one like "Europe/Zurich" or "UTC"')
     power = reader.table(root, (), "power")
     out["on_return"] = reader.choice(power, ("power",), "on_return", ("resume", "stop"), "resume")
+    out["on_stall"] = reader.choice(power, ("power",), "on_stall", ("stop", "retry"), "stop")
+    out["bridge"] = bridge_table.read(reader, out, hard)
     return out
 
 
@@ -151,10 +184,8 @@ def _drug(reader: Reader, out: dict[str, Any]) -> None:
             reader.concentration_ng_per_ml = number
     out["drug"], out["concentration"] = " + ".join(names), " + ".join(concentrations)
     for key in ("drug", "concentration"):
-        if len(out[key]) > 40:
-            reader.fault(
-                ("drug",), out[key], "all names, and all concentrations, may have 40 characters together"
-            )
+        if len(out[key]) > 64:
+            reader.fault(("drug",), out[key], "names, and concentrations, may have 64 characters together")
 
 
 def _catheter(reader: Reader) -> int:
@@ -224,8 +255,9 @@ def _ramp(reader: Reader, basal: dict[str, Any], hard: int) -> tuple[tuple[int, 
     ceiling = reader.quantity(table, path, "ceiling", "rate", 1, hard) or 0
     start = reader.quantity(table, path, "start", "rate", 0, ceiling or hard) or 0
     step = reader.quantity(table, path, "step", "rate", 1, hard) or 0
-    every_ms = reader.quantity(table, path, "every", "time", 60_000, 31 * 86_400_000) or 0
-    return ((start, step, every_ms // 1000, ceiling),)
+    key = "every" if "every" in table and "interval" not in table else "interval"  # the same, as in a bolus
+    interval_ms = reader.quantity(table, path, key, "time", 60_000, 31 * 86_400_000) or 0
+    return ((start, step, interval_ms // 1000, ceiling),)
 
 
 def _boluses(reader: Reader, out: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pumpwire import documents, units
 
 from pumprig.therapy import zones
-from pumprig.therapy.forecast import drugs_of
+from pumprig.therapy.program import drugs_of
 
 DEFAULTS = {field: default for field, _shape, default in documents.FIELDS["program"]}
 
@@ -53,7 +53,13 @@ def to_toml(document: dict[str, Any]) -> str:
             else '# zone = "..."   no known zone has the transitions of this program'
         )
         lines += _section("time", [told])
-    lines += _section("power", [f"on_return = {_quoted(document['on_return'])}"])
+    power = [f"on_return = {_quoted(document['on_return'])}"]
+    if document["on_stall"] != DEFAULTS["on_stall"]:
+        power.append(f"on_stall = {_quoted(document['on_stall'])}")
+    lines += _section("power", power)
+    for volume_nl, rate in document["bridge"]:
+        rows = [_quantity("volume", volume_nl, "volume"), _quantity("rate", rate, "rate")]
+        lines += _section("bridge", rows if volume_nl else ["none = true"])
     return "\n".join(lines) + "\n"
 
 
@@ -115,7 +121,7 @@ def _basal(document: dict[str, Any]) -> list[str]:
             rows += [f"{day} = {_steps(document[day])}" for day in documents.WEEKDAYS if document[day]]
     for start, step, interval_s, ceiling in document["ramp"]:
         parts = [_quantity("start", start, "rate"), _quantity("step", step, "rate")]
-        parts += [_quantity("every", interval_s * 1000, "time"), _quantity("ceiling", ceiling, "rate")]
+        parts += [_quantity("interval", interval_s * 1000, "time"), _quantity("ceiling", ceiling, "rate")]
         rows.append("ramp = {" + ", ".join(parts) + "}")
     if document["phases"]:
         items = [
