@@ -11,16 +11,16 @@ Leaves: bytes to link.py, limits to requests.py, keeping intents to store/, word
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
 
-from pumpwire import codec, spec
+from pumpwire import auth, codec, spec
 
-from pumprig import refusals
-from pumprig.errors import LinkError, PumpError
+from pumprig import keys, refusals
+from pumprig.answers import Answer, Greeting, Intents, NoAnswer, NoIntents, Said, Staged, parts_of, staged_of
+from pumprig.errors import LinkError, PumpError, RefusedError
 from pumprig.link import LinkBroken, Transport
 from pumprig.requests import Value, line_of
 
@@ -34,77 +34,6 @@ SILENCE = "nothing came back"
 NOT_CONSUMED = ("form", "crc", "unknown", "sequence", "access")
 
 
-@dataclass(frozen=True)
-class Greeting:
-    """What the device said of itself."""
-
-    device_id: str
-    firmware: str
-    protocol: int
-    digest: str
-    boot: int
-    last_seq: int
-    last_code: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The rows of an answer; `fields` merges them."""
-
-    rows: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-
-    @property
-    def fields(self) -> dict[str, str]:
-        merged: dict[str, str] = {}
-        for row in self.rows:
-            merged.update(row)
-        return merged
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What the device read back of a staged document."""
-
-    hash: str
-    code: str
-    numbers: dict[str, int]
-
-
-class Intents(Protocol):
-    """Where intents are kept; the store's is on disk."""
-
-    def begin(self, device_id: str, boot: int, seq: int, verb: str, line: str) -> int:
-        """Keep an intent, durably; returns its id."""
-        ...
-
-    def settle(self, intent: int, outcome: str, code: int) -> None:
-        """Its outcome: done, refused, not done or unknown."""
-        ...
-
-
-class NoIntents:
-    """For readers, which change nothing."""
-
-    def begin(self, device_id: str, boot: int, seq: int, verb: str, line: str) -> int:
-        return 0
-
-    def settle(self, intent: int, outcome: str, code: int) -> None:
-        return
-
-
-class _NoAnswer(Exception):
-    pass
-
-
-class _Said(Exception):
-    """The device answered with an error: its fields."""
-
-    def __init__(self, fields: dict[str, str]) -> None:
-        super().__init__(fields.get("name", ""))
-        self.fields = fields
-        self.name = fields.get("name", "")
-
-
 class Client:
     """One conversation with one rig."""
 
@@ -114,6 +43,7 @@ class Client:
         self._tag = FIRST_TAG + time.time_ns() // 1_000_000 % 1_000_000_000
         self._greeting: Greeting | None = None
         self._last_seq = -1  # -1: not known
+        self._mark: Callable[[str], str] | None = None
 
     @property
     def address(self) -> str:
@@ -131,7 +61,7 @@ class Client:
             try:
                 self._transport.send("")  # ends a half command that someone left behind
                 self._greeting = self._hello()
-            except _NoAnswer as error:
+            except NoAnswer as error:
                 raise refusals.no_rig(self.address, str(error)) from None
             except LinkBroken as error:
                 raise LinkError(f"The link to {self.address} failed: {error}.") from None
@@ -150,8 +80,8 @@ class Client:
                 int(fields["last_seq"]),
                 int(fields["last_code"]),
             )
-        except (KeyError, ValueError, _Said):
-            raise _NoAnswer("it answered, but not as a pump rig of this kind does") from None
+        except (KeyError, ValueError, Said):
+            raise NoAnswer("it answered, but not as a pump rig of this kind does") from None
         if greeting.digest != spec.digest():
             raise refusals.other_protocol(greeting.firmware, greeting.protocol, greeting.digest)
         return greeting
@@ -169,11 +99,11 @@ class Client:
                 return self._read_rows(verb, values or {}, ANSWER_S)
         except LinkBroken as error:
             raise LinkError(f"The link to {self.address} failed: {error}.") from None
-        except _NoAnswer as error:
+        except NoAnswer as error:
             raise LinkError(
                 f"{self.address} no longer answers: {error}.", "not done", "Check the cable."
             ) from None
-        except _Said as said:
+        except Said as said:
             raise refusals.refused(verb, said.fields) from None
 
     def _read_rows(self, verb: str, values: dict[str, Value], timeout_s: float) -> Answer:
@@ -182,12 +112,12 @@ class Client:
             self._tag += 1
             try:
                 return self._exchange(self._tag, line_of(self._tag, verb, values), timeout_s)
-            except _NoAnswer as error:
+            except NoAnswer as error:
                 heard = str(error)
-        raise _NoAnswer(heard)
+        raise NoAnswer(heard)
 
     def _exchange(self, seq: int, line: str, timeout_s: float) -> Answer:
-        """Send one line, collect its answer. Raises _NoAnswer, _Said, LinkBroken."""
+        """Send one line, collect its answer. Raises NoAnswer, Said, LinkBroken."""
         self._transport.send(line)
         rows: list[dict[str, str]] = []
         heard = SILENCE
@@ -199,36 +129,66 @@ class Client:
                 number, word, fields = codec.parse(got, "<")
             except codec.WireError:
                 if got.startswith("<"):
-                    raise _NoAnswer("the answer was damaged on the way") from None
+                    raise NoAnswer("the answer was damaged on the way") from None
                 if got.strip() and heard == SILENCE:
                     heard = "what came back is no answer of a pump rig: " + repr(got[:40])
                 continue
             if number == 0 and word == "err":
-                raise _NoAnswer("the request was damaged on the way")
+                raise NoAnswer("the request was damaged on the way")
             if number != seq:
                 continue
             if word == "err":
-                raise _Said(fields)
+                raise Said(fields)
             if fields:
                 rows.append(fields)
             if word == "ok":
                 return Answer(rows)
-        raise _NoAnswer(heard)
+        raise NoAnswer(heard)
 
     # --- changing
 
     @contextmanager
     def session(self) -> Generator[None]:
         """A host session: typed lines may then only read and stop. Ends with the block, or by itself when idle."""
-        self.read("open")
+        self._open()
         try:
             yield
         finally:
+            self._mark = None
             try:
                 self._tag += 1
                 self._exchange(self._tag, line_of(self._tag, "close", {}), ANSWER_S)
-            except (LinkBroken, _NoAnswer, _Said):
+            except (LinkBroken, NoAnswer, Said):
                 pass  # the device ends an idle session itself; what was done is already known
+
+    def _open(self) -> None:
+        """Open a session, and prove with each line that this computer holds the rig's key, where it has one."""
+        if not self._open_with(b""):
+            return
+        device = self.greet().device_id
+        held = keys.of(device)
+        if not held:
+            raise refusals.no_key(device, str(keys.folder()))
+        for i, key in enumerate(held):
+            self._open_with(key)
+            if len(held) == 1:
+                return
+            try:  # a key whose setting was begun may be the rig's or not: a harmless change tells
+                self.change("discard")
+                return
+            except RefusedError:
+                if i == len(held) - 1:
+                    raise
+
+    def _open_with(self, key: bytes) -> bool:
+        """Begin a session under a key; returns whether the rig asks for one."""
+        nonce = secrets.token_hex(16)
+        fields = self.read("open", {"nonce": nonce}).fields
+        self._mark = None
+        if key:
+            session = auth.session_key(key, nonce, fields.get("nonce", ""))
+            self._mark = lambda body: auth.mark(session, body)
+        return fields.get("key") == "1"
 
     def change(self, verb: str, values: dict[str, Value] | None = None) -> Answer:
         """A changing request, exactly once. Raises RefusedError, UsageError, and LinkError with the outcome."""
@@ -236,12 +196,12 @@ class Client:
         if self._last_seq < 0:
             greeting = self._reconnect(greeting)
         seq = self._last_seq + 1
-        line = line_of(seq, verb, values or {})
+        line = line_of(seq, verb, values or {}, self._mark)
         intent = self._intents.begin(greeting.device_id, greeting.boot, seq, verb, line)
         self._last_seq = -1  # until the outcome is known
         try:
             answer = self._send_once(greeting, seq, verb, line)
-        except _Said as said:
+        except Said as said:
             consumed = said.name not in NOT_CONSUMED
             self._last_seq = seq if consumed and said.name != "argument" else -1
             self._intents.settle(intent, "refused", int(said.fields.get("code", "0")))
@@ -254,12 +214,12 @@ class Client:
         return answer
 
     def _send_once(self, greeting: Greeting, seq: int, verb: str, line: str) -> Answer:
-        """Repeat one numbered line until its outcome is known. Raises _Said, LinkError."""
+        """Repeat one numbered line until its outcome is known. Raises Said, LinkError."""
         cause = "no answer came"
         for _ in range(ATTEMPTS):
             try:
                 return self._exchange(seq, line, ANSWER_S)
-            except _NoAnswer as error:
+            except NoAnswer as error:
                 cause = str(error)
             except LinkBroken as error:
                 cause = str(error)
@@ -284,7 +244,7 @@ class Client:
         self._last_seq = now.last_seq
         if now.last_seq == seq:
             if now.last_code:
-                raise _Said({"code": str(now.last_code), "name": spec.ERROR_NAMES.get(now.last_code, "")})
+                raise Said({"code": str(now.last_code), "name": spec.ERROR_NAMES.get(now.last_code, "")})
             return Answer([{"repeated": "1"}])
         if now.last_seq < seq:
             raise LinkError(f"The link failed during `{verb}`: {cause}.", "not done", "Send it again.")
@@ -303,7 +263,7 @@ class Client:
                     self._transport.reopen()
                 self._transport.send("")
                 now = self._hello()
-            except (LinkBroken, _NoAnswer) as error:
+            except (LinkBroken, NoAnswer) as error:
                 why = str(error)
                 self._transport.pause(RECONNECT_PAUSE_S)
                 continue
@@ -324,7 +284,7 @@ class Client:
                 self._transport.send(line_of(0, "stop", {}))
                 sent = True
                 return self._await_stop()
-            except _NoAnswer as error:
+            except NoAnswer as error:
                 cause = str(error)
             except LinkBroken as error:
                 cause = str(error)
@@ -351,13 +311,13 @@ class Client:
                 return Answer([fields])
             if number == 0 and word == "err":
                 break
-        raise _NoAnswer("no answer came")
+        raise NoAnswer("no answer came")
 
     # --- documents
 
     def stage(self, text: str) -> Staged:
         """Stage a document's canonical text in parts; returns what the device read back. Raises as `change`."""
-        parts = list(_parts(text))
+        parts = list(parts_of(text))
         answer = Answer()
         for i, part in enumerate(parts):
             answer = self.change("stage", {"part": i + 1, "parts": len(parts), "text": part})
@@ -366,27 +326,3 @@ class Client:
     def commit(self, digest: str, override: bool) -> Answer:
         """Make exactly what has this hash active."""
         return self.change("commit", {"hash": digest, "override": 1 if override else 0})
-
-
-def staged_of(answer: Answer) -> Staged:
-    """The read-back of a staging answer. Raises LinkError if the answer was lost for good."""
-    fields = dict(answer.fields)
-    if "hash" not in fields:
-        raise LinkError("The read-back of what was staged was lost.", "not done", "Run the command again.")
-    return Staged(
-        fields.pop("hash"),
-        fields.pop("code", ""),
-        {name: int(text) for name, text in fields.items() if text.isdigit()},
-    )
-
-
-def _parts(text: str, limit: int = 400) -> Iterator[str]:
-    """Cut a text so that no part's escaped form is longer than `limit` characters."""
-    start = size = 0
-    for i, character in enumerate(text):
-        grown = len(codec.escape(character))
-        if size + grown > limit:
-            yield text[start:i]
-            start, size = i, 0
-        size += grown
-    yield text[start:]

@@ -42,6 +42,11 @@ def database_file() -> Path:
     return Path(named) if named else _folder("data") / "pumprig.db"
 
 
+def keys_folder() -> Path:
+    """Where the keys of rigs are kept."""
+    return _folder("config") / "keys"
+
+
 def simulator_folder(chosen: str | None) -> Path:
     """The state folder of the private simulated rig."""
     return Path(chosen).resolve() if chosen else _folder("state") / "sim"

@@ -23,6 +23,8 @@ NEXT_STEPS = {
     "alarm": "See `pumprig alarms`, mend the cause, then `pumprig alarms ack`.",
     "nothing": "Stage it again; what is staged expires after 10 min.",
     "hash": "Someone staged something else in between; stage and review again.",
+    "bridge": "Decide in the program's file: `[bridge]` with a volume and a rate, or `none = true`.",
+    "locked": "Wait; the lock doubles with every five wrong answers.",
     "access": "Another program ended this session; run the command again.",
     "sequence": "Another host changed the rig at the same time; look at `pumprig status`, then run the command again.",
     "storage": "The rig's flash cannot be written; `pumprig doctor` says more.",
@@ -61,6 +63,18 @@ def _number_text(key: str, value: str) -> str:
         if key.endswith(ending):
             return f"{key[: -len(ending)].replace('_', ' ')} {shown}"
     return f"{key.replace('_', ' ')} {value}"
+
+
+def no_key(device_id: str, folder: str) -> RefusedError:
+    """The rig has a key that this computer does not hold."""
+    return RefusedError(
+        f"{device_id} can only be programmed with its key, which this computer does not hold.",
+        "Nothing was changed.",
+        f"Copy the key's file into {folder} (mode 0600). Reading and `pumprig stop` work without it.",
+        spec.ERROR_CODES["access"],
+        "access",
+        {},
+    )
 
 
 def no_rig(address: str, heard: str) -> LinkError:

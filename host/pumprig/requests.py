@@ -9,6 +9,8 @@ Leaves: what the device alone can know (state, lockouts, caps) to the device.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pumpwire import codec, spec
 
 from pumprig import quantities
@@ -53,9 +55,9 @@ def _shown(value: int, kind: str) -> str:
     return quantities.show(value, kind) if kind in ("rate", "volume", "time") else str(value)
 
 
-def line_of(seq: int, verb: str, values: dict[str, Value]) -> str:
-    """The sealed line of a checked request. Raises UsageError, also for a line longer than the wire takes."""
-    line = codec.request(seq, verb, fields_of(verb, values))
+def line_of(seq: int, verb: str, values: dict[str, Value], mark: Callable[[str], str] | None = None) -> str:
+    """The sealed line of a checked request, marked where a key is set. Raises UsageError, also for one too long."""
+    line = codec.request(seq, verb, fields_of(verb, values), mark)
     if len(line) > codec.MAX_LINE:
         raise UsageError(
             f"`{verb}` would be {len(line)} characters long, more than {codec.MAX_LINE}.", "Nothing was sent."

@@ -34,6 +34,7 @@ COMMANDS = {
     "demand": ("delivery", "demand", "ask for a demand bolus, as the button does"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
     "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
+    "key": ("key", "key", "the rig's key and PIN; `new`, `remove`, `pin`"),
     "log": ("log", "log", "the delivery log; `pull`, `show`, `export`, `verify`, `total`"),
     "ports": ("ports", "ports", "serial ports, which are rigs, their ids"),
     "prime": ("delivery", "prime", "fill the line"),

@@ -14,8 +14,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from pumprig import discovery
+from pumprig.answers import NoIntents
 from pumprig.cli.settings import Settings
-from pumprig.client import Client, NoIntents
+from pumprig.client import Client
 from pumprig.link import SerialLink
 from pumprig.quantities import local_text, now_utc_us
 from pumprig.store import Store

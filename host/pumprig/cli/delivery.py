@@ -12,14 +12,18 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from pumpwire import documents
 
 from pumprig import quantities
+from pumprig.answers import Staged
 from pumprig.cli.connect import changing
 from pumprig.cli.settings import Settings, current, yes_option
-from pumprig.client import Client, staged_of
+from pumprig.client import Client
 from pumprig.errors import PumpError
 from pumprig.reading import read_status
 from pumprig.requests import fields_of
+from pumprig.therapy import program as programs
+from pumprig.therapy.program import Program
 
 
 def _quantity(words: tuple[str, ...], kind: str, what: str) -> int:
@@ -38,7 +42,7 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     settings.consent(yes)
     with changing(settings) as client:
         before = read_status(client)
-        staged = staged_of(client.change("rate", {"rate_nl_per_day": value}))
+        staged = staged_as(client, programs.constant(active(client), value))
         settings.say(f"now:    {_therapy_text(before)}")
         daily = quantities.volume_text(staged.numbers.get("daily_nl", value))
         settings.say(
@@ -50,6 +54,28 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
             raise PumpError("The rig does not run what was committed.", "", "Look at `pumprig status`.")
     settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}, therapy {staged.hash}")
     settings.document(after)
+
+
+def active(client: Client) -> Program | None:
+    """The program that the rig runs. Raises PumpError if this tool does not understand it."""
+    text = "".join(row.get("text", "") for row in client.read("program").rows)
+    if not text:
+        return None
+    try:
+        return programs.of_text(text)
+    except documents.DocumentError as error:
+        raise PumpError(f"The rig's program is not understood: {error.args[0]}: {error.args[1]}.") from None
+
+
+def staged_as(client: Client, new: Program) -> Staged:
+    """Stage a program, and see that the rig read back just that. Raises as the client, and PumpError."""
+    staged = client.stage(new.text)
+    if staged.hash != new.hash:
+        client.change("discard")
+        raise PumpError(
+            f"The rig read back {staged.hash}, not {new.hash}.", "Nothing was committed.", "Try again."
+        )
+    return staged
 
 
 def commit_staged(settings: Settings, client: Client, digest: str, override: bool, yes: bool) -> None:

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pumpwire import documents
 
 from pumprig import quantities
 from pumprig.cli.connect import changing, reading
-from pumprig.cli.delivery import commit_staged
+from pumprig.cli.delivery import active, commit_staged, staged_as
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.client import Client
 from pumprig.errors import PumpError
@@ -59,21 +58,14 @@ def load(file: Path, override: bool, yes: bool) -> None:
     new = programs.load(file)
     settings.consent(yes)
     now_us = quantities.now_utc_us()
-    facts = forecast.check(new, now_us)
     with changing(settings) as client:
         old = active(client)
+        facts = forecast.check(new, now_us)
         if not settings.json and not settings.quiet:
             columns = [("now", forecast.check(old, now_us))] if old else []
             settings.console(stderr=True).print(_facts_table([*columns, ("new", facts)]))
         _warn(settings, facts)
-        staged = client.stage(new.text)
-        if staged.hash != new.hash:
-            client.change("discard")
-            raise PumpError(
-                f"The rig read back {staged.hash}, not {new.hash}.",
-                "Nothing was committed.",
-                "Load it again.",
-            )
+        staged_as(client, new)
         commit_staged(settings, client, new.hash, override, yes)
         back = active(client)
         if back is None or back.hash != new.hash:
@@ -83,17 +75,6 @@ def load(file: Path, override: bool, yes: bool) -> None:
         f"{after['state']}: {new.name} ({new.mode}), {quantities.rate_text(after['rate_nl_per_h'])}, hash {new.hash}"
     )
     settings.document({**facts, "status": after})
-
-
-def active(client: Client) -> Program | None:
-    """The program that the rig runs. Raises PumpError if this tool does not understand it."""
-    text = "".join(row.get("text", "") for row in client.read("program").rows)
-    if not text:
-        return None
-    try:
-        return programs.of_text(text)
-    except documents.DocumentError as error:
-        raise PumpError(f"The rig's program is not understood: {error.args[0]}: {error.args[1]}.") from None
 
 
 def _needed(client: Client) -> Program:

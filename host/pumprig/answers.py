@@ -1,0 +1,113 @@
+"""What passes between client and rig, as values: greetings, answers, read-backs, intents.
+
+Owns: these types, and cutting a document into parts that fit a line.
+Rules: values only; nothing here talks to anything.
+Callers: client.py; those who handle what it returns.
+Units: as in pumpwire.spec.
+Leaves: the conversation to client.py, keeping intents to store/intents.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pumpwire import codec
+
+from pumprig.errors import LinkError
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """What the device said of itself."""
+
+    device_id: str
+    firmware: str
+    protocol: int
+    digest: str
+    boot: int
+    last_seq: int
+    last_code: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of an answer; `fields` merges them."""
+
+    rows: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    @property
+    def fields(self) -> dict[str, str]:
+        merged: dict[str, str] = {}
+        for row in self.rows:
+            merged.update(row)
+        return merged
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What the device read back of a staged document."""
+
+    hash: str
+    code: str
+    numbers: dict[str, int]
+
+
+class Intents(Protocol):
+    """Where intents are kept; the store's is on disk."""
+
+    def begin(self, device_id: str, boot: int, seq: int, verb: str, line: str) -> int:
+        """Keep an intent, durably; returns its id."""
+        ...
+
+    def settle(self, intent: int, outcome: str, code: int) -> None:
+        """Its outcome: done, refused, not done or unknown."""
+        ...
+
+
+class NoIntents:
+    """For readers, which change nothing."""
+
+    def begin(self, device_id: str, boot: int, seq: int, verb: str, line: str) -> int:
+        return 0
+
+    def settle(self, intent: int, outcome: str, code: int) -> None:
+        return
+
+
+class NoAnswer(Exception):
+    pass
+
+
+class Said(Exception):
+    """The device answered with an error: its fields."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__(fields.get("name", ""))
+        self.fields = fields
+        self.name = fields.get("name", "")
+
+
+def staged_of(answer: Answer) -> Staged:
+    """The read-back of a staging answer. Raises LinkError if the answer was lost for good."""
+    fields = dict(answer.fields)
+    if "hash" not in fields:
+        raise LinkError("The read-back of what was staged was lost.", "not done", "Run the command again.")
+    return Staged(
+        fields.pop("hash"),
+        fields.pop("code", ""),
+        {name: int(text) for name, text in fields.items() if text.isdigit()},
+    )
+
+
+def parts_of(text: str, limit: int = 400) -> Iterator[str]:
+    """Cut a text so that no part's escaped form is longer than `limit` characters."""
+    start = size = 0
+    for i, character in enumerate(text):
+        grown = len(codec.escape(character))
+        if size + grown > limit:
+            yield text[start:i]
+            start, size = i, 0
+        size += grown
+    yield text[start:]

@@ -1,0 +1,91 @@
+"""`pumprig key`: the key, the PIN, and whether a person at a plain terminal may program.
+
+Owns: the commands.
+Rules: a key is kept here before it is set there; removing one is a change like any other and needs the key itself.
+Callers: the command table.
+Units: a PIN is 4 to 12 digits.
+Leaves: keeping keys to keys.py, proving them to client.py.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pumprig import keys
+from pumprig.cli.connect import changing, reading
+from pumprig.cli.settings import current, yes_option
+from pumprig.errors import UsageError
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def key(ctx: click.Context) -> None:
+    """Whether this computer holds a key of the rig."""
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = current()
+    with reading(settings) as client:
+        device = client.greet().device_id
+    held = bool(keys.of(device))
+    settings.show(f"{device}: this computer holds {'a' if held else 'no'} key, in {keys.folder()}")
+    settings.document({"device_id": device, "held": held, "folder": str(keys.folder())})
+
+
+@key.command("new")
+@yes_option
+def new(yes: bool) -> None:
+    """Set a new key: from then on only holders of it may change anything."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        device = client.greet().device_id
+        settings.ask(yes, f"Set a new key on {device}? Hosts without it can then only read and stop.")
+        fresh = keys.make()
+        keys.begin(device, fresh)
+        client.change("access", {"key": fresh.hex()})
+        keys.finish(device)
+    settings.show(
+        f"{device} has a new key; it is kept in {keys.folder()} (mode 0600). Keep a copy elsewhere."
+    )
+    settings.document({"device_id": device, "folder": str(keys.folder())})
+
+
+@key.command("remove")
+@yes_option
+def remove(yes: bool) -> None:
+    """Remove the rig's key: then every host may program it."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        device = client.greet().device_id
+        settings.ask(yes, f"Remove the key of {device}?")
+        client.change("access", {"key": ""})
+    keys.forget(device)
+    settings.show(f"{device} has no key any more")
+    settings.document({"device_id": device, "held": False})
+
+
+@key.command("pin")
+@click.argument("pin", required=False)
+@click.option("--none", "none", is_flag=True, help="No PIN any more.")
+@click.option(
+    "--typed/--no-typed", default=None, help="Whether a person at a plain terminal may program at all."
+)
+@yes_option
+def pin(pin: str | None, none: bool, typed: bool | None, yes: bool) -> None:
+    """Set the PIN for programming from a plain terminal."""
+    settings = current()
+    if (pin is None) == (not none) and typed is None:
+        raise UsageError("Name a PIN, or --none, or --typed/--no-typed.", "Nothing was changed.")
+    if pin is not None and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
+        raise UsageError("A PIN is 4 to 12 digits.", "Nothing was changed.")
+    settings.consent(yes)
+    values: dict[str, int | str | None] = {
+        "pin": pin if pin is not None else "" if none else None,
+        "plain": None if typed is None else int(typed),
+    }
+    with changing(settings) as client:
+        settings.ask(yes, "Change how a person at a plain terminal may program?")
+        client.change("access", values)
+    settings.show("changed")
+    settings.document({"pin": pin is not None, "typed": typed})

@@ -1,0 +1,96 @@
+"""The keys that let this computer program rigs, one file a rig.
+
+Owns: where keys are kept, and making them.
+Rules: a key's file has mode 0600 and is never printed unasked; a file that others may read is refused; a new key is
+kept on the disk before it is sent, so that a lost answer can never lock this computer out.
+Callers: client.py asks for a rig's key; the command `key` and flash.py make them.
+Units: 32 bytes as 64 hex digits.
+Leaves: what is done with a key to pumpwire.auth.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+from pathlib import Path
+
+from pumpwire import auth
+
+from pumprig import paths
+from pumprig.errors import PumpError
+
+PENDING = ".new"
+
+
+def folder() -> Path:
+    """Where the keys lie."""
+    return paths.keys_folder()
+
+
+def _file(device_id: str) -> Path:
+    return folder() / f"{device_id}.key"
+
+
+def of(device_id: str) -> list[bytes]:
+    """The keys that may be the rig's: the kept one, and one whose setting was begun. Raises PumpError."""
+    found = [_read(path) for path in (_file(device_id), _pending(device_id))]
+    return [key for key in found if key]
+
+
+def _pending(device_id: str) -> Path:
+    return folder() / f"{device_id}.key{PENDING}"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PumpError(f"The key {path} cannot be read: {error.strerror}.", "Nothing was changed.") from None
+    if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
+        raise PumpError(f"Others may read the key {path}.", "It was not used.", f"chmod 600 {path}")
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != auth.KEY_BYTES:
+        raise PumpError(f"{path} holds no key.", "It was not used.", "Restore it, or reflash the rig.")
+    return key
+
+
+def make() -> bytes:
+    """A new key."""
+    return secrets.token_bytes(auth.KEY_BYTES)
+
+
+def begin(device_id: str, key: bytes) -> None:
+    """Keep a key that is about to be set. Raises PumpError."""
+    _write(_pending(device_id), key)
+
+
+def finish(device_id: str) -> None:
+    """The rig has taken the key that was begun."""
+    os.replace(_pending(device_id), _file(device_id))
+
+
+def forget(device_id: str) -> None:
+    """The rig has no key any more."""
+    for path in (_file(device_id), _pending(device_id)):
+        path.unlink(missing_ok=True)
+
+
+def _write(path: Path, key: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise PumpError(f"The key {path} cannot be kept: {error.strerror}.", "No key was set.") from None
