@@ -55,7 +55,7 @@ class Commands:
             self._rig.board.reset()
 
     def _do_stop(self, args, now_us):
-        self._rig.stop(now_us)
+        self._rig.stop_gently(now_us)
         return (("delivered_steps", self._rig.dosing.net_steps()),)
 
     def _do_silence(self, args, now_us):

@@ -14,10 +14,13 @@ from rig.dosing import BASAL, CYCLES_PER_US
 from rig.schedule import NEVER_US
 
 PRIME = KINDS.index("prime")
-SLOW_AHEAD_US = 120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
+SLOW_AHEAD_US = (
+    120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
+)
 SLOW_LOW_US = 10_000_000
 FAST_AHEAD_US = 1_200_000
 FAST_LOW_US = 600_000
+RAMP_US = 400_000  # twice the longest ramp
 SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
 
@@ -34,6 +37,8 @@ class Delivery:
         self._log = log
         self.open_us = -1  # when the stream began; -1: none
         self.due_us = NEVER_US
+        self._stopped = None  # to be called at the end of a ramp down
+        self._brake_front_us = 0
         self.surplus_steps = 0  # counted, but in no plan
         self.relieving = False  # the motor goes back: what is counted is relief
 
@@ -53,6 +58,8 @@ class Delivery:
 
     def run(self, now_us):
         """Book, then fill; returns when it next has to be called."""
+        if self._stopped is not None:
+            return self._go_on_braking(now_us)
         self.settle(now_us)
         if self._wants_flow():
             self._fill(now_us)
@@ -100,7 +107,7 @@ class Delivery:
             self._stepper.open()
             self.open_us = self._clock.now_us()
         ahead_us, low_us = self._reach(now_us)
-        goal_us = now_us + ahead_us
+        goal_us = self._whole_end_us(now_us + ahead_us)
         front_us = self._front_us()
         while front_us < goal_us:
             front_us = self._extend(front_us, goal_us)
@@ -118,6 +125,17 @@ class Delivery:
         if 0 < self._dosing.step_cycles(rate) < SLOW_STEP_CYCLES:
             return FAST_AHEAD_US, FAST_LOW_US
         return SLOW_AHEAD_US, SLOW_LOW_US
+
+    def _whole_end_us(self, goal_us):
+        """The goal, moved so that a bolus is not left with an end too short to slow down in."""
+        overlay, _until = self._therapy.overlay(self._front_us())
+        if overlay is None:
+            return goal_us
+        left_cycles = (overlay.steps - overlay.planned_steps) * self._dosing.step_cycles(
+            overlay.rate_nl_per_day
+        )
+        end_us = self._front_us() + left_cycles // CYCLES_PER_US
+        return end_us + RAMP_US if goal_us < end_us < goal_us + RAMP_US else goal_us
 
     def _extend(self, front_us, goal_us):
         """Plan one stretch from front_us; returns the new front, or -1 where no more can be planned now."""
@@ -160,13 +178,41 @@ class Delivery:
         self.open_us = -1
         self.due_us = NEVER_US
 
+    def brake(self, now_us, stopped):
+        """Stop as the motor can: `stopped(now_us)` is called when it stands, at once or within 200 ms."""
+        if self.open_us < 0 or self.relieving:
+            self.replan(now_us)
+            stopped(now_us)
+            return
+        self.settle(now_us)
+        self._brake_front_us = self._front_us()
+        self._stopped = stopped
+        self._go_on_braking(now_us)
+
+    def _go_on_braking(self, now_us):
+        overlay, _until = self._therapy.overlay(now_us)
+        standing = self._stepper.ramp_down()
+        # the ramp's steps are the flow's that was under way, whether they had been planned or not
+        self._dosing.settle(self._stepper.counted(), overlay.kind if overlay else BASAL)
+        self.due_us = now_us + SETTLE_US
+        if standing:
+            self._dosing.rewind(max(0, self._brake_front_us - self._clock.now_us()) * CYCLES_PER_US)
+            self.open_us = -1
+            self.due_us = NEVER_US
+            stopped, self._stopped = self._stopped, None
+            stopped(now_us)
+        return self.due_us
+
     def replan(self, now_us):
-        """The therapy has changed: cut, then plan from now on at the next run."""
+        """The therapy has changed: cut, then plan from now on at the next run. A ramp down ends here at once."""
+        stopped, self._stopped = self._stopped, None
         self.settle(now_us)
         if self.open_us >= 0:
             self._cut(now_us)
             self.settle(now_us)
         self.due_us = now_us
+        if stopped is not None:
+            stopped(now_us)
 
 
 def _told(overlay):

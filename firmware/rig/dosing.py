@@ -155,11 +155,15 @@ class Dosing:
         # a phase of more than a step (a bolus that ended a little early) is a step that is due at once
         excess = max(0, acc - self.quantum + 1)
         acc -= excess
+        leave_inc = inc
         if overlay:
             wanted = span.share(span.steps) + overlay.steps - overlay.planned_steps
             last = span.steps_until(wanted) - span.steps
-            cycles = min(cycles, max(1, -(-(last * self.quantum - acc) // inc)))
-        taken, steps, after = append(acc, inc, self.quantum, cycles)
+            completing = max(1, -(-(last * self.quantum - acc) // inc))
+            if completing <= cycles:
+                cycles = completing
+                leave_inc = base_inc  # slow down towards what flows afterwards
+        taken, steps, after = append(acc, inc, self.quantum, cycles, leave_inc)
         if not taken:
             return 0
         if fresh:
@@ -183,7 +187,7 @@ class Dosing:
 
     # --- ledger
 
-    def settle(self, counted_steps):
+    def settle(self, counted_steps, surplus_kind=BASAL):
         """Attribute what was counted since the last call; returns (new steps, surplus that no plan explains)."""
         new_steps = left = counted_steps - self._seen_steps
         self._seen_steps = counted_steps
@@ -197,11 +201,11 @@ class Dosing:
             if share:
                 self.kind_steps[span.overlay.kind] += share
                 span.overlay.done_steps += share
-            if span.counted < span.steps or len(self.spans) == 1:
-                break
+            if span.counted < span.steps or len(self.spans) == 1 or not left:
+                break  # a span whose steps are counted may not be over: a rewind gives back the rest of its time
             self.spans.pop(0)
         if left > 0:
-            self.kind_steps[BASAL] += left
+            self.kind_steps[surplus_kind] += left
         return new_steps, left
 
     def position_steps(self):

@@ -160,10 +160,20 @@ class Rig:
             self.alarm("restarts", (("name", name),))
 
     def stop(self, now_us):
-        """Stop now: cut the queue, cancel boluses, keep the program loaded."""
-        before_us = self.delivery.open_us
-        self.therapy.mode, mode = "stopped", self.therapy.mode
+        """Stop now, within one pulse: cut the queue, cancel boluses, keep the program loaded."""
+        mode, was_open = self.therapy.mode, self.delivery.open_us >= 0
+        self.therapy.mode = "stopped"
         self.delivery.replan(now_us)
+        self._stopped(mode, was_open)
+
+    def stop_gently(self, now_us):
+        """Stop as a person asks for it: above the motor's start/stop rate by a ramp of at most 200 ms (SR-12)."""
+        mode, was_open = self.therapy.mode, self.delivery.open_us >= 0
+        self.delivery.brake(now_us, lambda _now_us: self._stopped(mode, was_open))
+        self.loop.wake("delivery")
+
+    def _stopped(self, mode, was_open):
+        """The motor stands: cancel boluses and log the exact count."""
         for overlay in self.therapy.stop():
             fields = (
                 ("kind", spec.KINDS[overlay.kind]),
@@ -171,8 +181,8 @@ class Rig:
                 ("done_steps", overlay.done_steps),
             )
             self.record("bolus_end", fields)
-        if mode != "stopped" or before_us >= 0:
-            self.record("stop", (("was", mode),))
+        if mode != "stopped" or was_open:
+            self.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))
 
     def need_ready(self):
         """Refuse what would start motion while it must not. Raises Refused."""

@@ -211,3 +211,22 @@ def test_a_machine_line_that_lost_its_first_character_is_no_typed_command(runnin
     line = codec.request(running.status()["last_seq"] + 1, "stop")
     assert "no such command" in running.type(line[1:])
     assert running.status()["state"] == "running"
+
+
+@pytest.mark.requirement("SR-12")
+def test_a_stop_above_the_start_rate_ramps_down_in_200_ms_and_every_step_is_booked(running: Bench) -> None:
+    running.act("stop")
+    before = running.status()
+    running.act("prime", volume_nl=2_000_000)
+    running.run("3 s")
+    running.act("stop")
+    running.run("200 ms")
+    stepper = running.sim.rig.board.stepper
+    pulses = stepper.counted()
+    running.run("1 min")
+    assert stepper.counted() == pulses
+    status = running.status()
+    assert (status["state"], status["delivered_steps"]) == ("stopped", pulses)
+    assert status["prime_steps"] > before["prime_steps"]
+    assert f"was=priming delivered_steps={pulses}" in running.events("stop")[-1]
+    assert running.alarms() == []
