@@ -105,7 +105,11 @@ class Stream:
             steps += made
             room -= made + 1
         used_cycles = (volume - left + inc - 1) // inc if inc else span_cycles
-        return self.end_cycles - begin, steps, acc + used_cycles * inc - steps * quantum
+        phase = acc + used_cycles * inc - steps * quantum
+        if phase >= quantum and room > 0:  # the rest below a cycle completed a step
+            _taken, made, phase = self.flow(phase - now_inc, now_inc, quantum, 1, room)
+            steps += made
+        return self.end_cycles - begin, steps, phase
 
     def tail_out(self):
         """Write the wait up to the stream's end, but for TAIL_CYCLES."""

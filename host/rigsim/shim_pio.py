@@ -92,6 +92,19 @@ class StepUnit:
         self.words = self.words_over = 0
         self.enabled = self.halted = self.dry = False
 
+    def retime(self, index: int, done: int, fresh: list[int]) -> None:
+        """The words of block number `index` from `done` on, and those behind it, have become others."""
+        later = [self.blocks.pop() for _ in range(len(self.blocks) - index - 1)]
+        block = self.blocks.pop()
+        queued = [(block.words[:done], block.start)] if done else []
+        start = block.ends[done - 1] if done else block.start
+        queued.append((fresh, start))
+        for words, start in queued:
+            self.blocks.append(Block(words, self.high_cycles, start))
+        for block in reversed(later):
+            self.blocks.append(Block(block.words, self.high_cycles, self.blocks[-1].end))
+        self.free_at = self.blocks[-1].end
+
     def halt(self, press: int) -> None:
         """The stop button went down while a word ran."""
         for block in self.blocks:
@@ -285,6 +298,8 @@ class DMA:
         """The address that is read next."""
         if self._sender is None:
             left = 0 if self._unit is None else self._unit.words_left()
+            if left:
+                self._reread()
             return self._ring_at + (self._at - self._ring_at - 4 * left) % self._ring_bytes
         if not self._stopped:
             self._load(self._sender)
@@ -316,13 +331,31 @@ class DMA:
         unit = self._unit
         self._stopped = unit is not None and unit.enabled and unit.free_at < self.chip.now
 
+    def _reread(self) -> None:
+        """Take over what was overwritten in the ring among the words that DMA has not read yet."""
+        unit = self._unit
+        assert unit is not None
+        first = self._at - 4 * sum(len(block.ends) for block in unit.blocks) - self._ring_at >> 2
+        for index, block in enumerate(unit.blocks):
+            count = len(block.ends)
+            done = 0 if block.start > unit.chip.now else block.words_done_by(unit.chip.now) + 1 + FIFO_WORDS
+            fresh = self._words(first + done, count - done) if done < count else []
+            if fresh != block.words[done:]:
+                unit.retime(index, done, fresh)
+                self._reread()
+                return
+            first += count
+
+    def _words(self, first: int, count: int) -> list[int]:
+        """Words of the ring, from index `first` modulo its size on."""
+        size = self._ring_bytes >> 2
+        first %= size
+        block = list(self._memory[first : first + count])
+        return block + list(self._memory[: count - len(block)]) if len(block) < count else block
+
     def send(self, count: int) -> None:
         """Hand `count` words to the state machine."""
-        words = self._memory
-        first = self._at - self._ring_at >> 2
-        block = list(words[first : first + count])
-        if len(block) < count:
-            block += words[: count - len(block)]
+        block = self._words(self._at - self._ring_at >> 2, count)
         self._at = self._ring_at + (self._at - self._ring_at + 4 * count) % self._ring_bytes
         assert self._unit is not None
         self._unit.feed(block)

@@ -23,7 +23,7 @@ SYNC_CYCLES = 2  # of the input synchroniser between the pad and the machine
 class Block:
     """Words run without a break from `start`: `ends` where each ends, `edges` where the pin rises."""
 
-    __slots__ = ("edges", "end", "ends", "high_cycles", "start")
+    __slots__ = ("edges", "end", "ends", "start", "words")
 
     def __init__(self, words: Sequence[int], high_cycles: int, start: int) -> None:
         pulse = WORD_CYCLES + high_cycles
@@ -34,7 +34,7 @@ class Block:
         self.ends = ends
         self.end = ends[-1] if ends else start
         self.edges = [end - high_cycles for word, end in zip(words, ends, strict=True) if word & 1]
-        self.high_cycles = high_cycles
+        self.words = words
 
     def pulses_by(self, cycle: int) -> int:
         """Edges at or before `cycle`."""
