@@ -145,7 +145,7 @@ class SoftStepper:
         self._passed = 0
         self.appended_cycles = 0
 
-    def append(self, acc, inc, quantum, cycles):
+    def append(self, acc, inc, quantum, cycles, leave_inc=None):
         """Queue constant flow for `cycles`; -> (cycles taken, steps, phase at the end)."""
         total = acc + inc * cycles
         steps = total // quantum
@@ -182,6 +182,11 @@ class SoftStepper:
         self._passed = 0
         self._open_us = -1
         return self._count
+
+    def ramp_down(self):
+        """Stop at once: this one has no speed that needs a ramp."""
+        self.cut()
+        return True
 
     def reverse(self, steps, interval_cycles):
         """Go back at once; counted like every step."""
