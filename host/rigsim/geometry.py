@@ -44,7 +44,6 @@ class PumpHead:
     name: str
     inner_diameter_mm: float
     wall_mm: float
-    tolerance_mm: float
     rollers: int
     roller_diameter_mm: float
     roller_width_mm: float

@@ -16,7 +16,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 350
-HARDWARE_USERS = {"board", "stepper", "step_pio", "step_words", "step_feed", "step_coils", "flashmap", "start", "main"}
+HARDWARE_USERS = {
+    "board",
+    "stepper",
+    "step_pio",
+    "step_words",
+    "step_feed",
+    "step_coils",
+    "flashmap",
+    "start",
+    "main",
+}
 PURE = {"therapy", "dosing", "monitor", "alarms", "session", "journal"}
 TEXT = {".py", ".pyi", ".md", ".toml", ".json", ".mjs", ".yml", ".yaml", ".csv", ".svg", ".html", ".cfg", ""}
 
@@ -52,12 +62,16 @@ def test_no_python_file_is_longer_than_a_reader_can_hold() -> None:
 
 
 def test_every_module_says_what_it_owns_and_what_it_leaves() -> None:
+    """Five parts for the product's own modules; for a test and for an example a sentence is enough."""
     silent: list[str] = []
     for path in FILES:
-        if path.suffix == ".py" and path.name != "__init__.py" and path.parts[len(ROOT.parts)] != "examples":
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".py" and path.name != "__init__.py":
             header = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-            if not all(f"{part}:" in header for part in ("Owns", "Rules", "Callers", "Units", "Leaves")):
-                silent.append(path.relative_to(ROOT).as_posix())
+            short = name.startswith(("tests/", "examples/", "bench/"))
+            parts = () if short else ("Owns", "Rules", "Callers", "Units", "Leaves")
+            if not header or not all(f"{part}:" in header for part in parts):
+                silent.append(name)
     assert silent == []
 
 
@@ -131,3 +145,33 @@ def test_nothing_is_left_to_be_done_later() -> None:
         and marks.search(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    dead: list[str] = []
+    for path in FILES:
+        if path.suffix == ".md":
+            for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+                if "://" not in target and not (path.parent / target).exists():
+                    dead.append(f"{path.relative_to(ROOT).as_posix()}: {target}")
+    assert dead == []
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    """By links, from docs/index.md; a folder that is linked reaches its pages."""
+    reached: set[Path] = set()
+    waiting = [ROOT / "docs" / "index.md"]
+    while waiting:
+        page = waiting.pop().resolve()
+        if page in reached or not page.exists():
+            continue
+        reached.add(page)
+        if page.is_dir():
+            waiting += page.glob("*.md")
+        elif page.suffix == ".md":
+            waiting += [
+                page.parent / target
+                for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+            ]
+    pages = {path.resolve() for path in FILES if path.suffix == ".md" and path.is_relative_to(ROOT / "docs")}
+    assert {path.name for path in pages - reached} == set()
