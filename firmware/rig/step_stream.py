@@ -106,8 +106,8 @@ class Stream:
             room -= made + 1
         used_cycles = (volume - left + inc - 1) // inc if inc else span_cycles
         phase = acc + used_cycles * inc - steps * quantum
-        if phase >= quantum and room > 0:  # the rest below a cycle completed a step
-            _taken, made, phase = self.flow(phase - now_inc, now_inc, quantum, 1, room)
+        if phase >= quantum:  # the rest below a cycle completed a step; SPARE_WORDS has room for it
+            _taken, made, phase = self.flow(phase - now_inc, now_inc, quantum, 1, 1)
             steps += made
         return self.end_cycles - begin, steps, phase
 
