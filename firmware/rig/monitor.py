@@ -205,6 +205,8 @@ class Monitor:
         """Go back a little at each sample until the pressure has gone or the bound is reached."""
         rig = self._rig
         stepper = rig.board.stepper
+        if stepper.counted() < stepper.appended_steps and not stepper.halted:
+            return  # the last of it is still under way
         steps = self.pressure.relief_steps(RELIEF_CHUNK_STEPS)
         if steps:
             stepper.reverse(steps, thresholds.RELIEF_STEP_US * CYCLES_PER_US)
