@@ -15,6 +15,9 @@ from pumprig.client import Client
 from pumprig.quantities import iso, nl_per_h, now_utc_us
 
 
+FARTHEST_S = 100 * 365 * 86_400  # a forecast beyond it is no date
+
+
 def integer(fields: dict[str, str], name: str) -> int | None:
     """A whole number of the answer, None where it is absent."""
     text = fields.get(name, "")
@@ -96,7 +99,7 @@ def _rate(fields: dict[str, str], name: str) -> int | float | None:
 
 def _ahead(fields: dict[str, str], name: str, now_us: int) -> str | None:
     seconds = integer(fields, name)
-    return None if seconds is None else iso(now_us + seconds * 1_000_000)
+    return None if seconds is None or seconds > FARTHEST_S else iso(now_us + seconds * 1_000_000)
 
 
 def _therapy(fields: dict[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pumpwire.codec import WireError, escape, unescape
 
 MAX_TEXT = 1200  # characters of a document; staged in parts that fit a line
 DAY_S = 86_400
+MIN_RATE_NL_PER_DAY = 1_000  # below it a rate is no rate but 0: half a nL/day of rounding stays below 0.05 %
 MAX_RATE_NL_PER_DAY = 14_400_000_000  # 10 mL/min: beyond any head; the motor's own limit is rig.config's
 
 
@@ -213,6 +214,11 @@ def _check_program(program):
     for row in program["ramp"]:
         if row[0] > row[3]:
             raise DocumentError("ramp", "starts above its ceiling")
+    for name, rate in lowest_rates(program):
+        if 0 < rate < MIN_RATE_NL_PER_DAY:
+            raise DocumentError(
+                name, "%d nl/day is below the lowest rate %d nl/day" % (rate, MIN_RATE_NL_PER_DAY)
+            )
     for volume_nl, rate in program["bridge"]:
         if (volume_nl == 0) != (rate == 0):
             raise DocumentError("bridge", "needs a volume and a rate, or 0:0 for none")
@@ -230,6 +236,19 @@ def _check_program(program):
 def bolus_rate_nl_per_day(volume_nl, over_ms):
     """The rate that delivers volume_nl in over_ms, rounded up: a bolus is never slower than asked."""
     return -(-volume_nl * DAY_S * 1000 // over_ms)
+
+
+def lowest_rates(program):
+    """(field, nL/day) of every base rate that a program names."""
+    rows = []
+    for name in ("basal",) + WEEKDAYS + ("phases",):
+        for row in program[name]:
+            rows.append((name, row[1]))
+    for row in program["ramp"]:
+        rows.append(("ramp", row[0]))
+    for row in program["bridge"]:
+        rows.append(("bridge", row[1]))
+    return rows
 
 
 def peak_rates(program):

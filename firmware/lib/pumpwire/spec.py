@@ -108,7 +108,7 @@ COMMANDS = (
      "begin a host session; typed lines may then only read and stop"),
     ("close", (), "", "open", False, "end the host session"),
     ("stop", (), "delivered_steps", "open", True, "stop the pump now; never needs a session"),
-    ("rate", (("rate_nl_per_day", "rate", 1, 14_400_000_000, "", None, "the constant rate"),), "hash code text",
+    ("rate", (("rate_nl_per_day", "rate", 1_000, 14_400_000_000, "", None, "the constant rate"),), "hash code text",
      "session", True, "stage a constant therapy and show it back"),
     ("stage", (("part", "int", 1, 16, "", None, "this part"), ("parts", "int", 1, 16, "", None, "how many there are"),
                ("text", "text", 1, 400, "", None, "a part of the document's text")), "hash code text", "session", True,

@@ -165,6 +165,14 @@ def run(arguments: list[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # a defect of ours: still one clear line, and the trace with -v
+        unforeseen = PumpError(
+            f"an error that pumprig did not foresee: {type(error).__name__}: {error}",
+            "What was asked may not have been done; the pump goes on as programmed.",
+            "`pumprig status` shows what holds now; the same command with -v shows where it arose.",
+        )
+        unforeseen.__cause__ = error
+        return _failed(unforeseen, settings)
     return result if isinstance(result, int) else 0
 
 
