@@ -14,7 +14,6 @@ from typing import Any
 from pumprig.client import Client
 from pumprig.quantities import iso, nl_per_h, now_utc_us
 
-
 FARTHEST_S = 100 * 365 * 86_400  # a forecast beyond it is no date
 
 

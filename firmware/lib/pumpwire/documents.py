@@ -214,11 +214,6 @@ def _check_program(program):
     for row in program["ramp"]:
         if row[0] > row[3]:
             raise DocumentError("ramp", "starts above its ceiling")
-    for name, rate in lowest_rates(program):
-        if 0 < rate < MIN_RATE_NL_PER_DAY:
-            raise DocumentError(
-                name, "%d nl/day is below the lowest rate %d nl/day" % (rate, MIN_RATE_NL_PER_DAY)
-            )
     for volume_nl, rate in program["bridge"]:
         if (volume_nl == 0) != (rate == 0):
             raise DocumentError("bridge", "needs a volume and a rate, or 0:0 for none")
@@ -227,6 +222,15 @@ def _check_program(program):
     soft = program["soft_nl_per_day"]
     if soft != MAX_RATE_NL_PER_DAY and soft > program["hard_nl_per_day"]:
         raise DocumentError("soft_nl_per_day", "is above hard_nl_per_day")
+    _check_rates(program)
+
+
+def _check_rates(program):
+    for name, rate in lowest_rates(program):
+        if 0 < rate < MIN_RATE_NL_PER_DAY:
+            raise DocumentError(
+                name, "%d nl/day is below the lowest rate %d nl/day" % (rate, MIN_RATE_NL_PER_DAY)
+            )
     hard = program["hard_nl_per_day"]
     for name, rate in peak_rates(program):
         if rate > hard:
