@@ -1,14 +1,21 @@
-"""What every test run shares: the requirement trace.
+"""What every test run shares: the requirement trace, and hypothesis without a wall clock.
 
-Owns: the registration of pytest hooks.
+Owns: the registration of pytest hooks and hypothesis's profile.
 Rules: no fixture lives here; those stand beside the tests of their layer.
 Callers: pytest.
 Units: none.
 Leaves: the trace itself to tracing.py.
 """
 
+import os
+
 import pytest
+from hypothesis import settings
 from tracing import TracePlugin
+
+# No deadline: a busy machine is no failure. CI draws the same cases each time; a developer's machine new ones.
+settings.register_profile("house", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
