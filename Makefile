@@ -67,7 +67,10 @@ hardware: pyproject.toml ## wiring plans, pictures and the printable pump head (
 	$(CAD)/bin/python -m pip install -q --disable-pip-version-check '.[hardware]'
 	$(CAD)/bin/python hardware/render.py
 
+flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...
+	PYTHONPATH=host:firmware/lib $(PY) -m pumprig $(if $(PORT),-p $(PORT)) flash
+
 demo: $(STAMP) ## the whole path in under a minute: program, deliver, log, report (out/demo/report.html)
 	@PYTHONPATH=host:firmware/lib $(PY) -m pumprig.demo examples/demo.toml out/demo
 
-.PHONY: hardware demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: hardware flash demo help install test check format lint types contracts compile docs fresh trace

@@ -1,0 +1,1 @@
+"""Firmware onto a Pico: what goes there, and the going there."""

