@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # file -> module:function that returns its text
 PAGES = {
+    "docs/index.md": "generate:index_page",
     "docs/requirements.md": "tracing:page",
     "docs/protocol.md": "protocol_page:page",
     "docs/reference/pins.md": "pinout:pins_page",
@@ -27,6 +28,42 @@ PAGES = {
     "docs/reference/pump-head.md": "pinout:head_page",
     "docs/how-to/bring-up.md": "pumprig.bringup:page",
 }
+
+
+# folder -> what a reader finds there
+SHELVES = {
+    "tutorials": "Tutorials: learn by doing, from the start",
+    "how-to": "How-to: one task each",
+    "explanation": "Explanation: how it works and why",
+    "reference": "Reference: look it up",
+    "decisions": "Decisions: what was chosen, and what follows from it",
+}
+
+
+def _title(path: Path) -> str:
+    """The first heading of a page, or its name."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            return line[2:].strip()
+    return path.stem
+
+
+def index_page() -> str:
+    """docs/index.md: every page by its title, shelf by shelf."""
+    docs = ROOT / "docs"
+    lines = [
+        "# Documentation",
+        "",
+        "Generated from the pages' titles by `make docs`; do not edit. Pages that say so are generated too.",
+    ]
+    for folder, title in SHELVES.items():
+        pages = sorted((docs / folder).glob("*.md"))
+        if folder == "reference":
+            pages += sorted(path for path in docs.glob("*.md") if path.name != "index.md")
+        if pages:
+            lines += ["", f"## {title}", ""]
+            lines += [f"- [{_title(path)}]({path.relative_to(docs).as_posix()})" for path in pages]
+    return "\n".join(lines) + "\n"
 
 
 def _maker(place: str) -> Callable[[], str]:
@@ -66,7 +103,7 @@ def main() -> int:
         for name, difference in stale.items():
             print(f"{name} is not what its source makes; run `make docs`\n{difference}", file=sys.stderr)
         return 1 if stale else 0
-    for name, place in PAGES.items():
+    for name, place in reversed(PAGES.items()):  # the index last: it reads the other pages' titles
         text = _maker(place)()
         path = ROOT / name
         path.parent.mkdir(parents=True, exist_ok=True)
