@@ -148,7 +148,7 @@ class SoftStepper:
     def append(self, acc, inc, quantum, cycles, leave_inc=None):
         """Queue constant flow for `cycles`; -> (cycles taken, steps, phase at the end)."""
         total = acc + inc * cycles
-        steps = total // quantum
+        steps = max(0, total // quantum) if inc else 0
         if steps:
             self._segments.append((self.appended_cycles, acc, inc, quantum, steps))
         self.appended_cycles += cycles
