@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pumpwire import spec
+
 from pumprig.errors import PumpError, UsageError
 
 START_S = 15.0
@@ -68,6 +70,9 @@ class PrivateRig:
                 "No simulated rig was started.",
             ) from None
         with self._locked("start.lock"):
+            facts = self._read()
+            if facts and facts.get("digest") != spec.digest():
+                self.stop()  # an older version's firmware runs in it: as after `flash`, it resumes with the new one
             return self.port() or self._start(arguments or [])
 
     def stop(self) -> bool:
@@ -111,7 +116,7 @@ class PrivateRig:
                 "Nothing was sent.",
                 f"The whole message is in {errors}.",
             )
-        self._facts.write_text(json.dumps({"pid": child.pid, "port": port}))
+        self._facts.write_text(json.dumps({"pid": child.pid, "port": port, "digest": spec.digest()}))
         return port
 
     def _read(self) -> dict[str, str] | None:

@@ -1,0 +1,38 @@
+"""`pumprig doctor`: what works, what does not, and what to do.
+
+Owns: the command.
+Rules: reads only; exits with 1 if any check fails.
+Callers: the command table.
+Units: none.
+Leaves: the checks to checks.py, the walk through a new board to bringup.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from pumprig.checks import all_checks
+from pumprig.cli.settings import current
+
+STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@click.option("--bring-up", "walk", is_flag=True, help="Walk through the checklist of a newly wired rig.")
+@click.option("--driver", type=click.Choice(["stepdir", "coils"]), default="stepdir", show_default=True)
+def doctor(walk: bool, driver: str) -> int:
+    """Check installation, port, permissions, firmware, clock and calibration; say what to do."""
+    settings = current()
+    if walk:
+        from pumprig.cli.bring_up import bring_up
+
+        bring_up(settings, driver)
+        return 0
+    rows = list(all_checks(settings.port, settings.state, settings.database()))
+    settings.document([asdict(row) for row in rows])
+    for row in rows:
+        mark = click.style(f"{row.verdict:4}", fg=STYLES[row.verdict])
+        settings.show(f"{mark}  {row.name}: {row.finding}" + (f"\n      {row.to_do}" if row.to_do else ""))
+    return 1 if any(row.verdict == "fail" for row in rows) else 0
