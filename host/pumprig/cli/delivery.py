@@ -17,6 +17,7 @@ from pumpwire import documents
 from pumprig import quantities
 from pumprig.answers import Staged
 from pumprig.cli.connect import changing
+from pumprig.cli.review import show_review
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.client import Client
 from pumprig.errors import PumpError
@@ -41,13 +42,10 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     fields_of("rate", {"rate_nl_per_day": value})
     settings.consent(yes)
     with changing(settings) as client:
-        before = read_status(client)
-        staged = staged_as(client, programs.constant(active(client), value))
-        settings.say(f"now:    {_therapy_text(before)}")
-        daily = quantities.volume_text(staged.numbers.get("daily_nl", value))
-        settings.say(
-            f"staged: constant {quantities.rate_text(value / 24)}, {daily} a day (hash {staged.hash})"
-        )
+        old = active(client)
+        new = programs.constant(old, value)
+        staged = staged_as(client, new)
+        show_review(settings, old, new, quantities.now_utc_us(), read_status(client)["reservoir_nl"])
         commit_staged(settings, client, staged.hash, override, yes)
         after = read_status(client)
         if after["therapy"]["hash"] != staged.hash:

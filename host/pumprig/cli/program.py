@@ -5,20 +5,20 @@ Rules: a file with any fault sends nothing; a program is staged, read back, comp
 one, agreed to, committed by that hash, and read back again.
 Callers: the command table.
 Units: shown with units; JSON by the names' endings.
-Leaves: files to therapy/, the wire to client.py.
+Leaves: files to therapy/, the review to review.py, the wire to client.py.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pumprig import quantities
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.delivery import active, commit_staged, staged_as
-from pumprig.cli.settings import Settings, current, yes_option
+from pumprig.cli.review import show_review, table_of, warn
+from pumprig.cli.settings import current, yes_option
 from pumprig.client import Client
 from pumprig.errors import PumpError
 from pumprig.reading import read_status
@@ -41,11 +41,12 @@ def check(file: Path) -> None:
     """Check FILE and show what follows from it. Sends nothing."""
     settings = current()
     loaded = programs.load(file)
-    facts = forecast.check(loaded, quantities.now_utc_us())
+    now_us = quantities.now_utc_us()
+    facts = forecast.check(loaded, now_us)
     settings.document(facts)
     if not settings.json:
-        settings.console().print(_facts_table([("", facts)]))
-        _warn(settings, facts)
+        settings.console().print(table_of([("", loaded, facts)], now_us))
+        warn(settings, facts)
 
 
 @program.command()
@@ -60,12 +61,8 @@ def load(file: Path, override: bool, yes: bool) -> None:
     now_us = quantities.now_utc_us()
     with changing(settings) as client:
         old = active(client)
-        facts = forecast.check(new, now_us)
-        if not settings.json and not settings.quiet:
-            columns = [("now", forecast.check(old, now_us))] if old else []
-            settings.console(stderr=True).print(_facts_table([*columns, ("new", facts)]))
-        _warn(settings, facts)
         staged_as(client, new)
+        facts = show_review(settings, old, new, now_us, read_status(client)["reservoir_nl"])
         commit_staged(settings, client, new.hash, override, yes)
         back = active(client)
         if back is None or back.hash != new.hash:
@@ -94,10 +91,11 @@ def show() -> None:
     settings = current()
     with reading(settings) as client:
         found = _needed(client)
-    facts = forecast.check(found, quantities.now_utc_us())
+    now_us = quantities.now_utc_us()
+    facts = forecast.check(found, now_us)
     settings.document({**facts, "text": found.text, "toml": to_toml(found.document)})
     if not settings.json:
-        settings.console().print(_facts_table([("", facts)]))
+        settings.console().print(table_of([("", found, facts)], now_us))
         settings.show("\n" + to_toml(found.document))
 
 
@@ -143,44 +141,3 @@ def plot(file: Path, output: Path | None, days: int) -> None:
         ) from None
     settings.show(f"wrote {target}")
     settings.document({"file": str(target), "name": loaded.name, "hash": loaded.hash, "days": days})
-
-
-def _warn(settings: Settings, facts: dict[str, Any]) -> None:
-    for row in facts["warnings"]:
-        settings.say(f"{click.style('warning:', fg='yellow')} {row['key']}: {row['text']}")
-
-
-def _facts_table(columns: list[tuple[str, dict[str, Any]]]) -> Any:
-    """Programs side by side."""
-    from rich.table import Table
-
-    table = Table(box=None, show_header=len(columns) > 1, header_style="bold", padding=(0, 3, 0, 0))
-    table.add_column("", style="dim")
-    for heading, _facts in columns:
-        table.add_column(heading)
-    shown = [_shown(facts) for _heading, facts in columns]
-    for name in dict.fromkeys(name for rows in shown for name in rows):
-        table.add_row(name, *[rows.get(name, "") for rows in shown])
-    return table
-
-
-def _shown(facts: dict[str, Any]) -> dict[str, str]:
-    volume = quantities.volume_text
-    rows = {
-        "name": f"{facts['name']}",
-        "mode": f"{facts['mode']}",
-        "hash": f"{facts['hash']}",
-        "highest rate": quantities.rate_text(facts["max_rate_nl_per_h"]),
-        "basal a day": volume(facts["daily_basal_nl"]),
-        "periodic a day": volume(facts["daily_periodic_nl"]),
-        "demand a day": "up to " + volume(facts["daily_demand_max_nl"]),
-        "reservoir low": _days(facts["days_to_low"]),
-        "reservoir empty": _days(facts["days_to_empty"]),
-    }
-    for dose in facts["doses"]:
-        rows[f"dose, {dose['drug']}"] = f"{dose['ug_per_day']:g} to {dose['ug_per_day_max']:g} µg a day"
-    return rows
-
-
-def _days(days: float | None) -> str:
-    return "beyond ten years" if days is None else f"after {days:g} d"
