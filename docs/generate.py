@@ -23,6 +23,7 @@ PAGES = {
     "docs/index.md": "generate:index_page",
     "docs/requirements.md": "tracing:page",
     "docs/protocol.md": "protocol_page:page",
+    "docs/reference/cli.md": "cli_page:page",
     "docs/reference/pins.md": "pinout:pins_page",
     "docs/reference/parts.md": "pinout:parts_page",
     "docs/reference/pump-head.md": "pinout:head_page",
