@@ -165,7 +165,7 @@ class SoftStepper:
                 start, acc, inc, quantum, steps = self._segments[0]
                 if start >= now_cycles:
                     break
-                done = min(steps, (acc + inc * (now_cycles - start)) // quantum)
+                done = max(0, min(steps, (acc + inc * (now_cycles - start)) // quantum))
                 self._count += done - self._passed
                 self._pump.turn(done - self._passed)
                 self._passed = done
