@@ -10,11 +10,17 @@ Leaves: the trace itself to tracing.py.
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tracing import TracePlugin
 
-# No deadline: a busy machine is no failure. CI draws the same cases each time; a developer's machine new ones.
-settings.register_profile("house", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
+# No deadline and no check of speed: a busy machine is no failure. CI draws the same cases each time; a developer's machine new ones.
+settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+)
 settings.load_profile("house")
 
 
