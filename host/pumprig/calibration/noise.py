@@ -107,31 +107,40 @@ def block_factors(ratio: Floats) -> tuple[Floats, Floats]:
     return within, apart
 
 
-def whiten(blocks: Blocks, wander: float, memory: float) -> Statistics:
-    """Sufficient statistics under unit white variance per reading and a wandering variance `wander`."""
+def gauss_markov(blocks: Blocks, memory: float) -> Whitener:
+    """The whitener for a wandering part of one memory: statistics under unit white variance of a reading.
+
+    Blocks so unequal that their means' covariance cannot be had from `block_factors` count as points.
+    """
     from scipy.linalg import lapack
 
-    pttrf: Any = lapack.dpttrf  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
-    pttrs: Any = lapack.dpttrs  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
-    white = 1.0 / blocks.count
-    if wander > 0.0:
-        within, apart = block_factors(blocks.length / memory)
-        apart = float(np.median(apart))
-        white = white + wander * np.where(blocks.count > 1, within - apart, 1.0 - apart)
-        wander *= apart
-        phi = np.exp(-np.diff(blocks.t) / memory)
-    else:
-        phi = np.zeros(len(blocks.t) - 1)
-    z = np.column_stack((blocks.x, blocks.y))
-    z[1:] -= phi[:, None] * np.column_stack((blocks.x, blocks.y))[:-1]
-    diagonal = white + wander
-    diagonal[1:] = white[1:] + phi**2 * white[:-1] + wander * (1.0 - phi**2)
-    d, e, failed = pttrf(diagonal, -phi * white[:-1])
-    if failed:
-        raise FloatingPointError("the noise setting is not positive definite")
-    solved, _ = pttrs(d, e, z)
-    gram: Floats = z.T @ solved
-    return gram[:-1, :-1], gram[:-1, -1], float(np.log(d).sum()), float(gram[-1, -1])
+    pttrf: Any = lapack.dpttrf  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportUnknownVariableType]
+    pttrs: Any = lapack.dpttrs  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportUnknownVariableType]
+    plain = np.column_stack((blocks.x, blocks.y))
+    phi = np.exp(-np.diff(blocks.t) / memory)
+    lagged = plain.copy()
+    lagged[1:] -= phi[:, None] * plain[:-1]
+    within, apart = block_factors(blocks.length / memory)
+    share = float(np.median(apart))
+    nugget = np.where(blocks.count > 1, within - share, 1.0 - share)
+
+    def factor(white: Floats, wander: float) -> tuple[Any, Any, int]:
+        diagonal = white + wander
+        diagonal[1:] = white[1:] + phi**2 * white[:-1] + wander * (1.0 - phi**2)
+        return pttrf(diagonal, -phi * white[:-1])
+
+    def statistics(amount: float) -> Statistics:
+        if amount == 0.0:
+            gram = plain.T @ (plain * blocks.count[:, None])
+            return gram[:-1, :-1], gram[:-1, -1], -float(np.log(blocks.count).sum()), float(gram[-1, -1])
+        d, e, failed = factor(1.0 / blocks.count + amount * nugget, amount * share)
+        if failed:
+            d, e, failed = factor(1.0 / blocks.count, amount)
+        solved: Any = pttrs(d, e, lagged)[0]
+        gram = lagged.T @ solved
+        return gram[:-1, :-1], gram[:-1, -1], float(np.log(d).sum()), float(gram[-1, -1])
+
+    return statistics
 
 
 def flicker(blocks: Blocks) -> Whitener:
@@ -160,22 +169,14 @@ def flicker(blocks: Blocks) -> Whitener:
     return statistics
 
 
-def gauss_markov(blocks: Blocks, memory: float) -> Whitener:
-    """The whitener for a wandering part of one memory."""
-
-    def statistics(amount: float) -> Statistics:
-        return whiten(blocks, amount, memory)
-
-    return statistics
-
-
 def _setting(blocks: Blocks, whitener: Whitener, precision: Floats, wander: float, memory: float) -> _Setting:
     """The estimate at one noise setting; `precision` (p,) of zero-mean priors, 0 for a flat one."""
     xx, xy, log_det, yy = whitener(wander)
     n, p = blocks.x.shape
     flat = int((precision == 0).sum())
     prior = np.diag(precision)
-    scale = max((yy - float(xy @ np.linalg.lstsq(xx, xy, rcond=None)[0])) / n, blocks.least_variance)
+    ridge = np.diag(1e-9 * np.diag(xx))
+    scale = max((yy - float(xy @ np.linalg.solve(xx + ridge, xy))) / n, blocks.least_variance)
     cov = np.linalg.inv(xx / scale + prior)
     beta = cov @ xy / scale
     for _ in range(6):
@@ -252,8 +253,16 @@ def estimate(blocks: Blocks, prior_sd: Floats) -> Estimate:
     """Bayesian generalised least squares, averaged over the noise grid.
 
     prior_sd (p,) gives the standard deviation of a zero-mean prior for each parameter, inf for a flat one.
-    Raises numpy.linalg.LinAlgError where the columns cannot be told apart and no prior settles them.
+    Raises numpy.linalg.LinAlgError where the columns cannot be told apart and no prior settles them. Runs on one
+    thread: the matrices are small, and threads of the linear algebra waste ten times the work on a busy machine.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _estimate(blocks, prior_sd)
+
+
+def _estimate(blocks: Blocks, prior_sd: Floats) -> Estimate:
     precision = np.where(np.isinf(prior_sd), 0.0, 1.0 / np.square(prior_sd))
     settings = [_setting(blocks, gauss_markov(blocks, 1.0), precision, 0.0, 1.0)]
     shares = [WHITE_ONLY_SHARE]

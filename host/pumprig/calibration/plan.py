@@ -22,7 +22,7 @@ from pumprig.calibration.design import (
     NOMINAL_ROLLERS,
     UNKNOWN_EVAPORATION_MG_PER_H,
 )
-from pumprig.calibration.noise import Blocks, whiten
+from pumprig.calibration.noise import Blocks, gauss_markov
 
 WANDER_PER_ROOT_H = 0.5  # random walk in readabilities: what a good bench with a draught shield shows
 EVAPORATION_SHARE = 0.25  # of an open beaker's, with a lid or oil
@@ -90,7 +90,7 @@ def forecast(readability_g: float, rate_nl_per_h: float, run_h: float) -> Foreca
     blocks = Blocks(t_h, np.zeros(BLOCKS), x, per_block, np.full(BLOCKS, span_h / BLOCKS))
     memory = 30.0 * span_h
     wander = 0.5 * (WANDER_PER_ROOT_H**2) * memory
-    information = whiten(blocks, wander, memory)[0] / d_mg**2
+    information = gauss_markov(blocks, memory)(wander)[0] / d_mg**2
     change_mg_per_h = EVAPORATION_CHANGE * EVAPORATION_SHARE * UNKNOWN_EVAPORATION_MG_PER_H
     information[3, 3] += 1.0 / change_mg_per_h**2
     cov = np.linalg.inv(information)

@@ -1,6 +1,6 @@
 """The calibrations that were made: kept with their raw data, listed with their drift, turned into a device document.
 
-Owns: the calibration folder, its records (one JSON file and the raw CSV files each) and their ids.
+Owns: the calibration folder, its records (one JSON file, the raw CSV files, the fits' pictures) and their ids.
 Rules: a record is never changed; its id is the start of its content's SHA-256; raw data are kept as they came.
 Callers: `pumprig calibrate fit --save`, `list`, `apply`, the certificate.
 Units: nL, nL/h, ISO 8601 UTC; the device document holds whole numbers and ppm.
@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from pumprig import paths
+from pumprig.accuracy.graphs import save as save_picture
 from pumprig.calibration.fit import Fit
+from pumprig.calibration.plots import figure
 from pumprig.calibration.rates import Point, RateModel, fit_rates
 from pumprig.errors import PumpError
 
@@ -117,6 +119,10 @@ def save(
         place.mkdir(parents=True, exist_ok=True)
         for source in sources:
             shutil.copyfile(source, place / source.name)
+        for found in fits:
+            drawing = figure(found)
+            for suffix in (".svg", ".png"):
+                save_picture(drawing, place / (found.weighing.name + suffix))
         temporary = place / "calibration.json.part"
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)

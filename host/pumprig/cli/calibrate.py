@@ -232,4 +232,49 @@ def apply_command(number: int, yes: bool) -> None:
     settings.document({"id": number, "nl_per_rev": record.nl_per_rev, "u_nl_per_rev": record.u_nl_per_rev})
 
 
+@calibrate.command("report")
+@click.argument("number", type=click.IntRange(1), metavar="ID")
+@click.option("-o", "--output", required=True, type=CSV, help="The certificate as .html or .pdf.")
+def report_command(number: int, output: Path) -> None:
+    """The certificate of calibration ID, as HTML or PDF."""
+    from pumprig.calibration import certificate, register
+
+    settings = current()
+    if output.suffix not in (".html", ".pdf"):
+        raise UsageError(f"{output}: a certificate is .html or .pdf.", "Nothing was written.")
+    record = register.load(number)
+    data = certificate.pdf(record) if output.suffix == ".pdf" else certificate.html(record).encode()
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise PumpError(f"{output}: {error.strerror}.", "No certificate was written.") from error
+    settings.show(f"certificate: {output}")
+    settings.document({"id": number, "file": str(output)})
+
+
+@calibrate.command("angle")
+@click.argument("file", type=CSV)
+@click.option("--steps-per-rev", default=3200.0, show_default=True, type=click.FloatRange(1, 1e7))
+def angle_command(file: Path, steps_per_rev: float) -> None:
+    """The displacement over the rotor's angle from the weighing FILE, whose steps count from the index mark."""
+    from pumprig.calibration.anglemap import estimate
+    from pumprig.calibration.weighing import read_csv
+
+    settings = current()
+    found = estimate(read_csv(file), steps_per_rev)
+    amplitudes = (found.a**2 + found.b**2) ** 0.5
+    for k, (amplitude, u) in enumerate(zip(amplitudes, found.u, strict=True), 1):
+        if amplitude:
+            settings.show(f"harmonic {k:>2}  {100 * amplitude:7.2f} ± {200 * u:.2f} %")
+    settings.document(
+        {
+            "nl_per_rev": found.nl_per_rev,
+            "a": [float(v) for v in found.a],
+            "b": [float(v) for v in found.b],
+            "u": [float(v) for v in found.u],
+            "table": found.table(),
+        }
+    )
+
+
 calibrate.add_command(run_command)

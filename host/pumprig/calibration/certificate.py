@@ -1,0 +1,185 @@
+"""The certificate of a calibration, as self-contained HTML and as PDF.
+
+Owns: what a certificate says, and both layouts.
+Rules: both are made from the stored record alone and its raw files; the same record gives the same bytes; each
+    says that it is no accredited certificate and no medical device.
+Callers: `pumprig calibrate report`.
+Units: shown as uL/h, uL/rev, mg/h, with U at k = 2.
+Leaves: figures to fit.py, pictures to plots.py.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pumprig.calibration.register import Record, folder
+
+STATEMENT = (
+    "Made with a test instrument. The pump rig is no medical device, and this is no certificate of an accredited "
+    "laboratory. It says what was weighed, how, and how well the result is known."
+)
+METHOD = (
+    "Gravimetric, dynamic: mass on a balance against counted motor steps, water density after Tanaka (2001), air "
+    "density by the simplified CIPM formula, buoyancy and Z factor as in ISO 8655-6, evaporation from blanks. "
+    "Generalised least squares with white, wandering and 1/f noise averaged by their evidence; budget after the GUM; "
+    "U is the expanded uncertainty with k = 2, a coverage of about 95 %."
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One weighing on the certificate."""
+
+    name: str
+    sha256: str
+    budget: list[tuple[str, str, str]]
+    notes: list[str]
+    svg: str
+    png: bytes
+
+
+def html(record: Record) -> str:
+    """The certificate as one HTML file without outside references."""
+    from jinja2 import Environment
+
+    source = resources.files("pumprig.calibration").joinpath("templates/certificate.html").read_text("utf-8")
+    template = Environment(autoescape=True).from_string(source)
+    return template.render(
+        id=record.id,
+        made_at=record.content["made_at"],
+        statement=STATEMENT,
+        method=METHOD,
+        result=_result(record),
+        facts=_facts(record),
+        rows=_rows(record),
+        parts=_parts(record),
+    )
+
+
+def pdf(record: Record) -> bytes:
+    """The certificate as PDF, with the fonts that matplotlib carries."""
+    import matplotlib as mpl
+    from fpdf import FPDF
+
+    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    page: Any = FPDF(format="A4")
+    page.set_creation_date(datetime.fromisoformat(record.content["made_at"]))
+    page.set_title(f"Calibration {record.id}")
+    page.add_font("text", "", str(fonts / "DejaVuSans.ttf"))
+    page.add_font("text", "B", str(fonts / "DejaVuSans-Bold.ttf"))
+    page.set_auto_page_break(True, margin=18)
+    page.add_page()
+
+    def line(text: str, size: float = 9.5, bold: bool = False, gap: float = 1.0) -> None:
+        page.set_font("text", "B" if bold else "", size)
+        page.multi_cell(0, size * 0.5, text, new_x="LMARGIN", new_y="NEXT")
+        page.ln(gap)
+
+    line("Calibration of a peristaltic pump", 16, True)
+    line(f"No. {record.id}, {record.content['made_at']}", gap=3)
+    line(STATEMENT, 8.5, gap=3)
+    line(_result(record), 12, True, 3)
+    _pdf_table(page, _facts(record), (45, 145))
+    line("Weighings", 11, True)
+    head = ("file", "flow / (µL/h)", "U (k = 2)", "µL/rev", "U (k = 2)", "evap. / (mg/h)")
+    _pdf_table(page, [head, *_rows(record)], (50, 30, 26, 28, 26, 30))
+    for part in _parts(record):
+        line(f"Budget of {part.name}", 11, True)
+        _pdf_table(page, [("source", "u / (nL/h)", "degrees of freedom"), *part.budget], (100, 40, 50))
+        if part.png:
+            page.image(io.BytesIO(part.png), w=page.epw)
+        for note in part.notes:
+            line(note, 8.5)
+        line(f"SHA-256 of the raw data: {part.sha256}", 7, gap=3)
+    line("Method", 11, True)
+    line(METHOD, 8.5)
+    return bytes(page.output())
+
+
+def _pdf_table(page: Any, rows: list[tuple[str, ...]], widths: tuple[int, ...]) -> None:
+    page.set_font("text", "", 8)
+    with page.table(
+        col_widths=widths, borders_layout="HORIZONTAL_LINES", first_row_as_headings=False, line_height=4.6
+    ) as table:
+        for cells in rows:
+            row = table.row()
+            for cell in cells:
+                row.cell(cell)
+    page.ln(3)
+
+
+def _result(record: Record) -> str:
+    share = 100.0 * record.u_nl_per_rev / record.nl_per_rev
+    return (
+        f"{record.nl_per_rev / 1000:.5f} µL per revolution ± {record.u_nl_per_rev / 1000:.5f} µL "
+        f"({share:.2g} %, k = 2)"
+    )
+
+
+def _facts(record: Record) -> list[tuple[str, ...]]:
+    content = record.content
+    low, high = content["range_nl_per_h"]
+    z = ", ".join(f"{w['z_ul_per_mg']:.5f}" for w in content["weighings"])
+    return [
+        ("made by", content["person"] or "not stated"),
+        ("made at", content["made_at"]),
+        ("tube", content["tube"] or "not stated"),
+        ("rates", f"{low / 1000:.4g} to {high / 1000:.4g} µL/h"),
+        ("Z factor", f"{z} µL/mg"),
+        ("readings", ", ".join(str(w["readings"]) for w in content["weighings"])),
+        ("record", f"no. {record.id}, its number is the start of its SHA-256"),
+    ]
+
+
+def _rows(record: Record) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(w["name"]),
+            f"{w['flow_nl_per_h'] / 1000:.5f}",
+            f"{w['u_flow_nl_per_h'] / 1000:.5f}",
+            f"{w['nl_per_rev'] / 1000:.5f}",
+            f"{w['u_nl_per_rev'] / 1000:.5f}",
+            f"{1000 * w['evaporation_g_per_h']:.4g}",
+        )
+        for w in record.content["weighings"]
+    ]
+
+
+def _parts(record: Record) -> list[Part]:
+    found: list[Part] = []
+    for weighing in record.content["weighings"]:
+        terms = [t for t in weighing["budget"] if t["u_nl_per_h"] > 0.002 * weighing["u_flow_nl_per_h"]]
+        budget = [
+            (str(t["source"]), f"{t['u_nl_per_h']:.3g}", "∞" if t["dof"] is None else f"{t['dof']:.0f}")
+            for t in terms
+        ]
+        budget.append(
+            (
+                "combined",
+                f"{weighing['u_flow_nl_per_h'] / 2:.3g}",
+                "∞" if weighing["dof"] is None else f"{weighing['dof']:.0f}",
+            )
+        )
+        notes = [
+            f"Left out: {len(r['rows'])} row(s) from row {r['rows'][0]}: {r['why']}."
+            for r in weighing["rejected"]
+        ]
+        notes += [f"Note: {w}." for w in weighing["warnings"]]
+        svg, png = _pictures(folder() / str(record.id) / str(weighing["name"]))
+        found.append(Part(str(weighing["name"]), str(weighing["sha256"]), budget, notes, svg, png))
+    return found
+
+
+def _pictures(path: Path) -> tuple[str, bytes]:
+    """The fit's picture as SVG text and PNG bytes, as it was drawn when the record was made; empty where it is gone."""
+    try:
+        text = path.with_name(path.name + ".svg").read_text(encoding="utf-8")
+        png = path.with_name(path.name + ".png").read_bytes()
+    except OSError:
+        return "", b""
+    return text[text.index("<svg") :], png
