@@ -192,6 +192,8 @@ def _catheter(reader: Reader) -> int:
     table = reader.table(reader.root, (), "catheter")
     if not table:
         return 0
+    if "volume" in table:
+        return reader.quantity(table, ("catheter",), "volume", "volume", 0, 10_000_000) or 0
     length_um = reader.quantity(table, ("catheter",), "length", "length", 1_000, 5_000_000)
     lineic = reader.quantity(table, ("catheter",), "volume_per_length", "lineic", 1, 1_000_000)
     volume_nl = (length_um or 0) * (lineic or 0) // 10_000

@@ -101,13 +101,10 @@ def _drug(document: dict[str, Any]) -> list[str]:
 
 
 def _catheter(document: dict[str, Any]) -> list[str]:
-    """The rig keeps the volume alone: it is written as a length of 1 cm for each whole nL/cm, exact in any case."""
-    volume_nl = document["catheter_nl"]
-    if not volume_nl:
-        return []
-    length_cm = next((n for n in range(100, 0, -1) if volume_nl % n == 0 and volume_nl // n <= 1_000_000), 1)
-    rows = [f'length = "{length_cm} cm"']
-    return _section("catheter", [*rows, _quantity("volume_per_length", volume_nl // length_cm, "lineic")])
+    """The rig keeps the volume alone, so it is written as one, and not as a length that nobody gave."""
+    return _section(
+        "catheter", [_volume(document, "volume", "catheter_nl")] if document["catheter_nl"] else []
+    )
 
 
 def _basal(document: dict[str, Any]) -> list[str]:
