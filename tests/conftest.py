@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tracing import TracePlugin
 
-# No deadline and no check of speed: a busy machine is no failure. CI draws the same cases each time, a developer new ones.
+# No deadline and no check of speed: a busy machine is no failure. CI draws the same cases each time.
 settings.register_profile(
     "house",
     deadline=None,
