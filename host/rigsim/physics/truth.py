@@ -66,7 +66,7 @@ def draw(seed: int) -> Truth:
         slip_per_pa=spread(3.0e-6, 0.3),
         ageing_loss=spread(0.04, 0.5),
         ageing_revs=spread(20_000, 0.3),
-        compliance_nl_per_pa=spread(0.3, 0.3),
+        compliance_nl_per_pa=spread(0.12, 0.3),
         resistance_pa_s_per_nl=spread(0.31, 0.2),
         inlet_nl=spread(6_000, 0.3),
         stall_pa=spread(450_000, 0.2),
