@@ -23,7 +23,7 @@ from rigsim.driver import SimRig
 from rigsim.wire import Wire
 
 PRESSURE_PA = {"pa": 1.0, "kpa": 1000.0, "mmhg": 133.322, "psi": 6894.757, "cmh2o": 98.0665}
-FIELD_SHAKES_DEG = 3.0
+FIELD_SHAKES_DEG = 0.5  # standard deviation
 BROWNOUT_V = 5.0
 HOT_C = 40.0
 

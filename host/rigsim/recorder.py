@@ -84,7 +84,7 @@ class Recorder:
         elif event == "command" and fields.get("verb") == "refill":
             self.refills += 1
         elif event == "undelivered":
-            self.undelivered_nl += int(fields.get("undelivered_nl", fields.get("volume_nl", "0")))
+            self.undelivered_nl += int(fields.get("nl", "0"))
         self._note_demand(event, fields)
 
     def _note_demand(self, event: str, fields: dict[str, str]) -> None:
