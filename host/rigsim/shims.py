@@ -6,7 +6,8 @@ so that a new use fails loudly; installing twice is harmless; CPython's own time
 no chip is current.
 Callers: whoever imports firmware: driver.py and tests call `install()` first.
 Units: as MicroPython's.
-Leaves: `rp2.StateMachine`, `rp2.DMA` and `asm_pio` to shim_pio.py, the behaviour behind it all to chip.py.
+Leaves: the peripherals to peripherals.py, `rp2.StateMachine`, `rp2.DMA` and `asm_pio` to shim_pio.py, the
+behaviour behind it all to chip.py.
 """
 
 from __future__ import annotations
@@ -21,173 +22,11 @@ import types
 from typing import Any
 
 from rigsim.chip import CYCLES_PER_US, PWRON_RESET, TICKS_MASK, WDT_RESET, any_current, current
-from rigsim.power import ChipReset, PowerCut
+from rigsim.peripherals import ADC, I2C, PWM, WDT, Pin
+from rigsim.power import ChipReset
 
 _HALF = (TICKS_MASK + 1) // 2
 HEAP_FREE = 140_000  # what gc.mem_free() says; the real figure comes from the VM tests
-
-
-class Pin:
-    """machine.Pin: one GPIO of the chip that was current when it was made."""
-
-    IN, OUT, OPEN_DRAIN, ALT = 0, 1, 2, 3
-    PULL_UP, PULL_DOWN = 1, 2
-
-    def __init__(
-        self, gpio: int, mode: int = -1, pull: int | None = None, *, value: int | None = None
-    ) -> None:
-        if not 0 <= gpio <= 29:
-            raise ValueError("invalid pin")
-        self.gpio = gpio
-        self.chip = current()
-        self.init(mode, pull, value=value)
-
-    def init(
-        self, mode: int = -1, pull: int | None = None, *, value: int | None = None, alt: int = 0
-    ) -> None:
-        """Set direction, pull and level; -1 leaves the direction as it is."""
-        self.chip.need_power()
-        if pull is not None or mode == Pin.IN:
-            self.chip.set_pull(self.gpio, None if pull is None else int(pull == Pin.PULL_UP))
-        if mode == Pin.OUT:
-            self.chip.set_output(self.gpio, self.chip.level(self.gpio) if value is None else int(bool(value)))
-        elif mode == Pin.IN:
-            self.chip.release(self.gpio)
-
-    def value(self, level: Any = None) -> int | None:
-        """Read without an argument, else drive."""
-        chip = self.chip
-        if not chip.powered:
-            raise PowerCut
-        if level is None:
-            return chip.level(self.gpio)
-        chip.set_output(self.gpio, 1 if level else 0)
-        return None
-
-    __call__ = value
-
-    def on(self) -> None:
-        """Drive high."""
-        self.value(1)
-
-    def off(self) -> None:
-        """Drive low."""
-        self.value(0)
-
-    def toggle(self) -> None:
-        """Invert the output."""
-        self.value(1 - self.chip.level(self.gpio))
-
-
-class ADC:
-    """machine.ADC on a pin or a GPIO number."""
-
-    def __init__(self, pin: Pin | int) -> None:
-        self.chip = current()
-        self.gpio = pin.gpio if isinstance(pin, Pin) else pin + 26 if pin < 5 else pin
-
-    def read_u16(self) -> int:
-        """One conversion, 0 to 65535."""
-        return self.chip.read_adc(self.gpio)
-
-
-class PWM:
-    """machine.PWM: only its state, which `tone` on the chip's peripherals shows."""
-
-    def __init__(self, pin: Pin, freq: int = 0, duty_u16: int = 0) -> None:
-        self.chip = current()
-        self.gpio = pin.gpio
-        self._state: dict[str, int] = self.chip.peripherals.setdefault(
-            f"pwm{pin.gpio}", {"freq": 0, "duty": 0}
-        )
-        self._state.update(freq=freq, duty=duty_u16)
-
-    def freq(self, hz: int | None = None) -> int | None:
-        """Read or set the frequency."""
-        if hz is None:
-            return self._state["freq"]
-        if not 8 <= hz <= 62_500_000:
-            raise ValueError("freq too large" if hz > 8 else "freq too small")
-        self._state["freq"] = hz
-        return None
-
-    def duty_u16(self, duty: int | None = None) -> int | None:
-        """Read or set the duty, 0 to 65535."""
-        if duty is None:
-            return self._state["duty"]
-        self._state["duty"] = duty
-        return None
-
-    def deinit(self) -> None:
-        """Stop."""
-        self._state["duty"] = 0
-
-
-class I2C:
-    """machine.I2C: transfers to what hangs on the chip's bus; OSError(5) where nothing answers."""
-
-    def __init__(
-        self, bus: int = 0, *, scl: Pin, sda: Pin, freq: int = 400_000, timeout: int = 50_000
-    ) -> None:
-        self.chip = current()
-        self.timeout_us = timeout
-
-    def _device(self, address: int) -> Any:
-        self.chip.need_power()
-        device = self.chip.i2c.get(address)
-        if device is None:
-            raise OSError(5)
-        return device
-
-    def scan(self) -> list[int]:
-        """Addresses that acknowledge."""
-        found: list[int] = []
-        for address in sorted(self.chip.i2c):
-            try:
-                self.chip.i2c[address].write(b"")
-                found.append(address)
-            except OSError:
-                continue
-        return found
-
-    def writeto(self, address: int, data: bytes, stop: bool = True) -> int:
-        """Write; returns the acknowledged bytes."""
-        self._device(address).write(bytes(data))
-        return len(data)
-
-    def readfrom(self, address: int, length: int, stop: bool = True) -> bytes:
-        """Read `length` bytes."""
-        return self._device(address).read(length)
-
-    def readfrom_into(self, address: int, buffer: bytearray, stop: bool = True) -> None:
-        """Read into a buffer."""
-        buffer[:] = self._device(address).read(len(buffer))
-
-    def readfrom_mem(self, address: int, memory: int, length: int, *, addrsize: int = 8) -> bytes:
-        """Write the register's number, then read."""
-        device = self._device(address)
-        device.write(memory.to_bytes(addrsize // 8, "big"))
-        return device.read(length)
-
-    def readfrom_mem_into(self, address: int, memory: int, buffer: bytearray, *, addrsize: int = 8) -> None:
-        """As readfrom_mem, into a buffer."""
-        buffer[:] = self.readfrom_mem(address, memory, len(buffer), addrsize=addrsize)
-
-    def writeto_mem(self, address: int, memory: int, data: bytes, *, addrsize: int = 8) -> None:
-        """Write the register's number and the data in one transfer."""
-        self._device(address).write(memory.to_bytes(addrsize // 8, "big") + bytes(data))
-
-
-class WDT:
-    """machine.WDT: starts at once and cannot be stopped."""
-
-    def __init__(self, id: int = 0, timeout: int = 5000) -> None:
-        self.chip = current()
-        self.chip.start_watchdog(timeout)
-
-    def feed(self) -> None:
-        """Begin its time anew."""
-        self.chip.feed_watchdog()
 
 
 class _Flash:
