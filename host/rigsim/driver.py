@@ -29,6 +29,8 @@ LONGEST_JUMP_CYCLES = (
 )  # the firmware's clock has to be read before ticks_us wraps half way
 RESERVOIR_NL = 20_000_000
 START_US = 250_000  # from the peripherals' start to the clock's: replay of the log, on the board
+PROMPT = b"pumprig: maintenance; the motor is off; Ctrl-D runs the rig again\r\n>>> "
+SOFT_RESET = 4  # Ctrl-D at MicroPython's prompt
 BOOT_LIMIT = 8  # resets in a row, without a tick between them, before the driver gives up
 
 
@@ -111,6 +113,7 @@ class SimRig:
         self.pump.attach_pulses(pulse_counter(self.chip, self.wiring.pins["step"]))
         board = Board(stepper)
         if board.stop_held():
+            self.port.write(PROMPT)
             return
         self.chip.spend_us(START_US)
         self._zero_cycle = self.chip.now
@@ -118,6 +121,8 @@ class SimRig:
         if rig.boot():
             board.start_watchdog()
             self.rig = rig
+        else:
+            self.port.write(PROMPT)
 
     # --- events
 
@@ -192,9 +197,11 @@ class SimRig:
         soonest = self._grid_from(self.chip.now)
         while self._events and self._events[0][0] <= soonest and self.step(soonest):
             pass
+        self.chip.now = max(self.chip.now, soonest)
         if self.rig is not None:
-            self.chip.now = max(self.chip.now, soonest)
             self.tick()
+        elif self.chip.powered and SOFT_RESET in self.port.read(self.port.waiting_input):
+            self.power_on(self.chip.reset_cause)
 
     def run_us(self, span_us: int) -> None:
         """So much longer."""

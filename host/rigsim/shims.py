@@ -1,6 +1,6 @@
 """The modules that MicroPython has and CPython has not, so that the very firmware files run here.
 
-Owns: `machine`, `micropython`, `time.ticks_*` and `gc`'s extras, all speaking for the current chip.
+Owns: `machine`, `micropython`, `time.ticks_*`, all speaking for the current chip.
 Rules: same names, argument orders and errors as the RP2040 port; what the firmware does not use is not here,
 so that a new use fails loudly; installing twice is harmless; CPython's own time and gc behave as before while
 no chip is current.
@@ -26,7 +26,6 @@ from rigsim.peripherals import ADC, I2C, PWM, WDT, Pin
 from rigsim.power import ChipReset
 
 _HALF = (TICKS_MASK + 1) // 2
-HEAP_FREE = 140_000  # what gc.mem_free() says; the real figure comes from the VM tests
 
 
 class _Flash:
@@ -89,15 +88,12 @@ def _extend_time() -> None:
         setattr(time, name, value)
 
 
-def _extend_gc() -> None:
-    if hasattr(gc, "mem_free"):
-        return
-    collect = gc.collect
-    setattr(gc, "collect", lambda *generation: 0 if any_current() else collect(*generation))  # noqa: B010
-    setattr(gc, "mem_free", lambda: HEAP_FREE)  # noqa: B010
-    setattr(gc, "mem_alloc", lambda: 0)  # noqa: B010
-    if not hasattr(gc, "threshold"):
-        setattr(gc, "threshold", lambda *_: None)  # noqa: B010
+_collect = gc.collect
+
+
+def _collect_outside(generation: int = 2) -> int:
+    """The firmware's collections at chosen moments are the Pico's business; Python has its own."""
+    return 0 if any_current() else _collect(generation)
 
 
 class _Os:
@@ -138,7 +134,7 @@ def install() -> None:
     if "micropython" not in sys.modules:
         sys.modules["micropython"] = _micropython()
     _extend_time()
-    _extend_gc()
+    gc.collect = _collect_outside
     pio = importlib.import_module("rigsim.shim_pio")
     if "rp2" not in sys.modules or not hasattr(sys.modules["rp2"], "Flash"):
         sys.modules["rp2"] = pio.rp2_module(_Flash)

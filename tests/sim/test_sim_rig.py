@@ -157,3 +157,23 @@ def test_every_event_happens_to_a_running_rig_and_leaves_its_log_whole(name: str
     for before, after in zip(simulation.records, simulation.records[1:], strict=False):
         assert records.unpack(after)[0]["chain"] == records.link(before)
     assert simulation.rig.resets == 0
+
+
+def test_maintenance_ends_at_the_prompt_and_ctrl_d_runs_the_rig_again() -> None:
+    simulation = Simulation()
+    simulation.load()
+    simulation.wire.command("maintenance")
+    simulation.run_hours(0.01)
+    rig = simulation.rig
+    assert rig.powered
+    assert rig.rig is None
+    rig.pump.advance()
+    pulses = rig.pump.pulses_total
+    simulation.run_hours(0.1)
+    rig.pump.advance()
+    assert rig.pump.pulses_total == pulses
+    rig.port.push(b"\x04")
+    rig.hear()
+    simulation.wire.reset()
+    assert simulation.status()["boot"] == "3"
+    assert simulation.status()["mode"] == "stopped"
