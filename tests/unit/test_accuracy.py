@@ -150,3 +150,16 @@ def test_the_command_prints_json_alone_and_draws_both_formats(tmp_path: Path) ->
         assert [w["p_min"] for w in document["windows"]] == [1.0, *WINDOWS_MIN]
         assert len(document["startup"]) == 240
         assert picture.stat().st_size > 5000
+
+
+def test_an_occlusion_test_gives_time_pressure_and_the_bolus_on_opening() -> None:
+    flowing = np.minimum(T_S, 3000.0) * RATE_NL_PER_H / 3600.0
+    volume = flowing + np.where(T_S > 5000.0, 2500.0, 0.0)
+    head = "# occluded_at_s: 3000\n# alarm_at_s: 4500\n# alarm_pressure_hpa: 690\n# reopened_at_s: 4990\n"
+    found = analyse(parse_csv(weighing_csv(T_S, volume, head).encode(), "x"), RATE_NL_PER_H).occlusion
+    assert found is not None
+    assert (found["alarm_after_s"], found["alarm_pressure_hpa"]) == (1500.0, 690.0)
+    assert abs(found["bolus_nl"] - 2500.0) < 1.0
+    wrong = head.replace("4990", "4400")
+    with pytest.raises(WeighingError, match="order"):
+        analyse(parse_csv(weighing_csv(T_S, volume, wrong).encode(), "x"), RATE_NL_PER_H)

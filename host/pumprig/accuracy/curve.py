@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pumprig.accuracy.occlusion import occlusion
 from pumprig.accuracy.trumpet import (
     SAMPLE_MIN,
     WINDOWS_MIN,
@@ -50,6 +51,7 @@ class Accuracy:
     first_day: dict[str, float] | None
     period_s: float | None
     cycle: list[Window]
+    occlusion: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list[str])
     rejected: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -80,6 +82,7 @@ class Accuracy:
             "cycle": None
             if self.period_s is None
             else {"period_s": self.period_s, "windows": rows(self.cycle)},
+            "occlusion": self.occlusion,
             "rejected": self.rejected,
             "warnings": self.warnings,
         }
@@ -93,9 +96,13 @@ def analyse(
 ) -> Accuracy:
     """Start-up and trumpet figures of a weighing at the set rate; `period_s` of a roller, where the file does not tell.
 
+    With an occlusion in the record, the flow's figures are those of the time before it.
     Raises WeighingError for a record under 10 min or one that cannot be a weighing, WindowError for a window that
     does not fit the samples.
     """
+    blocked = occlusion(weighing)
+    if blocked is not None:
+        weighing.take(weighing.t_s < weighing.numbers["occluded_at_s"])
     d_g = readability_g(weighing)
     phase = designs.phases(weighing)
     screened = screen(weighing, phase.progress, d_g)
@@ -110,7 +117,9 @@ def analyse(
             "Weigh for longer; the standard wants 2 h and more.",
         )
     on_grid = np.interp(grid_s + run_s[0], run_s, volume)
-    return _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s)
+    figures = _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s)
+    figures.occlusion = blocked
+    return figures
 
 
 def _volume(weighing: Weighing, phase: designs.Phases, breaks: list[int]) -> tuple[Floats, Floats]:

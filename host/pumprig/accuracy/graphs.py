@@ -16,7 +16,7 @@ from pumprig.accuracy.curve import Accuracy
 from pumprig.accuracy.trumpet import Window
 
 BLUE, ORANGE, GREY = "#0b5394", "#c8500a", "#666666"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

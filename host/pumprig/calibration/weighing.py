@@ -43,6 +43,11 @@ NUMBER_KEYS = (
     "tube_od_mm",
     "vessel_id_mm",
     "back_pressure_hpa",
+    "nl_per_rev",
+    "occluded_at_s",
+    "alarm_at_s",
+    "reopened_at_s",
+    "alarm_pressure_hpa",
 )
 MAX_REJECTED_SHARE = 0.05
 
@@ -139,7 +144,8 @@ def parse_csv(data: bytes, name: str) -> Weighing:
         rejected=rejected,
         warnings=warnings,
     )
-    weighing.reject(~np.isfinite(table).all(axis=1), "a cell is not a finite number")
+    whole: Any = np.isfinite(table).all(axis=1)
+    weighing.reject(~whole, "a cell is not a finite number")
     _check_times(weighing)
     _check_share(weighing, len(table) + sum(len(r.rows) for r in rejected))
     return weighing

@@ -83,4 +83,12 @@ def _text(result: Accuracy) -> str:
     if result.first_day is not None:
         volume = quantities.volume_text(result.first_day["volume_nl"])
         lines.append(f"first 24 h: {volume}, {result.first_day['error_pct']:+.3f} %")
+    if result.occlusion is not None:
+        found = result.occlusion
+        pressure = found["alarm_pressure_hpa"]
+        told = "" if pressure is None else f" at {pressure:g} hPa"
+        bolus = f"{found['bolus_nl'] / 1000:.3f} ± {found['u_bolus_nl'] / 1000:.3f} µL"
+        lines.append(
+            f"occlusion: alarm after {found['alarm_after_s']:g} s{told}, bolus on opening {bolus} (k = 2)"
+        )
     return "\n".join(lines)

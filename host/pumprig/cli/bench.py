@@ -25,6 +25,7 @@ from pumprig.errors import UsageError
 if TYPE_CHECKING:
     from pumprig.calibration.bench import Pump, Stage
     from pumprig.client import Client
+    from pumprig.requests import Value
 
 VERB = "calibrate"
 
@@ -38,7 +39,7 @@ class RigPump:
     def run(self, rate_nl_per_h: float, duration_s: float) -> None:
         """Deliver at a rate for a time; the rig stops by itself at the end."""
         volume_nl = round(rate_nl_per_h * duration_s / 3600.0)
-        values = {"rate_nl_per_day": round(24 * rate_nl_per_h), "volume_nl": volume_nl}
+        values: dict[str, Value] = {"rate_nl_per_day": round(24 * rate_nl_per_h), "volume_nl": volume_nl}
         self._client.change(VERB, values)
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -77,7 +77,9 @@ def fit_command(
         settings.say(f"picture: {plot}")
     for result in fits:
         settings.show(_fit_text(result))
-    document = fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
+    document: dict[str, Any] = (
+        fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
+    )
     if keep:
         from pumprig.calibration import register
 
@@ -169,7 +171,7 @@ def list_command() -> None:
     settings = current()
     now = datetime.now(UTC)
     before: float | None = None
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for record in register.records():
         drift = None if before is None else 100.0 * (record.nl_per_rev / before - 1.0)
         before = record.nl_per_rev
@@ -190,7 +192,8 @@ def list_command() -> None:
             f"{record.id:>10}  {content['made_at'][:16]}  {record.nl_per_rev / 1000:.4f} ± "
             f"{record.u_nl_per_rev / 1000:.4f} µL/rev  {content['tube']:<12}{told}"
         )
-    for warning in rows[-1]["warnings"] if rows else []:  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
+    latest: list[str] = rows[-1]["warnings"] if rows else []
+    for warning in latest:
         settings.say(f"warning: {warning}")
     if not rows:
         settings.show("no calibration yet")
