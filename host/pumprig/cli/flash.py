@@ -27,7 +27,7 @@ from pumprig.link import SerialLink
 from pumprig.pull import pull
 from pumprig.store.intents import StoredIntents
 
-REBOOT_S = 20.0
+REBOOT_S = 60.0  # an emulated Pico is ten times slower than a real one
 
 
 @click.command()
