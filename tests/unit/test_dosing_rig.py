@@ -1,0 +1,164 @@
+"""A whole rig under random orders, stops, buttons and power cuts: the books always agree with the motor.
+
+Owns: the state machine over commands, time and power, and what must hold after every one of them.
+Rules: the motor's own count is the judge; virtual time; the real firmware over the software board.
+Callers: pytest.
+Units: steps, nL, microseconds of virtual time.
+Leaves: the ledger's arithmetic to test_dosing.py, a longer campaign to tests/faults.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pumpwire import documents
+from pumpwire.spec import KINDS
+from upy.softhost import CALIBRATION, Host
+
+PROGRAM = (
+    "kind=program name=x basal=0:%d demand=3000:30000:120:1000 periodic=1800:2000:60000:0 catheter_nl=2000"
+)
+STOP, REQUEST = 1, 2
+
+
+class Bedside(RuleBasedStateMachine):
+    """Everything that a person, a host and a power plug do to a rig."""
+
+    @initialize(rate=st.integers(24_000, 20_000_000))
+    def set_up(self, rate: int) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.host = Host(Path(self._folder.name) / "flash")
+        self.rate = rate
+        self.asked_steps = 0  # granted by answer, of single and spread boluses
+        self.cuts = 0
+        self.unrecorded_steps = 0
+        self.host.request(1, "open")
+        self.host.change("refill", volume_nl=100_000_000)
+        for text in (CALIBRATION, PROGRAM % rate):
+            self.host.change("stage", part=1, parts=1, text=text)
+            self.host.change("commit", hash=documents.digest(documents.canonical(documents.parse(text))))
+
+    def teardown(self) -> None:
+        if hasattr(self, "host"):
+            self.host.bench.power_off()
+            self._folder.cleanup()
+
+    @property
+    def rig(self) -> Any:
+        return self.host.bench.rig
+
+    def ask(self, verb: str, **fields: Any) -> tuple[str, dict[str, str]]:
+        """A changing request in an open session."""
+        self.host.rig = self.rig
+        self.host.request(1, "open")
+        _seq, word, answer = self.host.request(self.rig.session.last_seq + 1, verb, **fields)
+        return word, answer
+
+    @rule(us=st.integers(1, 1_200_000_000))
+    def wait(self, us: int) -> None:
+        self.host.bench.run(us)
+
+    @rule(volume_nl=st.integers(1, 50_000), over_s=st.integers(10, 1_200), spread=st.integers(0, 1))
+    def bolus(self, volume_nl: int, over_s: int, spread: int) -> None:
+        word, answer = self.ask("bolus", volume_nl=volume_nl, over_ms=over_s * 1_000, spread=spread)
+        if word == "ok":
+            self.asked_steps += int(answer["requested_steps"])
+
+    @rule()
+    def demand(self) -> None:
+        self.ask("demand")
+
+    @rule()
+    def stop(self) -> None:
+        assert self.ask("stop")[0] == "ok"
+        self.host.bench.run(300_000)
+        assert self.rig.therapy.mode == "stopped"
+
+    @rule()
+    def prime(self) -> None:
+        self.ask("prime", volume_nl=1_000)
+
+    @rule()
+    def resume(self) -> None:
+        self.ask("ack")
+        self.ask("resume")
+
+    @rule(rate=st.integers(24_000, 20_000_000))
+    def program(self, rate: int) -> None:
+        text = PROGRAM % rate
+        if self.ask("stage", part=1, parts=1, text=text)[0] == "ok":
+            word, _answer = self.ask(
+                "commit", hash=documents.digest(documents.canonical(documents.parse(text)))
+            )
+            if word == "ok":
+                self.rate = rate
+
+    @rule(keys=st.sampled_from([STOP, REQUEST]))
+    def press(self, keys: int) -> None:
+        board = self.host.bench.board
+        for pressed in (keys, keys, keys, 0, 0, 0, 0):
+            board.pressed = pressed
+            self.host.bench.run(20_000, True)
+
+    @precondition(lambda self: self.cuts < 3)
+    @rule(cause=st.sampled_from(["power_on", "watchdog"]))
+    def power_cut(self, cause: str) -> None:
+        bench = self.host.bench
+        bench.board.stepper.counted()
+        turned = bench.pump.steps
+        assumed = self.rig.assumed_steps
+        bench.power_on(cause)
+        bench.run(60_000)
+        self.cuts += 1
+        self.rig.delivery.settle(self.rig.clock.now_us())
+        lost = bench.pump.steps - self.rig.dosing.net_steps() - self.unrecorded_steps
+        assert 0 <= lost <= self.rig.assumed_steps - assumed, "a loss is bounded and counted as delivered"
+        assert bench.pump.steps >= turned
+        self.unrecorded_steps += lost
+
+    @invariant()
+    def every_step_that_the_motor_made_is_in_the_books_and_in_one_kind(self) -> None:
+        if not hasattr(self, "host"):
+            return
+        rig = self.rig
+        rig.delivery.settle(rig.clock.now_us())
+        assert rig.dosing.net_steps() + self.unrecorded_steps == self.host.bench.pump.steps
+        assert rig.delivery.surplus_steps == 0
+        assert all(steps >= 0 for steps in rig.dosing.kind_steps)
+
+    @invariant()
+    def boluses_never_exceed_what_was_granted(self) -> None:
+        if not hasattr(self, "host"):
+            return
+        given = sum(self.rig.dosing.kind_steps[KINDS.index(kind)] for kind in ("single", "spread"))
+        assert given <= self.asked_steps
+        for overlay in (self.rig.therapy.bolus, self.rig.therapy.spread):
+            assert overlay is None or 0 <= overlay.done_steps <= overlay.planned_steps <= overlay.steps
+
+    @invariant()
+    def the_base_rate_is_the_programmed_one_whenever_it_runs(self) -> None:
+        if not hasattr(self, "host"):
+            return
+        now_us = self.rig.clock.now_us()
+        _kind, rate, _until = self.rig.therapy.base(now_us, self.rig.clock.utc_us(now_us))
+        assert rate == (self.rate if self.rig.therapy.mode == "running" else 0)
+
+    @invariant()
+    def a_pump_that_is_stopped_stands_still(self) -> None:
+        if not hasattr(self, "host") or self.rig.therapy.mode != "stopped":
+            return
+        before = self.host.bench.pump.steps
+        self.host.bench.run(1_000_000)
+        if self.rig.therapy.mode == "stopped":
+            self.rig.board.stepper.counted()
+            assert self.host.bench.pump.steps == before
+
+
+TestBedside = pytest.mark.requirement("SR-31")(pytest.mark.requirement("SR-05")(Bedside.TestCase))
+TestBedside.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
