@@ -8,27 +8,42 @@ Units: none.
 Leaves: the boot from the log to rig.py, the peripherals to board.py.
 """
 
+import gc
+
 from rig import config
-from rig.board import Board
-from rig.link import Stdio
-from rig.rig import Rig
 from rig.stepper import Stepper
 
 
 def run():
     """Run the rig until it is reset, or return to the prompt for maintenance."""
-    stepper = Stepper(config)
+    stepper = Stepper(config)  # first: its ring needs 16 kB in one piece, which a used heap may not have
     try:
-        board = Board(stepper)
-        if board.stop_held():
-            print("pumprig: maintenance: the stop button was held; the motor is off")
+        rig = _build(stepper)
+        if rig is None:
             return
-        rig = Rig(board, Stdio(), config)
-        if not rig.boot():
-            print("pumprig: maintenance: reset to run again; the motor is off")
-            return
-        board.start_watchdog()
+        rig.board.start_watchdog()
         while True:
-            board.idle_until(rig.tick(), rig.clock)
+            rig.board.idle_until(rig.tick(), rig.clock)
     finally:
         stepper.cut()
+
+
+def _build(stepper):
+    """The booted rig, or None for maintenance."""
+    gc.collect()
+    from rig.board import Board
+
+    board = Board(stepper)
+    if board.stop_held():
+        print("pumprig: maintenance: the stop button was held; the motor is off")
+        return None
+    from rig.link import Stdio
+    from rig.rig import Rig
+
+    gc.collect()
+    rig = Rig(board, Stdio(), config)
+    if not rig.boot():
+        print("pumprig: maintenance: reset to run again; the motor is off")
+        return None
+    gc.collect()
+    return rig

@@ -21,7 +21,7 @@ export class RigChip extends Chip {
   async install(folder) {
     await this.run(() => this.connected);
     const files = fs.readdirSync(folder, { recursive: true }).filter((f) => fs.statSync(path.join(folder, f)).isFile());
-    const dirs = new Set(files.map((f) => path.dirname(f)).filter((d) => d !== '.'));
+    const dirs = new Set(files.flatMap((f) => f.split(path.sep).slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join('/'))));
     await this.py(`import os, binascii\nfor d in ${JSON.stringify([...dirs].sort())}:\n try: os.mkdir(d)\n except OSError: pass\n`);
     for (const file of files) {
       const text = fs.readFileSync(path.join(folder, file)).toString('base64');
