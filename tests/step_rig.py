@@ -10,6 +10,7 @@ Leaves: what ought to happen to the tests.
 from __future__ import annotations
 
 import types
+from fractions import Fraction
 from typing import Any
 
 from rigsim import shims
@@ -84,3 +85,34 @@ class StepRig:
         """Until all that is queued has left."""
         ahead = self.stepper.appended_cycles + self.zero - self.chip.now
         self.pass_cycles(max(0, ahead) + CLOCK_HZ // 1000)
+
+
+QUANTUM = 9973 * 86_400 * CLOCK_HZ
+
+
+def inc_of(rate_steps_per_s: Fraction | float) -> int:
+    """The flow that gives so many steps a second, in units per cycle."""
+    return int(QUANTUM * Fraction(rate_steps_per_s) / CLOCK_HZ)
+
+
+def rig_for() -> StepRig:
+    """A rig with an open stream that may start at 100 000 steps/s, so that no ramp comes in."""
+    made = chosen(microsteps=64, max_steps_per_s=100_000)
+    setup = made.setup()
+    setup.start_hz = 200_000
+    made.setup = lambda: setup
+    rig = StepRig(made)
+    rig.open()
+    return rig
+
+
+def put(rig: StepRig, acc: int, inc: int, cycles: int, quantum: int = QUANTUM) -> tuple[int, int]:
+    """Append all of a span, letting time pass while the queue is full; (steps, acc)."""
+    steps = 0
+    while cycles:
+        taken, made, acc = rig.stepper.append(acc, inc, quantum, cycles)
+        steps += made
+        cycles -= taken
+        if cycles:
+            rig.pass_us(2_000)
+    return steps, acc

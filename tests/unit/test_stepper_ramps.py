@@ -1,0 +1,113 @@
+"""Ramps of the step engine on the simulated chip, and the configurations that it refuses."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from step_rig import CLOCK_HZ, QUANTUM, StepRig, chosen, inc_of
+
+
+def ramp_rig() -> StepRig:
+    rig = StepRig()
+    rig.open()
+    return rig
+
+
+def put_ramp(rig: StepRig, hz: int, ms: int, leave_hz: int | None = None) -> int:
+    """Append a span as dosing does, telling the rest from the phase; its steps."""
+    inc, left, acc, steps = inc_of(hz), ms * 125_000, 0, 0
+    leave = None if leave_hz is None else inc_of(leave_hz)
+    while left > 0:
+        taken, made, after = rig.stepper.append(acc, inc, QUANTUM, left, leave)
+        left -= (after - acc + made * QUANTUM) // inc
+        acc, steps = after, steps + made
+        if not taken:
+            rig.pass_us(10_000)
+    return steps
+
+
+@given(st.integers(10_000, 40_000), st.integers(300, 1_500))
+@settings(max_examples=8, deadline=None)
+def test_ramps_lose_and_add_no_step_and_never_jump_beyond_the_start_rate(hz: int, ms: int) -> None:
+    rig = ramp_rig()
+    steps = put_ramp(rig, hz, ms, 0)
+    rig.run_out()
+    assert steps == rig.stepper.counted() == inc_of(hz) * ms * 125_000 // QUANTUM
+    edges = rig.edges
+    start = rig.stepper._setup.start_hz
+    gain = rig.stepper._setup.accel_hz_per_s // 500
+    rates = [CLOCK_HZ / (b - a) for a, b in pairwise(edges)]
+    assert rates[0] <= start * 1.01
+    assert rates[-1] <= start + gain
+    assert max(abs(b - a) for a, b in pairwise(rates)) <= gain * 1.05
+    assert max(rates) <= hz * 1.02
+    assert rig.stepper.starved() == 0
+
+
+def test_a_slower_span_after_a_fast_one_is_reached_by_a_ramp() -> None:
+    rig = ramp_rig()
+    total = put_ramp(rig, 30_000, 800) + put_ramp(rig, 12_000, 800, 0)
+    rig.run_out()
+    assert rig.stepper.counted() == total == len(rig.edges)
+    rates = [CLOCK_HZ / (b - a) for a, b in pairwise(rig.edges)]
+    gain = rig.stepper._setup.accel_hz_per_s // 500
+    assert max(abs(b - a) for a, b in pairwise(rates)) <= gain * 1.05
+
+
+@pytest.mark.requirement("SR-12")
+@pytest.mark.parametrize("more_ms", [0, 7, 13, 19])
+def test_a_stop_from_full_speed_ramps_down_in_200_ms_with_an_exact_count(more_ms: int) -> None:
+    rig = ramp_rig()
+    inc, acc = inc_of(40_000), 0
+    for _ in range(50):
+        while True:
+            taken, _, acc = rig.stepper.append(acc, inc, QUANTUM, 125_000 * 30)
+            if not taken:
+                break
+        rig.pass_us(20_000)
+    rig.pass_us(more_ms * 1_000)
+    begin = rig.chip.now - rig.zero
+    ticks = 0
+    while not rig.stepper.ramp_down():
+        rig.pass_us(20_000)
+        ticks += 1
+        assert ticks < 20
+    edges = rig.edges
+    counted = rig.stepper.counted()
+    assert counted == len(edges) == rig.stepper.appended_steps
+    assert edges[-1] - begin <= 200 * 125_000
+    rates = [CLOCK_HZ / (b - a) for a, b in pairwise(edges) if a > begin - 125_000]
+    start, gain = rig.stepper._setup.start_hz, rig.stepper._setup.accel_hz_per_s // 500
+    assert rates[-1] <= start + gain
+    assert max(abs(b - a) for a, b in pairwise(rates)) <= 2.1 * gain
+    rig.pass_us(1_000_000)
+    assert rig.stepper.counted() == counted
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"pins": [("step", 2), ("dir", 2)]}, "GPIO 2 is given to step and to dir"),
+        ({"pins": [("step", 31)]}, "no GPIO 31"),
+        ({"driver": "drv8825", "pulse_ns": 1_000}, "needs 1900 ns"),
+        ({"driver": "a4988", "microsteps": 32}, "does no 1/32 steps"),
+        ({"max_steps_per_s": 70_000}, "beyond the motor"),
+        ({"driver": "l298"}, "not known"),
+        ({"motor": "nema99"}, "not known"),
+        ({"pulse_ns": 100_000}, "no room"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused_with_the_reason_motor_off(
+    changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        StepRig(chosen(**changes))
+
+
+def test_a_28byj48_turn_is_a_ratio_of_integers() -> None:
+    setup = chosen(driver="uln2003", motor="28byj48", microsteps=2, max_steps_per_s=1_000).setup()
+    assert Fraction(setup.steps_num, setup.steps_den) == Fraction(40_757_728, 10_000)
