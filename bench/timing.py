@@ -1,8 +1,8 @@
 """Step timing on the emulated Pico, beside a machine.Timer stepper and a sleep_us loop measured in the same run.
 
 Owns: the table of edges against their exact instants.
-Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; without PUMPRIG_UF2 it says so
-and ends.
+Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; without PUMPRIG_UF2
+it says so and ends.
 Callers: `python bench/timing.py [--quick]`; `tests/emulator` uses `prepare` and `run`.
 Units: cycles of 8 ns, ppm, us.
 Leaves: the measuring to timing.mjs.
@@ -61,40 +61,34 @@ def run(script: Path, folder: Path, *arguments: str) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as text."""
-    head = (
-        "",
-        "rate",
-        "load",
-        "steps",
-        "mean ppm",
-        "worst edge",
-        "rms jitter",
-        "largest gap",
-        "drift",
-        "dry",
-    )
-    lines = ["%-14s %-28s %-28s %8s %12s %13s %13s %11s %9s %4s" % head]
+    lines = [
+        _line(
+            "", "rate", "load", "steps", "mean ppm", "worst edge", "rms jitter", "largest gap", "drift", "dry"
+        )
+    ]
     for row in rows:
+        ppm, gap = row.get("ppm"), row.get("gap_over_period")
         lines.append(
-            "%-14s %-28s %-28s %8d %12s %13s %13s %11s %9s %4s"
-            % (
+            _line(
                 row["what"],
                 row["rate"],
                 row["load"],
-                row["steps"],
-                _number(row.get("ppm"), "%.3f"),
+                str(row["steps"]),
+                "" if ppm is None else f"{ppm:.3f}",
                 _time(row.get("worst_cycles")),
                 _time(row.get("rms_cycles")),
-                _number(row.get("gap_over_period"), "%.4f T"),
+                "" if gap is None else f"{gap:.4f} T",
                 _time(row.get("drift_cycles")),
-                row.get("starved", ""),
+                str(row.get("starved", "")),
             )
         )
     return "\n".join(lines)
 
 
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else form % value
+def _line(*cells: str) -> str:
+    widths = (-14, -30, -28, 7, 12, 12, 12, 12, 12, 4)
+    line = "".join(c.ljust(-w) if w < 0 else c.rjust(w) for c, w in zip(cells, widths, strict=True))
+    return line.rstrip()
 
 
 def _time(cycles: float | None) -> str:
