@@ -129,20 +129,24 @@ class Pump:
 class SoftStepper:
     """The stepper's interface over segments (start, acc, inc, quantum, steps): a step leaves when its instant comes."""
 
+    halted = False
+
     def __init__(self, time, pump):
         self._time = time
         self._pump = pump
         self._open_us = -1
+        self._direction = 1
         self._segments = []
         self._passed = 0  # steps of the present segment that have left
         self._count = 0
         self.appended_cycles = 0
+        self.appended_steps = 0
 
     def open(self):
         """Start a stream."""
+        self.cut()
         self._open_us = self._time.us
-        self._segments = []
-        self._passed = 0
+        self._direction = 1
         self.appended_cycles = 0
 
     def append(self, acc, inc, quantum, cycles, leave_inc=None):
@@ -152,6 +156,7 @@ class SoftStepper:
         if steps:
             self._segments.append((self.appended_cycles, acc, inc, quantum, steps))
         self.appended_cycles += cycles
+        self.appended_steps += steps
         return cycles, steps, total - steps * quantum
 
     def flush(self):
@@ -167,7 +172,7 @@ class SoftStepper:
                     break
                 done = max(0, min(steps, (acc + inc * (now_cycles - start)) // quantum))
                 self._count += done - self._passed
-                self._pump.turn(done - self._passed)
+                self._pump.turn((done - self._passed) * self._direction)
                 self._passed = done
                 if done < steps:
                     break
@@ -181,6 +186,7 @@ class SoftStepper:
         self._segments = []
         self._passed = 0
         self._open_us = -1
+        self.appended_steps = self._count
         return self._count
 
     def ramp_down(self):
@@ -189,9 +195,10 @@ class SoftStepper:
         return True
 
     def reverse(self, steps, interval_cycles):
-        """Go back at once; counted like every step."""
-        self._count += steps
-        self._pump.turn(-steps)
+        """Go back; counted like every step."""
+        self.open()
+        self._direction = -1
+        self.append(0, 1, interval_cycles, steps * interval_cycles)
 
     def starved(self):
         """It never runs dry."""
