@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": ("calibrate", "calibrate", "plan, run, fit, apply and list calibrations"),
     "clock": ("clock", "clock", "the rig's clock; `set`"),
     "completion": ("completion", "completion", "shell completion for bash, zsh or fish"),
+    "console": ("console", "console", "the interactive programming session; `--record`, `--play`"),
     "demand": ("delivery", "demand", "ask for a demand bolus, as the button does"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
     "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
@@ -145,10 +146,10 @@ def root(ctx: click.Context, **_options: object) -> None:
 root.params.extend(_global_options(True))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def run(arguments: list[str] | None = None, settings: Settings | None = None) -> int:
     """Run one command line; returns its exit code. Every error ends here."""
     words = sys.argv[1:] if arguments is None else arguments
-    settings = Settings()
+    settings = settings or Settings()
     try:
         result = root.main(words, prog_name="pumprig", standalone_mode=False, obj=settings)
     except PumpError as error:

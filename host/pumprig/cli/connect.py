@@ -26,6 +26,10 @@ from pumprig.store.intents import Settled, StoredIntents
 @contextmanager
 def reading(settings: Settings) -> Generator[Client]:
     """A rig to read from: no store, no session."""
+    if settings.held is not None:
+        with settings.held.exclusive() as held:
+            yield held
+        return
     client = Client(SerialLink(discovery.resolve(settings.port, settings.state)), NoIntents())
     try:
         client.greet()
@@ -37,6 +41,9 @@ def reading(settings: Settings) -> Generator[Client]:
 @contextmanager
 def store_open(settings: Settings) -> Generator[Store]:
     """The delivery log's database."""
+    if settings.held is not None:
+        yield settings.held.store
+        return
     store = Store(settings.database())
     try:
         yield store
@@ -47,6 +54,11 @@ def store_open(settings: Settings) -> Generator[Store]:
 @contextmanager
 def pulling(settings: Settings) -> Generator[tuple[Client, Store]]:
     """A rig and the store."""
+    if settings.held is not None:
+        with settings.held.exclusive() as held:
+            tell(settings, settings.held.settle())
+            yield held, settings.held.store
+        return
     with store_open(settings) as store:
         intents = StoredIntents(store)
         client = Client(SerialLink(discovery.resolve(settings.port, settings.state)), intents)

@@ -60,6 +60,8 @@ def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) ->
     shown = [{**settings_of(program), **figures_of(facts, now_us)} for _heading, program, facts in columns]
     for name in dict.fromkeys(name for rows in shown for name in rows):
         cells = [rows.get(name, "-") for rows in shown]
+        if set(cells) <= {"0 nL", "up to 0 nL", "-"}:
+            continue
         differs = len(set(cells)) > 1
         mark = ["*" if differs else ""] if several else []
         table.add_row(*mark, name, *cells, style="bold" if differs else None)

@@ -25,6 +25,8 @@ from pumprig.errors import PumpError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pumprig.console.hold import Held
+
 
 @dataclass
 class Settings:
@@ -35,6 +37,7 @@ class Settings:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    held: Held | None = None  # the rig that the console holds open
 
     def say(self, text: str) -> None:
         """A message for a person: on stderr, nothing with --quiet."""

@@ -66,7 +66,7 @@ def mean_rate(document: dict[str, Any]) -> int:
         return int(start)
     for _for_s, rate in document.get("phases") or ():
         return int(rate)
-    steps = document.get("basal") or ()
+    steps: list[tuple[int, int]] = list(document.get("basal") or ())
     total = 0
     for index, (from_s, rate) in enumerate(steps):
         end_s = steps[index + 1][0] if index + 1 < len(steps) else DAY_S
