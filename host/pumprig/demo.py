@@ -11,9 +11,11 @@ Leaves: nothing running: the simulated rig is ended in every exit.
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 from pumprig.cli.report import write
 from pumprig.client import Client
@@ -38,12 +40,18 @@ SEED = 7
 def main(arguments: list[str]) -> int:
     """Run the demonstration; returns the exit code."""
     path, folder = Path(arguments[0]), Path(arguments[1])
+    signal.signal(signal.SIGTERM, _ended)
     try:
         _run(path, folder)
     except PumpError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _ended(_signal: int, _frame: FrameType | None) -> None:
+    """A kill unwinds like an error, so that the simulated rig ends with the demonstration."""
+    sys.exit(143)
 
 
 def _run(path: Path, folder: Path) -> None:
