@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pumpwire.spec import KINDS
 from rig.dosing import BASAL, CYCLES_PER_DAY, CYCLES_PER_US, Dosing, Overlay
-from upy.device.softboard import Pump, SoftStepper, Time
+from upy.device.softboard import Time
+from upy.device.softstepper import Pump, SoftStepper
 
 SINGLE = KINDS.index("single")
 RATES_NL_PER_DAY = st.integers(0, 40_000_000)

@@ -1,18 +1,22 @@
 """The edge of the rig in software: stands in for the Pico when the firmware's own modules run on a bare VM.
 
-Owns: virtual ticks, a NOR flash in a file, a stepper that counts exactly what was queued, a line, buttons,
-and the loop's driver.
+Owns: virtual ticks, a NOR flash in a file, a line, buttons, power, and the loop's driver.
 Rules: MicroPython's dialect, so that the same file runs on CPython, the unix port and WebAssembly; time moves
 only between ticks, so that every VM sees the same instants; nothing here knows what an answer ought to be.
 Callers: transcript.py, heap.py, and tests/unit where a whole rig in one process is wanted.
 Units: microseconds of true time since the bench began; cycles of 8 ns; steps.
-Leaves: the real stepper to tests/pio, the pump's physics to rigsim.
+Leaves: motor and steps to softstepper.py, the pump's physics to rigsim.
 """
 
 import os
 
 from rig.flashmap import FlashDevice, factory_header
 from rig.rig import Rig
+
+try:
+    from softstepper import Pump, SoftStepper
+except ImportError:  # on CPython the tests import this folder as a package
+    from upy.device.softstepper import Pump, SoftStepper
 
 BLOCKS = 40
 BLOCK = 4096
@@ -106,103 +110,6 @@ def lay_out(path):
         for i in range(len(rows)):
             file.seek((7 + i * 11) % BLOCKS * BLOCK)
             file.write(factory_header(*rows[i]))
-
-
-class Pump:
-    """What the motor turns and the line feels; it outlasts a power cut."""
-
-    def __init__(self):
-        self.steps = 0
-        self.stuck = False
-        self.pressure_pa = 101_325
-
-    def turn(self, steps):
-        """Steps that left the pin, negative ones backwards."""
-        if not self.stuck:
-            self.steps += steps
-
-    def angle(self):
-        """As the encoder's raw angle, 0 to 4095."""
-        return self.steps * 4096 // 3200 % 4096
-
-
-class SoftStepper:
-    """The stepper's interface over segments (start, acc, inc, quantum, steps): a step leaves when its instant comes."""
-
-    halted = False
-
-    def __init__(self, time, pump):
-        self._time = time
-        self._pump = pump
-        self._open_us = -1
-        self._direction = 1
-        self._segments = []
-        self._passed = 0  # steps of the present segment that have left
-        self._count = 0
-        self.appended_cycles = 0
-        self.appended_steps = 0
-
-    def open(self):
-        """Start a stream."""
-        self.cut()
-        self._open_us = self._time.us
-        self._direction = 1
-        self.appended_cycles = 0
-
-    def append(self, acc, inc, quantum, cycles, leave_inc=None):
-        """Queue constant flow for `cycles`; -> (cycles taken, steps, phase at the end)."""
-        total = acc + inc * cycles
-        steps = max(0, total // quantum) if inc else 0
-        if steps:
-            self._segments.append((self.appended_cycles, acc, inc, quantum, steps))
-        self.appended_cycles += cycles
-        self.appended_steps += steps
-        return cycles, steps, total - steps * quantum
-
-    def flush(self):
-        """Nothing waits here."""
-
-    def counted(self):
-        """Steps that have left since power-on."""
-        if self._open_us >= 0:
-            now_cycles = (self._time.us - self._open_us) * 125
-            while self._segments:
-                start, acc, inc, quantum, steps = self._segments[0]
-                if start >= now_cycles:
-                    break
-                done = max(0, min(steps, (acc + inc * (now_cycles - start)) // quantum))
-                self._count += done - self._passed
-                self._pump.turn((done - self._passed) * self._direction)
-                self._passed = done
-                if done < steps:
-                    break
-                self._segments.pop(0)
-                self._passed = 0
-        return self._count
-
-    def cut(self):
-        """Drop what is queued; returns the count."""
-        self.counted()
-        self._segments = []
-        self._passed = 0
-        self._open_us = -1
-        self.appended_steps = self._count
-        return self._count
-
-    def ramp_down(self):
-        """Stop at once: this one has no speed that needs a ramp."""
-        self.cut()
-        return True
-
-    def reverse(self, steps, interval_cycles):
-        """Go back; counted like every step."""
-        self.open()
-        self._direction = -1
-        self.append(0, 1, interval_cycles, steps * interval_cycles)
-
-    def starved(self):
-        """It never runs dry."""
-        return 0
 
 
 class SoftBoard:
