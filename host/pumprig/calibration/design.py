@@ -9,7 +9,7 @@ Leaves: the noise to noise.py, the meaning of the fitted numbers to fit.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from pumprig.calibration.weighing import Floats, Weighing, refuse
 NOMINAL_NL_PER_REV = 10_000.0
 NOMINAL_ROLLERS = 3.0
 NOMINAL_STEPS_PER_REV = 3200.0
+MOST_READINGS = 100_000  # more are averaged in groups first
 HARMONICS = 3  # of the roller's passage
 ROLLER_SHARE, UNEQUAL_SHARE = (
     0.3,
@@ -110,6 +111,34 @@ def roller_turns(weighing: Weighing, phase: Phases) -> Floats | None:
         return phase.progress / per_rev * weighing.numbers.get("rollers", NOMINAL_ROLLERS)
     period_s = weighing.numbers.get("roller_period_s")
     return None if period_s is None else phase.progress * 3600.0 / period_s
+
+
+@dataclass(frozen=True)
+class Thinned:
+    """A long record with neighbouring readings averaged: what `design` needs."""
+
+    weighing: Weighing
+    phase: Phases
+    breaks: list[int]
+
+
+def thinned(weighing: Weighing, phase: Phases, breaks: list[int]) -> tuple[Thinned, int]:
+    """Average readings in groups, never across a break, where there are more than 100 000; also the group's size."""
+    size = len(weighing.t_s) // MOST_READINGS
+    if size < 2:
+        return Thinned(weighing, phase, breaks), 1
+    bounds = np.unique(
+        np.concatenate((np.arange(0, len(weighing.t_s), size), np.array(breaks, dtype=np.int64)))
+    )
+    count = np.diff(np.append(bounds, len(weighing.t_s)))
+
+    def mean(values: Floats) -> Floats:
+        return np.add.reduceat(values, bounds) / count
+
+    running = np.logical_and.reduceat(phase.running, bounds)
+    short = replace(weighing, t_s=mean(weighing.t_s), mass_g=mean(weighing.mass_g), ambient={}, steps=None)
+    moved = replace(phase, progress=mean(phase.progress), running=running)
+    return Thinned(short, moved, [int(at) for at in np.searchsorted(bounds, breaks)]), size
 
 
 def _rollers(weighing: Weighing, phase: Phases) -> int:

@@ -86,14 +86,16 @@ def fit(weighing: Weighing) -> Fit:
     phase = designs.phases(weighing)
     screened = screen(weighing, phase.progress, readability)
     phase = designs.phases(weighing)
-    model = designs.design(weighing, phase, screened.breaks, readability)
-    blocks = make_blocks(
-        model.t_h, model.y, model.x, np.array(screened.breaks, dtype=np.int64), 100.0 * readability
-    )
+    thin, size = designs.thinned(weighing, phase, screened.breaks)
+    model = designs.design(thin.weighing, thin.phase, thin.breaks, readability)
+    least_mg = 100.0 * readability / sqrt(size)
+    blocks = make_blocks(model.t_h, model.y, model.x, np.array(thin.breaks, dtype=np.int64), least_mg)
     found = estimate(blocks, model.prior_sd)
     _check_drift(weighing, model, found)
-    mass_mg = float(found.beta[model.flow_at])
-    terms = _mass_terms(weighing, model, found, readability)
+    whole = float(phase.progress[-1] - phase.progress[0])
+    mass_mg = float(found.beta[model.flow_at]) * whole / model.scale
+    white_sd_mg = found.white_sd * sqrt(size)
+    terms = _mass_terms(weighing, model, found, budget.mass_terms(weighing, readability, white_sd_mg))
     run_h = phase.run_h
     if designs.roller_turns(weighing, phase) is None:
         terms.append(_unknown_pulsation(mass_mg))
@@ -114,7 +116,7 @@ def fit(weighing: Weighing) -> Fit:
         per_rev[0],
         per_rev[1],
         evaporation / 1000.0,
-        found.white_sd,
+        white_sd_mg,
         found.wander_sd,
         found.memory,
         run_h,
@@ -125,7 +127,7 @@ def fit(weighing: Weighing) -> Fit:
 
 
 def _mass_terms(
-    weighing: Weighing, model: designs.Design, found: Estimate, readability: float
+    weighing: Weighing, model: designs.Design, found: Estimate, balance: list[budget.MassTerm]
 ) -> list[budget.MassTerm]:
     """Split the fitted mass's variance into noise, blanks and priors; then the balance's Type B terms."""
     at, base = model.flow_at, [model.baseline_at, model.curve_at]
@@ -151,7 +153,7 @@ def _mass_terms(
         weighing.warnings.append(
             "no blank and no `# evaporation_g_per_h`: up to 2 mg/h may have evaporated, and count as uncertainty"
         )
-    return terms + budget.mass_terms(weighing, readability, found.white_sd)
+    return terms + balance
 
 
 def _unknown_pulsation(mass_mg: float) -> budget.MassTerm:
