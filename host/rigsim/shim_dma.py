@@ -118,7 +118,7 @@ class DMA:
         """Words of the ring, from index `first` modulo its size on."""
         size = self._ring_bytes >> 2
         first %= size
-        block = list(self._memory[first : first + count])
+        block = list(self._memory[first : min(first + count, size)])
         return block + list(self._memory[: count - len(block)]) if len(block) < count else block
 
     def send(self, count: int) -> None:
