@@ -9,12 +9,10 @@ Leaves: numbers and outcomes to client.py, limits to the rig and the command tab
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-from pumpwire import documents
+from pumpwire import documents, spec
 
-from pumprig import quantities
+from pumprig import quantities, refusals
 from pumprig.answers import Staged
 from pumprig.cli.connect import changing
 from pumprig.cli.review import show_review
@@ -43,7 +41,7 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     settings.consent(yes)
     with changing(settings) as client:
         old = active(client)
-        new = programs.constant(old, value)
+        new = _constant(old, value)
         staged = staged_as(client, new)
         show_review(settings, old, new, quantities.now_utc_us(), read_status(client)["reservoir_nl"])
         commit_staged(settings, client, staged.hash, override, yes)
@@ -52,6 +50,15 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
             raise PumpError("The rig does not run what was committed.", "", "Look at `pumprig status`.")
     settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}, therapy {staged.hash}")
     settings.document(after)
+
+
+def _constant(old: Program | None, value: int) -> Program:
+    """The program of a constant rate. Raises RefusedError where the active limits, which it keeps, are exceeded."""
+    if old is not None and value > old.document["hard_nl_per_day"]:
+        limit = str(old.document["hard_nl_per_day"])
+        fields = {"name": "limit", "code": str(spec.ERROR_CODES["limit"]), "rate_nl_per_day": str(value)}
+        raise refusals.refused("rate", {**fields, "limit_nl_per_day": limit})
+    return programs.constant(old, value)
 
 
 def active(client: Client) -> Program | None:
@@ -84,13 +91,6 @@ def commit_staged(settings: Settings, client: Client, digest: str, override: boo
         client.change("discard")
         raise
     client.commit(digest, override)
-
-
-def _therapy_text(status: dict[str, Any]) -> str:
-    therapy = status["therapy"]
-    if not therapy["hash"]:
-        return "no therapy"
-    return f"{therapy['name']}, {status['state']} at {quantities.rate_text(status['rate_nl_per_h'])}"
 
 
 @click.command()
@@ -162,7 +162,7 @@ def resume(yes: bool) -> None:
     settings = current()
     settings.consent(yes)
     with changing(settings) as client:
-        settings.ask(yes, f"Resume {_therapy_text(read_status(client))}?")
+        settings.ask(yes, f"Resume {read_status(client)['therapy']['name'] or 'nothing'}?")
         client.change("resume")
         after = read_status(client)
     settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}")

@@ -28,8 +28,10 @@ class ConsoleCompleter(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         before = document.text_before_cursor
         word = before.split(" ")[-1]
-        for text in candidates(before):
-            yield Completion(text, start_position=-len(word))
+        found = candidates(before)
+        for text in found:
+            closed = len(found) == 1 and not text.endswith("/")
+            yield Completion(text + " " if closed else text, start_position=-len(word))
 
 
 def candidates(before: str) -> list[str]:

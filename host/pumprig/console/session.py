@@ -47,6 +47,7 @@ class ConsoleSettings(Settings):
         said = self.answer(question)
         if said == "stop" and self.held is not None:
             click.echo(_stopped(self.held))
+            raise PumpError("Stopped instead.", "What was asked for was not done.")
         if said != "yes":
             raise PumpError("Not confirmed.", "Nothing was changed.")
 
