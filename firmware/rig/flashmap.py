@@ -25,6 +25,7 @@ _FACTORY = "<8sBBHH"
 _LINKED = "<HII"
 _FACTORY_SIZE = struct.calcsize(_FACTORY)
 _SIZE = _FACTORY_SIZE + struct.calcsize(_LINKED)
+_UNSEALED = b"\xff" * struct.calcsize(_LINKED)
 
 
 class FlashError(Exception):
@@ -102,8 +103,13 @@ class Region:
 
 
 def _scan(device, role):
-    """-> {index: (block, next block, erases) or (block, None, 0) for a factory-new one}, count."""
-    found = {}
+    """-> ({index: (block, next block, erases)}, {index: block} of factory-new ones, count of the role or 0).
+
+    Once a block is sealed only whole headers and untouched factory ones count: one half written or half erased says
+    nothing of its index or count.
+    """
+    sealed = {}
+    claims = []
     count = 0
     for block in range(device.blocks):
         head = device.read(block, 0, _SIZE)
@@ -112,19 +118,25 @@ def _scan(device, role):
         _, _, _, index, promised = struct.unpack(_FACTORY, head[:_FACTORY_SIZE])
         next_block, erases, crc = struct.unpack(_LINKED, head[_FACTORY_SIZE:])
         if crc == crc32(head[:-4]) & 0xFFFFFFFF:
-            found[index] = (block, next_block, erases)
+            sealed[index] = (block, next_block, erases)
+            count = promised
         else:
-            found[index] = (block, None, 0)
-        count = max(count, promised)
-    return found, count
+            claims.append((block, index, promised, head[_FACTORY_SIZE:] == _UNSEALED))
+    if not sealed and claims:  # never booted to the end: nothing was erased yet, so every claim is whole
+        return sealed, {row[1]: row[0] for row in claims}, claims[0][2]
+    fresh = {}
+    for block, index, promised, is_new in claims:
+        if is_new and promised == count and index < count and index not in sealed:
+            fresh[index] = block
+    return sealed, fresh, count
 
 
 def find(device, role):
     """The region of a role. Raises FlashError when blocks are missing."""
-    found, count = _scan(device, role)
+    sealed, fresh, count = _scan(device, role)
     if not count:
         raise FlashError("no journal blocks: run `pumprig flash` once to lay them out")
-    missing = [index for index in range(count) if index not in found]
+    missing = [index for index in range(count) if index not in sealed and index not in fresh]
     if len(missing) > 1:
         raise FlashError(
             "%d of %d journal blocks are gone: the filesystem was reformatted; run `pumprig flash`"
@@ -133,24 +145,22 @@ def find(device, role):
     blocks = []
     erases = []
     for index in range(count):
-        row = found.get(index)
+        row = sealed.get(index)
         if row is None:
-            row = _lost(found, count, index)
+            row = (fresh[index], 0, 0) if index in fresh else _lost(sealed, count, index)
         blocks.append(row[0])
         erases.append(row[2])
     region = Region(device, role, blocks, erases)
-    for index in range(count):
-        row = found.get(index)
-        if row is None:
-            region.erase(index)
-        elif row[1] is None:
-            region.seal(index)
+    for index in missing:
+        region.erase(index)
+    for index in sorted(fresh):  # in order: what a cut leaves half sealed is named by the block before
+        region.seal(index)
     return region
 
 
-def _lost(found, count, index):
+def _lost(sealed, count, index):
     """The block whose header a power cut took, named by its neighbour."""
-    before = found[(index - 1) % count]
-    if before[1] is None or before[1] in [row[0] for row in found.values()]:
+    before = sealed.get((index - 1) % count)
+    if before is None or before[1] in [row[0] for row in sealed.values()]:
         raise FlashError("journal block %d of %d is gone; run `pumprig flash`" % (index, count))
-    return before[1], 0, max(row[2] for row in found.values())
+    return before[1], 0, max(row[2] for row in sealed.values())
