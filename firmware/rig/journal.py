@@ -38,16 +38,9 @@ class Journal:
         """Find the last good record and the place after it."""
         newest = -1
         for block in range(self._region.count):
-            for page in range(1, PAGES):
-                head = self._region.read(block, page * PAGE, 12)
-                if head[:2] != records.MAGIC:
-                    if head[:2] == b"\xff\xff":
-                        break
-                    continue
-                self._first[block] = int.from_bytes(head[6:10], "little")
-                if newest < 0 or self._first[block] > self._first[newest]:
-                    newest = block
-                break
+            self._first[block] = self._first_number(block)
+            if self._first[block] and (newest < 0 or self._first[block] > self._first[newest]):
+                newest = block
         if newest < 0:
             self._first_boot()
             return
@@ -64,22 +57,42 @@ class Journal:
                 self.torn_pages += 1
                 continue
             self._take(raw)
-        if self.last is None:
-            self._last_of_block((newest - 1) % self._region.count)
-        self._next_ready = self._block_is_erased((self._block + 1) % self._region.count)
+        self._drop_half_erased((newest + 1) % self._region.count)
+        self._next_ready = self._block_is_erased((newest + 1) % self._region.count)
+
+    def _first_number(self, block):
+        """The number of a block's first whole record, or 0: a torn page or a half erased block must not name one."""
+        for page in range(1, PAGES):
+            data = self._region.read(block, page * PAGE, PAGE)
+            if data[:2] == b"\xff\xff" and _is_erased(data):
+                return 0
+            try:
+                return int.from_bytes(records.unseal(data)[6:10], "little")
+            except records.RecordError:
+                continue
+        return 0
 
     def _first_boot(self):
         if not self._block_is_erased(0):
             self._region.erase(0)
         self._next_ready = self._block_is_erased(1)
 
-    def _last_of_block(self, block):
-        """Every page of the newest block is torn: the last good record is in the block before."""
+    def _drop_half_erased(self, block):
+        """The oldest block, if a cut took some of its records in an erase: what is left of it is no log."""
+        number = self._first[block]
+        if not number:
+            return
         for page in range(1, PAGES):
             try:
-                self._take(records.unseal(self._region.read(block, page * PAGE, PAGE)))
+                raw = records.unseal(self._region.read(block, page * PAGE, PAGE))
             except records.RecordError:
                 continue
+            if int.from_bytes(raw[6:10], "little") != number:
+                self._first[block] = 0
+                return
+            number += 1
+        if number != self._first[(block + 1) % self._region.count]:
+            self._first[block] = 0
 
     def _take(self, raw):
         self.last = records.unpack(raw)
@@ -124,9 +137,9 @@ class Journal:
         self._next_ready = self._block_is_erased((self._block + 1) % self._region.count)
         return True
 
-    def is_held(self):
-        """Whether records wait in memory for an erase."""
-        return bool(self._held)
+    def has_room(self):
+        """Whether a record would be on flash at once, not held in memory for an erase."""
+        return not self._held and (self._page < PAGES or self._next_ready)
 
     def wants_erase(self):
         """Whether the next block is still to be erased."""
