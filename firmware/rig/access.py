@@ -39,10 +39,13 @@ class Access:
         self._locked_until_us = 0
 
     def load(self):
-        """Take up the stored key, PIN and rule for typed lines."""
+        """Take up the stored key, PIN and rule for typed lines; returns the number of the command that set them."""
         text = self._settings.load(settings.ACCESS, _is_access)
-        if text:
-            self._use(documents.parse(text))
+        if not text:
+            return 0
+        document = documents.parse(text)
+        self._use(document)
+        return document["seq"]
 
     def _use(self, document):
         self._key = unhexlify(document["key"]) if document["key"] else b""
@@ -53,13 +56,17 @@ class Access:
         """Whether a host must prove that it holds the key."""
         return bool(self._key)
 
-    def change(self, key, pin, plain):
-        """Set key (64 hex digits), PIN (empty: none), whether typed programming is allowed; None: as it is."""
+    def change(self, key, pin, plain, seq):
+        """Set key (64 hex digits), PIN (empty: none), whether typed programming is allowed; None: as it is.
+
+        `seq` is the command's number, 0 for a typed one.
+        """
         document = {
             "kind": "access",
             "key": self._key_text() if key is None else key,
             "pin_hash": self._pin if pin is None else auth.pin_hash(self._device_id, pin) if pin else "",
             "plain": self._plain if plain is None else plain,
+            "seq": seq,
         }
         text = documents.canonical(document)
         self._settings.store(settings.ACCESS, text)

@@ -28,13 +28,24 @@ class Commands:
         self._reminded = False
         self._replan = False
         self._reset = False
+        self._seq = 0  # of the command that acts; 0: a typed one
 
     # --- changing
 
-    def act(self, verb, args, now_us):
-        """Carry out a changing command; returns the answer's fields. Raises Refused."""
+    def can_record(self):
+        """Whether a command's record would be on flash before its effect begins."""
+        return self._rig.journal.has_room()
+
+    def act(self, verb, args, now_us, seq):
+        """Carry out a changing command; returns the answer's fields. Raises Refused. `acted` must follow."""
         self._replan = False
+        self._seq = seq
+        self._rig.hold_records()
         return getattr(self, "_do_" + verb)(args, now_us)
+
+    def acted(self):
+        """What was to be logged meanwhile: (event, fields) in order."""
+        return self._rig.held_records()
 
     def told(self, verb, args):
         """What the log says of a command's arguments."""
@@ -91,6 +102,8 @@ class Commands:
             raise Refused("document", (("field", error.args[0]), ("why", error.args[1])))
         if document["kind"] == "program":
             self._rig.therapy.check(document, True)
+        elif document["kind"] != "calibration":
+            raise Refused("document", (("field", "kind"), ("why", "is set by its own command")))
         text = documents.canonical(document)
         self.staged_text = text
         self.staged_us = now_us
@@ -221,7 +234,7 @@ class Commands:
             raise Refused("argument", (("argument", "key"), ("why", "64 hex digits")))
         if self._rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
             raise Refused("busy", (("why", "a fast flow is under way; wait for its end"),))
-        self._rig.access.change(key, args["pin"], args["plain"])
+        self._rig.access.change(key, args["pin"], args["plain"], self._seq)
         return (("key", 1 if self._rig.access.has_key() else 0),)
 
     def _do_maintenance(self, args, now_us):

@@ -60,7 +60,18 @@ def state_of(rig, now_us):
 
 
 def restore(rig, now_us):
-    """Take up the state of the last record; returns whether this boot is for maintenance."""
+    """Take up the state of the last record; returns whether this boot is for maintenance.
+
+    What is to be logged on the way waits until the state is whole: each record must be fit to boot from.
+    """
+    rig.hold_records()
+    maintenance = _restore(rig, now_us)
+    for event, fields in rig.held_records():
+        rig.record(event, fields)
+    return maintenance
+
+
+def _restore(rig, now_us):
     if rig.journal.last is None:
         rig.boot_number = 1
         rig.record("first_boot", ())
@@ -102,16 +113,17 @@ def _restore_ledger(rig, header, state):
 
 
 def _restore_therapy(rig, state, now_us):
-    wanted = state["program_hash"]
-    if not wanted:
-        return
-    text = rig.settings.load(settings.PROGRAM, lambda text: _program_number(documents.digest(text)) == wanted)
-    if not text:
-        rig.alarm("self_test", (("why", "the program is damaged"),))
-        return
     therapy = rig.therapy
-    elapsed_us = state["program_elapsed_s"] * 1_000_000
-    rig.use_program(documents.parse(text), text, documents.digest(text), now_us, elapsed_us)
+    wanted = state["program_hash"]
+    if wanted:
+        text = rig.settings.load(
+            settings.PROGRAM, lambda text: _program_number(documents.digest(text)) == wanted
+        )
+        if not text:
+            rig.alarm("self_test", (("why", "the program is damaged"),))
+            return
+        elapsed_us = state["program_elapsed_s"] * 1_000_000
+        rig.use_program(documents.parse(text), text, documents.digest(text), now_us, elapsed_us)
     if state["bolus_kind"]:
         therapy.bolus = _overlay(
             state["bolus_kind"] - 1,
@@ -140,7 +152,7 @@ def _power_returned(rig, mode, now_us):
     """The pump ran when the power went: bound the loss, then resume or stop as the program says."""
     therapy = rig.therapy
     therapy.mode = mode
-    lost_nl = rig.loss_bound_nl(rig.flow_nl_per_day(now_us))
+    lost_nl = rig.checkpoint.loss_bound_nl(now_us)
     lost_steps = rig.dosing.steps_of(lost_nl)
     rig.assumed_steps += lost_steps
     rig.reservoir.assume(lost_nl)
@@ -150,7 +162,7 @@ def _power_returned(rig, mode, now_us):
             # it may have had these steps already: a bolus is rather short by them than over
             overlay.done_steps = overlay.planned_steps = min(overlay.steps, overlay.done_steps + lost_steps)
             break
-    if mode == "priming" or therapy.program["on_return"] == "stop":
+    if mode == "priming" or therapy.program is None or therapy.program["on_return"] == "stop":
         for overlay in therapy.stop():
             fields = (
                 ("kind", KINDS[overlay.kind]),

@@ -15,6 +15,7 @@ from rig import estimates, recovery, schedule, selftest, thresholds
 from rig.access import Access
 from rig.alarms import Alarms
 from rig.buttons import Buttons
+from rig.checkpoint import Checkpoint
 from rig.clock import Clock
 from rig.commands import Commands
 from rig.delivery import Delivery
@@ -32,10 +33,6 @@ from rig.settings import Settings
 from rig.therapy import Refused, Therapy
 from rig.window import Window
 
-CHECKPOINT_NL = 5_000  # a record at least every so much, or what flows in 10 s where that is more
-CHECKPOINT_US = 600_000_000
-FAST_CHECKPOINT_S = 10
-ERASE_ROOM_US = 500_000
 DAY_S = 86_400
 
 
@@ -44,6 +41,7 @@ class Rig:
 
     def __init__(self, board, port, motor):
         self.board = board
+        self._waiting = None  # events that wait for the record of the command that brought them about
         self.digest = spec.digest()
         self.clock = Clock(board.ticks_us, board.ticks_diff)
         self.dosing = Dosing(motor.steps_num, motor.steps_den)
@@ -65,8 +63,8 @@ class Rig:
         self.link = Link(port, self.session)
         self.boot_number = 0
         self.assumed_steps = 0
-        self.collect_us = self.erase_us = 0
-        self._recorded_us = self._recorded_nl = 0
+        self.collect_us = 0
+        self.checkpoint = Checkpoint(self)
         self._forecast = {}  # level -> when it is reached
         self._foreseen = False
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
@@ -80,7 +78,7 @@ class Rig:
                 Duty("delivery", self.delivery.run, False),
                 Duty("monitor", self._watch, False),
                 Duty("alarms", self.alarms.run, False),
-                Duty("journal", self._checkpoint, False),
+                Duty("journal", self.checkpoint.run, False),
                 Duty("housekeeping", self._keep_house, True),
             ),
             board.feed,
@@ -93,7 +91,7 @@ class Rig:
         """Resume from the log; returns False when this boot is for maintenance."""
         now_us = self.clock.now_us()
         maintenance = recovery.restore(self, now_us)
-        self.access.load()
+        self._take_up_access()
         self._rate_mark = self._rate_last = (now_us, self.dosing.delivered_nl())
         self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
         failed = selftest.failures(self)
@@ -104,6 +102,14 @@ class Rig:
             "pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest)
         )
         return not maintenance
+
+    def _take_up_access(self):
+        """Key, PIN and rule; a power cut between their storing and their record is made good here."""
+        seq = self.access.load()
+        if seq == self.session.last_seq + 1:
+            self.session.last_seq = seq
+            self.session.last_code = 0
+            self.record("command", (("verb", "access"), ("seq", seq)))
 
     def use_calibration(self, document):
         """Make a calibration the active one; the rates that the motor can do follow from it."""
@@ -124,8 +130,20 @@ class Rig:
 
     # --- state and log
 
+    def hold_records(self):
+        """A command acts: what it brings about is logged after it."""
+        self._waiting = []
+
+    def held_records(self):
+        """The events since `hold_records`; from here on they are logged at once again."""
+        rows, self._waiting = self._waiting, None
+        return rows
+
     def record(self, event, fields):
         """Put an event with the whole state into the log."""
+        if self._waiting is not None:
+            self._waiting.append((event, fields))
+            return
         now_us = self.clock.now_us()
         header = {
             "event": EVENTS.index(event),
@@ -135,8 +153,7 @@ class Rig:
             "calibration_id": self.dosing.calibration_id,
         }
         self.journal.append(header, recovery.state_of(self, now_us), codec.pairs(fields).strip())
-        self._recorded_us = now_us
-        self._recorded_nl = self.dosing.delivered_nl()
+        self.checkpoint.recorded(now_us)
         self.loop.wake("journal")
         self._foreseen = False
 
@@ -220,37 +237,9 @@ class Rig:
 
     def flow_nl_per_day(self, now_us):
         """The commanded rate now, all flows together."""
-        overlay, _until = self.therapy.overlay(now_us)
+        overlay = self.therapy.flowing(now_us)
         _kind, rate, _until = self.therapy.base(now_us, self.clock.utc_us(now_us))
         return rate + (overlay.rate_nl_per_day if overlay else 0)
-
-    def loss_bound_nl(self, rate_nl_per_day):
-        """The most that can have left since the last record at a rate: what a power cut leaves unknown."""
-        by_volume = max(CHECKPOINT_NL, rate_nl_per_day * FAST_CHECKPOINT_S // DAY_S)
-        by_time = rate_nl_per_day * (CHECKPOINT_US // 1_000_000) // DAY_S
-        return min(by_volume, by_time) + rate_nl_per_day // DAY_S + 1
-
-    def _checkpoint(self, now_us):
-        """Record by volume and by time while fluid flows; erase ahead when the queue outlasts it."""
-        if self.journal.wants_erase() and self.delivery.ahead_us(now_us) >= ERASE_ROOM_US:
-            start_us = self.clock.now_us()
-            self.journal.prepare()
-            took_us = self.clock.now_us() - start_us
-            self.erase_us = max(self.erase_us, took_us)
-            self.loop.announce(took_us)
-        retry_us = now_us + 20_000 if self.journal.wants_erase() else schedule.NEVER_US
-        rate = self.flow_nl_per_day(now_us)
-        _kind, _rate, change_us = self.therapy.base(now_us, self.clock.utc_us(now_us))
-        if not rate:
-            return min(retry_us, change_us)
-        self.delivery.settle(now_us)
-        interval_nl = max(CHECKPOINT_NL, rate * FAST_CHECKPOINT_S // DAY_S)
-        since_nl = self.dosing.delivered_nl() - self._recorded_nl
-        if since_nl >= interval_nl or now_us - self._recorded_us >= CHECKPOINT_US:
-            self.record("checkpoint", ())
-            since_nl = 0
-        left_us = (interval_nl - since_nl) * DAY_S * 1_000_000 // rate
-        return min(retry_us, change_us, self._recorded_us + CHECKPOINT_US, now_us + max(1_000_000, left_us))
 
     def _keep_house(self, now_us):
         took_us = self.board.collect(self.loop.ticks)
@@ -289,10 +278,3 @@ class Rig:
             )
             if wait_us is not None:
                 self._forecast[level_nl] = now_us + wait_us
-
-    def log_days(self):
-        """How many days the ring holds at the active program's rate of records, rounded down."""
-        program = self.therapy.program
-        daily_nl = schedule.max_day_nl(program) if program else 0
-        a_day = max(DAY_S * 1_000_000 // CHECKPOINT_US, daily_nl // CHECKPOINT_NL) + 1
-        return self.journal.capacity() // a_day

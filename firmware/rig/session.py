@@ -100,6 +100,8 @@ class Session:
                 self._access.check_host(covered, mark, now_us)
             except Refused as refused:
                 return self._error(seq, refused.args[0], refused.args[1])
+        if verb not in UNNUMBERED and not self._commands.can_record():
+            return self._error(seq, "storage", (("why", "the log waits for an erase; ask again"),))
         name, fields = self._act(verb, args, now_us, seq)
         if name:
             answer = codec.answer(
@@ -121,12 +123,17 @@ class Session:
         return iter((codec.answer(seq, "ok", (("repeated", 1),)),))
 
     def _act(self, verb, args, now_us, seq):
-        """Carry out, record, then let it take effect. -> (error name or "", fields)."""
+        """Carry out, record, then let it take effect. -> (error name or "", fields).
+
+        What else is logged on the way waits for the command's own record, which carries its number: no cut between
+        two records can leave a command done whose number is not taken.
+        """
         try:
-            fields = self._commands.act(verb, args, now_us)
+            fields = self._commands.act(verb, args, now_us, seq)
             name = ""
         except Refused as refused:
             name, fields = refused.args
+        consequences = self._commands.acted()
         if seq:
             self.last_seq = seq
             self.last_code = spec.ERROR_CODES[name] if name else 0
@@ -134,6 +141,8 @@ class Session:
             self._record("refused", (("verb", verb), ("seq", seq), ("why", name)))
         else:
             self._record("command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args))
+        for event, told in consequences:
+            self._record(event, told)
         self._commands.take_effect(now_us)
         return name, fields
 

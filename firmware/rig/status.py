@@ -25,9 +25,7 @@ def rows(rig, now_us):
     """The rows of `status`."""
     rig.delivery.settle(now_us)
     therapy = rig.therapy
-    overlay, _until = therapy.overlay(now_us)
     _kind, base_rate, _until = therapy.base(now_us, rig.clock.utc_us(now_us))
-    rate = base_rate + (overlay.rate_nl_per_day if overlay else 0)
     yield (
         ("device_id", rig.board.device_id),
         ("firmware", VERSION),
@@ -39,7 +37,7 @@ def rows(rig, now_us):
         ("last_code", rig.session.last_code),
     )
     yield (
-        ("rate_nl_per_day", rate),
+        ("rate_nl_per_day", rig.flow_nl_per_day(now_us)),
         ("base_nl_per_day", base_rate),
         ("counted_nl_per_day", rig.counted_rate(now_us)),
         ("delivered_steps", rig.dosing.net_steps()),
@@ -90,14 +88,14 @@ def rows(rig, now_us):
     yield (
         ("log_next", rig.journal.next_number),
         ("log_first", rig.journal.oldest()),
-        ("log_days", rig.log_days()),
+        ("log_days", rig.checkpoint.days()),
         ("log_torn", rig.journal.torn_pages),
         ("flash_erases", rig.journal.most_erases()),
         ("period_us", rig.loop.period_us),
         ("worst_us", rig.loop.worst_us),
         ("late", rig.loop.late_ticks),
         ("collect_us", rig.collect_us),
-        ("erase_us", rig.erase_us),
+        ("erase_us", rig.checkpoint.erase_us),
     )
 
 

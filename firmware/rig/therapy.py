@@ -119,6 +119,13 @@ class Therapy:
             until_us = min(until_us, overlay.start_us)
         return None, until_us
 
+    def flowing(self, at_us):
+        """The overlay whose steps leave at an instant, also when all of them are planned; or None."""
+        for overlay in (self.bolus, self.spread):
+            if overlay is not None and overlay.start_us <= at_us and overlay.done_steps < overlay.steps:
+                return overlay
+        return None
+
     def next_periodic_us(self):
         """When the next periodic bolus is due."""
         if self.mode != "running" or not self.periodic_next_us:

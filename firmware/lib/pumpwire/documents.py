@@ -84,6 +84,7 @@ FIELDS = {
         ("key", "text", ""),
         ("pin_hash", "text", ""),
         ("plain", (0, 1), 1),
+        ("seq", (0, 0xFFFFFFFF), 0),  # of the command that set it
     ),
     "calibration": (
         ("id", (1, 0xFFFFFFFF), None),
