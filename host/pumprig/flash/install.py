@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pumprig.errors import LinkError, PumpError, UsageError
@@ -20,6 +21,7 @@ from pumprig.flash.image import BLOCK, JOURNAL_FOLDER
 
 OLDEST = (1, 26)
 RESERVE_BYTES = 64 * 1024
+STEP_S = 60
 FOLDERS = ("lib", "lib/pumpwire", "lib/adafruit_motor", "rig")
 Progress = Callable[[int, int], None]
 
@@ -48,6 +50,8 @@ class Board:
         transport: Any = SerialTransport
         try:
             self._transport: Any = transport(address, baudrate=115200, timeout=5)
+            # mpremote waits 10 s for a step; compacting a full filesystem, or an emulated board, may take longer
+            self._transport.exec_raw = partial(self._transport.exec_raw, timeout=STEP_S)
             self._transport.enter_raw_repl(soft_reset=False, timeout_overall=5)
         except Exception as error:  # mpremote, pyserial and the system each raise their own
             raise LinkError(
