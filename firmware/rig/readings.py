@@ -11,8 +11,7 @@ from binascii import b2a_base64
 
 from pumpwire import VERSION, documents, spec
 
-from rig import status, typed
-from rig.therapy import Refused
+from rig import status
 
 
 class Readings:
@@ -39,22 +38,9 @@ class Readings:
         )
 
     def _read_help(self, args, now_us):
-        row = spec.command(args["verb"])
-        if args["verb"] and row is None:
-            raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
-        if row is None:
-            for row in spec.COMMANDS:
-                yield (("help", "%s - %s" % (row[0], row[5])),)
-            return
-        yield (("help", "%s - %s" % (row[0], row[5])),)
-        for name, kind, low, high, word, default, meaning in row[1]:
-            bounds = (
-                "" if kind == "text" else ", %s to %s" % (typed.shown(low, kind), typed.shown(high, kind))
-            )
-            usual = "" if default is None else ", default %s" % typed.shown(default, kind)
-            yield (
-                ("argument", "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)),
-            )
+        from rig import typed  # loaded when the first one asks
+
+        return typed.help_rows(args["verb"])
 
     def _read_status(self, args, now_us):
         return status.rows(self._rig, now_us)

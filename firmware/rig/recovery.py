@@ -1,10 +1,10 @@
-"""From the last good record back to a running rig, and from a running rig to the state that a record carries.
+"""From the last good record back to a running rig.
 
-Owns: the meaning of the state block, both ways.
+Owns: what a boot makes of the state block.
 Rules: what cannot be known after a power loss is bounded, stated and counted towards more delivered; a bolus
 goes on with what is left of it; no state is invented: without a record the pump is stopped and holds no
 program.
-Callers: rig.py at boot and at every record.
+Callers: rig.py at boot; start.py then gives its memory back.
 Units: as in pumpwire.records.STATE.
 Leaves: bytes to pumpwire.records, finding the record to journal.py.
 """
@@ -16,47 +16,7 @@ from pumpwire.spec import KINDS
 from rig import settings
 from rig.dosing import Overlay
 from rig.journal_reader import last_day
-
-MODES = ("stopped", "running", "priming")
-
-
-def _program_number(digest):
-    return int(digest[:8], 16) if digest else 0
-
-
-def state_of(rig, now_us):
-    """The state block of a record, {name: int}."""
-    therapy = rig.therapy
-    dosing = rig.dosing
-    active, acked = rig.alarms.masks()
-    state = {
-        "delivered_base_nl": dosing.base_nl,
-        "base_steps": dosing.base_steps,
-        "reservoir_base_nl": rig.reservoir.base_nl,
-        "reservoir_base_delivered_nl": rig.reservoir.base_delivered_nl,
-        "assumed_steps": rig.assumed_steps,
-        "lost_steps": dosing.lost_steps,
-        "last_seq": rig.session.last_seq,
-        "last_code": rig.session.last_code,
-        "mode": MODES.index(therapy.mode),
-        "program_hash": _program_number(therapy.program_hash),
-        "demand_wait_s": therapy.demand_wait_s(now_us),
-        "program_elapsed_s": max(0, now_us - therapy.start_us) // 1_000_000 if therapy.program else 0,
-        "alarms": active,
-        "acked": acked,
-    }
-    for i in range(len(KINDS)):
-        state[KINDS[i] + "_steps"] = dosing.kind_steps[i]
-    if therapy.bolus is not None:
-        state["bolus_kind"] = therapy.bolus.kind + 1
-        state["bolus_steps"] = therapy.bolus.steps
-        state["bolus_done_steps"] = therapy.bolus.done_steps
-        state["bolus_rate_nl_per_day"] = therapy.bolus.rate_nl_per_day
-    if therapy.spread is not None:
-        state["spread_steps_asked"] = therapy.spread.steps
-        state["spread_done_steps"] = therapy.spread.done_steps
-        state["spread_rate_nl_per_day"] = therapy.spread.rate_nl_per_day
-    return state
+from rig.state import MODES, program_number
 
 
 def restore(rig, now_us):
@@ -117,7 +77,7 @@ def _restore_therapy(rig, state, now_us):
     wanted = state["program_hash"]
     if wanted:
         text = rig.settings.load(
-            settings.PROGRAM, lambda text: _program_number(documents.digest(text)) == wanted
+            settings.PROGRAM, lambda text: program_number(documents.digest(text)) == wanted
         )
         if not text:
             rig.alarm("self_test", (("why", "the program is damaged"),))

@@ -11,7 +11,7 @@ Leaves: everything else to the parts.
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
-from rig import estimates, recovery, schedule, selftest, thresholds
+from rig import estimates, schedule, state, thresholds
 from rig.access import Access
 from rig.alarms import Alarms
 from rig.buttons import Buttons
@@ -89,6 +89,8 @@ class Rig:
 
     def boot(self):
         """Resume from the log; returns False when this boot is for maintenance."""
+        from rig import recovery, selftest  # needed once: start.py drops them afterwards
+
         now_us = self.clock.now_us()
         maintenance = recovery.restore(self, now_us)
         self._take_up_access()
@@ -152,7 +154,7 @@ class Rig:
             "utc_us": self.clock.utc_us(now_us),
             "calibration_id": self.dosing.calibration_id,
         }
-        self.journal.append(header, recovery.state_of(self, now_us), codec.pairs(fields).strip())
+        self.journal.append(header, state.state_of(self, now_us), codec.pairs(fields).strip())
         self.checkpoint.recorded(now_us)
         self.loop.wake("journal")
         self._foreseen = False

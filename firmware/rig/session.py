@@ -14,7 +14,6 @@ typed.py.
 from pumpwire import codec, spec
 from pumpwire.documents import code_of
 
-from rig import typed
 from rig.therapy import Refused
 
 UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act without being the next
@@ -160,20 +159,20 @@ class Session:
         try:
             return iter(self._typed(row, words[1:], now_us))
         except Refused as refused:
-            return iter((typed.refusal(refused),))
+            return iter((_typed().refusal(refused),))
 
     def _typed(self, row, words, now_us):
         verb = row[0]
         if verb == "commit" and self.pending and words:
             return self._commit_pending(words[0], now_us)
-        args = typed.arguments(row, words)
+        args = _typed().arguments(row, words)
         if verb == "terminal":
             self._access.open_terminal(args["pin"], now_us)
             return ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
         if verb in ("open", "close"):
             raise Refused("access", (("why", "for a host program"),))
         if not row[4]:
-            return typed.rows(self._readings.read(verb, args, now_us))
+            return _typed().rows(self._readings.read(verb, args, now_us))
         if verb in UNNUMBERED:
             return self._typed_act(verb, args, now_us)
         self._access.check_terminal(now_us)
@@ -184,7 +183,7 @@ class Session:
             return self._typed_act(verb, args, now_us)
         code = code_of("%s %s %d" % (verb, sorted(args.items()), now_us))
         self.pending = (code, verb, args)
-        return ("%s %s" % (verb, typed.show(row, args)), "to do this, type: commit %s" % code)
+        return ("%s %s" % (verb, _typed().show(row, args)), "to do this, type: commit %s" % code)
 
     def _commit_pending(self, code, now_us):
         self._access.check_terminal(now_us)
@@ -200,7 +199,7 @@ class Session:
             raise Refused(name, fields)
         if verb == "rate":
             self.pending = None
-        return typed.rows((fields,)) or ("ok",)
+        return _typed().rows((fields,)) or ("ok",)
 
 
 def arguments(row, fields):
@@ -228,3 +227,10 @@ def arguments(row, fields):
     if fields:
         raise Refused("argument", (("argument", sorted(fields)[0][:20]), ("why", "unknown")))
     return args
+
+
+def _typed():
+    """The words of a person; loaded when the first one types, because it takes 11 kB."""
+    from rig import typed
+
+    return typed

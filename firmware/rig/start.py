@@ -9,6 +9,7 @@ Leaves: the boot from the log to rig.py, the peripherals to board.py.
 """
 
 import gc
+import sys
 
 from rig import config
 from rig.stepper import Stepper
@@ -45,5 +46,14 @@ def _build(stepper):
     if not rig.boot():
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
-    gc.collect()
+    _forget("recovery", "selftest", "journal_reader")
     return rig
+
+
+def _forget(*names):
+    """Give back the memory of modules that only a boot needs."""
+    package = sys.modules["rig"]
+    for name in names:
+        del sys.modules["rig." + name]
+        delattr(package, name)
+    gc.collect()

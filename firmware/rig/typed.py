@@ -7,7 +7,7 @@ Units: as in pumpwire.spec and pumpwire.units.
 Leaves: who may type what to session.py.
 """
 
-from pumpwire import units
+from pumpwire import spec, units
 from pumpwire.spec import OPTIONAL
 
 from rig.therapy import Refused
@@ -19,8 +19,7 @@ def arguments(row, words):
     """`["50", "ul", "over", "10", "min"]` -> {name: value} by the table's row. Raises Refused."""
     args = {}
     words = list(words)
-    for spec in row[1]:
-        name, kind, low, high, word, default, _meaning = spec
+    for name, kind, low, high, word, default, _meaning in row[1]:
         here = bool(words) and (not word or words[0].lower() == word)
         if here and word:
             words.pop(0)
@@ -97,3 +96,19 @@ def refusal(refused):
     """A Refused -> one line that says what and why."""
     why = ", ".join("%s %s" % (name, value) for name, value in refused.args[1])
     return "refused (%s)%s; nothing was changed" % (refused.args[0], ": " + why if why else "")
+
+
+def help_rows(verb):
+    """Rows of help: every command, or one with its arguments. Raises Refused."""
+    row = spec.command(verb)
+    if verb and row is None:
+        raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
+    if row is None:
+        return [(("help", "%s - %s" % (row[0], row[5])),) for row in spec.COMMANDS]
+    rows_of_fields = [(("help", "%s - %s" % (row[0], row[5])),)]
+    for name, kind, low, high, word, default, meaning in row[1]:
+        bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))
+        usual = "" if default is None else ", default %s" % shown(default, kind)
+        said = "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)
+        rows_of_fields.append((("argument", said),))
+    return rows_of_fields
