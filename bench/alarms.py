@@ -1,0 +1,141 @@
+"""How late an alarm comes, and how much fluid is missing by then: stall, occlusions and air, at three rates.
+
+Owns: the runs and the table; `--false-alarms` runs healthy rigs for days instead and counts what they alarm.
+Rules: the very firmware in the simulated rig (encoder nonlinearity +-1 degree, pressure noise), seeds 1 to N; latency
+counts from the fault to the log's record; volume is what the program asked for and the tip did not get until then.
+Callers: `python bench/alarms.py`; docs/explanation/alarms.md quotes a run.
+Units: seconds of virtual time, nL; pressure in psi above standing.
+Leaves: the physics to rigsim, thresholds to firmware/rig/thresholds.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / folder) for folder in ("host", "firmware/lib", "firmware", "tests")]
+
+from pumpwire.records import EVENTS  # noqa: E402
+
+from bench import Bench, program  # noqa: E402
+
+RATES = (("2 ul/h", 48_000), ("20 ul/h", 480_000), ("1 ml/h", 24_000_000))
+FAULTS = {
+    "stall": ("stall", {}, ("stall",)),
+    "occlusion": ("occlude", {}, ("occlusion",)),
+    "upstream occlusion": ("occlude", {"where": "upstream"}, ("occlusion", "under_infusion", "stall")),
+    "air, 50 uL": ("air", {"volume": "50 ul"}, ("occlusion", "under_infusion", "stall", "sensor")),
+}
+LONGEST_NL = 400_000  # a fault that has cost so much without an alarm counts as not detected
+LONGEST_S = 30 * 86_400
+SHARES = {
+    48_000: 45,
+    480_000: 53,
+    24_000_000: 2,
+}  # percent of the healthy days; a fast day is long to simulate
+SETTLE = {48_000: "6 h", 480_000: "1 h", 24_000_000: "10 min"}
+PASCAL_PER_PSI = 6894.757
+
+
+def missed(fault: str, rate_nl_per_day: int, seed: int) -> tuple[float, float, float] | None:
+    """(latency s, volume missing nL, pressure psi) at the alarm; None where none comes."""
+    bench = Bench(seed=seed)
+    bench.load(program(basal=rate_nl_per_day))
+    bench.run(SETTLE[rate_nl_per_day])
+    event, arguments, alarms = FAULTS[fault]
+    before_nl, begun_us = bench.sim.pump.true_nl(), bench.world.utc_us()
+    found: list[tuple[float, float, float]] = []
+    keep = bench.sim.chip.flash.on_program
+
+    def watch(page: int, data: bytes) -> None:
+        """The instant of the first alarm of the fault, as its record is written."""
+        known = len(bench.records)
+        keep(page, data)
+        for header, _state, text in bench.records[known:]:
+            if EVENTS[header["event"]] == "alarm" and text.split()[0].split("=")[1] in alarms and not found:
+                latency_s = (bench.world.utc_us() - begun_us) / 1e6
+                lost_nl = rate_nl_per_day * latency_s / 86_400 - (bench.sim.pump.true_nl() - before_nl)
+                found.append((latency_s, lost_nl, bench.sim.pump.pressure_pa() / PASCAL_PER_PSI))
+
+    bench.sim.chip.flash.on_program = watch
+    bench.happen(event, **arguments)
+    longest_s = min(LONGEST_S, LONGEST_NL * 86_400 // rate_nl_per_day)
+    for _slice in range(200):
+        bench.run(f"{longest_s * 5} ms")
+        if found:
+            return found[0]
+    return None
+
+
+def table(faults: list[str], seeds: int) -> None:
+    """One row for each fault and rate: median and worst of the seeds."""
+    print("| fault | rate | detected | latency, median (worst) | not delivered by then, median (worst) |")
+    print("|---|---|---|---|---|")
+    for fault in faults:
+        for shown, rate in RATES:
+            found = [row for row in (missed(fault, rate, seed) for seed in range(1, seeds + 1)) if row]
+            cells = [fault, shown, f"{len(found)} of {seeds}"]
+            if found:
+                late = [row[0] for row in found]
+                lost = [row[1] / 1000 for row in found]
+                cells += [f"{span(statistics.median(late))} ({span(max(late))})"]
+                cells += [f"{statistics.median(lost):.2f} µL ({max(lost):.2f} µL)"]
+            else:
+                cells += ["none", "-"]
+            print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def span(seconds: float) -> str:
+    """A duration in its own unit."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def false_alarms(days: int, seeds: int) -> int:
+    """Run healthy rigs for `days` in all, spread over the seeds and rates; returns the number of alarms."""
+    total = alarms = 0
+    for seed in range(1, seeds + 1):
+        for shown, rate in RATES:
+            begun_s = time.monotonic()
+            each = max(1, days * SHARES[rate] // (100 * seeds))
+            bench = Bench(seed=seed, reservoir_nl=100_000_000)
+            bench.load(program(basal=rate, reservoir_nl=100_000_000, low_nl=0))
+            for _day in range(each):
+                bench.run("1 d")
+                if rate * 2 > bench.status()["reservoir_nl"]:
+                    bench.happen("refill", volume="100 ml")
+                    bench.run("1 s")
+            raised = bench.events("alarm")
+            total, alarms = total + each, alarms + len(raised)
+            wall_s = time.monotonic() - begun_s
+            print(
+                f"seed {seed}, {shown}: {each} d, {len(raised)} alarms {raised[:3] or ''} ({wall_s:.0f} s)",
+                flush=True,
+            )
+            bench.records.clear()
+    print(f"{total} simulated days, {alarms} false alarms")
+    return alarms
+
+
+def main() -> int:
+    """Print the table, or count false alarms (exit code 1 if there is one)."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--fault", choices=[*FAULTS, "all"], default="all")
+    parser.add_argument("--false-alarms", action="store_true", help="healthy rigs instead of faults")
+    parser.add_argument("--days", type=int, default=1000, help="with --false-alarms: simulated days in all")
+    options = parser.parse_args()
+    if options.false_alarms:
+        return 1 if false_alarms(options.days, options.seeds) else 0
+    table(list(FAULTS) if options.fault == "all" else [options.fault], options.seeds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
