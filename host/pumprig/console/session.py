@@ -167,6 +167,11 @@ def play(runner: Runner, steps: list[Step], yes: bool) -> int:
     return 0
 
 
+def _answer_stop(event: Any) -> None:
+    """^X: whatever is being typed, the line is `stop`."""
+    event.app.exit(result="stop")
+
+
 class Console:
     """The session on a terminal. `terminal` is a prompt_toolkit session's maker's arguments, for tests."""
 
@@ -181,7 +186,7 @@ class Console:
         self._held = held
         self._runner = runner
         self._keys = KeyBindings()
-        self._keys.add("c-x", eager=True)(lambda event: event.app.exit(result="stop"))
+        self._keys.add("c-x", eager=True)(_answer_stop)
         self._session: Any = PromptSession(
             history=FileHistory(history) if history else InMemoryHistory(),
             completer=ConsoleCompleter(),
