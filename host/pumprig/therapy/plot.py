@@ -3,7 +3,7 @@
 Owns: the plot's layout.
 Rules: drawn from the forecast alone; vector or pixels by the file's name.
 Callers: the command `program plot`.
-Units: the axis in µL/h and local days since the start.
+Units: µL/h, mL, days from now.
 Leaves: figures to forecast.py.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pumprig.quantities import rate_text, volume_text
-from pumprig.therapy.forecast import DAY_US, base_segments, check, periodic_starts
+from pumprig.therapy import bridge_table
+from pumprig.therapy.forecast import DAY_US, base_segments, check, daily_demand_nl, periodic_starts
 from pumprig.therapy.program import Program
 
 INK, BLUE, ORANGE, GREY = "#1d2733", "#1f6f9f", "#d9822b", "#8a97a3"
@@ -33,9 +34,14 @@ def plot(program: Program, path: Path, now_us: int, days: int = 7) -> None:
     axes[1].set_xlabel("days from now")
     facts = check(program, now_us)
     daily = volume_text(facts["daily_basal_nl"] + facts["daily_periodic_nl"])
+    rising = bool(program.document["ramp"] or program.document["phases"])
     low = f", reservoir low after {facts['days_to_low']} d" if facts["days_to_low"] else ""
     figure.suptitle(
-        f"{program.name}  ·  {program.mode}, {daily} a day{low}", color=INK, fontsize=12, x=0.01, ha="left"
+        f"{program.name}  ·  {program.mode}, {daily} {'on the first day' if rising else 'a day'}{low}",
+        color=INK,
+        fontsize=12,
+        x=0.01,
+        ha="left",
     )
     figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
@@ -48,6 +54,11 @@ def _rates(axis: Any, program: Program, now_us: int, end_us: int) -> None:
         ys += [part.rate_nl_per_day / 24_000] * 2
     axis.fill_between(xs, ys, color=BLUE, alpha=0.15, linewidth=0)
     axis.plot(xs, ys, color=BLUE, linewidth=1.6, label="basal")
+    for volume_nl, _rate in program.document["bridge"]:
+        if volume_nl:
+            ends = min(bridge_table.lasts_us(program.document), end_us - now_us) / DAY_US
+            told = f"bridge {volume_text(volume_nl)}, an estimate"
+            axis.axvspan(0, ends, color=GREY, alpha=0.25, linewidth=0, label=told)
     starts = [
         (at_us - now_us) / DAY_US
         for at_us, _volume, _over in periodic_starts(program.document, now_us, end_us)
@@ -75,16 +86,33 @@ def _rates(axis: Any, program: Program, now_us: int, end_us: int) -> None:
 
 
 def _volumes(axis: Any, program: Program, now_us: int, end_us: int) -> None:
-    xs, ys = [0.0], [0.0]
+    """What will have flowed: with the boluses of the schedule, and with every allotted demand bolus besides."""
+    times_us, base = [now_us], [0.0]
     for part in base_segments(program.document, now_us, now_us, end_us):
-        xs.append((part.end_us - now_us) / DAY_US)
-        ys.append(ys[-1] + part.rate_nl_per_day * (part.end_us - part.start_us) / DAY_US / 1_000_000)
+        times_us.append(part.end_us)
+        base.append(base[-1] + part.rate_nl_per_day * (part.end_us - part.start_us) / DAY_US / 1_000_000)
     starts = sorted((a, v) for a, v, _o in periodic_starts(program.document, now_us, end_us))
-    total = [
-        y + sum(v for a, v in starts if (a - now_us) / DAY_US <= x) / 1_000_000
-        for x, y in zip(xs, ys, strict=True)
-    ]
-    axis.plot(xs, total, color=INK, linewidth=1.4)
+    xs_us = sorted({*times_us, *(at + shift for at, _v in starts for shift in (-1, 0))})
+    ys: list[float] = []
+    segment = given = 0
+    bolus_ml = 0.0
+    for at_us in xs_us:
+        while given < len(starts) and starts[given][0] <= at_us:
+            bolus_ml += starts[given][1] / 1_000_000
+            given += 1
+        while segment < len(times_us) - 2 and times_us[segment + 1] < at_us:
+            segment += 1
+        share = (at_us - times_us[segment]) / max(1, times_us[segment + 1] - times_us[segment])
+        ys.append(base[segment] + share * (base[segment + 1] - base[segment]) + bolus_ml)
+    days = [(at_us - now_us) / DAY_US for at_us in xs_us]
+    axis.plot(days, ys, color=INK, linewidth=1.4, label="scheduled")
+    demand_ml = daily_demand_nl(program.document) / 1_000_000
+    if demand_ml:
+        most = [y + demand_ml * day for day, y in zip(days, ys, strict=True)]
+        axis.plot(
+            days, most, color=GREY, linewidth=1, linestyle="--", label="and every allotted demand bolus"
+        )
+        axis.legend(loc="upper left", frameon=False, fontsize=8)
     axis.set_ylabel("volume, mL")
     axis.set_ylim(bottom=0)
     _plain(axis)
