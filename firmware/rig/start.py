@@ -14,6 +14,8 @@ import sys
 from rig import config
 from rig.stepper import Stepper
 
+WHOLE_BYTES = 49_152
+
 
 def run():
     """Run the rig until it is reset, or return to the prompt for maintenance."""
@@ -30,8 +32,12 @@ def run():
 
 
 def _build(stepper):
-    """The booted rig, or None for maintenance."""
+    """The booted rig, or None for maintenance.
+
+    Loading modules leaves the heap in small pieces. A block held meanwhile keeps the rest of it whole.
+    """
     gc.collect()
+    whole = bytearray(WHOLE_BYTES)
     from rig.board import Board
 
     board = Board(stepper)
@@ -41,6 +47,7 @@ def _build(stepper):
     from rig.link import Stdio
     from rig.rig import Rig
 
+    whole = None  # noqa: F841: given back here, in one piece
     gc.collect()
     rig = Rig(board, Stdio(), config)
     if not rig.boot():

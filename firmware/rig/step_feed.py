@@ -25,6 +25,11 @@ _DMA_BASE = 0x50000000
 _COUNT_TRIGGER = 0x1C  # a channel's register that sets the count and starts it
 
 
+def _place(zeros):
+    """Where the heap would put an array made of `zeros`; it is gone when this returns."""
+    return uctypes.addressof(array.array("I", zeros))
+
+
 def aligned_words(count):
     """(array of `count` 32-bit words, its address, a multiple of its size as DMA rings need it).
 
@@ -32,18 +37,20 @@ def aligned_words(count):
     part of an array twice as large.
     """
     size = 4 * count
+    zeros = bytes(size)
     fillers = []
     for _ in range(TRIES):
         gc.collect()
-        words = array.array("I", bytes(size))
-        address = uctypes.addressof(words)
-        gap = -address % size
-        if not gap:
-            return words, address
-        del words
+        gap = -_place(zeros) % size
         gc.collect()
-        fillers.append(bytearray(gap))
-    del fillers
+        if gap:
+            fillers.append(bytearray(gap))
+            continue
+        words = array.array("I", zeros)
+        address = uctypes.addressof(words)
+        if address % size == 0:
+            return words, address
+    zeros = fillers = None
     gc.collect()
     words = array.array("I", bytes(2 * size))
     address = uctypes.addressof(words)
