@@ -54,9 +54,9 @@ class Screen:
         os.write(self._fd, keys.encode())
 
     def enter(self, line: str) -> None:
-        """A line on an empty screen: what is seen afterwards came after it."""
+        """A line of its own on an empty screen: what is seen afterwards came after it."""
         self._screen.reset()
-        self.type(f"\x0c{line}\r")
+        self.type(f"\x15\x0c{line}\r")
 
     def text(self) -> str:
         """What the screen shows."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pumprig import cli
 from pumprig.console import grammar, script
-from pumprig.console.completion import candidates
+from pumprig.console.completion import candidates, completed
 from pumprig.console.statusline import line_of
 from pumprig.errors import InputFileError, UsageError
 from pumpwire import spec, units
@@ -95,8 +95,9 @@ def test_tab_offers_programs_and_folders_but_no_other_file(tmp_path):
 
 @given(st.text(max_size=30))
 def test_tab_never_fails_whatever_is_typed(text):
-    for found in candidates(text):
-        assert isinstance(found, str)
+    after, choices = completed(text)
+    assert not choices or after.startswith(text)
+    assert completed(after)[0].startswith(after)
 
 
 @given(

@@ -108,7 +108,11 @@ def test_leaving_lets_the_pump_go_on_and_history_is_kept(port, home):
 def test_tab_completes_a_command_its_units_and_its_words(port, home):
     with session(port, home) as screen:
         screen.type("bol\t5 ul ov\t2 mi\t")
-        screen.wait("pumprig> bolus 5 ul over 2 min", "bolus VOLUME [over TIME] [spread]")
+        screen.wait("pumprig> bolus 5 ul over 2 min", "bolus VOLUME [over TIME] [spread] | volume")
+        screen.enter("status")
+        screen.wait("device", "pumprig>")
+        screen.type("rate 5 \t")
+        screen.wait("ul/h  nl/h  ml/h")
 
 
 def test_without_colour_no_colour_is_sent_and_a_refusal_says_why(port, home):

@@ -58,7 +58,7 @@ def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) ->
     for heading, _program, _facts in columns:
         table.add_column(heading, overflow="fold")
     shown = [{**settings_of(program), **figures_of(facts, now_us)} for _heading, program, facts in columns]
-    for name in dict.fromkeys(name for rows in shown for name in rows):
+    for name in _in_order(shown):
         cells = [rows.get(name, "-") for rows in shown]
         if set(cells) <= {"0 nL", "up to 0 nL", "-"}:
             continue
@@ -66,6 +66,18 @@ def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) ->
         mark = ["*" if differs else ""] if several else []
         table.add_row(*mark, name, *cells, style="bold" if differs else None)
     return table
+
+
+def _in_order(columns: list[dict[str, str]]) -> list[str]:
+    """The rows of all columns, each after the row that it follows in its own column."""
+    names: list[str] = []
+    for rows in columns:
+        place = 0
+        for name in rows:
+            if name not in names:
+                names.insert(place, name)
+            place = names.index(name) + 1
+    return names
 
 
 def settings_of(program: Program) -> dict[str, str]:

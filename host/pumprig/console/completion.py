@@ -2,18 +2,16 @@
 
 Owns: what may stand at the cursor.
 Rules: follows the grammar alone; units are those of the argument's kind, the usual one first; never talks to the rig.
-Callers: session.py through prompt_toolkit.
+Callers: session.py.
 Units: none.
 Leaves: the table of commands to grammar.py, the table of units to pumpwire.units.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from pumpwire import units
 
 from pumprig.console.grammar import COMMANDS, QUANTITIES, Command
@@ -22,16 +20,22 @@ FILES = ("check", "load", "save", "plot")
 SIGNS = "+-.0123456789"
 
 
-class ConsoleCompleter(Completer):
-    """Completes the word before the cursor."""
+def completed(before: str) -> tuple[str, list[str]]:
+    """What Tab makes of the text before the cursor, and the words to choose from where there are several."""
+    found = candidates(before)
+    word = before.split(" ")[-1]
+    if len(found) == 1:
+        return before[: len(before) - len(word)] + found[0] + ("" if found[0].endswith("/") else " "), []
+    common = shared(found)
+    return before[: len(before) - len(word)] + common if len(common) > len(word) else before, found
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        before = document.text_before_cursor
-        word = before.split(" ")[-1]
-        found = candidates(before)
-        for text in found:
-            closed = len(found) == 1 and not text.endswith("/")
-            yield Completion(text + " " if closed else text, start_position=-len(word))
+
+def shared(texts: list[str]) -> str:
+    """The longest beginning that all texts have."""
+    if not texts:
+        return ""
+    low, high = min(texts), max(texts)
+    return low[: next((i for i, c in enumerate(low) if high[i : i + 1] != c), len(low))]
 
 
 def candidates(before: str) -> list[str]:

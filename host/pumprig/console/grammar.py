@@ -79,14 +79,14 @@ class Command:
         told = self.text or " ".join(str(argument) for argument in self.arguments)
         return f"{self.name} {told}".strip()
 
-    def hint(self) -> str:
-        """Signature, meaning and limits in one line."""
+    def parts(self) -> list[str]:
+        """Its signature, the limits of its quantities, its meaning."""
         limits = [
-            f"{a.kind} {units.show(max(1, a.low), a.kind)} to {units.show(a.high, a.kind)}"
+            f"{a.word or a.kind} {units.show(max(1, a.low), a.kind)} to {units.show(a.high, a.kind)}"
             for a in self.arguments
-            if a.kind in QUANTITIES and not a.word
+            if a.kind in QUANTITIES
         ]
-        return f"{self.signature} - {self.meaning}" + (f" ({', '.join(limits)})" if limits else "")
+        return [self.signature, *limits, self.meaning]
 
 
 def _tabled(name: str) -> Command:

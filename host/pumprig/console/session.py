@@ -23,8 +23,10 @@ import click
 from pumprig import cli, quantities
 from pumprig.cli.settings import Settings
 from pumprig.console import grammar
+from pumprig.console.completion import completed, shared
 from pumprig.console.hold import Held
 from pumprig.console.script import Recorder, Step
+from pumprig.console.statusline import fit, line_of
 from pumprig.errors import PumpError
 
 GOES_ON = "Ctrl-C does not stop the pump; `stop` or ^X does. `quit` leaves, and the pump goes on."
@@ -122,7 +124,7 @@ def _stopped(held: Held) -> str:
 def help_text(name: str) -> str:
     """The commands, or one of them with its limits. Raises UsageError."""
     if name:
-        return grammar.command_of(name).hint()
+        return "\n  ".join(grammar.command_of(name).parts())
     width = max(len(command.name) for command in grammar.COMMANDS.values())
     return "\n".join(f"{c.name:{width}}  {c.meaning}" for c in grammar.COMMANDS.values())
 
@@ -178,41 +180,47 @@ class Console:
     def __init__(self, held: Held, runner: Runner, history: str | None, **terminal: Any) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.history import FileHistory, InMemoryHistory
-        from prompt_toolkit.key_binding import KeyBindings
-        from prompt_toolkit.shortcuts import CompleteStyle
-
-        from pumprig.console.completion import ConsoleCompleter
+        from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
 
         self._held = held
         self._runner = runner
         self._keys = KeyBindings()
         self._keys.add("c-x", eager=True)(_answer_stop)
+        tab = KeyBindings()
+        tab.add("tab", eager=True)(self._complete)
         self._session: Any = PromptSession(
             history=FileHistory(history) if history else InMemoryHistory(),
-            completer=ConsoleCompleter(),
-            complete_while_typing=False,
-            complete_style=CompleteStyle.READLINE_LIKE,
             enable_history_search=True,
             bottom_toolbar=self._toolbar,
             refresh_interval=0.5,
-            key_bindings=self._keys,
+            key_bindings=merge_key_bindings([self._keys, tab]),
             **terminal,
         )
         self._question: Any = PromptSession(
             bottom_toolbar=self._toolbar, refresh_interval=0.5, key_bindings=self._keys, **terminal
         )
         self._asking = False
+        self._offered: tuple[str, list[str]] = ("", [])
         held.on_alarm = self._announce
 
-    def _toolbar(self) -> str:
-        from pumprig.console.statusline import line_of
+    def _complete(self, event: Any) -> None:
+        """Tab: complete what is sure; several choices are shown in the line of help, which never scrolls."""
+        buffer = event.current_buffer
+        before = str(buffer.document.text_before_cursor)
+        text, choices = completed(before)
+        if text != before:
+            keep = len(shared([before, text]))
+            buffer.delete_before_cursor(len(before) - keep)
+            buffer.insert_text(text[keep:])
+        self._offered = (str(buffer.text), choices)
 
+    def _toolbar(self) -> str:
         width = int(self._session.app.output.get_size().columns)
         age_s = time.monotonic() - self._held.read_s
         first = line_of(self._held.content, age_s, self._held.trouble, width)
-        return f"{first}\n{self._hint()[:width]}"
+        return f"{first}\n{self._hint(width)}"
 
-    def _hint(self) -> str:
+    def _hint(self, width: int) -> str:
         """The inline help of what is being typed."""
         text = str(self._session.default_buffer.text) if self._session.app.is_running else ""
         words = text.split()
@@ -220,8 +228,10 @@ class Console:
             return "yes, no or stop; nothing is in force before yes"
         if not words:
             return "Tab completes, `help` lists the commands, Ctrl-D leaves; the pump goes on"
+        if self._offered[1] and self._offered[0] == text:
+            return fit([*self._offered[1], ""], width, "  ")
         found = grammar.COMMANDS.get(words[0].lower())
-        return found.hint() if found else "no such command; Tab shows what there is"
+        return fit([*found.parts(), ""], width) if found else "no such command; Tab shows what there is"
 
     def _announce(self, alarms: list[dict[str, Any]]) -> None:
         from pumpwire import spec

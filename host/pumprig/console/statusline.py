@@ -39,14 +39,15 @@ def line_of(content: dict[str, Any] | None, age_s: float, trouble: str, width: i
     return fit(parts, width)
 
 
-def fit(parts: list[str], width: int) -> str:
+def fit(parts: list[str], width: int, gap: str = GAP) -> str:
     """As many parts as fit, the first ones first; the last part, the keys, stays wherever it fits."""
     *shown, last = parts
-    while shown and len(GAP.join([*shown, last])) > width:
+    tail = [last] if last else []
+    while shown and len(gap.join([*shown, *tail])) > width:
         if len(shown) == 1:
             return shown[0][:width]
         shown.pop()
-    return GAP.join([*shown, last]) if shown else last[:width]
+    return gap.join([*shown, *tail])[:width]
 
 
 def _alarms(content: dict[str, Any]) -> str:
