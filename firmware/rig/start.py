@@ -47,7 +47,7 @@ def _build(stepper):
     from rig.link import Stdio
     from rig.rig import Rig
 
-    whole = None  # noqa: F841: given back here, in one piece
+    del whole  # given back in one piece
     gc.collect()
     rig = Rig(board, Stdio(), config)
     if not rig.boot():
