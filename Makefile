@@ -56,6 +56,9 @@ docs: $(STAMP) ## write the generated pages
 fresh: $(STAMP)
 	$(PY) docs/generate.py --check
 
+faults: $(STAMP) ## power cuts, damaged lines, killed hosts, failing sensors: all of it, in under 15 minutes
+	PYTHONPATH=host:firmware/lib:firmware:tests timeout 900 $(PY) -m faults.campaign
+
 trace: $(STAMP) ## safety requirements, the tests that name them, their last result
 	$(PY) tests/tracing.py
 
@@ -76,4 +79,4 @@ demo: $(STAMP) ## the whole path in under a minute: program, deliver, log, repor
 bench-long: $(STAMP) ## the long runs: no false alarm in a thousand simulated days (an hour or more)
 	$(PY) bench/alarms.py --false-alarms --days 1000 --seeds 10
 
-.PHONY: bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

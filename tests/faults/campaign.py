@@ -1,0 +1,202 @@
+"""`make faults`: the whole campaign, bounded, seeded, in virtual time; a figure a line and a report of what held.
+
+Owns: the order of the parts, their sizes, the report.
+Rules: the same seeds every time; a part that fails does not keep the next from running; the exit code is 1 if
+anything did not hold.
+Callers: `make faults`.
+Units: cases, nL, seconds of wall time.
+Leaves: what must hold to the parts, each beside its short form in the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from faults import steps, wear
+from faults.busyday import BusyDay
+from faults.cuts import Cuts
+from faults.exactly import COMMANDS, Campaign
+from faults.host_kills import Kills, at_random
+from faults.lines import DeviceParser, HostParser
+from faults.sensors import cases, judge
+
+Figures = tuple[int, str, list[str]]  # tried, what was measured, failures
+REPORT = Path(__file__).resolve().parents[2] / "out" / "faults.txt"
+
+
+def power_cuts(seed: int, on_return: str, instants: int) -> Figures:
+    """Every flash operation of a day, and so many instants."""
+    day = BusyDay(seed, on_return).run(samples=instants)
+    cuts = Cuts(day)
+    tally = cuts.every_operation(twice=60)
+    tally = cuts.random_instants()
+    return (
+        tally.tried,
+        f"{len(day.flash.tape)} flash operations, {len(day.samples)} instants; worst loss "
+        f"{tally.worst_lost_nl} nL, bound {tally.worst_bound_nl} nL, all counted as delivered",
+        tally.failures,
+    )
+
+
+def device_lines(by_person: bool, count: int, seed: int) -> Figures:
+    """Mutations into the device's parser."""
+    device = DeviceParser(by_person)
+    wrong = device.feed(device.mutations(count, seed))
+    return count, "mutated lines into the device", [repr(line) for line in wrong]
+
+
+def host_lines(count: int, seed: int) -> Figures:
+    """Mutations into the host's parser."""
+    return count, "mutated answers into the host", HostParser().mutations(count, seed)
+
+
+def hypothesis_lines(count: int) -> Figures:
+    """Cases that hypothesis makes up, half into each parser."""
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import strategies as st
+
+    device, host = DeviceParser(False), HostParser()
+    wrong: list[str] = []
+    tried = 0
+    quick: dict[str, Any] = {
+        "max_examples": count // 2,
+        "deadline": None,
+        "database": None,
+        "phases": [Phase.generate],
+        "derandomize": True,
+        "suppress_health_check": list(HealthCheck),
+    }
+
+    @settings(**quick)
+    @given(st.binary(max_size=80) | st.text(max_size=60).map(lambda text: b">" + text.encode()))
+    def into_device(case: bytes) -> None:
+        nonlocal tried
+        tried += 1
+        wrong.extend(map(repr, device.feed([case])))
+
+    @settings(**quick)
+    @given(st.text(max_size=60))
+    def into_host(case: str) -> None:
+        nonlocal tried
+        tried += 1
+        if host.hear(7, [case]) is not None:
+            wrong.append(repr(case))
+
+    into_device()
+    into_host()
+    return tried, "hypothesis cases into both parsers", wrong
+
+
+def exactly_once(verbs: list[str]) -> Figures:
+    """The link cut after each byte of commands and answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = Campaign(Path(folder))
+        for verb in verbs:
+            campaign.run(verb)
+            campaign.run(verb, stride=3, restart=False)
+        campaign.close()
+        return campaign.tried, f"cuts of {len(verbs)} commands: {campaign.outcomes}", campaign.failures
+
+
+def step_times(name: str) -> Figures:
+    """An hour under one disturbance."""
+    basal = "fast" if name == "flash stalls" else "day"
+    edges, wrong, met = steps.differing(steps.BASALS[basal], name, seed=11)
+    stalls = f", {met} stalls" if met else ""
+    return edges, f"steps in an hour under {name}{stalls}: {wrong} late", [f"{wrong} late"] if wrong else []
+
+
+def sensors() -> Figures:
+    """Every failing sensor, supply and clock."""
+    failures: list[str] = []
+    found = cases()
+    for name, case in found.items():
+        _came, wrong = judge(case)
+        failures += [f"{name}: {what}" for what in wrong]
+    return len(found), "failing sensors, brown-outs, clocks, wraps", failures
+
+
+def host_kills(count: int) -> Figures:
+    """SIGKILL at every n-th operation, then at random."""
+    with tempfile.TemporaryDirectory() as folder:
+        kills = Kills(Path(folder))
+        kills.sweep(first=1, stride=1)
+        seed = 0
+        while kills.killed < count:
+            kills.kill(f"random {seed}", at_random(seed, 0.4))
+            seed += 1
+            if seed > 4 * count:
+                break
+        return kills.killed, "hosts killed while pulling and programming", kills.failures
+
+
+def years_of_life() -> Figures:
+    """The log's wear."""
+    figures = wear.figures()
+    failures = [f"{row.name}: {row.years:.0f} years" for row in figures if row.years < wear.LEAST_YEARS]
+    return len(figures), "; ".join(map(str, figures)), failures
+
+
+def parts() -> list[tuple[str, Callable[..., Figures], tuple[Any, ...]]]:
+    """(name, what to run, with what)."""
+    verbs = list(COMMANDS)
+    return [
+        ("host kills", host_kills, (1_000,)),
+        ("power cuts, resume", power_cuts, (1, "resume", 7_000)),
+        ("power cuts, stop", power_cuts, (2, "stop", 7_000)),
+        ("mutations, device, host session", device_lines, (False, 350_000, 11)),
+        ("mutations, device, terminal", device_lines, (True, 350_000, 12)),
+        ("mutations, host", host_lines, (300_000, 13)),
+        ("hypothesis", hypothesis_lines, (100_000,)),
+        ("exactly once, 1", exactly_once, (verbs[::2],)),
+        ("exactly once, 2", exactly_once, (verbs[1::2],)),
+        *(("steps, " + name, step_times, (name,)) for name in steps.DISTURBANCES),
+        ("sensors", sensors, ()),
+        ("wear", years_of_life, ()),
+    ]
+
+
+def timed(run: Callable[..., Figures], arguments: tuple[Any, ...]) -> tuple[Figures, float]:
+    """One part; an exception is a failure of it."""
+    began_s = time.monotonic()
+    try:
+        figures = run(*arguments)
+    except Exception as error:
+        figures = (0, "did not end", [f"{type(error).__name__}: {error}"])
+    return figures, time.monotonic() - began_s
+
+
+def main() -> int:
+    """Run all parts on two cores; print and keep the report."""
+    began_s = time.monotonic()
+    rows: list[str] = []
+    failed = total = 0
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        under_way = [(name, pool.submit(timed, run, arguments)) for name, run, arguments in parts()]
+        for name, future in under_way:
+            (tried, told, failures), took_s = future.result()
+            total += tried
+            failed += bool(failures)
+            held = "held  " if not failures else "FAILED"
+            row = f"{held} {name:<34} {tried:>8}  {told}  ({took_s:.0f} s)"
+            rows.append(row)
+            print(row, flush=True)
+            for failure in failures[:5]:
+                print(f"       {failure}", flush=True)
+    last = (
+        f"{total} cases, {len(rows) - failed} of {len(rows)} parts held, {time.monotonic() - began_s:.0f} s"
+    )
+    print(last)
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text("\n".join([*rows, last]) + "\n", encoding="utf-8")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
