@@ -8,6 +8,7 @@ Leaves: grammar and completion to test_console.py.
 """
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +173,18 @@ def test_a_rig_that_goes_away_is_shown_as_lost_and_stop_says_that_nothing_confir
             screen.wait("NO LINK")
             screen.enter("stop")
             screen.wait("not confirmed", "Press the stop button", timeout_s=40)
+
+
+def test_a_stop_typed_while_the_link_hangs_reaches_the_rig_as_soon_as_it_listens(home):
+    words = [sys.executable, "-m", "rigsim", "serve", "--seed", "9"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment()) as rig:
+        port = rig.stdout.readline().split()[1]
+        with session(port, home) as screen:
+            answer(screen, "rate 10 ul/h", "yes", "RUNNING 10 µL/h |")
+            rig.send_signal(signal.SIGSTOP)
+            screen.wait("NO LINK")
+            screen.type("stop\r")
+            screen.wait("pumprig> stop")
+            rig.send_signal(signal.SIGCONT)
+            screen.wait("stopped;", "STOPPED |")
+        rig.terminate()
