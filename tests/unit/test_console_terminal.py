@@ -53,6 +53,7 @@ def answer(screen, line, reply, *wanted):
     screen.wait(*wanted, "pumprig>")
 
 
+@pytest.mark.requirement("SR-17")
 def test_a_rate_is_reviewed_side_by_side_and_in_force_only_after_yes(port, home):
     with session(port, home) as screen:
         answer(screen, "rate 10 ul/h", "yes", "running: 10 µL/h", "RUNNING 10 µL/h |")
