@@ -43,7 +43,7 @@ class Board:
         self.stepper = stepper
         self.ticks_us = time.ticks_us
         self.ticks_diff = time.ticks_diff
-        self.flash = FlashDevice(rp2.Flash())
+        self.flash = FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff)
         self._buttons = [machine.Pin(gpio(name), machine.Pin.IN, machine.Pin.PULL_UP) for name in BUTTONS]
         self._buzzer = machine.PWM(machine.Pin(gpio("buzzer")))
         self._buzzer.duty_u16(0)

@@ -24,7 +24,6 @@ class Checkpoint:
     def __init__(self, rig):
         self._rig = rig
         self._at_us = self._at_nl = self._at_rate = 0  # of the last record
-        self.erase_us = 0
 
     def recorded(self, now_us):
         """A record carries the state as it is now."""
@@ -66,14 +65,10 @@ class Checkpoint:
         return min(due_us, self._at_us + INTERVAL_US, now_us + max(LOOK_US, left_us))
 
     def _prepare(self, now_us):
-        """Erase the next block of the log, announced to the loop."""
+        """Erase the next block of the log, when the queue outlasts that."""
         rig = self._rig
         if rig.journal.wants_erase() and rig.delivery.ahead_us(now_us) >= ERASE_ROOM_US:
-            start_us = rig.clock.now_us()
             rig.journal.prepare()
-            took_us = rig.clock.now_us() - start_us
-            self.erase_us = max(self.erase_us, took_us)
-            rig.loop.announce(took_us)
 
     def days(self):
         """How many days the log holds at the active program's rate of records, rounded down."""

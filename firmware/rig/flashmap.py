@@ -33,10 +33,14 @@ class FlashError(Exception):
 
 
 class FlashDevice:
-    """The chip's flash behind rp2.Flash: read, program pages, erase blocks."""
+    """The chip's flash behind rp2.Flash: read, program pages, erase blocks. Erases are timed where ticks are given."""
 
-    def __init__(self, flash):
+    def __init__(self, flash, ticks_us=None, ticks_diff=None):
         self._flash = flash
+        self._ticks_us = ticks_us
+        self._ticks_diff = ticks_diff
+        self.erase_us = 0  # all erases together: the loop does not count them as lateness
+        self.worst_erase_us = 0
         self.blocks = flash.ioctl(4, 0)
 
     def read(self, block, offset, size):
@@ -53,7 +57,12 @@ class FlashDevice:
 
     def erase(self, block):
         """Erase a block: 45 to 400 ms with interrupts off."""
+        start = self._ticks_us() if self._ticks_us else 0
         self._flash.ioctl(6, block)
+        if self._ticks_us:
+            took_us = self._ticks_diff(self._ticks_us(), start)
+            self.erase_us += took_us
+            self.worst_erase_us = max(self.worst_erase_us, took_us)
 
 
 def factory_header(role, index, count):

@@ -13,6 +13,8 @@ from pumpwire.codec import MAX_LINE
 
 IN_PER_TICK = 256
 OUT_PER_TICK = 1024
+READ_AT_ONCE = 32
+BUDGET_US = 3_000  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
 STOP_LINES = (b"stop", b">0 stop ")
 
 
@@ -31,8 +33,10 @@ def _text(line):
 class Link:
     """The serial line as the session sees it. `port` has read(limit) -> bytes and write(data) -> bytes taken."""
 
-    def __init__(self, port, session):
+    def __init__(self, port, session, now_us):
         self._port = port
+        self._now_us = now_us
+        self._end_us = 0  # of this tick's time for the link
         self._session = session
         self._line = bytearray()
         self._overlong = False
@@ -48,16 +52,27 @@ class Link:
 
     def poll(self, now_us):
         """Once a tick: send, read, answer; returns when it must be called again even without input."""
-        self._send()
-        data = self._port.read(IN_PER_TICK)
-        for byte in data:
-            self._take(byte, now_us)
+        self._end_us = self._now_us() + BUDGET_US
         if self._waiting is not None and self._answer is None and not self._out:
-            line = self._waiting
-            self._waiting = None
+            line, self._waiting = self._waiting, None
             self._begin(line, now_us)
         self._send()
-        return now_us + 1 if self._out or self._answer or self._waiting is not None or data else 1 << 62
+        more = self._read(now_us)
+        self._send()
+        waits = more or self._out or self._answer or self._waiting is not None
+        return now_us + 1 if waits else 1 << 62
+
+    def _read(self, now_us):
+        """Take what has arrived, within the tick's bounds; whether there may be more."""
+        left = IN_PER_TICK
+        while left > 0 and self._has_time():
+            data = self._port.read(min(left, READ_AT_ONCE))
+            if not data:
+                return left < IN_PER_TICK
+            for byte in data:
+                self._take(byte, now_us)
+            left -= len(data)
+        return True
 
     def _take(self, byte, now_us):
         if byte in (10, 13):
@@ -84,7 +99,7 @@ class Link:
             self._out += bytes((byte,))  # echo for a person
 
     def _whole(self, line, now_us):
-        if self._answer is None and self._waiting is None and len(self._out) < 64:
+        if self._is_free() and self._has_time():
             self._begin(line, now_us)
         elif line.strip().lower().startswith(STOP_LINES):
             for _ in self._iterator(line, now_us):  # acts; its answer has no room
@@ -93,6 +108,14 @@ class Link:
             self._waiting = line
         else:
             self.dropped_lines += 1
+
+    def _is_free(self):
+        """Whether nothing is under way that an answer would have to wait for."""
+        return self._answer is None and self._waiting is None and len(self._out) < 64
+
+    def _has_time(self):
+        """Whether something new may still be begun in this tick."""
+        return self._now_us() <= self._end_us
 
     def _iterator(self, line, now_us):
         text = _text(line)
@@ -105,11 +128,11 @@ class Link:
         self._send()
 
     def _send(self):
-        """Hand over what the port takes, at most OUT_PER_TICK characters."""
+        """Hand over what the port takes: at most OUT_PER_TICK characters, no new line once the time is used up."""
         budget = OUT_PER_TICK
         while budget > 0:
             if not self._out:
-                if self._answer is None:
+                if self._answer is None or not self._has_time():
                     return
                 line = next(self._answer, None)
                 if line is None:

@@ -28,10 +28,11 @@ class Duty:
 
 
 class Loop:
-    """Runs duties. `feed` is the watchdog's, `late(by_us)` is told of a missed tick."""
+    """Runs duties. `feed` is the watchdog's, `late(by_us)` is told of a missed tick, `flash` times its erases."""
 
-    def __init__(self, clock, duties, feed, late):
+    def __init__(self, clock, duties, feed, late, flash):
         self._clock = clock
+        self._flash = flash
         self.duties = duties
         self._feed = feed
         self._late = late
@@ -45,6 +46,14 @@ class Loop:
         """A stall of this tick that was planned: it does not count as lateness."""
         self._announced_us += us
 
+    def slowest(self):
+        """The duty with the longest run, erases and collections included."""
+        worst = self.duties[0]
+        for duty in self.duties:
+            if duty.worst_us > worst.worst_us:
+                worst = duty
+        return worst
+
     def wake(self, name):
         """Make a duty due at this or the next tick."""
         for duty in self.duties:
@@ -54,14 +63,16 @@ class Loop:
     def tick(self):
         """Run what is due; returns the next microsecond, on the grid, at which a tick is needed."""
         start_us = self._clock.now_us()
-        self._announced_us = 0
+        self._announced_us = -self._flash.erase_us
         in_time = True
         for duty in self.duties:
             if not duty.polled and start_us < duty.due_us:
                 continue
             if duty.due_us and start_us - duty.due_us > DEADLINE_US:
                 in_time = False
+            before_us = self._clock.now_us()
             duty.due_us = duty.run(start_us)
+            duty.worst_us = max(duty.worst_us, self._clock.now_us() - before_us)
         due_us = start_us + KEEP_ALIVE_US
         for duty in self.duties:
             due_us = min(due_us, duty.due_us)
@@ -72,7 +83,7 @@ class Loop:
         return max(start_us - start_us % PERIOD_US + PERIOD_US, -(-due_us // PERIOD_US) * PERIOD_US)
 
     def _measure(self, start_us):
-        took_us = self._clock.now_us() - start_us - self._announced_us
+        took_us = self._clock.now_us() - start_us - self._announced_us - self._flash.erase_us
         self.worst_us = max(self.worst_us, took_us)
         if took_us > PERIOD_US:
             self.late_ticks += 1

@@ -60,7 +60,7 @@ class Rig:
         self.buttons = Buttons(board, self)
         self.access = Access(board.device_id, self.settings, self.record, board.random)
         self.session = Session(Readings(self), self.commands, self.access, self.record)
-        self.link = Link(port, self.session)
+        self.link = Link(port, self.session, self.clock.now_us)
         self.boot_number = 0
         self.assumed_steps = 0
         self.collect_us = 0
@@ -83,6 +83,7 @@ class Rig:
             ),
             board.feed,
             self._late,
+            board.flash,
         )
 
     # --- boot

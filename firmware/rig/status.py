@@ -94,8 +94,10 @@ def rows(rig, now_us):
         ("period_us", rig.loop.period_us),
         ("worst_us", rig.loop.worst_us),
         ("late", rig.loop.late_ticks),
+        ("slowest", rig.loop.slowest().name),
+        ("slowest_us", rig.loop.slowest().worst_us),
         ("collect_us", rig.collect_us),
-        ("erase_us", rig.checkpoint.erase_us),
+        ("erase_us", rig.board.flash.worst_erase_us),
     )
 
 
