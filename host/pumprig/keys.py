@@ -1,8 +1,9 @@
-"""The keys that let this computer program rigs, one file a rig.
+"""The keys that let this computer program rigs: in the platform's secret store, else one file a rig.
 
 Owns: where keys are kept, and making them.
 Rules: a key's file has mode 0600 and is never printed unasked; a file that others may read is refused; a new key is
-kept on the disk before it is sent, so that a lost answer can never lock this computer out.
+kept on the disk before it is sent, so that a lost answer can never lock this computer out; with PUMPRIG_HOME set
+everything lies there.
 Callers: client.py asks for a rig's key; the command `key` and flash.py make them.
 Units: 32 bytes as 64 hex digits.
 Leaves: what is done with a key to pumpwire.auth.
@@ -15,6 +16,7 @@ import secrets
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 from pumpwire import auth
 
@@ -22,6 +24,7 @@ from pumprig import paths
 from pumprig.errors import PumpError
 
 PENDING = ".new"
+SERVICE = "pumprig"
 
 
 def folder() -> Path:
@@ -36,7 +39,29 @@ def _file(device_id: str) -> Path:
 def of(device_id: str) -> list[bytes]:
     """The keys that may be the rig's: the kept one, and one whose setting was begun. Raises PumpError."""
     found = [_read(path) for path in (_file(device_id), _pending(device_id))]
+    store = _secret_store()
+    if store is not None:
+        text = store.get_password(SERVICE, device_id)
+        found.insert(0, _parsed(text, f"The secret store's entry {SERVICE}/{device_id}") if text else None)
     return [key for key in found if key]
+
+
+def where(device_id: str) -> str:
+    """Where the key of a rig is kept, or would be."""
+    if _secret_store() is not None and not _file(device_id).exists():
+        return f"the secret store, {SERVICE}/{device_id}"
+    return str(_file(device_id))
+
+
+def _secret_store() -> Any:
+    """The platform's secret store, or None: not installed, none that is safe, or PUMPRIG_HOME holds everything."""
+    if os.environ.get("PUMPRIG_HOME"):
+        return None
+    try:
+        import keyring
+    except ImportError:
+        return None
+    return keyring if keyring.get_keyring().priority > 0 else None
 
 
 def _pending(device_id: str) -> Path:
@@ -53,12 +78,22 @@ def _read(path: Path) -> bytes | None:
         raise PumpError(f"The key {path} cannot be read: {error.strerror}.", "Nothing was changed.") from None
     if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
         raise PumpError(f"Others may read the key {path}.", "It was not used.", f"chmod 600 {path}")
+    return _parsed(text, str(path))
+
+
+def parse(text: str) -> bytes | None:
+    """64 hex digits -> the key; None for anything else."""
     try:
-        key = bytes.fromhex(text)
+        key = bytes.fromhex(text.strip())
     except ValueError:
-        key = b""
-    if len(key) != auth.KEY_BYTES:
-        raise PumpError(f"{path} holds no key.", "It was not used.", "Restore it, or reflash the rig.")
+        return None
+    return key if len(key) == auth.KEY_BYTES else None
+
+
+def _parsed(text: str, place: str) -> bytes:
+    key = parse(text)
+    if key is None:
+        raise PumpError(f"{place} holds no key.", "It was not used.", "Restore it, or reflash the rig.")
     return key
 
 
@@ -73,14 +108,31 @@ def begin(device_id: str, key: bytes) -> None:
 
 
 def finish(device_id: str) -> None:
-    """The rig has taken the key that was begun."""
+    """The rig has taken the key that was begun. Raises PumpError."""
+    store = _secret_store()
+    key = _read(_pending(device_id)) if store is not None else None
+    if store is not None and key is not None:
+        store.set_password(SERVICE, device_id, key.hex())
+        if store.get_password(SERVICE, device_id) == key.hex():
+            for path in (_pending(device_id), _file(device_id)):
+                path.unlink(missing_ok=True)
+            return
     os.replace(_pending(device_id), _file(device_id))
+
+
+def keep(device_id: str, key: bytes) -> None:
+    """A key that the rig already has, brought from another computer. Raises PumpError."""
+    begin(device_id, key)
+    finish(device_id)
 
 
 def forget(device_id: str) -> None:
     """The rig has no key any more."""
     for path in (_file(device_id), _pending(device_id)):
         path.unlink(missing_ok=True)
+    store = _secret_store()
+    if store is not None and store.get_password(SERVICE, device_id):
+        store.delete_password(SERVICE, device_id)
 
 
 def _write(path: Path, key: bytes) -> None:

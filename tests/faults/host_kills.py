@@ -183,7 +183,7 @@ def faults_after(path: Path, database: Path) -> list[str]:
             found.append(f"intents without an outcome after a pull: {unknown}")
         numbers = [
             text.split("seq=")[1].split()[0]
-            for number in range(1, want + 1)
+            for number in range(journal.oldest(), want + 1)
             for header, _state, text in [records.unpack(journal.read(number))]
             if records.EVENTS[header["event"]] == "command" and "seq=" in text
         ]

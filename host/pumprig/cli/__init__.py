@@ -35,7 +35,8 @@ COMMANDS = {
     "demand": ("delivery", "demand", "ask for a demand bolus, as the button does"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
     "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
-    "key": ("key", "key", "the rig's key and PIN; `new`, `remove`, `pin`"),
+    "key": ("key", "key", "the rig's key and PIN; `new`, `set`, `export`, `remove`, `pin`"),
+    "lock": ("access", "lock", "end every programming session on the rig"),
     "log": ("log", "log", "the delivery log; `pull`, `show`, `export`, `verify`, `total`"),
     "ports": ("ports", "ports", "serial ports, which are rigs, their ids"),
     "prime": ("delivery", "prime", "fill the line"),
@@ -48,6 +49,7 @@ COMMANDS = {
     "sim": ("sim", "sim", "a simulated rig as a serial port"),
     "status": ("status", "status", "one reading of everything"),
     "stop": ("stop", "stop", "stop the pump now"),
+    "unlock": ("access", "unlock", "prove that this computer may program the rig"),
     "watch": ("status", "watch", "a live reading"),
 }
 

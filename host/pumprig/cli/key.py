@@ -9,9 +9,11 @@ Leaves: keeping keys to keys.py, proving them to client.py.
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import click
 
-from pumprig import keys
+from pumprig import keys, refusals
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import UsageError
@@ -27,8 +29,36 @@ def key(ctx: click.Context) -> None:
     with reading(settings) as client:
         device = client.greet().device_id
     held = bool(keys.of(device))
-    settings.show(f"{device}: this computer holds {'a' if held else 'no'} key, in {keys.folder()}")
-    settings.document({"device_id": device, "held": held, "folder": str(keys.folder())})
+    settings.show(f"{device}: this computer holds {'a' if held else 'no'} key, in {keys.where(device)}")
+    settings.document({"device_id": device, "held": held, "where": keys.where(device)})
+
+
+@key.command("set")
+@click.argument("file", type=click.File("r"))
+def set_(file: TextIO) -> None:
+    """Keep a key that the rig already has: FILE holds its 64 hex digits, `-` reads them from stdin."""
+    settings = current()
+    found = keys.parse(file.read())
+    if found is None:
+        raise UsageError("That is no key: a key is 64 hex digits.", "Nothing was kept.")
+    with reading(settings) as client:
+        device = client.greet().device_id
+    keys.keep(device, found)
+    settings.show(f"{device}: kept in {keys.where(device)}; `pumprig unlock` shows whether the rig takes it")
+    settings.document({"device_id": device, "held": True, "where": keys.where(device)})
+
+
+@key.command("export")
+def export() -> None:
+    """Print the rig's key, to be kept somewhere safe or carried to another computer."""
+    settings = current()
+    with reading(settings) as client:
+        device = client.greet().device_id
+    held = keys.of(device)
+    if not held:
+        raise refusals.no_key(device, str(keys.folder()))
+    settings.show(held[0].hex())
+    settings.document({"device_id": device, "key": held[0].hex()})
 
 
 @key.command("new")
@@ -44,10 +74,8 @@ def new(yes: bool) -> None:
         keys.begin(device, fresh)
         client.change("access", {"key": fresh.hex()})
         keys.finish(device)
-    settings.show(
-        f"{device} has a new key; it is kept in {keys.folder()} (mode 0600). Keep a copy elsewhere."
-    )
-    settings.document({"device_id": device, "folder": str(keys.folder())})
+    settings.show(f"{device} has a new key, kept in {keys.where(device)}. Keep a copy: `pumprig key export`.")
+    settings.document({"device_id": device, "held": True, "where": keys.where(device)})
 
 
 @key.command("remove")

@@ -1,0 +1,39 @@
+"""`pumprig unlock` and `pumprig lock`: whether this computer may program the rig, and ending every session.
+
+Owns: the two commands.
+Rules: unlocking proves the key with a harmless change; locking ends a host's session and a person's alike, and needs
+no key, as it only takes rights away.
+Callers: the command table.
+Units: none.
+Leaves: proving the key to client.py, keys to keys.py.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pumprig.cli.connect import pulling
+from pumprig.cli.settings import current
+
+
+@click.command()
+def unlock() -> None:
+    """Prove that this computer may program the rig; every changing command does so by itself."""
+    settings = current()
+    with pulling(settings) as (client, _store), client.session():
+        client.change("discard")
+        device = client.greet().device_id
+    settings.show(f"{device} takes changes from this computer")
+    settings.document({"device_id": device, "unlocked": True})
+
+
+@click.command()
+def lock() -> None:
+    """End every programming session on the rig, that of a person at a terminal included."""
+    settings = current()
+    with pulling(settings) as (client, _store):
+        client.read("open")
+        client.read("close")
+        device = client.greet().device_id
+    settings.show(f"{device}: no session is open; status, log and stop go on working")
+    settings.document({"device_id": device, "unlocked": False})
