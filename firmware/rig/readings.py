@@ -74,6 +74,6 @@ class Readings:
         while number < end:
             raw = journal.read(number)
             if raw is not None:
-                yield (("number", number), ("record", b2a_base64(raw).decode().strip()))
+                yield (("number", number), ("record", b2a_base64(raw).strip()))
             number += 1
         yield (("log_next", journal.next_number), ("first", journal.oldest()))

@@ -88,7 +88,7 @@ def rows(rows_of_fields):
     for fields in rows_of_fields:
         for name, value in fields:
             if value is not None:
-                lines.append("%s: %s" % (name, value))
+                lines.append("%s: %s" % (name, value.decode() if isinstance(value, bytes) else value))
     return lines
 
 

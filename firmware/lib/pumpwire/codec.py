@@ -90,10 +90,15 @@ def unseal(line):
 
 
 def pairs(fields):
-    """A sequence of (name, value) -> ` name=value ...` with a leading blank for each; None is left out."""
+    """A sequence of (name, value) -> ` name=value ...` with a leading blank for each; None is left out.
+
+    Bytes are base64 text already, in which nothing needs an escape: a log row is long, and each tick short.
+    """
     out = []
     for name, value in fields:
-        if value is not None:
+        if isinstance(value, bytes):
+            out.append(" %s=%s" % (name, value.decode()))
+        elif value is not None:
             out.append(" %s=%s" % (name, value if isinstance(value, int) else escape(str(value))))
     return "".join(out)
 
