@@ -122,18 +122,21 @@ def sensors() -> Figures:
     return len(found), "failing sensors, brown-outs, clocks, wraps", failures
 
 
-def host_kills(count: int) -> Figures:
-    """SIGKILL at every n-th operation, then at random."""
+def host_kills(kind: str, count: int, first_seed: int) -> Figures:
+    """SIGKILL at every n-th operation of a kind, then at random."""
     with tempfile.TemporaryDirectory() as folder:
         kills = Kills(Path(folder))
-        kills.sweep(first=1, stride=1)
-        seed = 0
+        kills.sweep(first=1, stride=1, kinds=kind)
+        swept = kills.killed
+        seed = first_seed
         while kills.killed < count:
             kills.kill(f"random {seed}", at_random(seed, 0.4))
             seed += 1
-            if seed > 4 * count:
+            if seed > first_seed + 4 * count:
+                kills.failures.append(f"only {kills.killed} of {count} kills came in time")
                 break
-        return kills.killed, "hosts killed while pulling and programming", kills.failures
+        told = f"hosts killed while pulling and programming, {swept} at each {kind}, the others at random"
+        return kills.killed, told, kills.failures
 
 
 def years_of_life() -> Figures:
@@ -147,7 +150,8 @@ def parts() -> list[tuple[str, Callable[..., Figures], tuple[Any, ...]]]:
     """(name, what to run, with what)."""
     verbs = list(COMMANDS)
     return [
-        ("host kills", host_kills, (1_000,)),
+        ("host kills, link", host_kills, ("link operation", 500, 1)),
+        ("host kills, store", host_kills, ("statement", 500, 10_000)),
         ("power cuts, resume", power_cuts, (1, "resume", 7_000)),
         ("power cuts, stop", power_cuts, (2, "stop", 7_000)),
         ("mutations, device, host session", device_lines, (False, 350_000, 11)),

@@ -34,6 +34,7 @@ from rigsim.wire import Wire
 from bench import program
 
 RECORDS = 60
+FRESH_EVERY = 40
 TEXT = program(basal=480_000)
 
 
@@ -195,27 +196,39 @@ def faults_after(path: Path, database: Path) -> list[str]:
     return found
 
 
+KINDS = {"link operation": at_link, "statement": at_store}
+
+
 class Kills:
     """Kills one after the other, on one rig and one database, as a clumsy user would."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = make_flash(folder)
-        self.database = folder / "log.db"
         self.tried = self.killed = 0
         self.failures: list[str] = []
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Another rig and another database: a log of thousands of records would only make each kill slow."""
+        place = self.folder / f"from {self.tried}"
+        place.mkdir()
+        self.path = make_flash(place)
+        self.database = place / "log.db"
 
     def kill(self, name: str, arm: Callable[[], None]) -> bool:
         """One kill and the run after it; returns whether the victim died before its end."""
+        if self.tried and self.tried % FRESH_EVERY == 0:
+            self._begin_anew()
         self.tried += 1
         ended = victim(self.path, self.database, arm)
         self.killed += ended == signal.SIGKILL
         self.failures += [f"{name}: {fault}" for fault in faults_after(self.path, self.database)]
         return ended == signal.SIGKILL
 
-    def sweep(self, first: int, stride: int) -> None:
-        """At the n-th link operation, then at the n-th statement, until the work ends before it."""
-        for what, arm in (("link operation", at_link), ("statement", at_store)):
+    def sweep(self, first: int, stride: int, kinds: str = "link operation,statement") -> None:
+        """At the n-th link operation, at the n-th statement, until the work ends before it."""
+        for what in kinds.split(","):
+            arm = KINDS[what]
             n = first
             while self.kill(f"{what} {n}", arm(n)):
                 n += stride
