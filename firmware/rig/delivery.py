@@ -200,7 +200,8 @@ class Delivery:
             self.open_us = -1
             self.due_us = NEVER_US
             stopped, self._stopped = self._stopped, None
-            stopped(now_us)
+            if stopped is not None:
+                stopped(now_us)
         return self.due_us
 
     def replan(self, now_us):
