@@ -31,7 +31,7 @@ class Session:
         self.last_code = 0
         self._last_body = ""
         self._last_answer = ()
-        self.pending = ()  # a typed command that waits for its code: (code, verb, args)
+        self.pending = ("", "", {})  # a typed command that waits for its code: (code, verb, args)
 
     # --- machine lines
 
@@ -57,7 +57,7 @@ class Session:
         try:
             if verb == "open":
                 nonce = self._access.open(args["nonce"], now_us)
-                self.pending = ()
+                self.pending = ("", "", {})
                 key = 1 if self._access.has_key() else 0
                 row = (("next_seq", self.last_seq + 1), ("nonce", nonce), ("key", key))
                 return iter((codec.answer(seq, "ok", row),))
@@ -163,7 +163,7 @@ class Session:
 
     def _typed(self, row, words, now_us):
         verb = row[0]
-        if verb == "commit" and self.pending and words:
+        if verb == "commit" and self.pending[0] and words:
             return self._commit_pending(words[0], now_us)
         args = _typed().arguments(row, words)
         if verb == "terminal":
@@ -190,7 +190,7 @@ class Session:
         if code != self.pending[0]:
             raise Refused("hash", (("why", "that is not the code shown"),))
         _code, verb, args = self.pending
-        self.pending = ()
+        self.pending = ("", "", {})
         return self._typed_act(verb, args, now_us)
 
     def _typed_act(self, verb, args, now_us):
@@ -198,7 +198,7 @@ class Session:
         if name:
             raise Refused(name, fields)
         if verb == "rate":
-            self.pending = ()
+            self.pending = ("", "", {})
         return _typed().rows((fields,)) or ("ok",)
 
 
