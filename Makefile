@@ -76,7 +76,10 @@ flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...
 demo: $(STAMP) ## the whole path in under a minute: program, deliver, log, report (out/demo/report.html)
 	@PYTHONPATH=host:firmware/lib $(PY) -m pumprig.demo examples/demo.toml out/demo
 
+bench: $(STAMP) ## every figure, beside its goal or a peer; kept in out/bench/bench.json
+	$(PY) bench/run.py
+
 bench-long: $(STAMP) ## the long runs: no false alarm in a thousand simulated days (an hour or more)
 	$(PY) bench/alarms.py --false-alarms --days 1000 --seeds 10
 
-.PHONY: faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: bench faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
