@@ -32,6 +32,7 @@ from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program
 
 SPEED = 1_200
+MARGIN_US = 300_000_000  # of the report before the program's start
 HOURS = 8
 WALL_LIMIT_S = 45.0
 SEED = 7
@@ -68,13 +69,14 @@ def _run(path: Path, folder: Path) -> None:
     try:
         client = Client(SerialLink(port), StoredIntents(store))
         _load(client, program)
+        from_us = int(client.read("status").fields["utc_us"]) - MARGIN_US
         print(f"programmed: {program.name} ({program.mode}), hash {program.hash}", flush=True)
         _deliver(client)
         result = pull(client, store)
         print(f"log pulled: {result.new} records into {store.path}")
         client.close()
         report = folder / "report.html"
-        write(store, result.device_id, None, None, report)
+        write(store, result.device_id, from_us, None, report)
         _summary(store, result.device_id)
         print(f"report:    {report}")
     finally:
