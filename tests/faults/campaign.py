@@ -22,7 +22,7 @@ from faults import steps, wear
 from faults.busyday import BusyDay
 from faults.cuts import Cuts
 from faults.exactly import COMMANDS, Campaign
-from faults.host_kills import Kills, at_random
+from faults.host_kills import Kills, at_random, victim
 from faults.lines import DeviceParser, HostParser
 from faults.sensors import cases, judge
 
@@ -129,8 +129,11 @@ def host_kills(kind: str, count: int, first_seed: int) -> Figures:
         kills.sweep(first=1, stride=1, kinds=kind)
         swept = kills.killed
         seed = first_seed
+        began_s = time.monotonic()
+        victim(kills.path, kills.database, lambda: None)
+        work_s = time.monotonic() - began_s
         while kills.killed < count:
-            kills.kill(f"random {seed}", at_random(seed, 0.4))
+            kills.kill(f"random {seed}", at_random(seed, work_s))
             seed += 1
             if seed > first_seed + 4 * count:
                 kills.failures.append(f"only {kills.killed} of {count} kills came in time")
