@@ -155,12 +155,13 @@ def test_a_number_beyond_its_range_is_refused_with_the_range(
         ("name=x ramp=9:1:60:5", "ramp"),
         ("name=x ramp=1:1:60:5,1:1:60:5", "ramp"),
         ("name=x phases=60:1 mon=0:1", "mon"),
-        ("name=x basal=0:1 low_nl=20000000", "low_nl"),
-        ("name=x basal=0:1 soft_nl_per_day=9 hard_nl_per_day=8", "soft_nl_per_day"),
+        ("name=x basal=0:999", "basal"),
+        ("name=x basal=0:1000 low_nl=20000000", "low_nl"),
+        ("name=x basal=0:1000 soft_nl_per_day=9 hard_nl_per_day=8", "soft_nl_per_day"),
         ("name=x basal=0:9 hard_nl_per_day=8", "basal"),
-        ("name=x basal=0:1 mon=0:9 hard_nl_per_day=8", "mon"),
-        ("name=x basal=0:1 periodic=60:1000:1000:0 hard_nl_per_day=86399999", "periodic"),
-        ("name=x basal=0:1 demand=1000:1000:0:1 hard_nl_per_day=86399999", "demand"),
+        ("name=x basal=0:1000 mon=0:1009 hard_nl_per_day=1008", "mon"),
+        ("name=x basal=0:1000 periodic=60:1000:1000:0 hard_nl_per_day=86399999", "periodic"),
+        ("name=x basal=0:1000 demand=1000:1000:0:1 hard_nl_per_day=86399999", "demand"),
         ("name=x basal=0:1 name=y", "name"),
         ("name=x basal=0:1 colour=red", "colour"),
         ("name=%GG basal=0:1", "name"),
@@ -185,4 +186,4 @@ def test_a_bolus_s_rate_is_never_below_what_its_time_asks() -> None:
 @given(st.text(max_size=40))
 def test_a_name_of_any_characters_survives_the_text(name: str) -> None:
     assume(name)
-    assert documents.parse(f"kind=program name={escape(name)} basal=0:1")["name"] == name
+    assert documents.parse(f"kind=program name={escape(name)} basal=0:1000")["name"] == name

@@ -25,6 +25,7 @@ ZURICH = ZoneInfo("Europe/Zurich")
 WINTER_S = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp())  # 03:00 local becomes 02:00
 SUMMER_S = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp())  # 02:00 local becomes 03:00
 ZONE = ((SUMMER_S - 10**7, DAY_S + 3_600), (SUMMER_S, DAY_S + 7_200), (WINTER_S, DAY_S + 3_600))
+RATES = st.just(0) | st.integers(1_000, 10**7)  # no rate, or at least the lowest there is
 INSTANTS_S = st.integers(SUMMER_S - 10**6, WINTER_S + 10**7)
 
 
@@ -38,7 +39,7 @@ def program(**fields: Any) -> dict[str, Any]:
 def patterns(draw: st.DrawFn) -> tuple[tuple[int, int], ...]:
     """Steps of a day."""
     times = sorted(draw(st.sets(st.integers(1, DAY_S - 1), max_size=5)))
-    return tuple((time, draw(st.integers(0, 10**7))) for time in [0, *times])
+    return tuple((time, draw(RATES)) for time in [0, *times])
 
 
 def local_rate(basal: tuple[tuple[int, int], ...], at: datetime) -> int:
@@ -117,10 +118,10 @@ def test_without_a_clock_the_day_begins_with_the_program(
 
 
 @given(
-    st.integers(0, 10**6),
+    RATES,
     st.integers(0, 10**5),
     st.integers(60, 10**6),
-    st.integers(1, 2 * 10**6),
+    st.integers(1_000, 2 * 10**6),
     st.integers(0, 10**9),
 )
 def test_a_titration_rises_step_by_step_to_its_ceiling_and_holds_it(
@@ -137,7 +138,7 @@ def test_a_titration_rises_step_by_step_to_its_ceiling_and_holds_it(
 
 
 @given(
-    st.lists(st.tuples(st.integers(60, 10**6), st.integers(0, 10**6)), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(60, 10**6), RATES), min_size=1, max_size=4),
     st.integers(0, 10**7),
 )
 def test_phases_follow_each_other_and_the_last_one_stays(
@@ -158,5 +159,5 @@ def test_a_constant_rate_needs_no_clock_and_never_changes() -> None:
     whole = program(basal=((0, 480_000),))
     assert not schedule.needs_clock(whole)
     assert schedule.base_rate(whole, 5, 0) == (480_000, schedule.NEVER_US)
-    assert schedule.needs_clock(program(basal=((0, 1), (60, 2))))
-    assert schedule.needs_clock(program(basal=((0, 1),), sun=((0, 2),)))
+    assert schedule.needs_clock(program(basal=((0, 1_000), (60, 2_000))))
+    assert schedule.needs_clock(program(basal=((0, 1_000),), sun=((0, 2_000),)))
