@@ -4,7 +4,6 @@ import pytest
 from faults import wear
 
 
-@pytest.mark.requirement("SR-25")
 @pytest.mark.parametrize("name", list(wear.PROGRAMS))
 def test_the_log_lasts_twenty_years_at_100_000_erases_a_sector(name: str) -> None:
     found = wear.figure(name)
