@@ -93,12 +93,12 @@ class Delivery:
                 continue
             if not overlay.announced and now_us >= overlay.start_us:
                 overlay.announced = True
-                self._log("bolus_start", _told(overlay))
+                self._log("bolus_start", overlay.told())
             if overlay.kind != PRIME:
                 pending += overlay.steps - overlay.done_steps
         self._window.pending_steps = pending
         for overlay in therapy.finish():
-            self._log("bolus_end", _told(overlay))
+            self._log("bolus_end", overlay.told())
             if overlay.kind == PRIME:
                 therapy.mode = "stopped"
 
@@ -214,7 +214,3 @@ class Delivery:
         self.due_us = now_us
         if stopped is not None:
             stopped(now_us)
-
-
-def _told(overlay):
-    return (("kind", KINDS[overlay.kind]), ("asked_steps", overlay.steps), ("done_steps", overlay.done_steps))

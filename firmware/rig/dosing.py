@@ -34,6 +34,10 @@ class Overlay:
         self.announced = False  # its start is in the log
         self.end_us = 0  # when its last step falls, once all are queued
 
+    def told(self):
+        """What the log says of it, as fields."""
+        return (("kind", KINDS[self.kind]), ("asked_steps", self.steps), ("done_steps", self.done_steps))
+
 
 class Span:
     """A queued stretch of constant flow: who gets its steps, and how far they are counted."""

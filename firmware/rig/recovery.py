@@ -124,11 +124,6 @@ def _power_returned(rig, mode, now_us):
             break
     if mode == "priming" or therapy.program is None or therapy.program["on_return"] == "stop":
         for overlay in therapy.stop():
-            fields = (
-                ("kind", KINDS[overlay.kind]),
-                ("asked_steps", overlay.steps),
-                ("done_steps", overlay.done_steps),
-            )
-            rig.record("bolus_end", fields)
+            rig.record("bolus_end", overlay.told())
     rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
     rig.alarm("power_return", (("assumed_nl", lost_nl),))

@@ -195,12 +195,7 @@ class Rig:
     def _stopped(self, mode, was_open):
         """The motor stands: cancel boluses and log the exact count."""
         for overlay in self.therapy.stop():
-            fields = (
-                ("kind", spec.KINDS[overlay.kind]),
-                ("asked_steps", overlay.steps),
-                ("done_steps", overlay.done_steps),
-            )
-            self.record("bolus_end", fields)
+            self.record("bolus_end", overlay.told())
         if mode != "stopped" or was_open:
             self.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))
 
