@@ -12,7 +12,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from pumpwire import codec, documents, records, spec, units
+from pumpwire import codec, documents, records, spec, texts, units
 
 KIND_UNITS = {
     "rate": "nL/day",
@@ -31,21 +31,24 @@ def _table(head: str, rows: list[tuple[object, ...]]) -> list[str]:
     return [*lines, ""]
 
 
-def _argument(row: spec.Argument) -> str:
-    name, kind, low, high, word, default, meaning = row
+def _argument(verb: str, row: spec.Argument) -> str:
+    name, kind, low, high, word, default = row
     limits = f"{low} to {high} {KIND_UNITS[kind]}".rstrip()
     optional = name in spec.OPTIONAL or default is not None
     typed = f", typed after `{word}`" if word else ""
-    return f"`{name}` ({kind}, {limits}{', optional' if optional else ''}{typed}): {meaning}"
+    return (
+        f"`{name}` ({kind}, {limits}{', optional' if optional else ''}{typed}): {texts.ARGUMENTS[verb, name]}"
+    )
 
 
 def _commands() -> list[str]:
     lines = ["## Commands", ""]
-    for verb, arguments, answer, access, changes, meaning in spec.COMMANDS:
+    for verb, arguments, access, changes in spec.COMMANDS:
+        meaning, answer = texts.COMMANDS[verb]
         how = "open to anyone" if access == "open" else "needs a session"
         how += "; changes something: numbered, acts exactly once, logged" if changes else "; reads only"
         lines += [f"### {verb}", "", f"{meaning[0].upper()}{meaning[1:]}. *{how}.*", ""]
-        lines += [f"- {_argument(argument)}" for argument in arguments]
+        lines += [f"- {_argument(verb, argument)}" for argument in arguments]
         lines += [f"- answer: {answer}"] if answer else ["- answer: `ok`"]
         lines.append("")
     return lines
@@ -145,8 +148,8 @@ def _filled(lines: list[str]) -> list[str]:
 def page() -> str:
     """The whole page."""
     alarms: list[tuple[object, ...]] = [
-        (f"`{name}`", priority, action, tone, repeat, text)
-        for _, name, priority, action, tone, repeat, text in spec.ALARMS
+        (f"`{name}`", priority, action, tone, repeat, texts.ALARMS[name])
+        for _, name, priority, action, tone, repeat in spec.ALARMS
     ]
     accepted: list[tuple[object, ...]] = [
         (kind, ", ".join(f"`{row[0]}`" for row in rows)) for kind, rows in units.UNITS.items()
@@ -165,7 +168,9 @@ def page() -> str:
         *_table("kind | units", accepted),
         "## Errors",
         "",
-        *_table("code | name | meaning", [tuple(row) for row in spec.ERRORS]),
+        *_table(
+            "code | name | meaning", [(code, name, texts.ERRORS[name]) for name, code in spec.ERRORS.items()]
+        ),
         "## Alarms",
         "",
         "`action` is what the pump does by itself; an unanswered alarm sounds again after `repeat` seconds.",

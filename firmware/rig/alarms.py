@@ -7,7 +7,7 @@ an event ends when acknowledged.
 Callers: monitor.py, delivery.py and rig.py raise and clear; session.py acknowledges and silences; the loop
 sounds.
 Units: microseconds of Clock.
-Leaves: the table (priority, action, tone, text) to pumpwire.spec, sound itself to board.py.
+Leaves: the table (priority, action, tone) to pumpwire.spec, sound itself to board.py.
 """
 
 from pumpwire.spec import ALARMS
@@ -47,7 +47,7 @@ class Alarms:
 
     def restore(self, mask, acked, now_us):
         """Take up the alarms that were active before a boot, without logging them again."""
-        for bit, name, _priority, _action, _tone, _repeat, _text in ALARMS:
+        for bit, name, _priority, _action, _tone, _repeat in ALARMS:
             if mask >> bit & 1:
                 self.active[name] = [now_us, 0, bool(acked >> bit & 1), now_us]
 

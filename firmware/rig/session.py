@@ -49,7 +49,7 @@ class Session:
             args = arguments(row, fields)
         except Refused as refused:
             return self._error(seq, refused.args[0], refused.args[1])
-        if not row[4]:
+        if not row[3]:
             return self._read(seq, verb, args, now_us)
         return self._change(seq, row, args, line, now_us)
 
@@ -84,7 +84,7 @@ class Session:
 
     def _error(self, seq, name, fields):
         return iter(
-            (codec.answer(seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields)),)
+            (codec.answer(seq, "err", (("code", spec.ERRORS[name]), ("name", name)) + tuple(fields)),)
         )
 
     def _change(self, seq, row, args, body, now_us):
@@ -93,7 +93,7 @@ class Session:
             return self._again(seq)
         if seq != self.last_seq + 1 and not (seq == 0 and verb in UNNUMBERED):
             return self._error(seq, "sequence", (("last_seq", self.last_seq),))
-        if row[3] == "session":
+        if row[2] == "session":
             covered, mark = codec.split_mark(body)
             try:
                 self._access.check_host(covered, mark, now_us)
@@ -103,9 +103,7 @@ class Session:
             return self._error(seq, "storage", (("why", "the log waits for an erase; ask again"),))
         name, fields = self._act(verb, args, now_us, seq)
         if name:
-            answer = codec.answer(
-                seq, "err", (("code", spec.ERROR_CODES[name]), ("name", name)) + tuple(fields)
-            )
+            answer = codec.answer(seq, "err", (("code", spec.ERRORS[name]), ("name", name)) + tuple(fields))
         else:
             answer = codec.answer(seq, "ok", fields)
         if seq:
@@ -118,7 +116,7 @@ class Session:
         if self._last_answer:
             return iter(self._last_answer)
         if self.last_code:
-            return self._error(seq, spec.ERROR_NAMES[self.last_code], (("repeated", 1),))
+            return self._error(seq, spec.error_name(self.last_code), (("repeated", 1),))
         return iter((codec.answer(seq, "ok", (("repeated", 1),)),))
 
     def _act(self, verb, args, now_us, seq):
@@ -135,7 +133,7 @@ class Session:
         consequences = self._commands.acted()
         if seq:
             self.last_seq = seq
-            self.last_code = spec.ERROR_CODES[name] if name else 0
+            self.last_code = spec.ERRORS[name] if name else 0
         if name:
             self._record("refused", (("verb", verb), ("seq", seq), ("why", name)))
         else:
@@ -171,7 +169,7 @@ class Session:
             return ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
         if verb in ("open", "close"):
             raise Refused("access", (("why", "for a host program"),))
-        if not row[4]:
+        if not row[3]:
             return _typed().rows(self._readings.read(verb, args, now_us))
         if verb in UNNUMBERED:
             return self._typed_act(verb, args, now_us)
@@ -205,7 +203,7 @@ class Session:
 def arguments(row, fields):
     """Check a machine line's fields against the table; -> {name: value}. Raises Refused."""
     args = {}
-    for name, kind, low, high, _word, default, _meaning in row[1]:
+    for name, kind, low, high, _word, default in row[1]:
         if name not in fields:
             if default is None and name not in spec.OPTIONAL:
                 raise Refused("argument", (("argument", name), ("why", "missing")))

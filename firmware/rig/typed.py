@@ -7,6 +7,8 @@ Units: as in pumpwire.spec and pumpwire.units.
 Leaves: who may type what to session.py.
 """
 
+import sys
+
 from pumpwire import spec, units
 from pumpwire.spec import OPTIONAL
 
@@ -19,7 +21,7 @@ def arguments(row, words):
     """`["50", "ul", "over", "10", "min"]` -> {name: value} by the table's row. Raises Refused."""
     args = {}
     words = list(words)
-    for name, kind, low, high, word, default, _meaning in row[1]:
+    for name, kind, low, high, word, default in row[1]:
         here = bool(words) and (not word or words[0].lower() == word)
         if here and word:
             words.pop(0)
@@ -72,7 +74,7 @@ def shown(value, kind):
 def show(row, args):
     """Arguments as they would be typed."""
     words = []
-    for name, kind, _low, _high, word, default, _meaning in row[1]:
+    for name, kind, _low, _high, word, default in row[1]:
         value = args[name]
         if value is None or value == default:
             continue
@@ -104,11 +106,31 @@ def help_rows(verb):
     if verb and row is None:
         raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
     if row is None:
-        return [(("help", "%s - %s" % (row[0], row[5])),) for row in spec.COMMANDS]
-    rows_of_fields = [(("help", "%s - %s" % (row[0], row[5])),)]
-    for name, kind, low, high, word, default, meaning in row[1]:
+        return _with_texts(_all_help, None)
+    return _with_texts(_help, row)
+
+
+def _with_texts(said, row):
+    """The words of help are loaded while they are said, and given back."""
+    from pumpwire import texts
+
+    try:
+        return said(texts, row)
+    finally:
+        del sys.modules["pumpwire.texts"]
+        delattr(sys.modules["pumpwire"], "texts")
+
+
+def _all_help(texts, _row):
+    return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),) for row in spec.COMMANDS]
+
+
+def _help(texts, row):
+    rows_of_fields = [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),)]
+    for name, kind, low, high, word, default in row[1]:
         bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))
         usual = "" if default is None else ", default %s" % shown(default, kind)
+        meaning = texts.ARGUMENTS[row[0], name]
         said = "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)
         rows_of_fields.append((("argument", said),))
     return rows_of_fields

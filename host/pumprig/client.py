@@ -248,7 +248,7 @@ class Client:
         self._last_seq = now.last_seq
         if now.last_seq == seq:
             if now.last_code:
-                raise Said({"code": str(now.last_code), "name": spec.ERROR_NAMES.get(now.last_code, "")})
+                raise Said({"code": str(now.last_code), "name": spec.error_name(now.last_code)})
             return Answer([{"repeated": "1"}])
         if now.last_seq < seq:
             raise LinkError(f"The link failed during `{verb}`: {cause}.", "not done", "Send it again.")

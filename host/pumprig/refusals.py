@@ -9,7 +9,7 @@ Leaves: exit codes to errors.py.
 
 from __future__ import annotations
 
-from pumpwire import VERSION, spec
+from pumpwire import VERSION, spec, texts
 
 from pumprig import quantities
 from pumprig.errors import LinkError, PumpError, RefusedError
@@ -37,7 +37,7 @@ def refused(verb: str, fields: dict[str, str]) -> RefusedError:
     numbers = {key: value for key, value in fields.items() if key not in ("code", "name")}
     name = fields.get("name", "")
     code = int(fields.get("code", "0")) if fields.get("code", "0").isdigit() else 0
-    rule = next((row[2] for row in spec.ERRORS if row[1] == name), name or "refused")
+    rule = texts.ERRORS.get(name, name or "refused")
     told = [_number_text(key, value) for key, value in numbers.items()]
     happened = f"`{verb}` was refused: {rule}" + (f" ({'; '.join(told)})." if told else ".")
     return RefusedError(happened, "Nothing was changed.", _next_step(name, numbers), code, name, numbers)
@@ -71,7 +71,7 @@ def no_key(device_id: str, folder: str) -> RefusedError:
         f"{device_id} can only be programmed with its key, which this computer does not hold.",
         "Nothing was changed.",
         f"Copy the key's file into {folder} (mode 0600). Reading and `pumprig stop` work without it.",
-        spec.ERROR_CODES["access"],
+        spec.ERRORS["access"],
         "access",
         {},
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pumpwire import codec, spec
+from pumpwire import codec, spec, texts
 
 from pumprig import quantities
 from pumprig.errors import UsageError
@@ -26,11 +26,13 @@ def fields_of(verb: str, values: dict[str, Value]) -> list[tuple[str, Value]]:
         raise UsageError(f"'{verb}' is not in the command table.", "Nothing was sent.")
     left = dict(values)
     pairs: list[tuple[str, Value]] = []
-    for name, kind, low, high, _word, default, meaning in row[1]:
+    for name, kind, low, high, _word, default in row[1]:
         value = left.pop(name, None)
         if value is None:
             if default is None and name not in spec.OPTIONAL:
-                raise UsageError(f"`{verb}` needs {name} ({meaning}).", "Nothing was sent.")
+                raise UsageError(
+                    f"`{verb}` needs {name} ({texts.ARGUMENTS[verb, name]}).", "Nothing was sent."
+                )
             continue
         _check(verb, name, kind, low, high, value)
         pairs.append((name, value))

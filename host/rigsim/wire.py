@@ -149,7 +149,7 @@ class Wire:
         row = spec.command(exchange.verb)
         if row is None:
             raise ValueError(f"no command {exchange.verb}")
-        if row[4]:
+        if row[3]:
             if self.last_seq is None:
                 raise ValueError("greet() first: the number of the next command is not known")
             exchange.seq = self.last_seq + 1
@@ -214,7 +214,7 @@ class Wire:
     def _settle(self, exchange: Exchange) -> None:
         row = spec.command(exchange.verb)
         consumed = exchange.refusal is None or exchange.refusal.name not in UNNUMBERED
-        if row is not None and row[4] and consumed:
+        if row is not None and row[3] and consumed:
             self.last_seq = exchange.seq
         self._queue.popleft()
         if exchange.done is not None:

@@ -99,7 +99,7 @@ class DeviceParser:
         for row in spec.COMMANDS:
             if row[0] not in ("terminal", "open", "close"):
                 yield codec.request(
-                    seq if row[4] else 1 << 33, row[0], values.get(row[0], {}).items()
+                    seq if row[3] else 1 << 33, row[0], values.get(row[0], {}).items()
                 ).encode()
 
     def image(self) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ class Server:
         self, line: serial.SerialBase, verb: str, *fields: tuple[str, object], seq: int = 0
     ) -> dict[str, str]:
         """The merged rows of one answer."""
-        if not seq and not spec.command(verb)[4]:
+        if not seq and not spec.command(verb)[3]:
             self.tag += 1
             seq = self.tag
         line.write(codec.request(seq, verb, fields).encode() + b"\n")

@@ -54,9 +54,9 @@ def test_every_command_of_the_console_is_one_of_the_command_line():
 
 
 def test_every_word_before_an_argument_of_the_table_is_understood():
-    for verb, arguments, _fields, _access, _changes, _meaning in spec.COMMANDS:
+    for verb, arguments, _access, _changes in spec.COMMANDS:
         if verb in grammar.COMMANDS:
-            words = {word for _n, _k, _l, _h, word, _d, _m in arguments if word}
+            words = {word for _n, _k, _l, _h, word, _d in arguments if word}
             assert words <= {argument.word for argument in grammar.COMMANDS[verb].arguments}
 
 

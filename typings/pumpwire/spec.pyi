@@ -1,14 +1,13 @@
 PROTOCOL: int
 STATES: tuple[str, ...]
 KINDS: tuple[str, ...]
-ERRORS: tuple[tuple[int, str, str], ...]
-ERROR_CODES: dict[str, int]
-ERROR_NAMES: dict[int, str]
-ALARMS: tuple[tuple[int, str, str, str, str, int, str], ...]
-Argument = tuple[str, str, int, int, str, int | str | None, str]
-Command = tuple[str, tuple[Argument, ...], str, str, bool, str]
+ERRORS: dict[str, int]
+ALARMS: tuple[tuple[int, str, str, str, str, int], ...]
+Argument = tuple[str, str, int, int, str, int | str | None]
+Command = tuple[str, tuple[Argument, ...], str, bool]
 COMMANDS: tuple[Command, ...]
 OPTIONAL: tuple[str, ...]
 
 def command(verb: str) -> Command | None: ...
+def error_name(code: int) -> str: ...
 def digest() -> str: ...

@@ -10,13 +10,13 @@ Leaves: what an alarm does to the firmware; its text to the shared table.
 from __future__ import annotations
 
 import click
-from pumpwire import spec
+from pumpwire import texts
 
 from pumprig.cli.connect import changing, pulling, reading
 from pumprig.cli.settings import current, yes_option
 from pumprig.reading import read_alarms
 
-TEXTS = {row[1]: row[6] for row in spec.ALARMS}
+TEXTS = texts.ALARMS
 STYLES = {"high": "bold red", "medium": "yellow"}
 
 

@@ -56,7 +56,7 @@ def _constant(old: Program | None, value: int) -> Program:
     """The program of a constant rate. Raises RefusedError where the active limits, which it keeps, are exceeded."""
     if old is not None and value > old.document["hard_nl_per_day"]:
         limit = str(old.document["hard_nl_per_day"])
-        fields = {"name": "limit", "code": str(spec.ERROR_CODES["limit"]), "rate_nl_per_day": str(value)}
+        fields = {"name": "limit", "code": str(spec.ERRORS["limit"]), "rate_nl_per_day": str(value)}
         raise refusals.refused("rate", {**fields, "limit_nl_per_day": limit})
     return programs.constant(old, value)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from pumpwire import spec, units
+from pumpwire import spec, texts, units
 
 from pumprig.errors import UsageError
 
@@ -94,13 +94,13 @@ def _tabled(name: str) -> Command:
     row = spec.command(verb)
     assert row is not None
     arguments: list[Argument] = []
-    for _name, kind, low, high, word, default, _meaning in row[1]:
+    for _name, kind, low, high, word, default in row[1]:
         optional = bool(word) or default is not None
         arguments.append(
             Argument(kind if kind in QUANTITIES else "flag", word, optional, int(low), int(high))
         )
     arguments += [Argument("flag", word, True) for word in flags]
-    return Command(name, str(row[5]), cli, tuple(arguments))
+    return Command(name, texts.COMMANDS[verb][0], cli, tuple(arguments))
 
 
 def _all() -> dict[str, Command]:

@@ -234,11 +234,10 @@ class Console:
         return fit([*found.parts(), ""], width) if found else "no such command; Tab shows what there is"
 
     def _announce(self, alarms: list[dict[str, Any]]) -> None:
-        from pumpwire import spec
+        from pumpwire import texts
 
-        texts = {row[1]: row[6] for row in spec.ALARMS}
         for row in alarms:
-            print(f"\aALARM {row['name']} ({row['priority']}): {texts.get(row['name'], '')}", flush=True)
+            print(f"\aALARM {row['name']} ({row['priority']}): {texts.ALARMS.get(row['name'], '')}", flush=True)
 
     def _ask(self, question: str) -> str:
         """A question until it is answered; Ctrl-C and Ctrl-D say no."""

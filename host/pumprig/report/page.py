@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from pumpwire import spec
+from pumpwire import spec, texts
 
 from pumprig import __version__
 from pumprig.quantities import duration_text, iso, now_utc_us, volume_text
@@ -26,7 +26,7 @@ from pumprig.store.totals import Total, total
 from pumprig.store.verify import verify
 
 MAX_EVENTS = 400
-ALARMS = {row[1]: (row[2], row[6]) for row in spec.ALARMS}
+ALARMS = {row[1]: (row[2], texts.ALARMS[row[1]]) for row in spec.ALARMS}
 LOUD = {
     "alarm": "alarm",
     "refused": "refused",
