@@ -50,7 +50,14 @@ def _arguments() -> argparse.ArgumentParser:
     serve.add_argument("--state", metavar="DIR", help="keep the rig here between runs")
     serve.add_argument("--scenario", metavar="FILE.json", help="events with `at_ms` since the start")
     serve.add_argument(
-        "--fluid", metavar="FILE", help="keep the arrived fluid there, for a simulated balance"
+        "--balance",
+        metavar="WHERE",
+        nargs="?",
+        const="",
+        help="a balance (MT-SICS) under the catheter's tip, on a second port: a link to make, or a TCP port's number",
+    )
+    serve.add_argument(
+        "--balance-set", metavar="NAME=NUMBER", action="append", default=[], help="a property of the balance"
     )
     commands.add_parser("rehearse", help="one JSON document in, one out; see docs/explanation/simulator.md")
     return parser
@@ -66,7 +73,16 @@ def main() -> int:
         return rehearse(sys.stdin, sys.stdout, sys.stderr)
     from rigsim.serve import serve
 
-    return serve(given.link, given.tcp, given.speed, given.seed, given.state, given.scenario, given.fluid)
+    return serve(
+        given.link,
+        given.tcp,
+        given.speed,
+        given.seed,
+        given.state,
+        given.scenario,
+        given.balance,
+        given.balance_set,
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """`python -m rigsim.balance_port`: a simulated balance as a serial port, paced by the wall clock.
 
 Owns: the process: its arguments, its ready line, its pseudo-terminal or TCP port, its end by a signal.
-Rules: prints one line `ready PORT`; fluid arrives at a constant rate, or as a file tells that the simulated rig writes.
-Callers: `pumprig sim`, the calibration bench's tests, a person who has no balance.
+Rules: prints one line `ready PORT`; fluid arrives at a constant rate.
+Callers: the balance's tests, a person who wants a balance without a rig; beside a rig it is balance_beside.py.
 Units: rate nL/h, volume nL, times s; speed as a factor of real time.
 Leaves: the protocol to balance_sics.py, the errors to balance.py, the line to transport.py.
 """
@@ -13,7 +13,6 @@ import argparse
 import signal
 import socket
 import time
-from pathlib import Path
 from types import FrameType
 
 from rigsim.balance import Balance, BalanceSpec
@@ -23,28 +22,12 @@ from rigsim.transport import Pty, Tcp, Transport
 LOOK_S = 0.2
 
 
-class FluidFile:
-    """Arrived volume from a file of one line, `time_s volume_nl`; the last good line counts."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._volume_nl = 0.0
-
-    def volume_nl(self) -> float:
-        """The newest volume in nL."""
-        try:
-            self._volume_nl = float(self._path.read_text().split()[1])
-        except (OSError, ValueError, IndexError):
-            return self._volume_nl
-        return self._volume_nl
-
-
 def serve(line: Transport, sics: SicsBalance, wake: socket.socket) -> None:
     """Answer until something arrives on `wake`."""
     wake.setblocking(False)
     ready = b""
     while True:
-        line.wait(LOOK_S, bool(ready), wake.fileno())
+        line.wait(LOOK_S, bool(ready), (wake.fileno(),))
         try:
             if wake.recv(1):
                 return
@@ -66,9 +49,7 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=1.0, help="virtual seconds in a second")
     parser.add_argument("--readability-g", type=float, default=1e-4)
     parser.add_argument("--evaporation-g-per-h", type=float, default=0.0005)
-    fluid = parser.add_mutually_exclusive_group()
-    fluid.add_argument("--rate-nl-per-h", type=float, default=0.0, help="fluid that arrives all the time")
-    fluid.add_argument("--fluid", type=Path, help="a file with `time_s volume_nl` that a simulated rig keeps")
+    parser.add_argument("--rate-nl-per-h", type=float, default=0.0, help="fluid that arrives all the time")
     given = parser.parse_args()
     spec = BalanceSpec(
         readability_g=given.readability_g,
@@ -77,11 +58,10 @@ def main() -> int:
         evaporation_g_per_h=given.evaporation_g_per_h,
     )
     begin_s = time.monotonic()
-    file = FluidFile(given.fluid) if given.fluid else None
 
     def source() -> tuple[float, float]:
         t_s = (time.monotonic() - begin_s) * given.speed
-        return t_s, file.volume_nl() if file else given.rate_nl_per_h * t_s / 3600.0
+        return t_s, given.rate_nl_per_h * t_s / 3600.0
 
     line: Transport = Tcp(given.tcp) if given.tcp is not None else Pty(given.link)
     ours, theirs = socket.socketpair()

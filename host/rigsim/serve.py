@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rigsim.chip import CYCLES_PER_S
 from rigsim.commission import commission
@@ -27,9 +27,11 @@ from rigsim.state import StateDir, StateError
 from rigsim.transport import Pty, Tcp, Transport, TransportError
 from rigsim.wire import Wire
 
+if TYPE_CHECKING:
+    from rigsim.balance_beside import BalanceBeside
+
 SLICE_S = 0.05  # of wall time between two looks at the line
 LOOK_S = 1.0  # longest sleep
-FLUID_S = 0.05  # how old the file of arrived fluid may be
 SAVE_S = 5.0
 TALK_S = 0.05  # how long a host counts as talking after its last byte
 TALK_SPEED = 100.0  # so that a session does not expire between two of its lines
@@ -46,10 +48,10 @@ class Server:
         line: Transport,
         speed: float,
         state: StateDir | None,
-        fluid: str | None,
+        balance: BalanceBeside | None,
     ) -> None:
         self.rig = rig
-        self.fluid = None if fluid is None else FluidFile(fluid)
+        self.balance = balance
         self.wire = wire
         self.line = line
         self.speed = speed
@@ -84,8 +86,8 @@ class Server:
             self._take_input()
             busy = self._catch_up() or self._answer()
             self._give_output()
-            if self.fluid is not None:
-                self.fluid.write(self.rig)
+            if self.balance is not None:
+                self.balance.answer()
             if self.state is not None and not self._keep():
                 return
             if not busy:
@@ -159,28 +161,13 @@ class Server:
         return True
 
     def _sleep(self) -> None:
-        wait_s = LOOK_S if self.fluid is None else FLUID_S
+        wait_s = LOOK_S if self.balance is None else self.balance.pause_s
         upcoming = self.rig.next_cycle()
         if upcoming is not None:
             wait_s = min(wait_s, (upcoming - self._target()) / CYCLES_PER_S / self.speed)
         if wait_s > 0:
-            self.line.wait(wait_s, bool(self.rig.port.waiting_output), self._wake_read.fileno())
-
-
-class FluidFile:
-    """What has arrived at the catheter's tip, for a simulated balance: one line `time_s volume_nl`, kept up to date."""
-
-    def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        self._written_s = 0.0
-
-    def write(self, rig: SimRig) -> None:
-        """Bring the line up to now, if it is old enough."""
-        now_s = time.monotonic()
-        if now_s - self._written_s >= FLUID_S / 2:
-            self._written_s = now_s
-            os.lseek(self._file, 0, os.SEEK_SET)
-            os.write(self._file, b"%20.6f %20.3f\n" % (rig.chip.now / CYCLES_PER_S, rig.pump.true_nl()))
+            wake_fds = () if self.balance is None else self.balance.wake_fds
+            self.line.wait(wait_s, bool(self.rig.port.waiting_output), (self._wake_read.fileno(), *wake_fds))
 
 
 def serve(
@@ -190,11 +177,13 @@ def serve(
     seed: int,
     state_path: str | None,
     scenario: str | None,
-    fluid: str | None = None,
+    balance: str | None = None,
+    balance_words: list[str] | None = None,
 ) -> int:
-    """Run until a signal; returns the exit code. Prints `ready PORT` once the rig has booted."""
+    """Run until a signal; returns the exit code. Prints `ready PORT` once the rig has booted, then `balance PORT`."""
     state = None
     line: Transport | None = None
+    beside: BalanceBeside | None = None
     try:
         events = _scenario(scenario)
         state = StateDir(state_path) if state_path is not None else None
@@ -209,12 +198,14 @@ def serve(
         if not kept:
             commission(wire)
         book(World(rig, wire, rig.chip.now, int(time.time() * 1_000_000)), events)
-        server = Server(rig, wire, line, speed, state, fluid)
+        if balance is not None:
+            beside = balance_beside(rig, balance, balance_words or [])
+        server = Server(rig, wire, line, speed, state, beside)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: server.end())
         if state is not None:
             state.save(rig)
-        print(f"ready {line.name}", flush=True)
+        print(f"ready {line.name}" + (f"\nbalance {beside.name}" if beside else ""), flush=True)
         server.run()
         rig.power_off()
         if state is not None and state.is_ours():
@@ -225,9 +216,21 @@ def serve(
     finally:
         if line is not None:
             line.close()
+        if beside is not None:
+            beside.close()
         if state is not None:
             state.close()
     return 0
+
+
+def balance_beside(rig: SimRig, where: str, words: list[str]) -> BalanceBeside:
+    """The balance, whose maths is loaded for it alone. Raises TransportError, also for a spec that is none."""
+    from rigsim.balance_beside import BalanceBeside, SpecError
+
+    try:
+        return BalanceBeside(rig, where, words)
+    except SpecError as error:
+        raise TransportError(str(error)) from error
 
 
 def _scenario(path: str | None) -> list[dict[str, Any]]:

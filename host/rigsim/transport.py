@@ -20,6 +20,7 @@ from typing import Protocol
 
 CHUNK = 4096
 HANGUP_POLL_S = 0.004  # how often a pty without a client is looked at
+LOOK_AGAIN_S = 1.0
 
 
 class TransportError(OSError):
@@ -33,7 +34,11 @@ class Transport(Protocol):
 
     @property
     def connected(self) -> bool: ...
-    def wait(self, limit_s: float, output_waits: bool, wake_fd: int) -> None: ...
+    @property
+    def wake_fds(self) -> tuple[int, ...]: ...
+    @property
+    def patience_s(self) -> float: ...
+    def wait(self, limit_s: float, output_waits: bool, wake_fds: tuple[int, ...]) -> None: ...
     def read(self, limit: int) -> bytes: ...
     def write(self, data: bytes) -> int: ...
     def hang_up(self) -> None: ...
@@ -73,10 +78,21 @@ class Pty:
         poll.register(self._master, 0)
         return not any(event & select.POLLHUP for _, event in poll.poll(0))
 
-    def wait(self, limit_s: float, output_waits: bool, wake_fd: int) -> None:
-        """Return on input, on room for output, on a signal, or after limit_s."""
+    @property
+    def wake_fds(self) -> tuple[int, ...]:
+        """Descriptors that become readable on input; none while nobody has the terminal open."""
+        return (self._master,) if self.connected else ()
+
+    @property
+    def patience_s(self) -> float:
+        """How long somebody else may wait on `wake_fds` before this line must be looked at again."""
+        return LOOK_AGAIN_S if self.connected else HANGUP_POLL_S
+
+    def wait(self, limit_s: float, output_waits: bool, wake_fds: tuple[int, ...]) -> None:
+        """Return on input, on room for output, when one of `wake_fds` is readable, or after limit_s."""
         poll = select.poll()
-        poll.register(wake_fd, select.POLLIN)
+        for descriptor in wake_fds:
+            poll.register(descriptor, select.POLLIN)
         if self.connected:
             poll.register(self._master, select.POLLIN | (select.POLLOUT if output_waits else 0))
         else:
@@ -135,9 +151,19 @@ class Tcp:
         """Whether a client is there."""
         return self._client is not None
 
-    def wait(self, limit_s: float, output_waits: bool, wake_fd: int) -> None:
+    @property
+    def wake_fds(self) -> tuple[int, ...]:
+        """As Pty.wake_fds, and for a new client."""
+        return (self._server.fileno(), *(() if self._client is None else (self._client.fileno(),)))
+
+    @property
+    def patience_s(self) -> float:
+        """As Pty.patience_s."""
+        return LOOK_AGAIN_S
+
+    def wait(self, limit_s: float, output_waits: bool, wake_fds: tuple[int, ...]) -> None:
         """As Pty.wait; also takes or turns away new clients."""
-        readers: list[socket.socket | int] = [self._server, wake_fd]
+        readers: list[socket.socket | int] = [self._server, *wake_fds]
         writers: list[socket.socket] = []
         if self._client is not None:
             readers.append(self._client)

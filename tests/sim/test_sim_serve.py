@@ -255,20 +255,59 @@ def test_a_bad_rehearsal_request_says_what_is_wrong(request_text: str, code: int
     assert json.loads(done.stderr)["error"]
 
 
-def test_the_fluid_file_tells_a_balance_what_has_arrived(serve, tmp_path: Path) -> None:
-    fluid = tmp_path / "fluid"
-    server = serve("--tcp", "0", "--speed", "500", "--fluid", str(fluid))
-    with server.client() as line:
+def test_the_balance_beside_the_rig_weighs_what_has_arrived_in_the_rig_s_own_time(
+    serve, tmp_path: Path
+) -> None:
+    link = tmp_path / "balance"
+    quiet = [
+        f"--balance-set={name}=0" for name in ("evaporation_g_per_h", "wander_g_per_root_h", "draught_g")
+    ]
+    server = serve("--link", str(tmp_path / "rig"), "--speed", "500", f"--balance={link}", *quiet)
+    assert server.process.stdout.readline().split() == ["balance", str(link)]
+    with server.client() as line, serial.serial_for_url(str(link), timeout=5) as balance:
         answer = server.change(line, "rate", ("rate_nl_per_day", 24_000_000))
         server.change(line, "commit", ("hash", answer["hash"]))
         while int(server.ask(line, "status")["delivered_nl"]) < 20_000:
-            assert server.process.poll() is None
+            balance.write(b"SI\r\n")
+            assert balance.read_until(b"\n").startswith(b"S ")
         server.ask(line, "stop")
         delivered_nl = int(server.ask(line, "status")["delivered_nl"])
-        weighed_nl = 0.0
         for _ in range(200):
-            server.ask(line, "status")
-            weighed_nl = float(fluid.read_text().split()[1])
-            if weighed_nl == pytest.approx(delivered_nl, rel=0.03):
-                return
-    pytest.fail(f"{weighed_nl} nL have arrived, {delivered_nl} nL were delivered")
+            server.ask(line, "status")  # the line's pressure needs a moment to fall
+        balance.write(b"SI\r\n")
+        weighed_mg = 1000 * float(balance.read_until(b"\n").split()[2])
+    assert weighed_mg == pytest.approx(delivered_nl / 1000, rel=0.03)
+    assert server.end() == 0
+    assert not link.is_symlink()
+
+
+def test_a_balance_that_nobody_asks_costs_nothing_and_a_wrong_property_is_named(serve) -> None:
+    server = serve("--tcp", "0", "--balance", "0")
+    where = server.process.stdout.readline().split()[1]
+    with server.client() as line:
+        server.ask(line, "status")
+        before = _cpu_s(server.process.pid)
+        select.select([], [], [], 1.0)
+        assert _cpu_s(server.process.pid) - before < 0.2
+    with serial.serial_for_url(where, timeout=5) as balance:
+        balance.write(b"I2\r\n")
+        assert b"SIM-" in balance.read_until(b"\n")
+    wrong = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "rigsim",
+            "serve",
+            "--tcp",
+            "0",
+            "--balance",
+            "0",
+            "--balance-set",
+            "colour=3",
+        ],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert wrong.returncode == 1
+    assert "'colour=3' is none of readability_g=NUMBER" in wrong.stderr

@@ -29,6 +29,19 @@ from pumprig.errors import UsageError
 @click.option("--seed", type=click.IntRange(0), help="Which rig: its identity and its physics.")
 @click.option("--scenario", type=click.Path(dir_okay=False, path_type=Path), help="Events as TOML.")
 @click.option(
+    "--balance",
+    metavar="[LINK]",
+    is_flag=False,
+    flag_value="",
+    help="A balance under the catheter's tip, on a second port: a link to make, or a TCP port's number.",
+)
+@click.option(
+    "--balance-set",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help="A property of the balance, for example evaporation_g_per_h=0.001; a wrong one lists them.",
+)
+@click.option(
     "--background", is_flag=True, help="The private rig that `-p sim` talks to, with these options."
 )
 @click.option("--stop", "end", is_flag=True, help="End the private rig, as a power loss would.")
@@ -38,10 +51,15 @@ def sim(
     speed: float | None,
     seed: int | None,
     scenario: Path | None,
+    balance: str | None,
+    balance_set: tuple[str, ...],
     background: bool,
     end: bool,
 ) -> int:
-    """A simulated rig as a serial port, running the real firmware; prints one line `ready PORT`."""
+    """A simulated rig as a serial port, running the real firmware; prints one line `ready PORT`.
+
+    With --balance a second line `balance PORT` follows: a balance (MT-SICS) that weighs what arrives.
+    """
     settings = current()
     private = simulator.PrivateRig(paths.simulator_folder(settings.state))
     if end:
@@ -53,6 +71,7 @@ def sim(
         raise UsageError("--link and --tcp exclude each other.", "Nothing was started.")
     given = (("--link", link), ("--tcp", tcp), ("--speed", speed), ("--seed", seed))
     options = [word for name, value in given if value is not None for word in (name, str(value))]
+    options += _balance(balance, balance_set, background)
     with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
         if scenario is not None:
             options += ["--scenario", str(_scenario(scenario, Path(folder)))]
@@ -63,6 +82,18 @@ def sim(
             return 0
         state = ["--state", settings.state] if settings.state else []
         return _foreground(simulator.command(["serve", *options, *state]))
+
+
+def _balance(where: str | None, properties: tuple[str, ...], background: bool) -> list[str]:
+    if where is None:
+        if properties:
+            raise UsageError("--balance-set needs --balance.", "Nothing was started.")
+        return []
+    if background and where in ("", "0"):
+        raise UsageError(
+            "A balance in the background needs a name.", "Nothing was started.", "Add a path: --balance LINK."
+        )
+    return [f"--balance={where}", *(f"--balance-set={word}" for word in properties)]
 
 
 def _scenario(path: Path, folder: Path) -> Path:
