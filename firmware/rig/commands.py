@@ -180,6 +180,12 @@ class Commands:
         self._rig.need_ready()
         return self._granted(self._rig.therapy.request_prime(args["volume_nl"]))
 
+    def _do_calibrate(self, args, now_us):
+        self._rig.need_ready()
+        return self._granted(
+            self._rig.therapy.request_calibration(args["rate_nl_per_day"], args["volume_nl"])
+        )
+
     def _granted(self, overlay):
         self._replan = True
         return (

@@ -8,12 +8,10 @@ Units: microseconds of Clock, PIO cycles from the stream's start, steps.
 Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms to monitor.py.
 """
 
-from pumpwire.spec import KINDS
-
 from rig.dosing import BASAL, CYCLES_PER_US
 from rig.schedule import NEVER_US
+from rig.therapy import APART, CALIBRATION, PRIME
 
-PRIME = KINDS.index("prime")
 SLOW_AHEAD_US = (
     120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
 )
@@ -78,14 +76,14 @@ class Delivery:
         if self.relieving:
             self._dosing.relieve(self._stepper.counted())
             return
-        before = self._dosing.kind_steps[BASAL]
-        primed = self._dosing.kind_steps[PRIME]
+        kinds = self._dosing.kind_steps
+        basal = kinds[BASAL]
+        apart = kinds[PRIME] + kinds[CALIBRATION]
         steps, surplus = self._dosing.settle(self._stepper.counted())
         self.surplus_steps += surplus
         if steps:
-            basal = self._dosing.kind_steps[BASAL] - before
-            primed = self._dosing.kind_steps[PRIME] - primed
-            self._window.add(now_us, steps - primed, steps - primed - basal)
+            steps -= kinds[PRIME] + kinds[CALIBRATION] - apart
+            self._window.add(now_us, steps, steps - (kinds[BASAL] - basal))
         therapy = self._therapy
         pending = 0
         for overlay in (therapy.bolus, therapy.spread):
@@ -94,12 +92,12 @@ class Delivery:
             if not overlay.announced and now_us >= overlay.start_us:
                 overlay.announced = True
                 self._log("bolus_start", overlay.told())
-            if overlay.kind != PRIME:
+            if overlay.kind not in APART:
                 pending += overlay.steps - overlay.done_steps
         self._window.pending_steps = pending
         for overlay in therapy.finish():
             self._log("bolus_end", overlay.told())
-            if overlay.kind == PRIME:
+            if overlay.kind in APART:
                 therapy.mode = "stopped"
 
     def _fill(self, now_us):

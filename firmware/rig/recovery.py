@@ -116,7 +116,8 @@ def _power_returned(rig, mode, now_us):
     lost_steps = rig.dosing.steps_of(lost_nl)
     rig.assumed_steps += lost_steps
     rig.reservoir.assume(lost_nl)
-    rig.window.add(now_us, lost_steps, 0)
+    if mode == "running":
+        rig.window.add(now_us, lost_steps, 0)
     for overlay in (therapy.bolus, therapy.spread):
         if overlay is not None:
             # it may have had these steps already: a bolus is rather short by them than over

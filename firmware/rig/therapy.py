@@ -21,6 +21,8 @@ SINGLE = KINDS.index("single")
 SPREAD = KINDS.index("spread")
 PRIME = KINDS.index("prime")
 BRIDGE = KINDS.index("bridge")
+CALIBRATION = KINDS.index("calibration")
+APART = (PRIME, CALIBRATION)  # only from stopped, and never part of the therapy
 DAY_US = schedule.DAY_US
 
 
@@ -36,7 +38,7 @@ class Therapy:
         self._window = window
         self.max_rate_nl_per_day = 0  # the motor's, by the calibration; 0 while uncalibrated
         self.prime_rate_nl_per_day = 0
-        self.mode = "stopped"  # stopped, running or priming
+        self.mode = "stopped"  # stopped, running or priming (also while a calibration delivers)
         self.program = None
         self.program_text = ""
         self.program_hash = ""
@@ -209,12 +211,21 @@ class Therapy:
 
     def request_prime(self, volume_nl):
         """Start priming, from stopped only; volume 0 is the program's catheter volume. Returns the overlay."""
+        return self._start_apart(PRIME, volume_nl, self.prime_rate_nl_per_day)
+
+    def request_calibration(self, rate_nl_per_day, volume_nl):
+        """Deliver onto a balance, from stopped only. Returns the overlay. Raises Refused."""
+        if rate_nl_per_day > self.max_rate_nl_per_day:
+            raise Refused("limit", (("limit_nl_per_day", self.max_rate_nl_per_day),))
+        return self._start_apart(CALIBRATION, volume_nl, rate_nl_per_day)
+
+    def _start_apart(self, kind, volume_nl, rate_nl_per_day):
         if self.mode != "stopped":
             raise Refused("state", (("why", "stop the pump first"),))
         volume_nl = volume_nl or (self.program["catheter_nl"] if self.program else 0)
         if not volume_nl:
             raise Refused("argument", (("why", "no catheter volume is stored: name one"),))
-        self.bolus = Overlay(PRIME, self._dosing.steps_of(volume_nl), self.prime_rate_nl_per_day)
+        self.bolus = Overlay(kind, self._dosing.steps_of(volume_nl), rate_nl_per_day)
         self.mode = "priming"
         return self.bolus
 

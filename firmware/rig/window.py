@@ -15,7 +15,7 @@ SLOTS = 145  # 24 h and the slot that is filling
 
 
 class Window:
-    """Counted steps of the last 24 h: all but priming, and of those the ones beyond the base flow."""
+    """Counted steps of the last 24 h: all but priming and calibration, and of those the ones beyond the base flow."""
 
     def __init__(self, dosing):
         self._dosing = dosing

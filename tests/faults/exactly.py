@@ -60,6 +60,7 @@ COMMANDS: dict[str, tuple[Callable[[Client], Values | None], Values | None]] = {
     "bolus": (_running, {"volume_nl": 1_000, "over_ms": 60_000}),
     "demand": (_running, {}),
     "prime": (_stopped, {"volume_nl": 1_000}),
+    "calibrate": (_stopped, {"rate_nl_per_day": 480_000, "volume_nl": 1_000}),
     "resume": (_stopped, {}),
     "refill": (_nothing, {"volume_nl": 18_000_000}),
     "ack": (_nothing, {}),

@@ -91,6 +91,7 @@ class DeviceParser:
             "commit": {"hash": documents.digest(staged), "override": 1},
             "bolus": {"volume_nl": 5_000, "over_ms": 60_000, "spread": 0},
             "prime": {"volume_nl": 2_000},
+            "calibrate": {"rate_nl_per_day": 480_000, "volume_nl": 2_000},
             "refill": {"volume_nl": 1_000_000},
             "clock": {"utc_us": 1},
             "access": {"key": "ab" * 32, "pin": "1", "plain": 0},

@@ -100,6 +100,54 @@ def test_priming_is_accounted_apart_and_only_from_stopped() -> None:
     assert abs(primed * bench.status()["step_nl_num"] / bench.status()["step_nl_den"] - 156_000) <= 4
 
 
+@pytest.mark.requirement("SR-09")
+def test_a_calibration_delivers_exactly_its_steps_and_never_counts_as_therapy() -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000, cap_nl=530_000))
+    values = {"rate_nl_per_day": 4_800_000, "volume_nl": 600_000}
+    assert bench.refusal("calibrate", **values).name == "state"
+    bench.act("stop")
+    assert bench.refusal("calibrate", rate_nl_per_day=14_400_000_000, volume_nl=1).name == "limit"
+    before = bench.status()
+    asked = int(bench.act("calibrate", **values)["requested_steps"])
+    assert bench.refusal("resume").name == "busy"
+    bench.run("90 min")
+    midway = bench.status()
+    assert (midway["state"], midway["bolus_kind"]) == ("priming", "calibration")
+    assert midway["calibration_steps"] == pytest.approx(asked / 2, rel=1e-3)
+    bench.run("91 min")
+    after = bench.status()
+    assert (after["state"], after["calibration_steps"]) == ("stopped", asked)
+    assert after["reservoir_nl"] == pytest.approx(before["reservoir_nl"] - 600_000, abs=20)
+    assert f"kind=calibration asked_steps={asked} done_steps={asked}" in bench.events("bolus_end")
+    bench.act("resume")
+    bench.run("1 h")
+    assert "cap" not in bench.alarms()
+    bench.act("bolus", volume_nl=40_000, over_ms=600_000)
+
+
+@pytest.mark.requirement("SR-13")
+@pytest.mark.parametrize("end", ["stop", "power cut"])
+def test_a_calibration_ends_with_stop_or_power_and_does_not_go_on_by_itself(end: str) -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000))
+    bench.act("stop")
+    asked = int(bench.act("calibrate", rate_nl_per_day=4_800_000, volume_nl=100_000)["requested_steps"])
+    bench.run("10 min")
+    if end == "stop":
+        bench.act("stop")
+    else:
+        bench.sim.power_off()
+        bench.sim.power_on()
+        bench.wire.reset()
+        bench.wire.greet()
+    bench.run("1 h")
+    status = bench.status()
+    assert status["mode"] == "stopped"
+    assert 0 < status["calibration_steps"] < asked
+    assert "kind=calibration" in bench.events("bolus_end")[-1]
+
+
 @pytest.mark.requirement("SR-10")
 @pytest.mark.parametrize("reservoir_nl", [2_300_000, 4_000_000])
 @pytest.mark.parametrize(

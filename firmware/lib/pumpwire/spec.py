@@ -112,6 +112,10 @@ COMMANDS = (
     ), "session", True),
     ("demand", (), "session", True),
     ("prime", (("volume_nl", "volume", 0, 5_000_000, "", 0),), "session", True),
+    ("calibrate", (
+        ("rate_nl_per_day", "rate", 1000, 14_400_000_000, "", None),
+        ("volume_nl", "volume", 1, 100_000_000, "", None),
+    ), "session", True),
     ("resume", (), "session", True),
     ("refill", (
         ("volume_nl", "volume", 1, 100_000_000, "", None),

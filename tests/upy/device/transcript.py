@@ -193,6 +193,8 @@ def power(talk):
     talk.change("stop")
     talk.change("prime", volume_nl=3_000)
     talk.wait(MINUTE_US)
+    talk.change("calibrate", rate_nl_per_day=4_800_000, volume_nl=5_000)
+    talk.wait(MINUTE_US)
     talk.change("resume")
     talk.wait(HOUR_US)
     talk.change("bolus", volume_nl=20_000, over_ms=1_200_000, spread=1)
