@@ -28,6 +28,7 @@ Whitener = Callable[[float], Statistics]  # of the wandering variance over the w
 FLICKER_SHARE = 0.3  # prior probability of 1/f noise, where something wanders
 LEAST_AMOUNT = 0.03  # the least wandering looked at, as a share of what white noise does to a slope
 WHITE_ONLY_SHARE = 0.5  # prior probability that nothing wanders
+MOST_BLOCKS = 800  # of a 4 h record 18 s each: a draught of half a minute must show as what it is
 LONG_MEMORY = 1.0  # prior of a memory grows with this power: a forgotten random walk is the dangerous mistake
 
 
@@ -79,7 +80,7 @@ class _Setting:
 
 
 def make_blocks(
-    t: Floats, y: Floats, x: Floats, breaks: NDArray[Any], least_sd: float = 0.0, most: int = 400
+    t: Floats, y: Floats, x: Floats, breaks: NDArray[Any], least_sd: float = 0.0, most: int = MOST_BLOCKS
 ) -> Blocks:
     """Average readings into at most about `most` blocks, never across an index in `breaks` (first of a new part).
 
