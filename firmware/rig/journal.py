@@ -3,7 +3,8 @@
 Owns: the LOG blocks, the number of the next record, the chain.
 Rules: a record counts only whole; the block after the one being written is erased ahead, when the queued
 motion outlasts it; until then records are held in memory; a torn page is skipped and reported; the last good
-record resumes the pump. A full ring overwrites the oldest block.
+record resumes the pump. A full ring overwrites the oldest block. Records of older versions are read as they
+are; one of a newer firmware is never taken for a torn page: refused.
 Callers: rig.py appends through one function; session.py reads pages for `log`; the loop calls `prepare`.
 Units: record numbers from 1, pages of 256 bytes.
 Leaves: what a record holds to pumpwire.records, blocks and their headers to flashmap.py.
@@ -13,7 +14,7 @@ from array import array
 
 from pumpwire import records
 
-from rig.flashmap import PAGE, PAGES
+from rig.flashmap import PAGE, PAGES, FlashError
 
 
 class Journal:
@@ -51,12 +52,11 @@ class Journal:
                 self._page = page
                 break
             self._page = page + 1
-            try:
-                raw = records.unseal(data)
-            except records.RecordError:
+            raw = _whole(data)
+            if raw is None:
                 self.torn_pages += 1
-                continue
-            self._take(raw)
+            else:
+                self._take(raw)
         self._drop_half_erased((newest + 1) % self._region.count)
         self._next_ready = self._block_is_erased((newest + 1) % self._region.count)
 
@@ -66,10 +66,9 @@ class Journal:
             data = self._region.read(block, page * PAGE, PAGE)
             if data[:2] == b"\xff\xff" and _is_erased(data):
                 return 0
-            try:
-                return int.from_bytes(records.unseal(data)[6:10], "little")
-            except records.RecordError:
-                continue
+            raw = _whole(data)
+            if raw is not None:
+                return _number(raw)
         return 0
 
     def _first_boot(self):
@@ -83,11 +82,10 @@ class Journal:
         if not number:
             return
         for page in range(1, PAGES):
-            try:
-                raw = records.unseal(self._region.read(block, page * PAGE, PAGE))
-            except records.RecordError:
+            raw = _whole(self._region.read(block, page * PAGE, PAGE))
+            if raw is None:
                 continue
-            if int.from_bytes(raw[6:10], "little") != number:
+            if _number(raw) != number:
                 self._first[block] = 0
                 return
             number += 1
@@ -123,7 +121,7 @@ class Journal:
             raw = self._held.pop(0)
             self._region.program(self._block, self._page, raw)
             if not self._first[self._block]:
-                self._first[self._block] = int.from_bytes(raw[6:10], "little")
+                self._first[self._block] = _number(raw)
             self._page += 1
 
     def _make_room(self):
@@ -179,13 +177,25 @@ class Journal:
                 best = block
         start = 1 + number - self._first[best]  # later only by torn pages
         for page in range(start, PAGES):
-            try:
-                raw = records.unseal(self._region.read(best, page * PAGE, PAGE))
-            except records.RecordError:
-                continue
-            if int.from_bytes(raw[6:10], "little") == number:
+            raw = _whole(self._region.read(best, page * PAGE, PAGE))
+            if raw is not None and _number(raw) == number:
                 return raw
         return None
+
+
+def _whole(data):
+    """A page's record, or None. Raises FlashError for one that only a newer firmware can read."""
+    try:
+        return records.unseal(data)
+    except records.RecordError as error:
+        if str(error) == "version":
+            raise FlashError("the log was written by a newer firmware: flash that one, or a newer one")
+        return None
+
+
+def _number(raw):
+    """A record's number."""
+    return int.from_bytes(raw[6:10], "little")
 
 
 def _is_erased(data):

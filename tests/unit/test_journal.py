@@ -257,3 +257,40 @@ def test_records_wait_in_memory_for_the_erase_and_none_is_lost() -> None:
     assert journal.has_room()
     assert boot(flash).next_number == RECORDS
     assert chain_is_whole(boot(flash))
+
+
+@pytest.mark.requirement("SR-13")
+def test_a_firmware_update_goes_on_with_the_older_log_and_its_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    flash = laid_out()
+    journal = boot(flash)
+    for number in range(1, 21):
+        append(journal, number)
+    monkeypatch.setattr(records, "STATE", (*records.STATE, ("later_field", 4)))
+    monkeypatch.setattr(records, "FIELDS", {**records.FIELDS, records.VERSION + 1: len(records.STATE)})
+    monkeypatch.setattr(records, "VERSION", records.VERSION + 1)
+    monkeypatch.setattr(records, "STATE_SIZE", records.STATE_SIZE + 4)
+    updated = boot(flash)
+    assert updated.torn_pages == 0
+    assert updated.last[1]["basal_steps"] == 220
+    assert updated.last[1]["later_field"] == 0
+    append(updated, 21)
+    old, new = updated.read(20), updated.read(21)
+    assert (old[2], new[2]) == (records.VERSION - 1, records.VERSION)
+    assert records.unpack(new)[0]["chain"] == records.link(old)
+
+
+@pytest.mark.requirement("SR-13")
+def test_an_older_firmware_refuses_a_newer_log_and_leaves_it_untouched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flash = laid_out()
+    journal = boot(flash)
+    with monkeypatch.context() as newer:
+        newer.setattr(records, "VERSION", records.VERSION + 1)
+        newer.setattr(records, "FIELDS", {**records.FIELDS, records.VERSION: len(records.STATE)})
+        for number in range(1, 21):
+            append(journal, number)
+    before = bytes(flash)
+    with pytest.raises(flashmap.FlashError, match="newer firmware"):
+        boot(flash)
+    assert bytes(flash) == before

@@ -9,6 +9,7 @@ Leaves: pages on flash to test_journal.py.
 
 from __future__ import annotations
 
+from binascii import crc32
 from typing import Any
 
 import pytest
@@ -98,3 +99,37 @@ def test_the_state_block_has_room_for_a_century_at_the_head_s_fastest_rate() -> 
 def test_events_keep_their_numbers() -> None:
     assert len(set(records.EVENTS)) == len(records.EVENTS) < 256
     assert records.EVENTS[:4] == ("checkpoint", "boot", "first_boot", "command")
+
+
+# A record as version 1 wrote it: what `sample` packs, byte by byte.
+VERSION_1 = bytes.fromhex(
+    "50520103a2004d000000020000000010a5d4e80000000080c6a47e8d03000700000001fe01fe01fe01fe030000000004"
+    "00000000050000000006000000000700000000080000000009000000000a000000000b000000000c00000000000d0000"
+    "00000e000000000f0000000000100000000011000000001200000013141500000016170000001800000019000000001a"
+    "0000001b0000001c000000001d0000001e0000001f00000020000000766572623d626f6c7573207365713d3920766f6c"
+    "756d655f6e6c3d3530303030ade9ddb1"
+)
+
+
+@pytest.mark.requirement("SR-13")
+def test_a_record_of_version_1_is_read_for_ever_and_what_it_lacks_is_0() -> None:
+    header, state, text = records.unpack(VERSION_1)
+    assert (header["version"], header["number"], text) == (1, 77, "verb=bolus seq=9 volume_nl=50000")
+    for i, (name, _size) in enumerate(records.STATE):
+        assert state[name] == (3 + i if i < records.FIELDS[1] else 0), name
+
+
+def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
+    assert records.FIELDS[records.VERSION] == len(records.STATE)
+    assert list(records.FIELDS) == list(range(1, records.VERSION + 1))
+    counts = list(records.FIELDS.values())
+    assert counts == sorted(set(counts))
+    assert records.MAX_EVENT_TEXT >= 64, "an event's words still say what happened"
+
+
+def test_a_whole_record_of_a_newer_version_is_named_as_such_and_not_as_damage() -> None:
+    newer = bytearray(sample()[:-4])
+    newer[2] = records.VERSION + 1
+    sealed = bytes(newer) + (crc32(newer) & 0xFFFFFFFF).to_bytes(4, "little")
+    with pytest.raises(records.RecordError, match="version"):
+        records.unseal(sealed)

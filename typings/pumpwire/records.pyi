@@ -7,6 +7,7 @@ CHAIN: int
 HEADER: tuple[tuple[str, str], ...]
 HEADER_SIZE: int
 STATE: tuple[tuple[str, int], ...]
+FIELDS: dict[int, int]
 STATE_SIZE: int
 MAX_EVENT_TEXT: int
 EVENTS: tuple[str, ...]

@@ -3,7 +3,8 @@
 Owns: the bytes of a record, both ways.
 Rules: a record is believed only whole (CRC-32 over header and payload); each carries the start of its
 predecessor's SHA-256, so a gap or an edit shows; each carries the full state, so the last good record alone
-resumes the pump.
+resumes the pump; a version's fields never change: a new one adds fields at the end of STATE and a row to
+FIELDS, and older records are read for ever, with 0 for what they lack.
 Callers: rig.journal writes and replays; the host decodes and verifies what it pulled, with this very code.
 Units: by the names' endings; integers are little-endian; times in microseconds.
 Leaves: where pages lie to rig.journal; what an event means to who logs it.
@@ -69,7 +70,15 @@ STATE = (
     ("alarms", 4),
     ("acked", 4),
 )
-STATE_SIZE = sum(row[1] for row in STATE)
+FIELDS = {1: 30}  # version: how many of STATE it has
+
+
+def _size(version):
+    """Bytes of a version's state."""
+    return sum(row[1] for row in STATE[: FIELDS[version]])
+
+
+STATE_SIZE = _size(VERSION)
 MAX_EVENT_TEXT = PAGE - HEADER_SIZE - STATE_SIZE - 4
 
 # What happened; the number in the header is the row.
@@ -141,17 +150,19 @@ def unseal(page):
     """A page (or a record's own bytes) -> the record's own bytes. Raises RecordError."""
     if bytes(page[:2]) != MAGIC:
         raise RecordError("erased" if bytes(page[:2]) == b"\xff\xff" else "magic")
-    if len(page) < HEADER_SIZE + STATE_SIZE + 4:
+    if len(page) < HEADER_SIZE + 4:
         raise RecordError("length")
-    if page[2] != VERSION:
-        raise RecordError("version")
     length = page[4] | page[5] << 8
     end = HEADER_SIZE + length
-    if length < STATE_SIZE or end + 4 > PAGE or end + 4 > len(page):
+    if end + 4 > PAGE or end + 4 > len(page):
         raise RecordError("length")
     raw = bytes(page[: end + 4])
     if struct.unpack("<I", raw[end:])[0] != crc32(raw[:end]) & 0xFFFFFFFF:
         raise RecordError("crc")
+    if raw[2] not in FIELDS:
+        raise RecordError("version")  # whole, but of a newer firmware
+    if length < _size(raw[2]):
+        raise RecordError("length")
     return raw
 
 
@@ -160,9 +171,9 @@ def unpack(raw):
     raw = unseal(raw)
     values = struct.unpack(_HEADER, raw[:HEADER_SIZE])
     header = {HEADER[i][0]: values[i] for i in range(len(HEADER))}
-    state = {}
+    state = {row[0]: 0 for row in STATE[FIELDS[raw[2]] :]}
     at = HEADER_SIZE
-    for name, size in STATE:
+    for name, size in STATE[: FIELDS[raw[2]]]:
         state[name] = int.from_bytes(raw[at : at + size], "little")
         at += size
     return header, state, raw[at:-4].decode()
