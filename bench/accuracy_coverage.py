@@ -220,9 +220,8 @@ def main(runs: int, first: int) -> None:
     with Pool() as pool:
         rows = pool.map(one, jobs, chunksize=8)
     lines = table(rows)
-    print(
-        f"seeds {first} to {first + runs - 1}: {runs} simulated weighings at 20 uL/h, 0.1 mg, 4 h, {time.perf_counter() - begin:.0f} s"
-    )
+    took_s = time.perf_counter() - begin
+    print(f"seeds {first} to {first + runs - 1}, each 4 h at 20 uL/h on a 0.1 mg balance; {took_s:.0f} s")
     print(f"{'family':<28}{'runs':>6}{'coverage':>10}{'bias/U':>9}{'U':>9}{'U/bound':>9}")
     for line in lines:
         ratio = line["median_u_over_bound"]
