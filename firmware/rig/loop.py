@@ -65,17 +65,21 @@ class Loop:
         start_us = self._clock.now_us()
         self._announced_us = -self._flash.erase_us
         in_time = True
+        before_us = start_us
         for duty in self.duties:
             if not duty.polled and start_us < duty.due_us:
                 continue
             if duty.due_us and start_us - duty.due_us > DEADLINE_US:
                 in_time = False
-            before_us = self._clock.now_us()
             duty.due_us = duty.run(start_us)
-            duty.worst_us = max(duty.worst_us, self._clock.now_us() - before_us)
+            after_us = self._clock.now_us()
+            if after_us - before_us > duty.worst_us:
+                duty.worst_us = after_us - before_us
+            before_us = after_us
         due_us = start_us + KEEP_ALIVE_US
         for duty in self.duties:
-            due_us = min(due_us, duty.due_us)
+            if duty.due_us < due_us:
+                due_us = duty.due_us
         self._measure(start_us)
         if in_time:
             self._feed()

@@ -69,12 +69,6 @@ class Chip:
         """Cycles since the world began."""
         return self.now
 
-    def ticks_us(self) -> int:
-        """Microseconds since power-on, wrapping at 2**30 as on the RP2040 port."""
-        if not self.powered:
-            raise PowerCut
-        return ((self.now - self.boot_cycle) // CYCLES_PER_US + self.ticks_offset_us) & TICKS_MASK
-
     def spend_us(self, wait_us: int) -> None:
         """The firmware waits; the watchdog may run out meanwhile."""
         self.need_power()
@@ -211,6 +205,14 @@ def current() -> Chip:
     if _current is None:
         raise RuntimeError("no simulated chip is current; wrap the call in `with on(chip):`")
     return _current
+
+
+def ticks_us() -> int:
+    """The current chip's microseconds since power-on, wrapping at 2**30 as on the RP2040 port."""
+    chip = current() if _current is None else _current
+    if not chip.powered:
+        raise PowerCut
+    return ((chip.now - chip.boot_cycle) // CYCLES_PER_US + chip.ticks_offset_us) & TICKS_MASK
 
 
 def any_current() -> bool:

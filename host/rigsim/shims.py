@@ -21,7 +21,7 @@ import time
 import types
 from typing import Any
 
-from rigsim.chip import CYCLES_PER_US, PWRON_RESET, TICKS_MASK, WDT_RESET, any_current, current
+from rigsim.chip import CYCLES_PER_US, PWRON_RESET, TICKS_MASK, WDT_RESET, any_current, current, ticks_us
 from rigsim.peripherals import ADC, I2C, PWM, WDT, Pin
 from rigsim.power import ChipReset
 
@@ -71,13 +71,9 @@ def _micropython() -> types.ModuleType:
     return module
 
 
-def _ticks_us() -> int:
-    return current().ticks_us()
-
-
 def _extend_time() -> None:
     additions: dict[str, Any] = {
-        "ticks_us": _ticks_us,
+        "ticks_us": ticks_us,
         "ticks_ms": lambda: (current().now - current().boot_cycle) // (CYCLES_PER_US * 1000) & TICKS_MASK,
         "ticks_diff": _ticks_diff,
         "ticks_add": lambda ticks, delta: (ticks + delta) & TICKS_MASK,
