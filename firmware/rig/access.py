@@ -10,7 +10,7 @@ Leaves: the maths to pumpwire.auth, storage to settings.py.
 
 from binascii import unhexlify
 
-from pumpwire import auth, documents
+from pumpwire import auth
 
 from rig import settings
 from rig.therapy import Refused
@@ -43,6 +43,8 @@ class Access:
         text = self._settings.load(settings.ACCESS, _is_access)
         if not text:
             return 0
+        from pumpwire import documents
+
         document = documents.parse(text)
         self._use(document)
         return document["seq"]
@@ -68,6 +70,8 @@ class Access:
             "plain": self._plain if plain is None else plain,
             "seq": seq,
         }
+        from pumpwire import documents
+
         text = documents.canonical(document)
         self._settings.store(settings.ACCESS, text)
         self._use(documents.parse(text))
@@ -149,4 +153,6 @@ class Access:
 
 
 def _is_access(text):
+    from pumpwire import documents
+
     return documents.parse(text)["kind"] == "access"

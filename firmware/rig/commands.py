@@ -9,7 +9,7 @@ Leaves: numbers, access and staging codes to session.py, refusals for a therapy'
 to status.py.
 """
 
-from pumpwire import auth, documents
+from pumpwire import auth, terms
 
 from rig import schedule, settings, thresholds
 from rig.therapy import Refused
@@ -80,6 +80,8 @@ class Commands:
         if active:
             for name in ("reservoir_nl", "low_nl", "catheter_nl"):
                 program[name] = active[name]
+        from pumpwire import documents
+
         return self._stage(documents.canonical(program), now_us)
 
     def _do_stage(self, args, now_us):
@@ -96,6 +98,8 @@ class Commands:
         return self._stage(text, now_us)
 
     def _stage(self, text, now_us):
+        from pumpwire import documents
+
         try:
             document = documents.parse(text)
         except documents.DocumentError as error:
@@ -108,7 +112,7 @@ class Commands:
         self.staged_text = text
         self.staged_us = now_us
         self._reminded = False
-        fields = (("hash", documents.digest(text)), ("code", documents.code_of(text)))
+        fields = (("hash", terms.digest(text)), ("code", terms.code_of(text)))
         if document["kind"] == "program":
             fields += (
                 ("daily_nl", schedule.max_day_nl(document)),
@@ -136,18 +140,20 @@ class Commands:
         """The hash of what is staged, if code is its code. Raises Refused."""
         if not self.staged_text:
             raise Refused("nothing", ())
-        if code != documents.code_of(self.staged_text):
+        if code != terms.code_of(self.staged_text):
             raise Refused("hash", (("why", "that is not the code shown"),))
-        return documents.digest(self.staged_text)
+        return terms.digest(self.staged_text)
 
     def _do_commit(self, args, now_us):
         self.watch_staged(now_us)
         text = self.staged_text
         if not text:
             raise Refused("nothing", ())
-        digest = documents.digest(text)
+        digest = terms.digest(text)
         if args["hash"] != digest:
             raise Refused("hash", (("staged_hash", digest),))
+        from pumpwire import documents
+
         document = documents.parse(text)
         rig = self._rig
         if rig.delivery.ahead_us(now_us) < 2 * ERASE_US:

@@ -9,7 +9,7 @@ Leaves: status to status.py, changing commands to commands.py.
 
 from binascii import b2a_base64
 
-from pumpwire import VERSION, documents, spec
+from pumpwire import VERSION, spec, terms
 
 from rig import status
 
@@ -61,7 +61,7 @@ class Readings:
         staged = self._rig.commands.staged_text
         yield (
             ("hash", therapy.program_hash),
-            ("staged_hash", documents.digest(staged) if staged else ""),
+            ("staged_hash", terms.digest(staged) if staged else ""),
         )
         for name, text in (("text", therapy.program_text), ("staged", staged)):
             for start in range(0, len(text), 300):

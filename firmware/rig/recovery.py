@@ -9,7 +9,7 @@ Units: as in pumpwire.records.STATE.
 Leaves: bytes to pumpwire.records, finding the record to journal.py.
 """
 
-from pumpwire import documents
+from pumpwire import documents, terms
 from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS
 
@@ -76,14 +76,12 @@ def _restore_therapy(rig, state, now_us):
     therapy = rig.therapy
     wanted = state["program_hash"]
     if wanted:
-        text = rig.settings.load(
-            settings.PROGRAM, lambda text: program_number(documents.digest(text)) == wanted
-        )
+        text = rig.settings.load(settings.PROGRAM, lambda text: program_number(terms.digest(text)) == wanted)
         if not text:
             rig.alarm("self_test", (("why", "the program is damaged"),))
             return
         elapsed_us = state["program_elapsed_s"] * 1_000_000
-        rig.use_program(documents.parse(text), text, documents.digest(text), now_us, elapsed_us)
+        rig.use_program(documents.parse(text), text, terms.digest(text), now_us, elapsed_us)
     if state["bolus_kind"]:
         therapy.bolus = _overlay(
             state["bolus_kind"] - 1,

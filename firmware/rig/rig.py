@@ -11,7 +11,7 @@ Leaves: everything else to the parts.
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
-from rig import estimates, schedule, state, thresholds
+from rig import estimates, lend, schedule, state, thresholds
 from rig.access import Access
 from rig.alarms import Alarms
 from rig.buttons import Buttons
@@ -244,8 +244,10 @@ class Rig:
         if took_us:
             self.collect_us = max(self.collect_us, took_us)
             self.loop.announce(took_us)
+            if now_us - self.session.used_us > lend.AFTER_US:
+                lend.give_back()
         self.board.blink(self.loop.ticks)
-        return schedule.NEVER_US
+        return now_us if self.monitor.watch_supply() else schedule.NEVER_US
 
     def _late(self, took_us):
         if self.loop.late_ticks in (1, 10, 100, 1000):

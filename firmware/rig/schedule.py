@@ -8,7 +8,7 @@ Units: nL/day; microseconds; local seconds of the day; elapsed_us counts from th
 Leaves: boluses, limits and state to therapy.py; the meaning of fields to pumpwire.documents.
 """
 
-from pumpwire.documents import DAY_S, WEEKDAYS
+from pumpwire.terms import DAY_S, WEEKDAYS
 
 NEVER_US = 1 << 62
 SECOND_US = 1_000_000

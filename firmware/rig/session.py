@@ -12,7 +12,7 @@ typed.py.
 """
 
 from pumpwire import codec, spec
-from pumpwire.documents import code_of
+from pumpwire.terms import code_of
 
 from rig.therapy import Refused
 
@@ -31,6 +31,7 @@ class Session:
         self.last_code = 0
         self._last_body = ""
         self._last_answer = ()
+        self.used_us = 0  # when a person typed or something was changed
         self.pending = ("", "", {})  # a typed command that waits for its code: (code, verb, args)
 
     # --- machine lines
@@ -125,6 +126,7 @@ class Session:
         What else is logged on the way waits for the command's own record, which carries its number: no cut between
         two records can leave a command done whose number is not taken.
         """
+        self.used_us = now_us
         try:
             fields = self._commands.act(verb, args, now_us, seq)
             name = ""
@@ -150,6 +152,7 @@ class Session:
         words = line.split()
         if not words:
             return iter(())
+        self.used_us = now_us
         verb = words[0].lower()
         row = spec.command(verb)
         if row is None:
@@ -228,7 +231,7 @@ def arguments(row, fields):
 
 
 def _typed():
-    """The words of a person; loaded when the first one types, because it takes 11 kB."""
+    """The words of a person: a module on loan (rig.lend)."""
     from rig import typed
 
     return typed

@@ -11,7 +11,7 @@ Leaves: the boot from the log to rig.py, the peripherals to board.py.
 import gc
 import sys
 
-from rig import config
+from rig import config, lend
 from rig.stepper import Stepper
 
 WHOLE_BYTES = 49_152
@@ -54,6 +54,7 @@ def _build(stepper):
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
     _forget("recovery", "selftest", "journal_reader")
+    lend.give_back()
     return rig
 
 

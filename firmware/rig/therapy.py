@@ -9,8 +9,8 @@ Units: nL/day, nL, steps, microseconds of Clock.
 Leaves: rates over the day to schedule.py, steps to dosing.py, who may ask to session.py.
 """
 
-from pumpwire.documents import bolus_rate_nl_per_day
 from pumpwire.spec import KINDS
+from pumpwire.terms import bolus_rate_nl_per_day
 
 from rig import schedule
 from rig.dosing import BASAL, Overlay

@@ -7,8 +7,6 @@ Units: as in pumpwire.spec and pumpwire.units.
 Leaves: who may type what to session.py.
 """
 
-import sys
-
 from pumpwire import spec, units
 from pumpwire.spec import OPTIONAL
 
@@ -102,30 +100,13 @@ def refusal(refused):
 
 def help_rows(verb):
     """Rows of help: every command, or one with its arguments. Raises Refused."""
+    from pumpwire import texts  # on loan (rig.lend)
+
     row = spec.command(verb)
     if verb and row is None:
         raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
     if row is None:
-        return _with_texts(_all_help, None)
-    return _with_texts(_help, row)
-
-
-def _with_texts(said, row):
-    """The words of help are loaded while they are said, and given back."""
-    from pumpwire import texts
-
-    try:
-        return said(texts, row)
-    finally:
-        del sys.modules["pumpwire.texts"]
-        delattr(sys.modules["pumpwire"], "texts")
-
-
-def _all_help(texts, _row):
-    return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),) for row in spec.COMMANDS]
-
-
-def _help(texts, row):
+        return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),) for row in spec.COMMANDS]
     rows_of_fields = [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),)]
     for name, kind, low, high, word, default in row[1]:
         bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))

@@ -1,7 +1,8 @@
 """Documents: what is staged, reviewed and committed, as one line of text.
 
-Owns: the fields of a therapy program and of a calibration, their limits, their canonical text and its hash.
-Rules: one document has exactly one canonical text; the hash is over that text; both ends run this very check.
+Owns: the fields of a therapy program and of a calibration, their limits, their canonical text.
+Rules: one document has exactly one canonical text; its hash (terms.py) is over that text; both ends run this
+very check; on the Pico this module is on loan (rig.lend).
 Callers: rig.session at stage and commit, rig.therapy and rig.dosing for the values; the host to build and to
 show.
 Units: by the names' endings; a day's seconds count from local midnight.
@@ -12,13 +13,12 @@ Leaves: what a value makes the pump do to rig.therapy; TOML to the host.
 A field that has its default is left out. Lists: `,` between items, `:` inside one.
 """
 
-from binascii import hexlify
-from hashlib import sha256
-
 from pumpwire.codec import WireError, escape, unescape
+from pumpwire.terms import DAY_S, WEEKDAYS, bolus_rate_nl_per_day, code_of, digest
+
+__all__ = ("bolus_rate_nl_per_day", "canonical", "code_of", "digest", "parse")
 
 MAX_TEXT = 1200  # characters of a document; staged in parts that fit a line
-DAY_S = 86_400
 MIN_RATE_NL_PER_DAY = 1_000  # below it a rate is no rate but 0: half a nL/day of rounding stays below 0.05 %
 MAX_RATE_NL_PER_DAY = 14_400_000_000  # 10 mL/min: beyond any head; the motor's own limit is rig.config's
 
@@ -97,7 +97,6 @@ FIELDS = {
     ),
 }
 SINGLE = ("ramp", "demand", "bridge")  # lists of at most one item
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _integer(field, text, low, high):
@@ -183,16 +182,6 @@ def canonical(document):
     return " ".join(words)
 
 
-def digest(text):
-    """The hash that names a canonical text: 16 hex digits of its SHA-256."""
-    return hexlify(sha256(text.encode()).digest()[:8]).decode()
-
-
-def code_of(text):
-    """Four digits that a person types to commit exactly what was shown."""
-    return "%04d" % (int(digest(text)[:8], 16) % 10_000)
-
-
 def _check_day(program, name):
     steps = program[name]
     if not steps:
@@ -236,11 +225,6 @@ def _check_rates(program):
     for name, rate in peak_rates(program):
         if rate > hard:
             raise DocumentError(name, "%d nl/day is above the hard limit %d nl/day" % (rate, hard))
-
-
-def bolus_rate_nl_per_day(volume_nl, over_ms):
-    """The rate that delivers volume_nl in over_ms, rounded up: a bolus is never slower than asked."""
-    return -(-volume_nl * DAY_S * 1000 // over_ms)
 
 
 def lowest_rates(program):

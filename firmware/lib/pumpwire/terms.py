@@ -1,0 +1,29 @@
+"""The few words of a therapy that are needed at any moment, also while no document is read.
+
+Owns: a day and its weekdays, the rate of a bolus, the names of a canonical text: its hash and its code.
+Rules: small; documents.py, which reads whole documents, need not be in memory for any of it.
+Callers: rig.schedule, rig.therapy, rig.session, rig.commands, rig.readings; documents.py offers it to the host.
+Units: by the names' endings.
+Leaves: fields and limits to documents.py.
+"""
+
+from binascii import hexlify
+from hashlib import sha256
+
+DAY_S = 86_400
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def digest(text):
+    """The hash that names a canonical text: 16 hex digits of its SHA-256."""
+    return hexlify(sha256(text.encode()).digest()[:8]).decode()
+
+
+def code_of(text):
+    """Four digits that a person types to commit exactly what was shown."""
+    return "%04d" % (int(digest(text)[:8], 16) % 10_000)
+
+
+def bolus_rate_nl_per_day(volume_nl, over_ms):
+    """The rate that delivers volume_nl in over_ms, rounded up: a bolus is never slower than asked."""
+    return -(-volume_nl * DAY_S * 1000 // over_ms)
