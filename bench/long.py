@@ -1,0 +1,156 @@
+"""The long runs, part by part: ten years of therapy, and a thousand healthy days without an alarm.
+
+Owns: the list of parts, what each must show, and the file that keeps what is done.
+Rules: a part that is done is not run again, so a run that was broken off goes on with the next part; ten years are one
+part, because no power cut may hide a wrap of the tick counters; totals are compared with the pulses that left the step
+pin, with the volume commanded and with the program's own arithmetic.
+Callers: `make bench-long`; the figures stay in out/bench/long.jsonl.
+Units: days of virtual time, nL, steps; processor seconds where a name says `cpu_s`.
+Leaves: the rig to rigsim, alarms by fault to alarms.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / folder) for folder in ("host", "firmware/lib", "firmware", "tests", "bench")]
+
+from alarms import RATES, SHARES, healthy  # noqa: E402
+from pumpwire.records import EVENTS  # noqa: E402
+from rigsim.chip import CYCLES_PER_S  # noqa: E402
+
+from bench import Bench, program  # noqa: E402
+
+DAY_S = 86_400
+YEARS_DAYS = 3_652
+REFILL_DAYS = 45
+TEN_YEARS = {
+    "basal": ((0, 200_000), (28_800, 300_000)),
+    "periodic": ((21_600, 10_000, 300_000, 0),),
+    "demand": ((8_000, 240_000, 7_200, 6),),
+}
+WRAPS_S = {"PIO cycles": 2**32 / CYCLES_PER_S, "ticks_us": 2**30 / 1e6, "32-bit us": 2**32 / 1e6}
+WRAPS_S |= {"ticks_ms": 2**30 / 1e3, "32-bit ms": 2**32 / 1e3}
+OUT = ROOT / "out" / "bench" / "long.jsonl"
+
+
+def years(days: int, seed: int = 1) -> dict[str, Any]:
+    """Flex, periodic and demand boluses for so many days: every total against its own arithmetic."""
+    bench = Bench(seed=seed)
+    bench.load(program(**TEN_YEARS))
+    bench.sim.pump.true_nl()  # the simulated pump is brought up to now
+    before, pulses = bench.status(), bench.sim.pump.pulses_total
+    begun = time.process_time()
+    asked = refills = 0
+    for day in range(days):
+        if day % REFILL_DAYS == REFILL_DAYS - 1:
+            bench.happen("refill", volume="18 ml")
+            refills += 1
+        for wait in ("9 h", "11 h"):
+            bench.run(wait)
+            bench.happen("press_bolus")
+            asked += 1
+        bench.run("4 h")
+        bench.records[:] = [row for row in bench.records if EVENTS[row[0]["event"]] == "alarm"]
+        if day % 90 == 89:
+            print(f"  {day + 1} d, {time.process_time() - begun:.0f} s of processor", flush=True)
+    bench.run("30 min")  # the bolus that is due at the end ends, too
+    bench.sim.pump.true_nl()
+    after, pulses = bench.status(), bench.sim.pump.pulses_total - pulses
+    step_nl = after["step_nl_num"] / after["step_nl_den"]
+    gone = {name: after[name] - before[name] for name in after if name.endswith("_steps") and name in before}
+    ledger = sum(
+        gone[name] for name in gone if name not in ("delivered_steps", "assumed_steps", "bolus_steps")
+    )
+    basal_nl = (200_000 / 3 + 2 * 300_000 / 3) * days + 200_000 / 48
+    behind_nl = (after["delivered_nl"] - before["delivered_nl"]) - (
+        after["commanded_nl"] - before["commanded_nl"]
+    )
+    periodic = days * 4 * round(10_000 / step_nl)
+    off = {
+        "ledger_to_pin": ledger - pulses,
+        "delivered_to_commanded": round(behind_nl / step_nl, 2),
+        "basal_to_program": round(gone["basal_steps"] - basal_nl / step_nl, 2),
+        "periodic_to_program": gone["periodic_steps"] - periodic,
+        "demand_to_program": gone["demand_steps"] - asked * round(8_000 / step_nl),
+    }
+    return {
+        "days": days,
+        "steps": ledger,
+        "off_steps": off,
+        "alarms": len(bench.events("alarm")),
+        "refills": refills,
+        "demand_boluses": asked,
+        "late": after["late"],
+        "wraps": {name: int(days * DAY_S / span_s) for name, span_s in WRAPS_S.items()},
+        "cpu_s": round(time.process_time() - begun),
+    }
+
+
+def parts(days: int, healthy_days: int, seeds: int) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+    """(name, run) of every part, the shorter ones first."""
+    listed: list[tuple[str, Callable[[], dict[str, Any]]]] = []
+    for seed in range(1, seeds + 1):
+        for shown, rate in RATES:
+            each = max(1, healthy_days * SHARES[rate] // (100 * seeds))
+            name = f"healthy seed {seed}, {shown}, {each} d"
+            listed.append((name, lambda seed=seed, rate=rate, each=each: healthy(seed, rate, each)))
+    return [*listed, (f"therapy {days} d", lambda: years(days))]
+
+
+def commit() -> str:
+    """The commit that the figures belong to, where there is one."""
+    said = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return said.stdout.strip()
+
+
+def main() -> int:
+    """Run what is not yet done; returns 1 if a part shows an alarm or a total that is off by more than a step."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--days", type=int, default=YEARS_DAYS, help="of therapy in one piece")
+    parser.add_argument("--healthy-days", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--only", default="", help="parts whose name begins so")
+    parser.add_argument("--out", type=Path, default=OUT, help="what is done; delete it to begin anew")
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = {row["part"]: row for row in rows}
+    for name, run in parts(options.days, options.healthy_days, options.seeds):
+        if name in done or not name.startswith(options.only):
+            continue
+        print(name, flush=True)
+        done[name] = {"part": name, "commit": commit(), **run()}
+        with options.out.open("a") as file:
+            file.write(json.dumps(done[name]) + "\n")
+        print("  " + json.dumps(done[name]), flush=True)
+    return report(list(done.values()))
+
+
+def report(rows: list[dict[str, Any]]) -> int:
+    """The figures of all that is done; 1 where one is not as it must be."""
+    quiet = [row for row in rows if row["part"].startswith("healthy")]
+    alarms = sum(row["alarms"] for row in rows)
+    print(f"{sum(row['days'] for row in quiet)} healthy days in {len(quiet)} parts, {alarms} false alarms")
+    bad = alarms
+    for row in rows:
+        if row["part"].startswith("therapy"):
+            worst = max(abs(value) for value in row["off_steps"].values())
+            bad += worst > 1
+            print(f"{row['days']} days, {row['steps']} steps, worst total off by {worst}: {row['off_steps']}")
+            print(f"  {row['wraps']} wraps, {row['alarms']} alarms, {row['late']} late, {row['cpu_s']} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
