@@ -60,6 +60,9 @@ class Monitor:
         self._mode_us = 0
         self._retry_us = NEVER_US
         self._tried_steps = -1  # where the motor stood when a stall was tried again
+        self._failed = []  # sensors that do not work
+        self._owed = {"encoder": thresholds.SOUND_READINGS, "pressure": thresholds.SOUND_READINGS}
+        self._sags = 0  # readings of the supply in a row that were too low for the motor
 
     def run(self, now_us):
         """Check; returns when to check again."""
@@ -68,7 +71,6 @@ class Monitor:
         rig.window.advance(now_us)
         self.check_reservoir()
         self._check_count()
-        self._check_supply()
         if rig.therapy.mode != self._mode:
             self._mode = rig.therapy.mode
             self._mode_us = now_us
@@ -119,12 +121,39 @@ class Monitor:
             self._rig.alarm("starved", (("times", starved - self._starved),))
             self._starved = starved
 
-    def _check_supply(self):
+    def watch_supply(self):
+        """At every tick: low alarms, too low for the motor stops it. Whether the next tick must look again."""
         supply_mv = self._rig.board.supply_mv()
-        fields = (("supply_mv", supply_mv),)
-        self._while(supply_mv < thresholds.SUPPLY_LOW_MV, "supply", fields)
-        if supply_mv < thresholds.SUPPLY_STOP_MV:
-            self._rig.alarm("supply_stop", fields)
+        if supply_mv >= thresholds.SUPPLY_GOOD_MV:
+            self._sags = 0
+            self._rig.alarms.clear("supply")
+            return False
+        self._sags = self._sags + 1 if supply_mv < thresholds.SUPPLY_STOP_MV else 0
+        if self._sags >= thresholds.SUPPLY_READINGS:
+            self._raise("supply_stop", supply_mv)
+        if supply_mv < thresholds.SUPPLY_LOW_MV:
+            self._raise("supply", supply_mv)
+        return 0 < self._sags < thresholds.SUPPLY_READINGS
+
+    def _raise(self, name, supply_mv):
+        if name not in self._rig.alarms.active:
+            self._rig.alarm(name, (("supply_mv", supply_mv),))
+
+    def _judge(self, sensor, works):
+        """A sensor that fails alarms, another one that fails too anew; the alarm ends when all have worked for a while."""
+        alarms = self._rig.alarms
+        if not works:
+            self._owed[sensor] = thresholds.SOUND_READINGS
+            if sensor not in self._failed:
+                self._failed.append(sensor)
+                alarms.clear("sensor")
+                self._rig.alarm("sensor", (("sensor", ",".join(self._failed)),))
+        elif self._owed[sensor]:
+            self._owed[sensor] -= 1
+            if not self._owed[sensor] and sensor in self._failed:
+                self._failed.remove(sensor)
+            if not any(self._owed.values()):
+                alarms.clear("sensor")
 
     def _check_rotation(self, now_us):
         rig = self._rig
@@ -132,8 +161,9 @@ class Monitor:
         raw = rig.board.angle()
         rig.delivery.settle(now_us)
         after = rig.dosing.position_steps()
-        if not self._rotation.read(raw, (before + after) // 2):
-            rig.alarm("sensor", (("sensor", "encoder"),))
+        works = self._rotation.read(raw, (before + after) // 2)
+        self._judge("encoder", works)
+        if not works:
             return
         lost = self._rotation.lost_counts(before, after)
         if self._retry_us != NEVER_US:
@@ -191,9 +221,8 @@ class Monitor:
         rig = self._rig
         relieving = rig.delivery.relieving
         standing = rig.therapy.mode == "stopped" and not relieving
-        if not self.pressure.read(rig.board.pressure_pa(), standing):
-            rig.alarm("sensor", (("sensor", "pressure"),))
-            return
+        smooth = self._period_us(now_us) >= thresholds.SMOOTH_US
+        self._judge("pressure", self.pressure.read(rig.board.pressure_pa(), standing, smooth))
         if relieving:
             self._relieve(now_us)
         elif self.pressure.is_occluded() and "occlusion" not in rig.alarms.active:

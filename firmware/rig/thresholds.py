@@ -20,6 +20,7 @@ SAMPLE_MIN_US = 20_000  # every tick
 SAMPLE_MAX_US = 60_000_000
 STOPPED_SAMPLE_US = 60_000_000
 MISSING_READINGS = 3  # a sensor that fails so often in a row has failed
+SOUND_READINGS = 10  # and is believed again after so many good ones
 
 STALL_RETRY_US = 120_000_000  # with on_stall = "retry": try again so long after a stall
 TRIAL_COUNTS = 683  # 60 degrees after such a try, any disagreement is the stall going on
@@ -27,13 +28,24 @@ TRIAL_COUNTS = 683  # 60 degrees after such a try, any disagreement is the stall
 # pressure, above what it was when the pump last stood still and relieved
 OCCLUSION_PA = 55_000  # 8 psi; SR-15 asks for less than 10 psi (68 948 Pa)
 OCCLUSION_LIMIT_PA = 137_895  # 20 psi, never to be reached
+LOWEST_PA = 50_000  # absolute; the air at 5 500 m: less is no reading
+STUCK_READINGS = 32  # equal to the Pascal: with a noise of 1 Pa (the sensor has more) by chance once in 10^17
+NOISE_PA = 3_000  # second difference of neighbours; 1 mL/h through the catheter is 86 Pa, noise 60 Pa
+NOISE_SCORE = (
+    16  # each such one counts 2, each quieter one takes 1 back: eight more than a person's movements
+)
+SMOOTH_US = (
+    100_000  # judged only where samples are so far apart: at faster flow the rollers' pulses are as large
+)
 RELIEVED_PA = 14_000  # relief ends here
 RELIEF_REVOLUTIONS_PERCENT = 25  # and never takes more than a quarter of a revolution backwards
 RELIEF_STEP_US = 5_000
 
 # supply
 SUPPLY_LOW_MV = 10_500
+SUPPLY_GOOD_MV = 10_800  # ends that alarm
 SUPPLY_STOP_MV = 9_000  # below it a 12 V motor loses steps
+SUPPLY_READINGS = 2  # a reading at every tick: a drop of 40 ms is seen, a single glitch is none
 
 # restarts: the same alarm, stop and start three times in 10 min (SR-33)
 RESTARTS = 3

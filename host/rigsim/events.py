@@ -133,8 +133,14 @@ def _power_on(world: World, event: Event) -> None:
 
 
 def _brownout(world: World, event: Event) -> None:
-    world.rig.pump.set_supply(float(event.get("volts", BROWNOUT_V)))
-    _later(world, _over(event, 10_000), lambda: world.rig.pump.set_supply(None))
+    _supply(world, float(event.get("volts", BROWNOUT_V)))
+    _later(world, _over(event, 10_000), lambda: _supply(world, None))
+
+
+def _supply(world: World, volts: float | None) -> None:
+    """The firmware reads the supply at every tick: the next one has to see the change."""
+    world.rig.pump.set_supply(volts)
+    world.rig.wake()
 
 
 def _plug(connected: bool) -> Action:
@@ -165,6 +171,7 @@ def _sensor(world: World, event: Event, failure: str) -> None:
     sensors = {"encoder": world.rig.pump.encoder, "pressure": world.rig.pump.pressure}
     if name == "supply":
         world.rig.pump.supply_sensor_dead = failure != "ok"
+        world.rig.wake()
     elif name in sensors:
         sensors[name].fail(failure)
     else:

@@ -117,7 +117,7 @@ def sensors() -> Figures:
     failures: list[str] = []
     found = cases()
     for name, case in found.items():
-        _came, wrong = judge(case)
+        _came, wrong = judge(name, case)
         failures += [f"{name}: {what}" for what in wrong]
     return len(found), "failing sensors, brown-outs, clocks, wraps", failures
 

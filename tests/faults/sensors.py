@@ -1,4 +1,4 @@
-"""Sensors, supply, clock and time gone wrong: the pump stays within its bounds, and says so.
+"""Sensors, supply, clock and time gone wrong: the pump stays within its bounds, and says what is wrong.
 
 Owns: the cases, and what may be true at their end.
 Rules: the truth is the simulated fluid; a fault may stop the pump, never make it deliver more than its program.
@@ -19,6 +19,17 @@ YEAR_1970_US = 0
 YEAR_2106_US = 4_294_967_296_000_000
 WRAP_US = 1 << 30
 Case = Callable[[], tuple[Bench, str]]
+ANY = ("sensor", "self_test")
+NAMED = {  # the alarms of which one must have come; a case that is not here must raise none
+    "encoder absent": ANY,
+    "encoder stuck": ("stall",),
+    "encoder noisy": ("stall", "over_infusion", "under_infusion"),
+    "pressure": ANY,
+    "supply": ("supply_stop",),
+    "brown-out": ("supply_stop",),
+    "clock": ("clock", ""),
+    "ticks wrap": ("power_return",),
+}
 
 
 def _running(**options: int) -> Bench:
@@ -99,7 +110,7 @@ def cases() -> dict[str, Case]:
     return found
 
 
-def judge(case: Case) -> tuple[str, list[str]]:
+def judge(name: str, case: Case) -> tuple[str, list[str]]:
     """(what became of the pump, what is wrong)."""
     bench, span = case()
     began_nl = bench.sim.pump.true_nl()
@@ -116,6 +127,10 @@ def judge(case: Case) -> tuple[str, list[str]]:
         wrong.append(f"{got_nl:.0f} nL came, {due_nl:.0f} nL were due")
     if got_nl < due_nl * 0.9 - 5_000 and not bench.alarms():
         wrong.append(f"only {got_nl:.0f} of {due_nl:.0f} nL came, and nothing alarms")
+    raised = [text.split()[0].partition("=")[2] for text in bench.events("alarm")]
+    (expected,) = [names for begin, names in NAMED.items() if name.startswith(begin)]
+    if not set(expected) & {*raised, ""}:
+        wrong.append(f"none of {', '.join(expected)} was raised, only {', '.join(raised) or 'nothing'}")
     if bench.sim.resets:
         wrong.append(f"{bench.sim.resets} resets")
     return f"{status['state']}, {','.join(bench.alarms()) or 'no alarm'}", wrong

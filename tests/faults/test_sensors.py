@@ -11,5 +11,5 @@ CASES = cases()
 @pytest.mark.requirement("SR-32")
 @pytest.mark.parametrize("name", list(CASES))
 def test_a_fault_never_delivers_more_and_never_silently_less(name: str) -> None:
-    _came, wrong = judge(CASES[name])
+    _came, wrong = judge(name, CASES[name])
     assert wrong == []

@@ -248,3 +248,36 @@ def test_alarms_follow_the_count_and_the_encoder_not_the_command(running: Bench)
     assert status["delivered_steps"] == sum(
         count if kind != "relief" else -count for kind, count in running.kinds().items()
     )
+
+
+@pytest.mark.requirement("SR-27")
+def test_a_drop_of_the_supply_between_two_samples_of_the_sensors_stops_the_pump(running: Bench) -> None:
+    running.happen("brownout", volts=0.0, **{"for": "100 ms"})
+    running.run("1 s")
+    assert "supply_stop" in running.alarms()
+    assert running.status()["state"] == "alarm"
+    running.act("ack")
+    running.act("resume")
+    running.run("5 min")
+    assert running.status()["state"] == "running"
+    assert not {"supply", "supply_stop"} & set(running.alarms())
+
+
+@pytest.mark.requirement("SR-23")
+@pytest.mark.parametrize("how", ["stuck", "noisy", "absent"])
+def test_a_pressure_sensor_that_cannot_be_believed_alarms_and_its_return_ends_the_alarm(
+    running: Bench, how: str
+) -> None:
+    running.happen("sensor_fail", sensor="pressure", how=how)
+    running.run("2 min")
+    assert running.alarms() == ["sensor"]
+    assert "sensor=pressure" in running.events("alarm")[-1]
+    assert running.status()["state"] == "running"
+    running.act("ack")
+    running.happen("sensor_fail", sensor="encoder", how="absent")
+    running.run("1 min")
+    assert "sensor=pressure,encoder" in running.events("alarm")[-1], "a second sensor alarms anew"
+    running.happen("sensor_ok", sensor="encoder")
+    running.happen("sensor_ok", sensor="pressure")
+    running.run("2 min")
+    assert running.alarms() == []

@@ -128,6 +128,7 @@ class SoftBoard:
         self.tones = 0
         self.fed = 0
         self._randoms = 0
+        self._looks = 0
         self.last_random = ""
 
     def sound(self, tone):
@@ -149,8 +150,9 @@ class SoftBoard:
         return self._pump.angle()
 
     def pressure_pa(self):
-        """The outlet's absolute pressure."""
-        return self._pump.pressure_pa
+        """The outlet's absolute pressure, with a Pascal of noise: a sensor that never moves counts as stuck."""
+        self._looks += 1
+        return self._pump.pressure_pa + self._looks % 2
 
     def random(self):
         """16 hex digits, of which no two calls give the same."""
