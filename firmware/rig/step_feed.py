@@ -33,24 +33,29 @@ def _place(zeros):
 def aligned_words(count):
     """(array of `count` 32-bit words, its address, a multiple of its size as DMA rings need it).
 
-    Each try shows where the heap would put it; fillers, freed at the end, move it up to the next multiple. Else:
-    part of an array twice as large.
+    Each try shows where the heap would put it; fillers, freed at the end, move it up to the next multiple. A filler
+    that fell into a smaller hole is made larger than any hole that the words do not fit. Else: part of an array
+    twice as large.
     """
     size = 4 * count
     zeros = bytes(size)
     fillers = []
     for _ in range(TRIES):
         gc.collect()
-        gap = -_place(zeros) % size
+        place = _place(zeros)
+        gap = -place % size
         gc.collect()
         if gap:
-            fillers.append(bytearray(gap))
+            filler = bytearray(gap)
+            if uctypes.addressof(filler) != place:
+                filler = bytearray(gap + size)
+            fillers.append(filler)
             continue
         words = array.array("I", zeros)
         address = uctypes.addressof(words)
         if address % size == 0:
             return words, address
-    zeros = fillers = None
+    zeros = fillers = filler = None
     gc.collect()
     words = array.array("I", bytes(2 * size))
     address = uctypes.addressof(words)
