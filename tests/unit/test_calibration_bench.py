@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pumprig.balance.reading import BalanceError, Reading
-from pumprig.calibration.bench import Bench, BenchError, begin, stages, weighings
+from pumprig.calibration.bench import Bench, PumpState
 from pumprig.calibration.fit import fit_file
+from pumprig.calibration.runfolder import BenchError, RunFolder, begin, stages
 from pumprig.errors import PumpError
 from rigsim.balance import Balance, BalanceSpec
 
@@ -29,6 +30,9 @@ class World:
         self.balance = Balance(BalanceSpec(evaporation_g_per_h=4e-4), 5)
         self.balance_away = False
         self.pump_away = False
+        self.boot = 1
+        self.alarm = ""
+        self.starts = 0
 
     def advance(self, seconds: float) -> None:
         running_s = min(max(self.until_s - self.utc_s, 0.0), seconds)
@@ -37,15 +41,20 @@ class World:
 
     def run(self, rate_nl_per_h: float, duration_s: float) -> None:
         self.answer()
+        self.starts += 1
         self.rate_nl_per_h, self.until_s = rate_nl_per_h, self.utc_s + duration_s
 
     def stop(self) -> None:
         self.answer()
         self.rate_nl_per_h = 0.0
 
-    def steps(self) -> int:
+    def look(self) -> PumpState:
         self.answer()
-        return int(self.nl / NL_PER_STEP)
+        rate = self.rate_nl_per_h if self.utc_s < self.until_s else 0.0
+        return PumpState(int(self.nl / NL_PER_STEP), rate, self.boot, self.alarm)
+
+    def stop_by_itself(self, alarm: str = "", boot: int = 0) -> None:
+        self.rate_nl_per_h, self.alarm, self.boot = 0.0, alarm, self.boot + boot
 
     def answer(self) -> None:
         if self.pump_away:
@@ -56,7 +65,7 @@ class World:
             raise BalanceError("The balance did not answer within 1.5 s.")
         arrived = int(self.nl / NL_PER_STEP) * NL_PER_STEP
         mass = self.balance.readings(np.array([self.utc_s - self.begin_s]), np.array([arrived]))
-        return Reading(0.0, 0.0, float(mass[0]), True, "", "")
+        return Reading(0.0, 0.0, float(mass[0]), True, "", f"S S {mass[0]:10.4f} g")
 
     def close(self) -> None:
         pass
@@ -83,7 +92,7 @@ def test_a_run_gives_the_volume_per_revolution_within_its_uncertainty(tmp_path: 
     world = World()
     drive(started(tmp_path, world), world, 1e5)
     assert world.rate_nl_per_h == 0.0
-    result = fit_file(weighings(tmp_path)[0])
+    result = fit_file(RunFolder(tmp_path).weighings()[0][0])
     assert result.nl_per_rev is not None
     assert result.u_nl_per_rev is not None
     assert abs(result.nl_per_rev - 3200 * NL_PER_STEP) < result.u_nl_per_rev < 0.01 * result.nl_per_rev
@@ -103,13 +112,14 @@ def test_a_lost_balance_a_lost_pump_and_a_restart_leave_gaps_but_no_wrong_figure
     drive(bench, world, 300)
     world.advance(90.0)  # the host is down; the pump goes on
     with (tmp_path / "readings.csv").open("a") as file:
-        file.write("2370.1,0.05")  # the line that the power cut left
+        file.write("2370.1,0.05,9")  # the line that the power cut left
     drive(Bench(tmp_path, world.open, world, lambda: world.utc_s), world, 1e5)
     events = [json.loads(line)["event"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert events.count("balance lost") == 1
     assert events.count("pump lost") == 1
     assert events.count("opened") == 2
-    result = fit_file(weighings(tmp_path)[0])
+    assert world.starts == 1  # a resumed run takes up the pump that it finds running
+    result = fit_file(RunFolder(tmp_path).weighings()[0][0])
     assert result.nl_per_rev is not None
     assert result.u_nl_per_rev is not None
     assert abs(result.nl_per_rev - 3200 * NL_PER_STEP) < result.u_nl_per_rev
@@ -119,7 +129,8 @@ def test_several_rates_give_one_weighing_each_with_its_own_blanks(tmp_path: Path
     world = World()
     rates = [100_000.0, 200_000.0]
     drive(started(tmp_path, world, rates), world, 1e6, step_s=4.0)
-    files = weighings(tmp_path)
+    files, left_out = RunFolder(tmp_path).weighings()
+    assert left_out == []
     assert len(files) == len(rates)
     for file, rate in zip(files, rates, strict=True):
         found = fit_file(file)
@@ -135,3 +146,53 @@ def test_a_folder_with_a_run_is_not_overwritten_and_one_without_is_not_resumed(t
         started(tmp_path, world)
     with pytest.raises(BenchError, match="holds no run"):
         Bench(tmp_path / "none", world.open, world, lambda: world.utc_s)
+
+
+def test_the_readings_are_kept_as_they_came_an_overload_too(tmp_path: Path) -> None:
+    world = World()
+    bench = started(tmp_path, world)
+    drive(bench, world, 20)
+    over = Reading(0.0, 0.0, None, False, "overload", "S +")
+    world.read = lambda: over  # type: ignore[method-assign]
+    drive(bench, world, 4)
+    rows = (tmp_path / "readings.csv").read_text().splitlines()
+    assert rows[1].split(",", 2)[1] in rows[1].rsplit(",", 1)[1]
+    assert rows[1].rsplit(",", 1)[1].startswith("S S ")
+    assert rows[-1].split(",", 1)[1] == ",0,blank,0,S +"
+
+
+def test_a_pump_that_an_alarm_stopped_stays_stopped_and_one_that_lost_its_power_is_started_again(
+    tmp_path: Path,
+) -> None:
+    world = World()
+    rates = [100_000.0, 200_000.0]
+    bench = started(tmp_path, world, rates)
+    drive(bench, world, 1500)
+    world.stop_by_itself("stall")
+    drive(bench, world, 100)
+    assert (world.rate_nl_per_h, world.starts) == (0.0, 1)
+    world.alarm = ""
+    drive(bench, world, 3100)
+    assert (world.rate_nl_per_h, world.starts) == (200_000.0, 3)
+    world.stop_by_itself(boot=1)
+    drive(bench, world, 1e6)
+    assert world.starts == 4
+    files, left_out = RunFolder(tmp_path).weighings()
+    assert [file.name for file in files] == ["weighing-1.csv"]
+    assert left_out[0].startswith("200 uL/h: pump restarted at 4")
+    found = fit_file(files[0])
+    assert found.nl_per_rev is not None
+    assert found.u_nl_per_rev is not None
+    assert abs(found.nl_per_rev - 3200 * NL_PER_STEP) < found.u_nl_per_rev
+
+
+def test_the_host_may_be_away_while_a_run_ends_and_the_flow_is_still_the_flow(tmp_path: Path) -> None:
+    world = World()
+    bench = started(tmp_path, world)
+    drive(bench, world, 2700)
+    world.advance(500.0)  # the run ends at 3060 s
+    drive(Bench(tmp_path, world.open, world, lambda: world.utc_s), world, 1e5)
+    found = fit_file(RunFolder(tmp_path).weighings()[0][0])
+    flow = found.result
+    assert abs(flow.flow_nl_per_h - RATE_NL_PER_H) < flow.u_flow_nl_per_h < 0.02 * RATE_NL_PER_H
+    assert any("gap" in warning for warning in found.weighing.warnings)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from pumprig.balance.aandd import AandD
@@ -33,6 +34,38 @@ class Line(Protocol):
     def read(self, size: int = 1, /) -> bytes: ...
     def reset_input_buffer(self) -> None: ...
     def close(self) -> None: ...
+
+
+class Port:
+    """A pyserial port; whatever the system raises when it has gone becomes BalanceError."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+
+    def write(self, data: bytes, /) -> Any:
+        """Send bytes."""
+        return self._guard(lambda: self._port.write(data))
+
+    def read(self, size: int = 1, /) -> bytes:
+        """At most `size` bytes, fewer after the time-out."""
+        return self._guard(lambda: self._port.read(size))
+
+    def reset_input_buffer(self) -> None:
+        """Drop what has come and was not read."""
+        self._guard(self._port.reset_input_buffer)
+
+    def close(self) -> None:
+        """Give the port back; never raises."""
+        with suppress(BalanceError):
+            self._guard(self._port.close)
+
+    def _guard(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except Exception as error:  # OSError, SerialException, termios.error: it depends on the system
+            raise BalanceError(
+                f"The balance's port failed: {error}.", "Nothing was recorded.", "Check the cable."
+            ) from error
 
 
 class Balance:
@@ -107,9 +140,9 @@ def recognise(line: Line, clock: Callable[[], float] = time.monotonic) -> tuple[
     """Ask in every protocol who is there; the protocol and the model, or None."""
     for make in DIALECTS:
         dialect = make()
-        line.reset_input_buffer()
-        line.write(dialect.ask_identity)
         try:
+            line.reset_input_buffer()
+            line.write(dialect.ask_identity)
             model = dialect.identity(read_line(line, 0.5, clock))
         except BalanceError:
             continue
@@ -125,8 +158,8 @@ def open_balance(port: str, baud: int | None = None) -> Balance:
     tried = (baud,) if baud else (BAUD_RATES[:1] if "://" in port else BAUD_RATES)
     for rate in tried:
         try:
-            line: Any = serial.serial_for_url(
-                port, baudrate=rate, timeout=0.05, write_timeout=1.0, exclusive=None
+            line = Port(
+                serial.serial_for_url(port, baudrate=rate, timeout=0.05, write_timeout=1.0, exclusive=None)
             )
         except (OSError, ValueError) as error:
             raise BalanceError(

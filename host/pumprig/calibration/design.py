@@ -93,8 +93,8 @@ def _by_steps(weighing: Weighing, steps: Floats) -> Phases:
     running[at[0] : at[-1] + 2] = True
     for k in np.flatnonzero(between_s > pause_s):
         running[at[k] + 2 : at[k + 1]] = False
-    run_s = float(between_s[between_s <= pause_s].sum())
-    per_s = (steps[at[-1] + 1] - steps[at[0] + 1]) / max(run_s, 1e-9)
+    seen = between_s <= pause_s  # longer: the pump stood, or nobody was reading; neither tells the rate
+    per_s = float(np.diff(steps[at + 1])[seen].sum() / max(between_s[seen].sum(), 1e-9))
     run_h = float((steps[-1] - steps[0]) / per_s) / 3600.0
     return Phases(steps.astype(np.float64), running, True, run_h, _has_blank(t_s, running))
 

@@ -1,18 +1,23 @@
 """Volume per revolution against rate and back-pressure.
 
-Owns: the weighted fit of v = v0 (1 + b ln(rate / r0) + c pressure), and what it predicts with its uncertainty.
+Owns: the weighted fit of v = v0 (1 + b ln(rate / r0) + c pressure), what it predicts with its uncertainty, hysteresis.
 Rules: a term is fitted only where the points can tell it; scatter beyond the stated uncertainties widens the result.
-Callers: register.py, `pumprig calibrate fit --save`, the certificate.
+Callers: register.py, `pumprig calibrate run` and `fit --save`, the certificate.
 Units: nL per revolution, nL/h, hPa; `u` are standard uncertainties unless a name says expanded (k = 2).
 Leaves: single weighings to fit.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pumprig.calibration.fit import Fit
+
+SAME_RATE = 0.05  # two flows so close together (relative) were weighed at one set rate
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,54 @@ class RateModel:
     def covers(self, rate_nl_per_h: float) -> bool:
         """Whether a rate lies within the calibrated range, a tenth beyond allowed."""
         return 0.9 * self.lowest_nl_per_h <= rate_nl_per_h <= 1.1 * self.highest_nl_per_h
+
+
+@dataclass(frozen=True)
+class Hysteresis:
+    """By how many % more a revolution gave when its rate came again later, with U (k = 2) of the difference."""
+
+    rate_nl_per_h: float
+    pct: float
+    u_pct: float
+
+    def as_json(self) -> dict[str, float]:
+        """As `calibrate run --json` shows it."""
+        return asdict(self)
+
+
+def hysteresis(points: list[Point]) -> list[Hysteresis]:
+    """The last against the first weighing of each rate that was weighed twice or more; in order of the rate.
+
+    What both share (sensitivity, densities) cancels in truth and is kept in U: it is on the safe side.
+    """
+    found: list[Hysteresis] = []
+    rest = list(points)
+    while rest:
+        first = rest[0]
+        alike = [p for p in rest if abs(p.rate_nl_per_h / first.rate_nl_per_h - 1.0) < SAME_RATE]
+        rest = [p for p in rest if p not in alike]
+        if len(alike) > 1:
+            last = alike[-1]
+            u = 2.0 * float(
+                np.hypot(first.u_nl_per_rev / first.nl_per_rev, last.u_nl_per_rev / last.nl_per_rev)
+            )
+            rate = (first.rate_nl_per_h + last.rate_nl_per_h) / 2.0
+            found.append(Hysteresis(rate, 100.0 * (last.nl_per_rev / first.nl_per_rev - 1.0), 100.0 * u))
+    return sorted(found, key=lambda row: row.rate_nl_per_h)
+
+
+def points_of(fits: list[Fit]) -> list[Point]:
+    """The points of those weighings that counted steps, in their order."""
+    return [
+        Point(
+            f.result.flow_nl_per_h,
+            f.nl_per_rev,
+            f.u_nl_per_rev / 2.0,
+            f.weighing.numbers.get("back_pressure_hpa", 0.0),
+        )
+        for f in fits
+        if f.nl_per_rev is not None and f.u_nl_per_rev is not None
+    ]
 
 
 def fit_rates(points: list[Point]) -> RateModel:

@@ -23,7 +23,7 @@ from pumprig import paths
 from pumprig.accuracy.graphs import save as save_picture
 from pumprig.calibration.fit import Fit
 from pumprig.calibration.plots import figure
-from pumprig.calibration.rates import Point, RateModel, fit_rates
+from pumprig.calibration.rates import RateModel, fit_rates, hysteresis, points_of
 from pumprig.errors import PumpError
 
 OLD_DAYS = 7  # one supplier says to recalibrate tubing every 3 to 7 days
@@ -94,16 +94,7 @@ def save(
     fits: list[Fit], sources: list[Path], person: str, tube: str, made: datetime | None = None
 ) -> Record:
     """Keep weighings as one calibration. Raises RegisterError where none counted steps, or the disk refuses."""
-    points = [
-        Point(
-            f.result.flow_nl_per_h,
-            f.nl_per_rev,
-            f.u_nl_per_rev / 2.0,
-            f.weighing.numbers.get("back_pressure_hpa", 0.0),
-        )
-        for f in fits
-        if f.nl_per_rev is not None and f.u_nl_per_rev is not None
-    ]
+    points = points_of(fits)
     if len(points) != len(fits):
         raise RegisterError(
             "A weighing without counted steps gives no volume per revolution.",
@@ -112,6 +103,7 @@ def save(
         )
     model = fit_rates(points)
     content = _content(fits, model, person, tube, made or datetime.now(UTC))
+    content["hysteresis"] = [row.as_json() for row in hysteresis(points)]
     text = json.dumps(content, indent=1, sort_keys=True)
     number = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) or 1
     try:

@@ -1,0 +1,162 @@
+"""A calibration run's folder: its plan, its readings as they came, its events, and the weighings made from them.
+
+Owns: the files plan.json, readings.csv, events.jsonl and weighing-N.csv.
+Rules: a reading is on disk before the next one is asked for; what is stored is never rewritten; a line that a power cut
+    left unfinished is passed over.
+Callers: bench.py, `pumprig calibrate run`.
+Units: times in s since the run's start, rates in nL/h, mass in g, steps counted by the pump.
+Leaves: what is due when to bench.py, figures to fit.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pumprig.balance.reading import Reading
+from pumprig.errors import PumpError
+
+HEAD = "t_s,mass_g,steps,stage,stable,raw\n"
+SPOILING = ("pump restarted",)  # while it ran: steps may have been made that nobody counted
+
+
+class BenchError(PumpError):
+    """The run cannot be started, resumed or used."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the run: `blank`, `run-in` or `run`, its rate (0 for a blank), from when to when."""
+
+    kind: str
+    rate_nl_per_h: float
+    start_s: float
+    end_s: float
+
+
+def stages(rates_nl_per_h: list[float], run_s: float, blank_s: float, run_in_s: float) -> list[Stage]:
+    """Blank, then run-in, run and blank for each rate in the order given (up and down shows hysteresis)."""
+    found = [Stage("blank", 0.0, 0.0, blank_s)]
+    for rate in rates_nl_per_h:
+        start = found[-1].end_s
+        found.append(Stage("run-in", rate, start, start + run_in_s))
+        found.append(Stage("run", rate, start + run_in_s, start + run_in_s + run_s))
+        found.append(Stage("blank", 0.0, start + run_in_s + run_s, start + run_in_s + run_s + blank_s))
+    return found
+
+
+def begin(
+    folder: Path, plan: list[Stage], metadata: dict[str, Any], utc_s: float, speed: float = 1.0
+) -> None:
+    """Make a run's folder. Raises BenchError where it holds a run already, or cannot be made."""
+    if (folder / "plan.json").exists():
+        raise BenchError(
+            f"{folder} holds a run already.", "Nothing was started.", "Resume it, or choose another folder."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "readings.csv").write_text(HEAD, encoding="utf-8")
+        content = {
+            "begin_utc_s": utc_s,
+            "speed": speed,
+            "stages": [asdict(s) for s in plan],
+            "metadata": metadata,
+        }
+        (folder / "plan.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise BenchError(
+            f"{folder}: {error.strerror}.", "Nothing was started.", "Choose another folder."
+        ) from error
+
+
+class RunFolder:
+    """A run that was begun. Raises BenchError where there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            plan: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BenchError(f"{folder} holds no run.", "Nothing was started.", "Start one first.") from error
+        self._whole: set[str] = set()
+        self.begin_utc_s = float(plan["begin_utc_s"])
+        self.speed = float(plan["speed"])
+        self.metadata: dict[str, Any] = plan["metadata"]
+        self.stages = [Stage(**row) for row in plan["stages"]]
+
+    def store(self, t_s: float, reading: Reading, steps: int | None, stage: Stage) -> None:
+        """Append a reading; one without a mass (overload) has an empty cell, and every one the balance's own words."""
+        mass = "" if reading.mass_g is None else f"{reading.mass_g + 0.0:.7g}"
+        count = "" if steps is None else steps
+        line = f"{t_s:.3f},{mass},{count},{stage.kind},{int(reading.stable)},{reading.raw.strip()}\n"
+        self._append("readings.csv", line)
+
+    def event(self, t_s: float, name: str, text: str) -> None:
+        """Append an event."""
+        self._append("events.jsonl", json.dumps({"t_s": round(t_s, 3), "event": name, "text": text}) + "\n")
+
+    def _append(self, name: str, line: str) -> None:
+        with (self.folder / name).open("a+b") as file:
+            if (
+                name not in self._whole
+            ):  # a power cut may have left half a line: it must not join the next one
+                self._whole.add(name)
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(0, end - 1))
+                line = line if file.read(1) in (b"", b"\n") else "\n" + line
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened, in order."""
+        try:
+            lines = (self.folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def weighings(self) -> tuple[list[Path], list[str]]:
+        """Write one weighing per rate (blank, run-in, run, blank; as `calibrate fit` reads it) beside the readings.
+
+        Readings without steps in a run with a pump are passed over. Also returned: why a rate has no weighing.
+        """
+        rows = self._rows()
+        with_steps = any(row[2] for row in rows)
+        written: list[Path] = []
+        left_out: list[str] = []
+        for number, at in enumerate(range(0, len(self.stages) - 3, 3), 1):
+            part = self.stages[at : at + 4]
+            rate = part[2].rate_nl_per_h
+            mine = [r for r in rows if part[0].start_s <= float(r[0]) < part[3].end_s]
+            mine = [r for r in mine if r[1] and (r[2] or not with_steps)]
+            spoilt = self._spoilt(part)
+            if spoilt or not mine:
+                left_out.append(f"{rate / 1000:g} uL/h: {spoilt or 'there are no readings'}")
+                continue
+            meta = {**self.metadata, "rate_nl_per_h": rate}
+            if not with_steps:
+                meta |= {"run_from_s": part[1].start_s, "run_to_s": part[2].end_s}
+            lines = [f"# {key}: {value}" for key, value in meta.items()]
+            lines.append("t_s,mass_g,steps" if with_steps else "t_s,mass_g")
+            lines += [",".join(r[:3] if with_steps else r[:2]) for r in mine]
+            path = self.folder / f"weighing-{number}.csv"
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            written.append(path)
+        return written, left_out
+
+    def _rows(self) -> list[list[str]]:
+        text = (self.folder / "readings.csv").read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1].splitlines()[1:]
+        rows = [line.split(",", 5) for line in whole]
+        return [row for row in rows if len(row) == 6]
+
+    def _spoilt(self, part: list[Stage]) -> str:
+        """Why the steps of a part do not tell what was delivered, or nothing."""
+        for event in self.events():
+            if event["event"] in SPOILING and part[1].start_s <= event["t_s"] < part[2].end_s:
+                return f"{event['event']} at {event['t_s']:.0f} s, with steps that nobody counted; weigh it again"
+        return ""

@@ -1,0 +1,114 @@
+"""The rig as a calibration's pump, with its clock.
+
+Owns: the rig's port during a run, opened anew after a loss; what of its status a run needs; its time.
+Rules: each change is a host session of its own, so that hours of reading keep nobody out; a link that failed is closed,
+    and tried again only after a while, so that the balance is read on meanwhile.
+Callers: cli/bench.py.
+Units: nL/h, nL, seconds; steps counted since the rig was made.
+Leaves: the order of the stages to calibration/bench.py, the wire to client.py.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pumpwire import spec
+
+from pumprig.calibration.bench import PumpState
+from pumprig.cli.connect import pulling
+from pumprig.cli.settings import Settings
+from pumprig.errors import LinkError, PumpError
+from pumprig.quantities import now_utc_us
+
+if TYPE_CHECKING:
+    from pumprig.client import Client
+    from pumprig.requests import Value
+
+RETRY_S = 15.0
+
+
+class RigPump:
+    """Deliveries of kind calibration, which are never therapy."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = ExitStack()
+        self._client: Client | None = None
+        self._retry_s = 0.0
+        self._looked_s = 0.0
+        self._utc_s = 0.0
+        self._shift_s = 0.0
+
+    def run(self, rate_nl_per_h: float, duration_s: float) -> None:
+        """Deliver at a rate for a time; the rig stops by itself at the end."""
+        volume_nl = round(rate_nl_per_h * duration_s / 3600.0)
+        self._change("calibrate", {"rate_nl_per_day": round(24 * rate_nl_per_h), "volume_nl": volume_nl})
+
+    def stop(self) -> None:
+        """Stop the pump now."""
+        try:
+            self._open().stop()
+        except LinkError:
+            self.close()
+            raise
+
+    def look(self) -> PumpState:
+        """What runs now. Raises PumpError where the rig cannot be reached."""
+        fields = self._read()
+        calibrates = fields["mode"] == "priming" and fields.get("bolus_kind") == "calibration"
+        rate = int(fields["bolus_rate_nl_per_day"]) / 24.0 if calibrates else 0.0
+        mask = int(fields["alarms"])
+        stops = [row[1] for row in spec.ALARMS if mask >> row[0] & 1 and row[3] == "stop"]
+        if fields["mode"] == "running":
+            stops.append("a therapy is running")
+        return PumpState(int(fields["delivered_steps"]), rate, int(fields["boot"]), ", ".join(stops))
+
+    def utc_s(self) -> float:
+        """The rig's own clock at the last look; while it is away, that and the wall's time since."""
+        away_s = 0.0 if self._client is not None else time.monotonic() - self._looked_s
+        return self._utc_s + away_s
+
+    def close(self) -> None:
+        """Give the port back; the next use opens it anew."""
+        self._client = None
+        self._retry_s = time.monotonic() + RETRY_S
+        self._stack.close()
+
+    def _read(self) -> dict[str, str]:
+        try:
+            fields = self._open().read("status").fields
+        except LinkError:
+            self.close()
+            raise
+        self._looked_s = time.monotonic()
+        utc_s = int(fields.get("utc_us", 0)) / 1e6
+        self._shift_s += max(0.0, self._utc_s - utc_s - self._shift_s)  # after a power loss it is restored, and late
+        self._utc_s = utc_s + self._shift_s
+        return fields
+
+    def _change(self, verb: str, values: dict[str, Value]) -> None:
+        client = self._open()
+        try:
+            with client.session():
+                client.change(verb, values)
+        except LinkError:
+            self.close()
+            raise
+
+    def _open(self) -> Client:
+        if self._client is not None:
+            return self._client
+        if time.monotonic() < self._retry_s:
+            raise PumpError("The rig does not answer.", "Nothing was sent.")
+        try:
+            client, _store = self._stack.enter_context(pulling(self._settings))
+            if "utc_us" not in client.read("status").fields:
+                with client.session():
+                    client.change("clock", {"utc_us": now_utc_us()})
+        except PumpError:
+            self.close()
+            raise
+        self._client = client
+        return client
