@@ -130,6 +130,6 @@ def test_a_rig_that_loses_its_power_in_a_run_goes_on_and_the_figure_is_not_given
     assert "no weighing at 1000 uL/h: pump restarted at" in errors
     rows = (lab.folder / "run" / "readings.csv").read_text().splitlines()
     counted = [int(row.split(",")[2]) for row in rows if ",run," in row]
-    assert counted[-1] > counted[0] + 50_000  # it was started again for what was left of the run
+    assert counted[-1] > counted[0] + 25_000  # it was started again for what was left of the run
     times_s = [float(row.split(",")[0]) for row in rows[1:]]
     assert times_s == sorted(times_s)
