@@ -20,7 +20,6 @@ from rig.drivers import check_programs
 from rig.motion import Ramp
 from rig.pins import gpio
 from rig.step_brake import Brake
-from rig.step_coils import Coils
 from rig.step_feed import Feed
 from rig.step_pio import HALT_AT, count, step
 from rig.step_stream import LEAD_CYCLES, SPARE_WORDS, TAIL_CYCLES, Stream
@@ -51,7 +50,11 @@ class Stepper:
         self._hold_stopped = config.HOLD_STOPPED
         self._relief_steps = config.RELIEF_STEPS
         marker = machine.Pin(gpio("step"))
-        self._coils = Coils(COIL_MACHINE, marker, setup.microsteps) if setup.kind == "coils" else None
+        self._coils = None
+        if setup.kind == "coils":
+            from rig.step_coils import Coils  # 2.4 kB that the other driver has no use for
+
+            self._coils = Coils(COIL_MACHINE, marker, setup.microsteps)
         check_programs([len(step[0]), len(count[0])] + ([self._coils.length] if self._coils else []))
         stop = machine.Pin(gpio("stop"), machine.Pin.IN, machine.Pin.PULL_UP)
         self._machine = rp2.StateMachine(STEP_MACHINE, step, sideset_base=marker, jmp_pin=stop)
