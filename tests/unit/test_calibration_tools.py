@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from pumprig.calibration import register
+from pumprig.calibration import keep, register
 from pumprig.calibration.anglemap import CELLS, UNIT, AngleMap, estimate
 from pumprig.calibration.fit import fit
 from pumprig.calibration.plan import forecast, plan, two_readings_h
 from pumprig.calibration.rates import Point, fit_rates
 from pumprig.calibration.weighing import Weighing
 from pumprig.cli import root, run
+from pumprig.cli.calibrated import base_rates_nl_per_h, warn_of_calibration
 from pumprig.cli.settings import Settings
 from pumpwire import documents
+from pumpwire.documents import WEEKDAYS
 from rigsim.balance import Balance, BalanceSpec
 from rigsim.geometry import load_head
 
@@ -110,7 +112,7 @@ def test_a_calibration_is_kept_with_its_raw_data_and_makes_a_document_the_device
     source = tmp_path / "raw.csv"
     source.write_text("raw")
     made = datetime(2026, 1, 2, tzinfo=UTC)
-    record = register.save([fit(weighing())], [source], "A. Student", "tube 3", made)
+    record = keep.save([fit(weighing())], [source], "A. Student", "tube 3", made)
     again = register.load(record.id)
     assert again.content == record.content
     assert (register.folder() / str(record.id) / "raw.csv").read_text() == "raw"
@@ -118,8 +120,8 @@ def test_a_calibration_is_kept_with_its_raw_data_and_makes_a_document_the_device
     assert document["nl_num"] / document["nl_den"] == pytest.approx(record.nl_per_rev, rel=1e-9)
     assert document["u_ppm"] >= 1e6 * record.u_nl_per_rev / record.nl_per_rev
     assert any("days old" in w for w in record.warnings(made + timedelta(days=8)))
-    assert any("outside" in w for w in record.warnings(made, 1e6))
-    assert not record.warnings(made, 200_000.0)
+    assert any("outside" in w for w in record.warnings(made, [200_000.0, 1e6]))
+    assert not record.warnings(made, [200_000.0])
     listed = CliRunner().invoke(root, ["calibrate", "list", "--json"], obj=Settings())
     assert [row["id"] for row in json.loads(listed.stdout)] == [record.id]
 
@@ -128,7 +130,7 @@ def test_a_calibration_that_was_edited_or_is_not_there_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path))
-    record = register.save([fit(weighing())], [], "", "", datetime(2026, 1, 2, tzinfo=UTC))
+    record = keep.save([fit(weighing())], [], "", "", datetime(2026, 1, 2, tzinfo=UTC))
     path = register.folder() / str(record.id) / "calibration.json"
     path.write_text(path.read_text().replace('"person": ""', '"person": "x"'))
     with pytest.raises(register.RegisterError, match="changed"):
@@ -142,3 +144,39 @@ def test_the_plan_command_wants_units_and_a_share_in_percent(capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out)["reached"]
     assert run(["calibrate", "plan", "--rate", "20"]) == 2
     assert run(["calibrate", "plan", "--rate", "20 ul/h", "--want", "0.01"]) == 2
+
+
+def kept(folder: Path, monkeypatch: pytest.MonkeyPatch, device_id: str = "") -> register.Record:
+    monkeypatch.setenv("PUMPRIG_HOME", str(folder))
+    found = weighing()
+    found.texts["device_id"] = device_id
+    return keep.save([fit(found)], [], "", "", datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def test_a_tube_that_has_turned_long_since_its_calibration_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = kept(tmp_path, monkeypatch)
+    end, made = record.content["steps_at_end"], datetime(2026, 1, 2, tzinfo=UTC)
+    assert record.revolutions(None) is None
+    assert record.revolutions(end - 1) is None
+    assert record.revolutions(end + 32_000) == pytest.approx(10)
+    assert not record.warnings(made, (), end + 4_999 * 3200)
+    assert "turned 6000 times" in record.warnings(made, (), end + 6_000 * 3200)[0]
+
+
+def test_a_rate_or_a_step_outside_the_calibrated_range_is_warned_of_before_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = kept(tmp_path, monkeypatch)
+    status = {"calibration_id": record.id, "delivered_steps": 0}
+    empty = {"basal": (), "phases": (), "ramp": (), **dict.fromkeys(WEEKDAYS, ())}
+    inside = {**empty, "basal": ((0, 4_800_000),)}
+    warn_of_calibration(Settings(), status, inside)
+    assert "outside" not in capsys.readouterr().err
+    steps = {**inside, "phases": ((3600, 480_000), (3600, 48_000_000)), "mon": ((0, 0),)}
+    warn_of_calibration(Settings(), status, steps)
+    assert "20 and 2000 uL/h: outside the calibrated 200 to 200 uL/h" in capsys.readouterr().err
+    assert base_rates_nl_per_h({**empty, "ramp": ((24_000, 1, 1, 48_000),)}) == [1_000.0, 2_000.0]
+    warn_of_calibration(Settings(), {**status, "calibration_id": 1}, steps)
+    assert capsys.readouterr().err == ""

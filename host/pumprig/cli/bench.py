@@ -89,7 +89,7 @@ def run_command(
         pump = None if by_hand else stack.enter_context(closing(RigPump(settings)))
         if not resume:
             plan = _stages((*rates, *rates[-2::-1]) if back else rates, duration, blank, run_in)
-            metadata = {
+            metadata: dict[str, float | str] = {
                 "balance_readability_g": quantities.parse(readability, "mass", "--readability") * 1e-9,
                 "steps_per_rev": steps_per_rev,
                 "rollers": rollers,
@@ -100,10 +100,12 @@ def run_command(
                 f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}; kept in {place}"
             )
             settings.ask(yes, "Start?")
-            if pump is not None and (alarm := pump.look().alarm):
-                raise PumpError(
-                    f"The rig cannot start: {alarm}.", "Nothing was started.", "`pumprig stop`, or ack."
-                )
+            if pump is not None:
+                metadata["device_id"] = pump.device_id()
+                if alarm := pump.look().alarm:
+                    raise PumpError(
+                        f"The rig cannot start: {alarm}.", "Nothing was started.", "`pumprig stop`, or ack."
+                    )
             runfolder.begin(place, plan, metadata, _clock(pump, speed)(), speed)
         _drive(settings, place, balance_port, pump, every_s)
     _report(settings, place)

@@ -37,7 +37,7 @@ def calibrate() -> None:
 @click.option("--steps-per-rev", type=click.FloatRange(1, 1e7), help="Steps for one turn of the rotor.")
 @click.option("--rollers", type=click.IntRange(1, 20), help="Rollers of the pump head.")
 @click.option("--plot", type=CSV, help="The fit's picture as .svg, .png or .pdf.")
-@click.option("--save", "keep", is_flag=True, help="Keep the weighings as one calibration.")
+@click.option("--save", "kept", is_flag=True, help="Keep the weighings as one calibration.")
 @click.option("--person", default="", help="Who weighed; for --save.")
 @click.option("--tube", default="", help="Which tube; for --save.")
 def fit_command(
@@ -46,7 +46,7 @@ def fit_command(
     steps_per_rev: float | None,
     rollers: int | None,
     plot: Path | None,
-    keep: bool,
+    kept: bool,
     person: str,
     tube: str,
 ) -> None:
@@ -55,7 +55,7 @@ def fit_command(
     from pumprig.calibration.weighing import read_csv
 
     settings = current()
-    if len(files) > 1 and (plot or not keep):
+    if len(files) > 1 and (plot or not kept):
         raise UsageError(
             "Several files need --save and allow no --plot.", "Nothing was computed.", "Give one file."
         )
@@ -80,10 +80,10 @@ def fit_command(
     document: dict[str, Any] = (
         fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
     )
-    if keep:
-        from pumprig.calibration import register
+    if kept:
+        from pumprig.calibration import keep
 
-        record = register.save(fits, list(files), person, tube)
+        record = keep.save(fits, list(files), person, tube)
         settings.show(
             f"kept as calibration {record.id}; `pumprig calibrate apply {record.id}` writes it to the rig"
         )
@@ -167,6 +167,7 @@ def plan_command(rate: str, readability: str, want: str, per_rev: str, rollers: 
 def list_command() -> None:
     """The calibrations made so far, with their drift from one to the next."""
     from pumprig.calibration import register
+    from pumprig.cli.calibrated import steps_known
 
     settings = current()
     now = datetime.now(UTC)
@@ -176,6 +177,7 @@ def list_command() -> None:
         drift = None if before is None else 100.0 * (record.nl_per_rev / before - 1.0)
         before = record.nl_per_rev
         content = record.content
+        steps_now = steps_known(settings, content.get("device_id", ""))
         rows.append(
             {
                 "id": record.id,
@@ -184,7 +186,8 @@ def list_command() -> None:
                     for k in ("made_at", "person", "tube", "nl_per_rev", "u_nl_per_rev", "range_nl_per_h")
                 },
                 "drift_pct": drift,
-                "warnings": record.warnings(now),
+                "revolutions_since": record.revolutions(steps_now),
+                "warnings": record.warnings(now, (), steps_now),
             }
         )
         told = "" if drift is None else f"  {drift:+.2f} %"
@@ -213,10 +216,11 @@ def apply_command(number: int, yes: bool) -> None:
     settings = current()
     record = register.load(number)
     settings.consent(yes)
-    for warning in record.warnings(datetime.now(UTC)):
-        settings.say(f"warning: {warning}")
     text = documents.canonical(record.document())
     with changing(settings) as client:
+        steps_now = int(client.read("status").fields["delivered_steps"])
+        for warning in record.warnings(datetime.now(UTC), (), steps_now):
+            settings.say(f"warning: {warning}")
         staged = client.stage(text)
         if staged.hash != documents.digest(text):
             client.change("discard")

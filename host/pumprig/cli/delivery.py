@@ -14,6 +14,7 @@ from pumpwire import documents, spec
 
 from pumprig import quantities, refusals
 from pumprig.answers import Staged
+from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing
 from pumprig.cli.review import show_review
 from pumprig.cli.settings import Settings, current, yes_option
@@ -43,7 +44,9 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
         old = active(client)
         new = _constant(old, value)
         staged = staged_as(client, new)
-        show_review(settings, old, new, quantities.now_utc_us(), read_status(client)["reservoir_nl"])
+        before = read_status(client)
+        show_review(settings, old, new, quantities.now_utc_us(), before["reservoir_nl"])
+        warn_of_calibration(settings, before, new.document)
         commit_staged(settings, client, staged.hash, override, yes)
         after = read_status(client)
         if after["therapy"]["hash"] != staged.hash:

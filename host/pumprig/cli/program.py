@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from pumprig import quantities
+from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.delivery import active, commit_staged, staged_as
 from pumprig.cli.review import show_review, table_of, warn
@@ -62,7 +63,9 @@ def load(file: Path, override: bool, yes: bool) -> None:
     with changing(settings) as client:
         old = active(client)
         staged_as(client, new)
-        facts = show_review(settings, old, new, now_us, read_status(client)["reservoir_nl"])
+        before = read_status(client)
+        facts = show_review(settings, old, new, now_us, before["reservoir_nl"])
+        warn_of_calibration(settings, before, new.document)
         commit_staged(settings, client, new.hash, override, yes)
         back = active(client)
         if back is None or back.hash != new.hash:

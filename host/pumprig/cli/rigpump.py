@@ -65,6 +65,10 @@ class RigPump:
             stops.append("a therapy is running")
         return PumpState(int(fields["delivered_steps"]), rate, int(fields["boot"]), ", ".join(stops))
 
+    def device_id(self) -> str:
+        """Which rig it is."""
+        return self._open().greet().device_id
+
     def utc_s(self) -> float:
         """The rig's own clock at the last look; while it is away, that and the wall's time since."""
         away_s = 0.0 if self._client is not None else time.monotonic() - self._looked_s
@@ -84,7 +88,9 @@ class RigPump:
             raise
         self._looked_s = time.monotonic()
         utc_s = int(fields.get("utc_us", 0)) / 1e6
-        self._shift_s += max(0.0, self._utc_s - utc_s - self._shift_s)  # after a power loss it is restored, and late
+        self._shift_s += max(
+            0.0, self._utc_s - utc_s - self._shift_s
+        )  # after a power loss it is restored, and late
         self._utc_s = utc_s + self._shift_s
         return fields
 
