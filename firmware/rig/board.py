@@ -161,8 +161,10 @@ class Board:
 
     def reset(self):
         """Motor off, then reboot."""
-        self.stepper.cut()
-        machine.reset()
+        try:
+            self.stepper.cut()
+        finally:
+            machine.reset()
 
     def stop_held(self):
         """Whether the stop button is held for 3 s from power-on: the way into maintenance that needs nothing else."""

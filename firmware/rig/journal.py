@@ -110,16 +110,18 @@ class Journal:
         header["number"] = self.next_number
         header["chain"] = self._chain
         raw = records.pack(header, state, text)
-        self._chain = records.link(raw)
+        chain = records.link(raw)
+        self._held.append(raw)  # from here on nothing can fail for want of memory and leave a gap
+        self._chain = chain
         self.next_number += 1
-        self._held.append(raw)
         self._write_held()
         return self.next_number - 1
 
     def _write_held(self):
         while self._held and self._make_room():
-            raw = self._held.pop(0)
+            raw = self._held[0]
             self._region.program(self._block, self._page, raw)
+            self._held.pop(0)
             if not self._first[self._block]:
                 self._first[self._block] = _number(raw)
             self._page += 1

@@ -3,7 +3,8 @@
 Owns: the input line being collected, the output that waits, the echo for a person at a terminal.
 Rules: never waits for the host: a bounded number of characters in and out per tick; while an answer is not
 wholly taken only a stop is acted on, one other line is kept and what comes beyond it is dropped (the host
-repeats it); a line that is too long is dropped whole.
+repeats it); a line that is too long is dropped whole. Where memory does not suffice to read or answer, the line
+is dropped; where a command was acting, the rig begins anew (rig.fail).
 Callers: the loop polls; the only user of stdin and stdout (class Stdio).
 Units: characters.
 Leaves: meaning to session.py, framing to pumpwire.codec.
@@ -44,6 +45,7 @@ class Link:
         self._answer = None
         self._out = b""
         self.dropped_lines = 0
+        self.answered = 0
 
     def say(self, text):
         """Queue a line of our own, if nothing else waits."""
@@ -52,6 +54,18 @@ class Link:
 
     def poll(self, now_us):
         """Once a tick: send, read, answer; returns when it must be called again even without input."""
+        try:
+            return self._exchange(now_us)
+        except MemoryError:
+            if self._session.is_acting:
+                raise
+            self._answer = self._waiting = None
+            self._out = b""
+            self._line = bytearray()
+            self.dropped_lines += 1
+            return now_us + 1
+
+    def _exchange(self, now_us):
         self._end_us = self._now_us() + BUDGET_US
         if self._waiting is not None and self._answer is None and not self._out:
             line, self._waiting = self._waiting, None
@@ -124,6 +138,7 @@ class Link:
         return self._session.plain(text, now_us)
 
     def _begin(self, line, now_us):
+        self.answered += 1
         self._answer = self._iterator(line, now_us)
         self._send()
 

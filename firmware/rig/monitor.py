@@ -140,7 +140,7 @@ class Monitor:
             self._rig.alarm(name, (("supply_mv", supply_mv),))
 
     def _judge(self, sensor, works):
-        """A sensor that fails alarms, another one that fails too anew; the alarm ends when all have worked for a while."""
+        """A sensor that fails alarms, another one anew; the alarm ends when all have worked for a while."""
         alarms = self._rig.alarms
         if not works:
             self._owed[sensor] = thresholds.SOUND_READINGS
@@ -186,6 +186,11 @@ class Monitor:
         ratio = self._rotation.ratio(commanded, now_us)
         if ratio:
             rig.alarm(ratio + "_infusion", ())
+
+    def accept_rotor(self):
+        """A person has seen to the rotor: where it stands now is right, if the pump stands."""
+        if self._rig.therapy.mode == "stopped":
+            self._rotation.accept()
 
     def restart(self):
         """What is commanded is counted anew: rotation is judged from here."""

@@ -13,7 +13,7 @@ from pumpwire import documents, terms
 from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS
 
-from rig import settings
+from rig import settings, thresholds
 from rig.dosing import Overlay
 from rig.journal_reader import last_day
 from rig.state import MODES, program_number
@@ -36,7 +36,7 @@ def _restore(rig, now_us):
         rig.boot_number = 1
         rig.record("first_boot", ())
         return False
-    header, state, _text = rig.journal.last
+    header, state, text = rig.journal.last
     rig.boot_number = header["boot"] + 1
     _restore_ledger(rig, header, state)
     rig.session.last_seq = state["last_seq"]
@@ -53,6 +53,10 @@ def _restore(rig, now_us):
         last_day(rig, header, now_us)
         if MODES[state["mode"]] != "stopped":
             _power_returned(rig, MODES[state["mode"]], now_us)
+    if EVENTS[header["event"]] == "fault":
+        rig.faults = int(text.split()[0].partition("=")[2])
+        if rig.faults >= thresholds.FAULTS:
+            rig.alarm("self_test", (("why", "the firmware failed again and again"),))
     return EVENTS[header["event"]] == "maintenance" and MODES[state["mode"]] == "stopped"
 
 

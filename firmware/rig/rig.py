@@ -8,6 +8,8 @@ Units: microseconds, nL, steps.
 Leaves: everything else to the parts.
 """
 
+import gc
+
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
@@ -64,6 +66,8 @@ class Rig:
         self.boot_number = 0
         self.assumed_steps = 0
         self.collect_us = 0
+        self.faults = 0  # in a row
+        self._reserve = [0] * 512  # words that the record of a fault may take
         self.checkpoint = Checkpoint(self)
         self._forecast = {}  # level -> when it is reached
         self._foreseen = False
@@ -214,6 +218,22 @@ class Rig:
     def tick(self):
         """One tick of the executive; returns the microsecond of the next one that is needed."""
         return self.loop.tick()
+
+    def fail(self, error):
+        """A tick has raised what none should, a MemoryError say: motor off, then begin anew from the log.
+
+        The log is right as it is. It says why, unless a command was half done: then memory may be, too.
+        """
+        self._reserve = None
+        lend.give_back()
+        gc.collect()
+        try:
+            self.board.stepper.cut()
+            if self._waiting is None:
+                times = self.faults + 1 if self.clock.now_us() < thresholds.FAULTS_US else 1
+                self.record("fault", (("times", times), ("error", type(error).__name__)))
+        finally:  # whatever that may raise: the boot's record still says that there was a reset
+            self.board.reset()
 
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)

@@ -32,6 +32,7 @@ class Session:
         self._last_body = ""
         self._last_answer = ()
         self.used_us = 0  # when a person typed or something was changed
+        self.is_acting = False  # a command changes state, and memory may be half changed
         self.pending = ("", "", {})  # a typed command that waits for its code: (code, verb, args)
 
     # --- machine lines
@@ -127,6 +128,7 @@ class Session:
         two records can leave a command done whose number is not taken.
         """
         self.used_us = now_us
+        self.is_acting = True
         try:
             fields = self._commands.act(verb, args, now_us, seq)
             name = ""
@@ -143,6 +145,7 @@ class Session:
         for event, told in consequences:
             self._record(event, told)
         self._commands.take_effect(now_us)
+        self.is_acting = False
         return name, fields
 
     # --- typed lines

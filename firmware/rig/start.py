@@ -26,7 +26,11 @@ def run():
             return
         rig.board.start_watchdog()
         while True:
-            rig.board.idle_until(rig.tick(), rig.clock)
+            try:
+                due_us = rig.tick()
+            except Exception as error:
+                rig.fail(error)
+            rig.board.idle_until(due_us, rig.clock)
     finally:
         stepper.cut()
 

@@ -51,6 +51,10 @@ SUPPLY_READINGS = 2  # a reading at every tick: a drop of 40 ms is seen, a singl
 RESTARTS = 3
 RESTARTS_US = 600_000_000
 
+# faults of the firmware itself: after so many in a row, each so soon after a boot, the pump stays off
+FAULTS = 3
+FAULTS_US = 600_000_000
+
 # people
 STAGED_REMIND_US = 300_000_000  # staged and not committed: reminded, then dropped (SR-18)
 STAGED_US = 600_000_000

@@ -154,3 +154,49 @@ def test_a_hang_resets_the_chip_within_8_s_and_the_reset_is_logged_with_its_caus
     bench.wire.reset()
     assert "cause=watchdog" in bench.events("boot")[-1]
     assert bench.status()["mode"] == "running"
+
+
+def stumble(bench: Bench) -> None:
+    """Let one tick run out of memory, and what start.run() then does follow."""
+    rig = bench.sim.rig
+
+    def tick() -> int:
+        rig.fail(MemoryError())
+        raise AssertionError("a reset does not return")
+
+    rig.tick = tick
+    bench.run("1 min")
+    bench.wire.reset()
+
+
+@pytest.mark.requirement("SR-13")
+@pytest.mark.requirement("SR-24")
+def test_a_fault_of_the_firmware_is_logged_and_delivery_goes_on_from_the_log() -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000))
+    bench.run("1 h")
+    before = bench.status()
+    stumble(bench)
+    assert bench.sim.resets == 1
+    assert bench.events("fault") == ["times=1 error=MemoryError"]
+    after = bench.status()
+    assert (after["mode"], after["therapy_hash"]) == ("running", before["therapy_hash"])
+    assert after["delivered_steps"] >= before["delivered_steps"]
+    assert "power_return" in bench.alarms()
+    bench.run("1 h")
+    stumble(bench)
+    assert bench.events("fault")[-1] == "times=1 error=MemoryError", "an hour apart they are not in a row"
+
+
+@pytest.mark.requirement("SR-24")
+def test_a_firmware_that_fails_again_and_again_leaves_the_motor_off() -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000))
+    bench.run("1 h")
+    for _ in range(3):
+        stumble(bench)
+    assert "self_test" in bench.alarms()
+    steps = bench.sim.pump.pulses_total
+    bench.run("1 h")
+    assert bench.sim.pump.pulses_total == steps
+    assert bench.status()["state"] == "alarm"

@@ -111,6 +111,9 @@ EVENTS = (
     "stall_end",
     "reminder",
     "self_test",
+    "fault",
+    "kept",
+    "moved",
 )
 
 

@@ -35,7 +35,7 @@ class Motor:
     prime_steps_per_s = 2_000
 
 
-class Reset(Exception):
+class Reset(BaseException):
     """machine.reset() was called."""
 
 
@@ -177,8 +177,10 @@ class SoftBoard:
 
     def reset(self):
         """As machine.reset()."""
-        self.stepper.cut()
-        raise Reset
+        try:
+            self.stepper.cut()
+        finally:
+            raise Reset
 
 
 class Port:
@@ -236,7 +238,7 @@ class Bench:
         end_us = self.time.us + us
         while True:
             try:
-                due_us = self.rig.tick() + self.time.power_on_us
+                due_us = self._tick() + self.time.power_on_us
             except Reset:
                 self.power_on("watchdog")
                 continue
@@ -246,6 +248,13 @@ class Bench:
                 self.time.us = end_us
                 return
             self.time.us = due_us
+
+    def _tick(self):
+        """As start.run()."""
+        try:
+            return self.rig.tick()
+        except MemoryError as error:
+            self.rig.fail(error)
 
     def ask(self, data, us=60_000):
         """Send bytes, let `us` pass, return what was answered."""
