@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -138,28 +139,76 @@ def test_readings_do_not_depend_on_how_many_are_taken_at_once() -> None:
     assert np.array_equal(whole, np.array(each))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals need Linux or macOS")
-def test_a_balance_on_a_real_port_is_found_and_read(tmp_path: Path) -> None:
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[str]:
+    """A simulated balance under 20 mL/h, as a program of its own on a pseudo-terminal."""
     import pumpwire
     import rigsim
 
+    if sys.platform == "win32":
+        pytest.skip("pseudo-terminals need Linux or macOS")
     roots = [str(Path(module.__file__ or "").parents[1]) for module in (rigsim, pumpwire)]
     link = tmp_path / "balance"
-    command = [sys.executable, "-m", "rigsim.balance_port", "--link", str(link), "--rate-nl-per-h", "20000"]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": ":".join(roots), "PATH": "/usr/bin:/bin"},
-    ) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "rigsim.balance_port",
+        "--link",
+        str(link),
+        "--rate-nl-per-h",
+        "20000000",
+    ]
+    environment = {"PYTHONPATH": ":".join(roots), "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip() == f"ready {link}"
-            balance = open_balance(str(link))
-            assert balance.model.startswith("SIM-")
-            times_s = [balance.read().t_s for _ in range(5)]
-            assert all(b > a for a, b in itertools.pairwise(times_s))
-            balance.close()
+            yield str(link)
         finally:
             process.terminate()
             assert process.wait(10) == 0
+
+
+def test_a_balance_on_a_real_port_is_found_and_read(port: str) -> None:
+    balance = open_balance(port)
+    assert balance.model.startswith("SIM-")
+    times_s = [balance.read().t_s for _ in range(5)]
+    assert all(b > a for a, b in itertools.pairwise(times_s))
+    balance.close()
+
+
+def test_a_foreign_mt_sics_client_understands_the_simulated_balance(port: str) -> None:
+    from mettler_toledo_device import MettlerToledoDevice, MettlerToledoError
+
+    client = MettlerToledoDevice(port=port)
+    assert client.get_balance_data() == ["SIM-XPR204", "Excellence", "220.0009", "g"]
+    assert client.get_serial_number() == "SIM0000001"
+    assert client.get_mtsics_level()[0] == "01"
+    assert client.get_software_version()
+    assert client.get_software_id()
+    first, unit, status = client.get_weight()
+    assert unit == "g"
+    assert status in "SD"
+    assert client.get_weight()[0] > first - 0.001
+    assert client.zero() in ("S", "D")
+    assert abs(client.get_weight()[0]) < 0.01
+    assert client.zero_stable() in (True, False)
+    with pytest.raises(MettlerToledoError, match="Syntax"):
+        client._send_request_get_response("NOPE")
+    client.close()
+
+
+def test_a_weight_that_is_not_stable_is_no_stable_weight_and_not_zeroed() -> None:
+    volume_nl = [0.0]
+    balance = simulated.Balance(simulated.BalanceSpec(repeatability_g=1e-9), 1)
+    sics = SicsBalance(balance, lambda: (0.0, volume_nl[0]))
+    assert sics.feed(b"S\r\n").startswith(b"S S ")
+    volume_nl[0] = 1e6
+    assert sics.feed(b"S\r\n") == b"S I\r\n"
+    volume_nl[0] = 2e6
+    assert sics.feed(b"Z\r\n") == b"Z I\r\n"
+    volume_nl[0] = 3e6
+    assert sics.feed(b"ZI\r\n") == b"ZI D\r\n"
+    assert sics.feed(b"SI\r\n").split()[2] == b"0.0000"
+    volume_nl[0] = 1e9
+    assert sics.feed(b"T\r\nS\r\n") == b"T +\r\nS +\r\n"
