@@ -20,6 +20,7 @@ from typing import Any
 from pumprig.errors import PumpError
 
 ARCHITECTURE = "armv6m"
+OPTIMISE = "-O3"  # no line numbers: they would take the heap that the log's answers need
 LOG_BLOCKS = 96
 SETTINGS_BLOCKS = 8
 BLOCK = 4096
@@ -75,6 +76,7 @@ def build() -> dict[str, bytes]:
         for name, source in sources().items():
             child: subprocess.Popen[bytes] = compiler.run(
                 f"-march={ARCHITECTURE}",
+                OPTIMISE,
                 "-s",
                 name + ".py",
                 "-o",
