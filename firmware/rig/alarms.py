@@ -15,6 +15,7 @@ from pumpwire.spec import ALARMS
 SILENCE_US = 120_000_000
 NEVER_US = 1 << 62
 CONDITIONS = ("low", "empty", "stopped_loaded", "supply", "sensor", "stuck_key", "clock", "storage")
+CONDITIONS += ("eri", "end_of_service", "tube")
 TONE_US = {"critical": 3_000_000, "notice": 1_000_000, "single": 1_000_000}
 LOUDNESS = ("critical", "notice", "single")
 _ROWS = {row[1]: row for row in ALARMS}
@@ -67,7 +68,7 @@ class Alarms:
         """The name of an alarm that forbids motion, or an empty text."""
         for row in ALARMS:
             state = self.active.get(row[1])
-            if state and row[3] == "stop" and not (state[2] and row[1] != "empty"):
+            if state and row[3] == "stop" and not (state[2] and row[1] not in ("empty", "end_of_service")):
                 return row[1]
         return ""
 

@@ -26,7 +26,7 @@ class Commands:
         self.staged_text = ""
         self.staged_us = 0
         self._reminded = False
-        self._replan = False
+        self.replan = False
         self._reset = False
         self._seq = 0  # of the command that acts; 0: a typed one
 
@@ -38,10 +38,15 @@ class Commands:
 
     def act(self, verb, args, now_us, seq):
         """Carry out a changing command; returns the answer's fields. Raises Refused. `acted` must follow."""
-        self._replan = False
+        self.replan = False
         self._seq = seq
         self._rig.hold_records()
-        return getattr(self, "_do_" + verb)(args, now_us)
+        handler = getattr(self, "_do_" + verb, None)
+        if handler is not None:
+            return handler(args, now_us)
+        from rig import upkeep  # on loan (rig.lend)
+
+        return getattr(upkeep, verb)(self._rig, args, now_us)
 
     def acted(self):
         """What was to be logged meanwhile: (event, fields) in order."""
@@ -57,8 +62,8 @@ class Commands:
 
     def take_effect(self, now_us):
         """Let the motion follow the state."""
-        if self._replan:
-            self._replan = False
+        if self.replan:
+            self.replan = False
             self._rig.delivery.replan(now_us)
             self._rig.loop.wake("delivery")
             self._rig.loop.wake("monitor")
@@ -134,6 +139,7 @@ class Commands:
 
     def _do_discard(self, args, now_us):
         self.staged_text = ""
+        self._rig.give_up_later("discard")
         return ()
 
     def hash_of_code(self, code):
@@ -163,15 +169,46 @@ class Commands:
                 raise Refused("state", (("why", "stop the pump first"),))
             rig.settings.store(settings.CALIBRATION, text)
             rig.use_calibration(document)
+        elif args["at_utc_s"]:
+            self._commit_later(document, text, args, now_us)
         else:
-            rig.therapy.check(document, args["override"])
-            rig.need_ready()
-            rig.settings.store(settings.PROGRAM, text)
-            rig.use_program(document, text, digest, now_us)
-            rig.therapy.mode = "running"
-            self._replan = True
+            self.begin_program(text, args["override"], now_us)
+            rig.give_up_later("commit")
+            self.replan = True
         self.staged_text = ""
         return (("hash", digest),)
+
+    def _commit_later(self, document, text, args, now_us):
+        rig = self._rig
+        utc_us = rig.clock.utc_us(now_us)
+        if not utc_us:
+            raise Refused("state", (("why", "the clock is not set"),))
+        if args["at_utc_s"] * 1_000_000 <= utc_us:
+            raise Refused("argument", (("argument", "at_utc_s"), ("why", "this time has passed")))
+        rig.therapy.check(document, args["override"])
+        rig.give_up_later("commit")
+        from rig import later  # on loan (rig.lend)
+
+        later.keep(rig, text, args["at_utc_s"], args["override"])
+        rig.loop.wake("monitor")
+
+    def begin_program(self, text, override, now_us):
+        """Make a program the active one, running; motion is to follow. Returns its hash. Raises Refused."""
+        from pumpwire import documents
+
+        rig = self._rig
+        document = documents.parse(text)
+        digest = terms.digest(text)
+        rig.therapy.check(document, override)
+        rig.need_fluid(1)
+        rig.need_ready()
+        rig.delivery.settle(now_us)
+        for overlay in rig.therapy.stop():
+            rig.record("bolus_end", overlay.told())
+        rig.settings.store(settings.PROGRAM, text)
+        rig.use_program(document, text, digest, now_us)
+        rig.therapy.mode = "running"
+        return digest
 
     def _do_bolus(self, args, now_us):
         self._rig.need_ready()
@@ -193,7 +230,7 @@ class Commands:
         )
 
     def _granted(self, overlay):
-        self._replan = True
+        self.replan = True
         return (
             ("requested_steps", overlay.steps),
             ("requested_nl", self._rig.dosing.nl_of(overlay.steps)),
@@ -206,11 +243,12 @@ class Commands:
             raise Refused("state", (("why", "no program is loaded"),))
         if rig.therapy.mode == "priming":
             raise Refused("busy", (("why", "priming is under way"),))
+        rig.need_fluid(1)
         rig.need_ready()
         if rig.therapy.mode != "running":
             rig.therapy.mode = "running"
             rig.alarms.clear("stopped_loaded")
-            self._replan = True
+            self.replan = True
         return ()
 
     def _do_refill(self, args, now_us):
@@ -228,6 +266,7 @@ class Commands:
 
     def _do_ack(self, args, now_us):
         self._rig.alarms.acknowledge()
+        self._rig.monitor.accept_rotor()
         self._rig.loop.wake("alarms")
         self._rig.loop.wake("monitor")
         return ()
@@ -235,9 +274,10 @@ class Commands:
     def _do_clock(self, args, now_us):
         moved_us = self._rig.clock.set_utc(args["utc_us"], now_us, "host")
         self._rig.alarms.clear("clock")
+        self._rig.loop.wake("monitor")
         if abs(moved_us) > 1_000_000:
             self._rig.record("clock", (("moved_us", moved_us),))
-            self._replan = True
+            self.replan = True
         return (("moved_us", moved_us),)
 
     def _do_access(self, args, now_us):

@@ -120,6 +120,10 @@ class Dosing:
         """Volume of a number of steps, nL, rounded down."""
         return steps * self.volume_num // self.volume_den
 
+    def revolutions_of(self, steps):
+        """Whole turns of the rotor in a number of steps."""
+        return steps * self._rev_den // self._rev_num
+
     def steps_of(self, volume_nl):
         """The whole number of steps nearest to a volume, at least one."""
         return max(1, (2 * volume_nl * self.volume_den + self.volume_num) // (2 * self.volume_num))

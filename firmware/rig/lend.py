@@ -12,7 +12,7 @@ import gc
 import sys
 
 AFTER_US = 60_000_000  # without a person or a change for so long
-ON_LOAN = ("pumpwire.documents", "pumpwire.texts", "pumpwire.units", "rig.typed")
+ON_LOAN = ("pumpwire.documents", "pumpwire.texts", "pumpwire.units", "rig.later", "rig.typed", "rig.upkeep")
 
 
 def give_back():

@@ -63,7 +63,12 @@ class Readings:
             ("hash", therapy.program_hash),
             ("staged_hash", terms.digest(staged) if staged else ""),
         )
-        for name, text in (("text", therapy.program_text), ("staged", staged)):
+        texts = [("text", therapy.program_text), ("staged", staged)]
+        if therapy.later[0]:
+            from rig import later  # on loan (rig.lend)
+
+            texts.append(("later", later.text(self._rig)[2]))
+        for name, text in texts:
             for start in range(0, len(text), 300):
                 yield ((name, text[start : start + 300]),)
 

@@ -48,6 +48,7 @@ def _restore(rig, now_us):
     rig.reservoir.base_delivered_nl = state["reservoir_base_delivered_nl"]
     rig.reservoir.u_base_nl = rig.reservoir.base_nl // 200
     rig.assumed_steps = state["assumed_steps"]
+    rig.implant.restore(state, now_us)
     _restore_therapy(rig, state, now_us)
     if rig.dosing.quantum:
         last_day(rig, header, now_us)
@@ -101,6 +102,11 @@ def _restore_therapy(rig, state, now_us):
             state["spread_rate_nl_per_day"],
         )
     therapy.restore_demand(state["demand_wait_s"], now_us)
+    therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
+    if state["later"]:
+        from rig import later  # on loan (rig.lend)
+
+        later.restore(rig, state["later"])
 
 
 def _overlay(kind, steps, done_steps, rate_nl_per_day):

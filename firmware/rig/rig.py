@@ -13,7 +13,7 @@ import gc
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
-from rig import estimates, lend, schedule, state, thresholds
+from rig import lend, schedule, state, thresholds
 from rig.access import Access
 from rig.alarms import Alarms
 from rig.buttons import Buttons
@@ -22,7 +22,9 @@ from rig.clock import Clock
 from rig.commands import Commands
 from rig.delivery import Delivery
 from rig.dosing import Dosing
+from rig.estimates import Forecast
 from rig.flashmap import LOG, SETTINGS, find
+from rig.implant import Implant
 from rig.journal import Journal
 from rig.link import Link
 from rig.loop import Duty, Loop
@@ -53,7 +55,7 @@ class Rig:
         self.alarms = Alarms(self.record, board.sound)
         self.journal = Journal(find(board.flash, LOG))
         self.settings = Settings(find(board.flash, SETTINGS))
-        self.therapy = Therapy(self.dosing, self.window)
+        self.therapy = Therapy(self.dosing, self.window, self.need_fluid)
         self.delivery = Delivery(
             self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record
         )
@@ -69,8 +71,8 @@ class Rig:
         self.faults = 0  # in a row
         self._reserve = [0] * 512  # words that the record of a fault may take
         self.checkpoint = Checkpoint(self)
-        self._forecast = {}  # level -> when it is reached
-        self._foreseen = False
+        self.implant = Implant(self)
+        self.forecast = Forecast(self)
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self._rate_mark = (0, 0)
         self._rate_last = (0, 0)
@@ -162,7 +164,7 @@ class Rig:
         self.journal.append(header, state.state_of(self, now_us), codec.pairs(fields).strip())
         self.checkpoint.recorded(now_us)
         self.loop.wake("journal")
-        self._foreseen = False
+        self.forecast.renew()
 
     def alarm(self, name, fields):
         """Raise an alarm; stop the pump if that is its action."""
@@ -198,10 +200,17 @@ class Rig:
 
     def _stopped(self, mode, was_open):
         """The motor stands: cancel boluses and log the exact count."""
+        self.give_up_later("stop")
         for overlay in self.therapy.stop():
             self.record("bolus_end", overlay.told())
         if mode != "stopped" or was_open:
             self.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))
+
+    def need_fluid(self, volume_nl):
+        """Refuse what the reservoir does not hold, by the estimate. Raises Refused."""
+        left_nl = self.reservoir.volume_nl() - self.dosing.nl_of(self.window.pending_steps)
+        if volume_nl > left_nl:
+            raise Refused("reservoir", (("asked_nl", volume_nl), ("left_nl", max(0, left_nl))))
 
     def need_ready(self):
         """Refuse what would start motion while it must not. Raises Refused."""
@@ -238,13 +247,30 @@ class Rig:
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)
         self.commands.watch_staged(now_us)
-        if not self._foreseen:
-            self._foreseen = True
-            self.forecast(now_us)
+        due_us = min(due_us, self.forecast.run(now_us))
+        if self.therapy.later[0]:
+            due_us = min(due_us, self._wait(now_us))
         if now_us - self._rate_last[0] >= 60_000_000:
             self._rate_mark = self._rate_last
             self._rate_last = (now_us, self.dosing.delivered_nl())
+            self.implant.minute(now_us)
         return due_us
+
+    def _wait(self, now_us):
+        """Begin the program that waits when its time has come; returns when to look again."""
+        utc_us = self.clock.utc_us(now_us)
+        left_us = self.therapy.later[1] * 1_000_000 - utc_us
+        if not utc_us or left_us > 0:
+            return now_us + max(0, left_us)
+        from rig import later  # on loan (rig.lend)
+
+        return later.begin(self, now_us)
+
+    def give_up_later(self, why):
+        """The program that waits is not to begin any more."""
+        if self.therapy.later[0]:
+            self.therapy.later = (0, 0)
+            self.record("program", (("waited", 1), ("why", why)))
 
     def counted_rate(self, now_us):
         """nL/day over the last one to two minutes, from counted steps."""
@@ -273,28 +299,3 @@ class Rig:
         if self.loop.late_ticks in (1, 10, 100, 1000):
             self.record("late", (("took_us", took_us), ("times", self.loop.late_ticks)))
 
-    # --- estimates
-
-    def seconds_to(self, level_nl):
-        """Seconds until the reservoir estimate reaches a level, from the last forecast; None without flow."""
-        left_us = self._forecast.get(level_nl)
-        return None if left_us is None else max(0, left_us - self.clock.now_us()) // 1_000_000
-
-    def forecast(self, now_us):
-        """Foresee when the reservoir is low and empty: at each change of rate and each start of a bolus."""
-        program = self.therapy.program
-        self._forecast = {}
-        if program is None:
-            return
-        volume_nl = self.reservoir.volume_nl()
-        for overlay in (self.therapy.bolus, self.therapy.spread):
-            if overlay is not None:
-                volume_nl -= self.dosing.nl_of(overlay.steps - overlay.done_steps)
-        due_us = [max(0, at_us - now_us) for at_us in self.therapy.periodic_next_us]
-        elapsed_us = max(0, now_us - self.therapy.start_us)
-        for level_nl in (0, program["low_nl"]):
-            wait_us = estimates.time_to_us(
-                program, max(0, volume_nl - level_nl), elapsed_us, self.clock.utc_us(now_us), due_us
-            )
-            if wait_us is not None:
-                self._forecast[level_nl] = now_us + wait_us

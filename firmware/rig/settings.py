@@ -1,4 +1,4 @@
-"""Documents that must survive: the active program and the calibration, each twice on flash.
+"""Documents that must survive: the active program, the calibration, the access, the program that waits; each twice.
 
 Owns: the SETTINGS blocks; block pair 2k, 2k+1 belongs to slot k.
 Rules: a new text goes to the older block of the pair and is valid only when its last page, the first one
@@ -18,6 +18,7 @@ from rig.flashmap import PAGE
 PROGRAM = 0
 CALIBRATION = 1
 ACCESS = 2
+LATER = 3
 _HEAD = "<2sHII"
 _SIZE = struct.calcsize(_HEAD)
 

@@ -38,6 +38,7 @@ def state_of(rig, now_us):
         "alarms": active,
         "acked": acked,
     }
+    state.update(rig.implant.state(now_us))
     for i in range(len(KINDS)):
         state[KINDS[i] + "_steps"] = dosing.kind_steps[i]
     if therapy.bolus is not None:

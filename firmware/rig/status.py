@@ -10,6 +10,8 @@ Leaves: dates and uncertainties of dates to the host.
 from pumpwire import VERSION, spec
 from pumpwire.spec import KINDS
 
+from rig import model, schedule
+
 
 def state_of(rig):
     """The state by its name in the table."""
@@ -49,9 +51,15 @@ def rows(rig, now_us):
     yield (
         ("reservoir_nl", rig.reservoir.volume_nl()),
         ("reservoir_u_nl", rig.reservoir.u_nl()),
-        ("low_s", rig.seconds_to(therapy.program["low_nl"] if therapy.program else 0)),
-        ("empty_s", rig.seconds_to(0)),
+        ("low_s", rig.forecast.seconds("low")),
+        ("empty_s", rig.forecast.seconds("empty")),
+        ("refill_s", rig.forecast.seconds("refill")),
+        ("habit_s", rig.forecast.seconds("habit")),
+        ("habit_nl_per_day", rig.implant.habit_nl(now_us)),
     )
+    yield _implant(rig, now_us)
+    if therapy.later[0]:
+        yield (("later_utc_s", therapy.later[1]),)
     yield (
         ("calibration_id", rig.dosing.calibration_id),
         ("step_nl_num", rig.dosing.volume_num),
@@ -66,6 +74,9 @@ def rows(rig, now_us):
             ("demand_asked", therapy.demand_asked),
             ("demand_given", therapy.demand_given),
         )
+        if therapy.program["ramp"]:
+            turn = therapy.elapsed_us(now_us) // (therapy.program["ramp"][0][2] * 1_000_000)
+            yield (("ramp_step", turn), ("ramp_held", 1 if therapy.ramp_held_us >= 0 else 0))
     for overlay in (therapy.bolus, therapy.spread):
         if overlay is not None:
             yield (
@@ -101,9 +112,31 @@ def rows(rig, now_us):
     )
 
 
+def _implant(rig, now_us):
+    implant = rig.implant
+    implant.count(now_us)
+    program = rig.therapy.program
+    daily_nl = implant.habit_nl(now_us)
+    if program is not None:
+        daily_nl += rig.window.base_day_nl
+        for every_s, volume_nl, _over, _first in program["periodic"]:
+            daily_nl += volume_nl * 86_400 // every_s
+    return (
+        ("battery_percent", implant.percent()),
+        ("battery_h", implant.age_h),
+        ("eri_s", implant.seconds_to_eri(daily_nl)),
+        ("tube_revolutions", implant.tube_revolutions()),
+        ("tube_life", model.TUBE_REVOLUTIONS),
+        ("tube_utc_s", implant.tube_day * 86_400 or None),
+        ("minimum_nl_per_day", model.MINIMUM_NL_PER_DAY),
+    )
+
+
 def _mode(program):
     if program["ramp"]:
         return "ramp"
     if program["phases"]:
         return "phases"
-    return "constant" if len(program["basal"]) == 1 and not program["periodic"] else "flex"
+    if schedule.needs_clock(program) or program["periodic"]:
+        return "flex"
+    return "minimum" if program["basal"][0][1] == model.MINIMUM_NL_PER_DAY else "constant"

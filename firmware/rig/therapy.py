@@ -33,8 +33,9 @@ class Refused(Exception):
 class Therapy:
     """Program, boluses and their rules. `dosing` converts volumes, `window` knows the last 24 h."""
 
-    def __init__(self, dosing, window):
+    def __init__(self, dosing, window, need_fluid=None):
         self._dosing = dosing
+        self._need_fluid = need_fluid  # refuses a volume that the reservoir does not hold
         self._window = window
         self.max_rate_nl_per_day = 0  # the motor's, by the calibration; 0 while uncalibrated
         self.prime_rate_nl_per_day = 0
@@ -48,6 +49,9 @@ class Therapy:
         self.periodic_next_us = []
         self.demands_us = []  # when demand boluses were given, the last 24 h
         self.demand_asked = self.demand_given = 0
+        self.ramp_held_us = -1  # since when the ramp is held; -1: it goes on
+        self._ramp_behind_us = 0  # by how much the ramp is behind the program's time
+        self.later = (0, 0)  # the program that waits: (number of its text, when it begins, UTC s); 0: none
 
     # --- program
 
@@ -57,6 +61,8 @@ class Therapy:
         self.program_text = text
         self.program_hash = digest
         self.start_us = now_us - elapsed_us
+        self.ramp_held_us = -1
+        self._ramp_behind_us = 0
         self.bolus = self.spread = None
         for volume_nl, rate_nl_per_day in program["bridge"]:
             if volume_nl and not elapsed_us:
@@ -107,8 +113,21 @@ class Therapy:
             and self.bolus.planned_steps < self.bolus.steps
         ):
             return BASAL, 0, schedule.NEVER_US  # the old fluid leaves first; the program's rate follows
-        rate, holds_us = schedule.base_rate(self.program, max(0, at_us - self.start_us), utc_us)
-        return BASAL, rate, at_us + holds_us
+        rate, holds_us = schedule.base_rate(self.program, self.elapsed_us(at_us), utc_us)
+        return BASAL, rate, at_us + holds_us if self.ramp_held_us < 0 else schedule.NEVER_US
+
+    def elapsed_us(self, at_us):
+        """The program's own time: since its start, but what its ramp is behind."""
+        return max(0, at_us - self.start_us - self.ramp_behind_us(at_us))
+
+    def ramp_behind_us(self, at_us):
+        """By how much the ramp is behind the program's time; it grows while the ramp is held."""
+        return self._ramp_behind_us + (at_us - self.ramp_held_us if self.ramp_held_us >= 0 else 0)
+
+    def set_ramp(self, behind_us, held, now_us):
+        """Put the ramp so far behind, held there or going on."""
+        self._ramp_behind_us = behind_us
+        self.ramp_held_us = now_us if held else -1
 
     def overlay(self, at_us):
         """(overlay or None, until_us) at an instant: the bolus, else the spread bolus."""
@@ -225,6 +244,7 @@ class Therapy:
         volume_nl = volume_nl or (self.program["catheter_nl"] if self.program else 0)
         if not volume_nl:
             raise Refused("argument", (("why", "no catheter volume is stored: name one"),))
+        self._need(volume_nl)
         self.bolus = Overlay(kind, self._dosing.steps_of(volume_nl), rate_nl_per_day)
         self.mode = "priming"
         return self.bolus
@@ -246,6 +266,11 @@ class Therapy:
         short_nl = self._window.shortfall_nl(volume_nl)
         if short_nl > 0:
             raise Refused("cap", (("cap_nl", self.program["cap_nl"]), ("short_nl", short_nl)))
+        self._need(volume_nl)
+
+    def _need(self, volume_nl):
+        if self._need_fluid is not None:
+            self._need_fluid(volume_nl)
 
     # --- ends
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 
 PAGE = 256
 MAGIC = b"PR"
-VERSION = 1
+VERSION = 2
 CHAIN = 8
 
 # name, struct code
@@ -69,8 +69,16 @@ STATE = (
     ("program_elapsed_s", 4),
     ("alarms", 4),
     ("acked", 4),
+    ("later", 2),  # part of the hash of the program that waits for its time; 0: none
+    ("ramp", 3),  # twice the seconds that a titration is behind its program; odd: it is held
+    ("tube_rev", 3),  # revolutions when the tube was new
+    ("tube_day", 2),  # days since 1970 then
+    ("battery_j", 2),  # charge used, J, since the battery was new
+    ("battery_h", 2),  # its age
+    ("eri_days", 1),  # since its elective replacement indicator, rounded up; 0: it has not come
+    ("demands", 1),  # demand boluses given in the last seven days, 255 at the most
 )
-FIELDS = {1: 30}  # version: how many of STATE it has
+FIELDS = {1: 30, 2: 38}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -124,14 +132,17 @@ class RecordError(ValueError):
 def pack(header, state, text):
     """header: {name: value} but magic, version, length; state: {name: int}; text: event's own words. -> bytes <= PAGE.
 
-    A text that is too long for the page loses its end, never the state.
+    A text that is too long for the page loses its last words, never the state.
     """
     body = bytearray(STATE_SIZE)
     at = 0
     for name, size in STATE:
         body[at : at + size] = state.get(name, 0).to_bytes(size, "little")
         at += size
-    words = text.encode()[:MAX_EVENT_TEXT]
+    words = text.encode()
+    if len(words) > MAX_EVENT_TEXT:
+        end = words.rfind(b" ", 0, MAX_EVENT_TEXT + 1)
+        words = words[: end if end > 0 else MAX_EVENT_TEXT]
     head = struct.pack(
         _HEADER,
         MAGIC,

@@ -72,6 +72,10 @@ ALARMS = (
     (20, "discrepancy", "medium", "run", "notice", 900),
     (21, "restarts", "high", "stop", "critical", 300),
     (22, "clock", "low", "run", "single", 900),
+    (23, "program", "medium", "run", "notice", 900),
+    (24, "tube", "low", "run", "single", 900),
+    (25, "eri", "medium", "run", "notice", 900),
+    (26, "end_of_service", "high", "stop", "critical", 300),
 )
 
 # argument: (name, kind, lowest, highest, word before it in a typed line, default or None)
@@ -104,6 +108,7 @@ COMMANDS = (
     ("commit", (
         ("hash", "text", 4, 16, "", None),
         ("override", "int", 0, 1, "override", 0),
+        ("at_utc_s", "int", 0, 1 << 33, "at", 0),
     ), "session", True),
     ("bolus", (
         ("volume_nl", "volume", 1, 20_000_000, "", None),
@@ -121,6 +126,9 @@ COMMANDS = (
         ("volume_nl", "volume", 1, 100_000_000, "", None),
         ("removed_nl", "volume", 0, 100_000_000, "removed", None),
     ), "session", True),
+    ("ramp", (("do", "text", 2, 4, "", None),), "session", True),
+    ("tube", (), "session", True),
+    ("battery", (), "session", True),
     ("ack", (), "session", True),
     ("silence", (), "open", True),
     ("clock", (("utc_us", "int", 0, 1 << 62, "", None),), "session", True),

@@ -194,7 +194,7 @@ def power(talk):
     talk.change("prime", volume_nl=3_000)
     talk.wait(MINUTE_US)
     talk.change("calibrate", rate_nl_per_day=4_800_000, volume_nl=5_000)
-    talk.wait(MINUTE_US)
+    talk.wait(2 * MINUTE_US)
     talk.change("resume")
     talk.wait(HOUR_US)
     talk.change("bolus", volume_nl=20_000, over_ms=1_200_000, spread=1)
@@ -221,13 +221,40 @@ def power(talk):
     talk.read("log", start=talk.bench.rig.journal.next_number + 5)
 
 
+def upkeep(talk):
+    """A titration that waits for its time, is held and steps back; a new tube; a new battery."""
+    talk.read("open")
+    talk.change("ack")
+    talk.change("clock", utc_us=1_790_000_000_000_000)
+    text = "kind=program name=trial ramp=240000:240000:3600:960000"
+    talk.change("stage", part=1, parts=1, text=text)
+    digest = documents.digest(talk.bench.rig.commands.staged_text)
+    talk.change("commit", hash=digest, at_utc_s=1_789_999_999)
+    talk.change("commit", hash=digest, at_utc_s=1_790_000_600)
+    talk.read("program")
+    talk.cut()
+    talk.read("open")
+    talk.change("clock", utc_us=1_790_000_300_000_000)
+    talk.wait(3 * HOUR_US)
+    talk.read("open")
+    talk.change("ramp", do="back")
+    talk.change("ramp", do="up")
+    talk.wait(HOUR_US)
+    talk.read("open")
+    talk.change("ramp", do="go")
+    talk.change("tube")
+    talk.change("battery")
+    talk.change("bolus", volume_nl=20_000_000, over_ms=80_000_000)
+    talk.read("status")
+
+
 def main(flash_path="soft.flash"):
     """Print the whole conversation."""
     talk = Talk(flash_path)
     print("boot %s" % talk.bench.power_on())
     talk.wait(60_000)
     print(printable(talk.bench.port.outbox))
-    for part in (machine, program, damage, person, faults, access, power):
+    for part in (machine, program, damage, person, faults, access, power, upkeep):
         print("=== " + part.__name__)
         part(talk)
     print("fed %d tones %d" % (talk.bench.board.fed > 0, talk.bench.board.tones))
