@@ -67,7 +67,12 @@ class Checkpoint:
     def _prepare(self, now_us):
         """Erase the next block of the log, when the queue outlasts that."""
         rig = self._rig
-        if rig.journal.wants_erase() and rig.delivery.ahead_us(now_us) >= ERASE_ROOM_US:
+        if not rig.journal.wants_erase():
+            return
+        first, last = rig.journal.ahead()
+        if first:
+            rig.unread.keep(rig.record, first, last)
+        if rig.delivery.ahead_us(now_us) >= ERASE_ROOM_US:
             rig.journal.prepare()
 
     def days(self):

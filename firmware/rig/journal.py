@@ -145,6 +145,21 @@ class Journal:
         """Whether the next block is still to be erased."""
         return not self._next_ready
 
+    def ahead(self):
+        """(first, last) record number that the next erase may take; (0, 0) for none."""
+        first = self._first[(self._block + 1) % self._region.count]
+        return (first, first + PAGES - 2) if first else (0, 0)
+
+    def alarms(self, events):
+        """The whole records of these events, oldest first; at most a header is read of any other."""
+        for turn in range(1, self._region.count + 1):
+            block = (self._block + turn) % self._region.count
+            for page in range(1, PAGES) if self._first[block] else ():
+                if self._region.read(block, page * PAGE, 4)[3] in events:
+                    raw = _whole(self._region.read(block, page * PAGE, PAGE))
+                    if raw is not None:
+                        yield raw
+
     def prepare(self):
         """Erase the next block: 45 to 400 ms; then write what was held."""
         block = (self._block + 1) % self._region.count

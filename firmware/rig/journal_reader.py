@@ -1,10 +1,10 @@
-"""What the log says of the last 24 hours, for the cap and the demand boluses after a boot.
+"""What the log says of the last 24 hours, for the cap and the demand boluses after a boot; and of every alarm.
 
-Owns: the walk back over the records.
+Owns: the walks over the records.
 Rules: never too little: records whose time cannot be known count as of the last 24 h.
 Callers: recovery.py, once at boot.
 Units: steps, microseconds.
-Leaves: the window itself to window.py.
+Leaves: the window itself to window.py, what is made of alarms to unread.py.
 """
 
 from pumpwire.records import EVENTS, unpack
@@ -13,6 +13,19 @@ from pumpwire.spec import KINDS
 DAY_US = 86_400_000_000
 MOST_RECORDS = 400  # bounds the walk: beyond it the oldest record seen stands for the rest
 BOLUS_START = EVENTS.index("bolus_start")
+ALARM = EVENTS.index("alarm")
+KEPT = EVENTS.index("kept")
+
+
+def alarms(rig):
+    """Tell rig.unread what the log says of each alarm name."""
+    for raw in rig.journal.alarms((ALARM, KEPT)):
+        header, _state, text = unpack(raw)
+        fields = dict([word.split("=", 1) for word in text.split(" ") if "=" in word])
+        if header["event"] == KEPT:
+            rig.unread.restore(header["number"], fields)
+        else:
+            rig.unread.note(fields.get("name"), header["number"], header["utc_us"])
 
 
 def last_day(rig, newest, now_us):

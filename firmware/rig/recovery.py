@@ -15,7 +15,7 @@ from pumpwire.spec import KINDS
 
 from rig import settings, thresholds
 from rig.dosing import Overlay
-from rig.journal_reader import last_day
+from rig.journal_reader import alarms, last_day
 from rig.state import MODES, program_number
 
 
@@ -24,6 +24,7 @@ def restore(rig, now_us):
 
     What is to be logged on the way waits until the state is whole: each record must be fit to boot from.
     """
+    alarms(rig)
     rig.hold_records()
     maintenance = _restore(rig, now_us)
     for event, fields in rig.held_records():

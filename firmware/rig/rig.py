@@ -35,6 +35,7 @@ from rig.rotation import Rotation
 from rig.session import Session
 from rig.settings import Settings
 from rig.therapy import Refused, Therapy
+from rig.unread import Unread
 from rig.window import Window
 
 DAY_S = 86_400
@@ -54,6 +55,7 @@ class Rig:
         self.reservoir = Reservoir(self.dosing)
         self.alarms = Alarms(self.record, board.sound)
         self.journal = Journal(find(board.flash, LOG))
+        self.unread = Unread()
         self.settings = Settings(find(board.flash, SETTINGS))
         self.therapy = Therapy(self.dosing, self.window, self.need_fluid)
         self.delivery = Delivery(
@@ -149,10 +151,10 @@ class Rig:
         return rows
 
     def record(self, event, fields):
-        """Put an event with the whole state into the log."""
+        """Put an event with the whole state into the log; returns the record's number, 0 while it must wait."""
         if self._waiting is not None:
             self._waiting.append((event, fields))
-            return
+            return 0
         now_us = self.clock.now_us()
         header = {
             "event": EVENTS.index(event),
@@ -161,10 +163,13 @@ class Rig:
             "utc_us": self.clock.utc_us(now_us),
             "calibration_id": self.dosing.calibration_id,
         }
-        self.journal.append(header, state.state_of(self, now_us), codec.pairs(fields).strip())
+        number = self.journal.append(header, state.state_of(self, now_us), codec.pairs(fields).strip())
+        if event == "alarm":
+            self.unread.note(fields[0][1], number, header["utc_us"])
         self.checkpoint.recorded(now_us)
         self.loop.wake("journal")
         self.forecast.renew()
+        return number
 
     def alarm(self, name, fields):
         """Raise an alarm; stop the pump if that is its action."""

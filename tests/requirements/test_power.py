@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from pumpwire import records
+from pumpwire import records, spec
+from rigsim.flash import NorFlash
 
 from bench import Bench, program
 
@@ -200,3 +201,55 @@ def test_a_firmware_that_fails_again_and_again_leaves_the_motor_off() -> None:
     bench.run("1 h")
     assert bench.sim.pump.pulses_total == steps
     assert bench.status()["state"] == "alarm"
+
+
+def told(bench: Bench, name: str) -> list[tuple[int, str]]:
+    """(number, text) of what the log still says of an alarm."""
+    journal = bench.sim.rig.journal
+    found: list[tuple[int, str]] = []
+    for number in range(journal.oldest(), journal.next_number):
+        raw = journal.read(number)
+        assert raw is not None
+        header, _state, text = records.unpack(raw)
+        if records.EVENTS[header["event"]] in ("alarm", "kept") and f"name={name}" in text.split():
+            found.append((number, text))
+    return found
+
+
+@pytest.mark.requirement("SR-25")
+def test_an_alarm_outlives_the_ring_with_its_count_its_first_and_its_last_time() -> None:
+    flash = NorFlash(seed=1)
+    flash.lay_out_journal(log_blocks=6)
+    bench = Bench(reservoir_nl=50_000_000, flash=flash)
+    bench.load(program(basal=24_000_000, reservoir_nl=50_000_000, low_nl=1_000))
+    for _ in range(3):
+        bench.sim.pump.turn_rotor(8.0)
+        bench.run("1 min")
+        bench.act("ack")
+        bench.act("resume")
+        bench.run("12 min")
+    alarm = records.EVENTS.index("alarm")
+    rows = [header for header, _s, text in bench.records if header["event"] == alarm and "over_inf" in text]
+    times_s = [row["utc_us"] // 10**6 for row in rows]
+    assert len(times_s) == 3
+    want = f"name=over_infusion n=3 first={times_s[0]} last={times_s[2]}"
+    for hours in range(1, 5):
+        before = bench.sim.rig.journal.oldest()
+        bench.run("1 h")
+        assert bench.sim.rig.journal.oldest() > before + 6 * 15, "the ring has turned"
+        assert [text for _n, text in told(bench, "over_infusion")][-1:] == [want], hours
+        cut_power(bench)
+    bench.act("ack")
+    bench.sim.pump.turn_rotor(8.0)
+    bench.run("1 min")
+    bench.act("ack")
+    bench.act("resume")
+    bench.run("1 h")
+    assert "n=4" in told(bench, "over_infusion")[-1][1]
+    assert bench.status()["delivered_nl"] > 0
+
+
+@pytest.mark.requirement("SR-25")
+def test_the_longest_words_about_a_kept_alarm_fit_a_record() -> None:
+    longest = max(len(row[1]) for row in spec.ALARMS)
+    assert len(f"name={'x' * longest} n=9999 first=4294967295 last=4294967295") <= records.MAX_EVENT_TEXT
