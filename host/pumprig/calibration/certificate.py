@@ -14,6 +14,7 @@ import io
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ def html(record: Record) -> str:
         result=_result(record),
         facts=_facts(record),
         rows=_rows(record),
+        hysteresis=_hysteresis(record),
+        rates_svg=_pictures(folder() / str(record.id) / "rates")[0],
         parts=_parts(record),
     )
 
@@ -84,13 +87,20 @@ def pdf(record: Record) -> bytes:
     line(f"No. {record.id}, {record.content['made_at']}", gap=3)
     line(STATEMENT, 8.5, gap=3)
     line(_result(record), 12, True, 3)
-    _pdf_table(page, _facts(record), (45, 145))
+    _pdf_table(page, _facts(record), (45, 145), "LL", False)
     line("Weighings", 11, True)
     head = ("file", "flow / (µL/h)", "U (k = 2)", "µL/rev", "U (k = 2)", "evap. / (mg/h)")
-    _pdf_table(page, [head, *_rows(record)], (50, 30, 26, 28, 26, 30))
+    _pdf_table(page, [head, *_rows(record)], (50, 30, 26, 28, 26, 30), "LRRRRR")
+    rates = _pictures(folder() / str(record.id) / "rates")[1]
+    if rates:
+        page.image(io.BytesIO(rates), w=page.epw)
+    for text in _hysteresis(record):
+        line(text, 8.5)
     for part in _parts(record):
+        if page.will_page_break(120):  # budget and picture belong together
+            page.add_page()
         line(f"Budget of {part.name}", 11, True)
-        _pdf_table(page, [("source", "u / (nL/h)", "degrees of freedom"), *part.budget], (100, 40, 50))
+        _pdf_table(page, [("source", "u / (nL/h)", "degrees of freedom"), *part.budget], (100, 40, 50), "LRR")
         if part.png:
             page.image(io.BytesIO(part.png), w=page.epw)
         for note in part.notes:
@@ -101,10 +111,21 @@ def pdf(record: Record) -> bytes:
     return bytes(page.output())
 
 
-def _pdf_table(page: Any, rows: list[tuple[str, ...]], widths: tuple[int, ...]) -> None:
+def _pdf_table(
+    page: Any, rows: list[tuple[str, ...]], widths: tuple[int, ...], align: str, heading: bool = True
+) -> None:
+    from fpdf.fonts import FontFace
+
     page.set_font("text", "", 8)
+    page.set_draw_color(190)
+    page.set_line_width(0.15)
     with page.table(
-        col_widths=widths, borders_layout="HORIZONTAL_LINES", first_row_as_headings=False, line_height=4.6
+        col_widths=widths,
+        borders_layout="HORIZONTAL_LINES",
+        first_row_as_headings=heading,
+        headings_style=FontFace(emphasis="BOLD"),
+        text_align=tuple("LEFT" if mark == "L" else "RIGHT" for mark in align),
+        line_height=4.6,
     ) as table:
         for cells in rows:
             row = table.row()
@@ -113,12 +134,30 @@ def _pdf_table(page: Any, rows: list[tuple[str, ...]], widths: tuple[int, ...]) 
     page.ln(3)
 
 
+def _pair(value: float, u: float) -> tuple[str, str]:
+    """A figure and its uncertainty, both to the second digit of the uncertainty (GUM 7.2.6)."""
+    digits = max(0, 1 - floor(log10(u))) if u > 0 else 6
+    return f"{value:.{digits}f}", f"{u:.{digits}f}"
+
+
+def _small(value: float) -> str:
+    """Three digits without an exponent."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _result(record: Record) -> str:
     share = 100.0 * record.u_nl_per_rev / record.nl_per_rev
-    return (
-        f"{record.nl_per_rev / 1000:.5f} µL per revolution ± {record.u_nl_per_rev / 1000:.5f} µL "
-        f"({share:.2g} %, k = 2)"
-    )
+    value, u = _pair(record.nl_per_rev / 1000, record.u_nl_per_rev / 1000)
+    return f"{value} µL per revolution ± {u} µL ({share:.2g} %, k = 2)"
+
+
+def _hysteresis(record: Record) -> list[str]:
+    """What changed at a rate that was weighed on the way up and on the way back."""
+    return [
+        f"Hysteresis at {row['rate_nl_per_h'] / 1000:.4g} µL/h: {row['pct']:+.2f} % ± {row['u_pct']:.2f} % (k = 2) "
+        "on the way back."
+        for row in record.content.get("hysteresis", [])
+    ]
 
 
 def _facts(record: Record) -> list[tuple[str, ...]]:
@@ -128,6 +167,11 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
     return [
         ("made by", content["person"] or "not stated"),
         ("made at", content["made_at"]),
+        ("rig", content.get("device_id") or "not stated"),
+        (
+            "balance",
+            f"{content.get('balance') or 'not stated'}, smallest digit {1000 * content['readability_g']:g} mg",
+        ),
         ("tube", content["tube"] or "not stated"),
         ("rates", f"{low / 1000:.4g} to {high / 1000:.4g} µL/h"),
         ("Z factor", f"{z} µL/mg"),
@@ -140,11 +184,9 @@ def _rows(record: Record) -> list[tuple[str, ...]]:
     return [
         (
             str(w["name"]),
-            f"{w['flow_nl_per_h'] / 1000:.5f}",
-            f"{w['u_flow_nl_per_h'] / 1000:.5f}",
-            f"{w['nl_per_rev'] / 1000:.5f}",
-            f"{w['u_nl_per_rev'] / 1000:.5f}",
-            f"{1000 * w['evaporation_g_per_h']:.4g}",
+            *_pair(w["flow_nl_per_h"] / 1000, w["u_flow_nl_per_h"] / 1000),
+            *_pair(w["nl_per_rev"] / 1000, w["u_nl_per_rev"] / 1000),
+            _small(1000 * w["evaporation_g_per_h"]),
         )
         for w in record.content["weighings"]
     ]
@@ -155,13 +197,13 @@ def _parts(record: Record) -> list[Part]:
     for weighing in record.content["weighings"]:
         terms = [t for t in weighing["budget"] if t["u_nl_per_h"] > 0.002 * weighing["u_flow_nl_per_h"]]
         budget = [
-            (str(t["source"]), f"{t['u_nl_per_h']:.3g}", "∞" if t["dof"] is None else f"{t['dof']:.0f}")
+            (str(t["source"]), _small(t["u_nl_per_h"]), "∞" if t["dof"] is None else f"{t['dof']:.0f}")
             for t in terms
         ]
         budget.append(
             (
                 "combined",
-                f"{weighing['u_flow_nl_per_h'] / 2:.3g}",
+                _small(weighing["u_flow_nl_per_h"] / 2),
                 "∞" if weighing["dof"] is None else f"{weighing['dof']:.0f}",
             )
         )

@@ -20,9 +20,10 @@ from typing import Any
 from pumprig.accuracy.graphs import save as save_picture
 from pumprig.calibration.design import NOMINAL_STEPS_PER_REV
 from pumprig.calibration.fit import Fit
-from pumprig.calibration.plots import figure
+from pumprig.calibration.plots import figure, rates_figure
 from pumprig.calibration.rates import RateModel, fit_rates, hysteresis, points_of
 from pumprig.calibration.register import Record, RegisterError, folder
+from pumprig.calibration.weighing import readability_g
 
 
 def save(
@@ -41,6 +42,8 @@ def save(
     content["hysteresis"] = [row.as_json() for row in hysteresis(points)]
     last = fits[-1].weighing
     content["device_id"] = last.texts.get("device_id", "")
+    content["balance"] = last.texts.get("balance", "")
+    content["readability_g"] = readability_g(last)
     if last.steps is not None:
         content["steps_at_end"] = int(last.steps[-1])
         content["steps_per_rev"] = last.numbers.get("steps_per_rev", NOMINAL_STEPS_PER_REV)
@@ -51,10 +54,12 @@ def save(
         place.mkdir(parents=True, exist_ok=True)
         for source in sources:
             shutil.copyfile(source, place / source.name)
-        for found in fits:
-            drawing = figure(found)
+        pictures = {found.weighing.name: figure(found) for found in fits}
+        if len(fits) > 1:
+            pictures["rates"] = rates_figure(points, model)
+        for name, drawing in pictures.items():
             for suffix in (".svg", ".png"):
-                save_picture(drawing, place / (found.weighing.name + suffix))
+                save_picture(drawing, place / (name + suffix))
         temporary = place / "calibration.json.part"
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)

@@ -1,6 +1,6 @@
-"""The picture of a fit: readings, what is left of them, and the uncertainty budget.
+"""The pictures of a calibration: a weighing's fit with its budget, and the volume of a revolution over the rate.
 
-Owns: one figure of three panels, as SVG, PNG or PDF.
+Owns: a figure of three panels for a fit, and one for several rates, as SVG, PNG or PDF.
 Rules: left-out rows are shown, not hidden; the budget shows standard uncertainties in the flow's unit.
 Callers: the command line, the certificate.
 Units: mass mg, time h, flow nL/h.
@@ -16,6 +16,7 @@ import numpy as np
 
 from pumprig.accuracy.graphs import BLUE, GREY, ORANGE, STYLE, save
 from pumprig.calibration.fit import Fit
+from pumprig.calibration.rates import Point, RateModel
 
 
 def save_fit(result: Fit, path: Path) -> None:
@@ -44,6 +45,35 @@ def figure(result: Fit) -> Any:
         figures = result.result
         flow, u = figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000
         drawing.suptitle(f"{result.weighing.name}: {flow:.4f} ± {u:.4f} µL/h (k = 2)", fontsize=10)
+    return drawing
+
+
+def rates_figure(points: list[Point], model: RateModel) -> Any:
+    """Volume per revolution of each weighing with U (k = 2), in their order, and the model with its band."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(9.5, 3.2), layout="constrained")
+        axes: Any = drawing.subplots()
+        low, high = model.lowest_nl_per_h / 1.2, model.highest_nl_per_h * 1.2
+        grid = np.geomspace(low, high, 60)
+        curve = np.array([model.at(float(rate)) for rate in grid]) / 1000
+        axes.fill_between(grid / 1000, curve[:, 0] - curve[:, 1], curve[:, 0] + curve[:, 1], color="#d5e2f0")
+        axes.plot(grid / 1000, curve[:, 0], color=BLUE, linewidth=1.2)
+        rates = np.array([p.rate_nl_per_h for p in points]) / 1000
+        volumes = np.array([p.nl_per_rev for p in points]) / 1000
+        u = np.array([2 * p.u_nl_per_rev for p in points]) / 1000
+        axes.errorbar(rates, volumes, u, fmt="o", color=ORANGE, markersize=4, capsize=3, linewidth=1)
+        for number, (x, y) in enumerate(zip(rates, volumes, strict=True), 1):
+            axes.annotate(str(number), (x, y), (6, 4), textcoords="offset points", fontsize=8, color=GREY)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="x", which="minor", labelsize=7)
+        axes.set_xlabel("flow / (µL/h)")
+        axes.set_ylabel("µL per revolution")
+        axes.set_title("weighings in their order, and the model; U with k = 2", loc="left", fontsize=9)
     return drawing
 
 

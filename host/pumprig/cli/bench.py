@@ -74,6 +74,7 @@ def run_command(
     yes: bool,
 ) -> None:
     """Blank, run-in, run and blank again at each rate; every reading is stored as it comes."""
+    from pumprig.balance.serial_balance import open_balance
     from pumprig.calibration import runfolder
     from pumprig.cli.rigpump import RigPump
 
@@ -100,6 +101,8 @@ def run_command(
                 f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}; kept in {place}"
             )
             settings.ask(yes, "Start?")
+            with closing(open_balance(balance_port)) as scale:
+                metadata["balance"] = f"{scale.model} ({scale.dialect.name})"
             if pump is not None:
                 metadata["device_id"] = pump.device_id()
                 if alarm := pump.look().alarm:
