@@ -82,7 +82,7 @@ class SimPort:
 
     def put_back(self, data: bytes) -> None:
         """Undo a `pull`, for what is another reader's."""
-        if self.listening:
+        if self.listening or self.tapped:
             self._output[:0] = data
 
     def plug(self, plugged: bool) -> None:
