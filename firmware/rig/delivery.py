@@ -21,18 +21,24 @@ FAST_LOW_US = 600_000
 RAMP_US = 400_000  # twice the longest ramp
 SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
+STEPS_A_RUN = 1_400  # queued in one tick: 5 ms of its 20
+MOST_SPANS = 24  # of the angle map's cells in the queue: 16 s at 50 steps/s
+SPANS_A_RUN = 3  # and planned in one tick, once the queue outlasts a stall
 
 
 class Delivery:
-    """Therapy to stepper and back. `log(event, fields)` records starts and ends of boluses."""
+    """Therapy to stepper and back. `log(event, fields)` records starts and ends of boluses, `angle()` reads the
+    rotor's encoder.
+    """
 
-    def __init__(self, clock, stepper, dosing, therapy, window, log):
+    def __init__(self, clock, stepper, dosing, therapy, window, log, angle):
         self._clock = clock
         self._stepper = stepper
         self._dosing = dosing
         self._therapy = therapy
         self._window = window
         self._log = log
+        self._angle = angle
         self.open_us = -1  # when the stream began; -1: none
         self.due_us = NEVER_US
         self._stopped = None  # to be called at the end of a ramp down
@@ -50,6 +56,11 @@ class Delivery:
         """Volume commanded until now."""
         ahead_us = max(0, self._front_us() - now_us) if self.open_us >= 0 else 0
         return self._dosing.commanded_nl(ahead_us * CYCLES_PER_US)
+
+    def commanded_steps(self, now_us):
+        """Steps that the volume commanded until now asks of the rotor; for differences."""
+        ahead_us = max(0, self._front_us() - now_us) if self.open_us >= 0 else 0
+        return self._dosing.commanded_steps(ahead_us * CYCLES_PER_US)
 
     def _front_us(self):
         return self.open_us + self._stepper.appended_cycles // CYCLES_PER_US
@@ -104,14 +115,17 @@ class Delivery:
         if self.open_us < 0:
             self._stepper.open()
             self.open_us = self._clock.now_us()
+            self._dosing.align(self._angle())
         ahead_us, low_us = self._reach(now_us)
         goal_us = self._whole_end_us(now_us + ahead_us)
         front_us = self._front_us()
-        while front_us < goal_us:
+        bites = SPANS_A_RUN
+        while 0 <= front_us < goal_us:
             front_us = self._extend(front_us, goal_us)
-            if front_us < 0:
-                break
-        self._stepper.flush()
+            if self._dosing.is_mapped():
+                bites -= 1
+                if len(self._dosing.spans) >= MOST_SPANS or bites <= 0 and front_us - now_us > FAST_LOW_US:
+                    break
         self.due_us = min(max(now_us, self._front_us() - low_us), self._next_end_us(now_us))
 
     def _reach(self, now_us):

@@ -8,7 +8,8 @@ and not counted.
 Callers: rig.delivery plans, settles and rewinds; session, monitor and journal read totals.
 Units: nL/day, nL, steps, PIO cycles of 8 ns. Flow adds `rate * volume_den` units per cycle; a step is worth
 `volume_num * CYCLES_PER_DAY` units, where volume_num / volume_den is the volume of a step in nL.
-Leaves: when which rate holds to therapy.py, edges to motion.py and stepper.py.
+With an angle map a step's units depend on where the rotor stands, so that the flow is even; a turn's stay.
+Leaves: when which rate holds to therapy.py, edges to motion.py and stepper.py, the map's cells to anglemap.py.
 """
 
 from pumpwire.spec import KINDS
@@ -17,6 +18,7 @@ CYCLES_PER_US = 125
 CYCLES_PER_DAY = 125_000_000 * 86_400
 BASAL = KINDS.index("basal")
 RELIEF = KINDS.index("relief")
+EVEN_CYCLES = 1_250_000  # flows of more than 100 steps/s are not evened out: the motor could not follow
 SPAN_STEPS = 100_000  # a steady span is closed after so many steps, so that its numbers stay small
 
 
@@ -42,11 +44,13 @@ class Overlay:
 class Span:
     """A queued stretch of constant flow: who gets its steps, and how far they are counted."""
 
-    def __init__(self, base_kind, base_inc, overlay, over_inc):
+    def __init__(self, base_kind, base_inc, overlay, over_inc, quantum, carry):
         self.base_kind = base_kind
         self.base_inc = base_inc
         self.overlay = overlay
         self.over_inc = over_inc
+        self.quantum = quantum  # units of each of its steps
+        self.carry = carry  # of the sharing, from the span before
         self.cycles = 0
         self.steps = 0
         self.counted = 0
@@ -66,11 +70,23 @@ class Span:
         """How many of the span's first `steps` steps are the overlay's: in proportion to the rates, rounded down."""
         if not self.over_inc:
             return 0
-        return steps * self.over_inc // (self.base_inc + self.over_inc)
+        return (self.carry + steps * self.over_inc) // (self.base_inc + self.over_inc)
 
     def steps_until(self, overlay_steps):
         """The span's first step count at which the overlay has had overlay_steps."""
-        return -(-overlay_steps * (self.base_inc + self.over_inc) // self.over_inc)
+        return -((self.carry - overlay_steps * (self.base_inc + self.over_inc)) // self.over_inc)
+
+    def evenly(self, units, quantum):
+        """What its flow of so many units would be worth in evenly spaced steps of `quantum` units."""
+        return units if self.quantum == quantum else units * quantum // self.quantum
+
+    def next_carry(self):
+        """What the sharing of the same flow goes on with in the next span."""
+        return (
+            (self.carry + self.steps * self.over_inc) % (self.base_inc + self.over_inc)
+            if self.over_inc
+            else 0
+        )
 
 
 class Dosing:
@@ -91,16 +107,25 @@ class Dosing:
         self.commanded_units = 0  # up to the end of the plan, since the calibration
         self.commanded_base_nl = 0
         self.spans = []
+        self.uneven_units = 0  # by which evenly spaced steps would be worth more than those planned so far
+        self._map = None
+        self._at_steps = -1  # where the rotor stands at the end of the plan; -1: not known, or no map
         self.lost_steps = 0  # counted, but the rotor did not follow
         self._seen_steps = 0
 
     # --- calibration and volumes
 
-    def calibrate(self, calibration_id, nl_num, nl_den, u_ppm):
-        """Use a calibration: nl_num / nl_den nL a revolution, expanded relative uncertainty u_ppm (k = 2).
+    def calibrate(self, calibration_id, nl_num, nl_den, u_ppm, weights=()):
+        """Use a calibration: nl_num / nl_den nL a revolution, expanded relative uncertainty u_ppm (k = 2), the
+        weights of its angle map, if it has one.
 
         What was delivered so far keeps the volume it had (SR-37). Only while nothing is queued.
         """
+        self._map = None
+        if weights:
+            from rig.anglemap import AngleMap
+
+            self._map = AngleMap(weights, self._rev_num, self._rev_den)
         if self.quantum:
             self.base_nl = self.delivered_nl()
             self.base_steps = self.net_steps()
@@ -110,7 +135,17 @@ class Dosing:
         self.volume_num = nl_num * self._rev_den
         self.volume_den = nl_den * self._rev_num
         self.quantum = self.volume_num * CYCLES_PER_DAY
-        self.base_acc = self.commanded_units = 0
+        self.base_acc = self.commanded_units = self.uneven_units = 0
+
+    def align(self, angle):
+        """Take the rotor's raw angle (0 to 4095; None: not known) while nothing is queued."""
+        self._at_steps = -1
+        if self._map is not None and angle is not None:
+            self._at_steps = angle * self._rev_num // (4096 * self._rev_den)
+
+    def is_mapped(self):
+        """Whether steps are spaced by the angle map: a span then reaches no further than its cell."""
+        return self._at_steps >= 0
 
     def net_steps(self):
         """Counted steps forward minus counted steps of pressure relief."""
@@ -119,6 +154,10 @@ class Dosing:
     def nl_of(self, steps):
         """Volume of a number of steps, nL, rounded down."""
         return steps * self.volume_num // self.volume_den
+
+    def revolution_volume(self):
+        """The calibration's ratio, as fields."""
+        return (("nl_num", self.volume_num // self._rev_den), ("nl_den", self.volume_den // self._rev_num))
 
     def revolutions_of(self, steps):
         """Whole turns of the rotor in a number of steps."""
@@ -145,6 +184,15 @@ class Dosing:
             ahead_cycles -= cycles
         return self.commanded_base_nl + units // (self.volume_den * CYCLES_PER_DAY)
 
+    def commanded_steps(self, ahead_cycles):
+        """Steps that the volume commanded until now asks of the rotor, by the angle map; for differences."""
+        units = self.commanded_units + self.uneven_units
+        for span in reversed(self.spans):
+            cycles = min(ahead_cycles, span.cycles)
+            units -= span.evenly(cycles * (span.base_inc + span.over_inc), self.quantum)
+            ahead_cycles -= cycles
+        return units // self.quantum if self.quantum else 0
+
     # --- plan
 
     def plan(self, append, base_kind, base_rate, overlay, cycles):
@@ -154,38 +202,48 @@ class Dosing:
         """
         base_inc = base_rate * self.volume_den
         over_inc = overlay.rate_nl_per_day * self.volume_den if overlay else 0
-        span = self.spans[-1] if self.spans else None
-        fresh = span is None or not span.is_mix(base_kind, base_inc, overlay, over_inc)
-        if fresh:
-            span = Span(base_kind, base_inc, overlay, over_inc)
         inc = base_inc + over_inc
+        quantum, cell_steps = self.quantum, 0
+        if self._at_steps >= 0 and inc * EVEN_CYCLES <= quantum:
+            quantum, cell_steps = self._map.cell(self._at_steps, quantum)
+        span = self.spans[-1] if self.spans else None
+        same = span is not None and span.is_mix(base_kind, base_inc, overlay, over_inc)
+        fresh = not same or span.quantum != quantum
+        if fresh:
+            carry = span.next_carry() if same else 0
+            span = Span(base_kind, base_inc, overlay, over_inc, quantum, carry)
         acc = self.base_acc + (overlay.acc if overlay else 0)
         # a phase of more than a step (a bolus that ended a little early) is a step that is due at once
-        excess = max(0, acc - self.quantum + 1)
+        excess = max(0, acc - quantum + 1)
         acc -= excess
         leave_inc = inc
+        if cell_steps and inc:
+            cycles = min(cycles, max(1, -((acc - cell_steps * quantum) // inc)))
         if overlay:
             wanted = span.share(span.steps) + overlay.steps - overlay.planned_steps
             last = span.steps_until(wanted) - span.steps
-            completing = max(1, -(-(last * self.quantum - acc) // inc))
+            completing = max(1, -(-(last * quantum - acc) // inc))
             if completing <= cycles:
                 cycles = completing
                 leave_inc = base_inc  # slow down towards what flows afterwards
-        taken, steps, after = append(acc, inc, self.quantum, cycles, leave_inc)
+        taken, steps, after = append(acc, inc, quantum, cycles, leave_inc)
         if not taken:
             return 0
         if fresh:
             self.spans.append(span)
         flowed = (
-            (after - acc + steps * self.quantum) // inc if inc else taken
+            (after - acc + steps * quantum) // inc if inc else taken
         )  # less than taken by what a ramp lost
         share = span.share(span.steps + steps) - span.share(span.steps)
         span.cycles += flowed
         span.steps += steps
         self.commanded_units += flowed * inc
-        self.base_acc += flowed * base_inc - (steps - share) * self.quantum
+        self.uneven_units += span.evenly(flowed * inc, self.quantum) - flowed * inc
+        self.base_acc += flowed * base_inc - (steps - share) * quantum
+        if self._at_steps >= 0:
+            self._at_steps += steps
         if overlay:
-            overlay.acc += flowed * over_inc - share * self.quantum
+            overlay.acc += flowed * over_inc - share * quantum
             overlay.planned_steps += share
             if overlay.planned_steps >= overlay.steps:
                 span.closed_acc = overlay.acc
@@ -244,12 +302,14 @@ class Dosing:
             ahead_cycles -= cycles
             dropped = span.steps - span.counted
             share = span.share(span.steps) - span.share(span.counted)
-            self.commanded_units -= cycles * (span.base_inc + span.over_inc)
-            self.base_acc += (dropped - share) * self.quantum - cycles * span.base_inc
+            units = cycles * (span.base_inc + span.over_inc)
+            self.commanded_units -= units
+            self.uneven_units -= span.evenly(units, self.quantum) - units
+            self.base_acc += (dropped - share) * span.quantum - cycles * span.base_inc
             overlay = span.overlay
             if overlay:
                 if share or cycles:
                     overlay.acc += span.closed_acc
                     self.commanded_units += span.closed_acc
-                overlay.acc += share * self.quantum - cycles * span.over_inc
+                overlay.acc += share * span.quantum - cycles * span.over_inc
                 overlay.planned_steps -= share

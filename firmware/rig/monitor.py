@@ -36,6 +36,12 @@ class Reservoir:
         """Estimated volume, never below zero."""
         return max(0, self.base_nl - (self._dosing.delivered_nl() - self.base_delivered_nl))
 
+    def told(self):
+        """What a correction of the calibration is computed from."""
+        dosing = self._dosing
+        used_nl = dosing.delivered_nl() - self.base_delivered_nl
+        return (("used_nl", used_nl), ("u_base_nl", self.u_base_nl)) + dosing.revolution_volume()
+
     def assume(self, volume_nl):
         """Up to volume_nl may have left uncounted: the estimate takes it as gone."""
         self.base_nl = max(0, self.base_nl - volume_nl)
@@ -182,8 +188,7 @@ class Monitor:
         elif -lost >= thresholds.STALL_COUNTS:
             self._rotation.accept()
             rig.alarm("over_infusion", (("ahead_counts", -lost),))
-        commanded = rig.delivery.commanded_nl(now_us) * rig.dosing.volume_den // rig.dosing.volume_num
-        ratio = self._rotation.ratio(commanded, now_us)
+        ratio = self._rotation.ratio(rig.delivery.commanded_steps(now_us), now_us)
         if ratio:
             rig.alarm(ratio + "_infusion", ())
 

@@ -59,7 +59,7 @@ class Rig:
         self.settings = Settings(find(board.flash, SETTINGS))
         self.therapy = Therapy(self.dosing, self.window, self.need_fluid)
         self.delivery = Delivery(
-            self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record
+            self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record, board.angle
         )
         self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
         self.commands = Commands(self)
@@ -124,7 +124,13 @@ class Rig:
 
     def use_calibration(self, document):
         """Make a calibration the active one; the rates that the motor can do follow from it."""
-        self.dosing.calibrate(document["id"], document["nl_num"], document["nl_den"], document["u_ppm"])
+        self.dosing.calibrate(
+            document["id"],
+            document["nl_num"],
+            document["nl_den"],
+            document["u_ppm"],
+            [row[0] for row in document["angle_weights"]],
+        )
         self.monitor.restart()
         per_step = self.dosing.volume_num * DAY_S
         self.therapy.max_rate_nl_per_day = self._motor.max_steps_per_s * per_step // self.dosing.volume_den
@@ -298,9 +304,13 @@ class Rig:
             if now_us - self.session.used_us > lend.AFTER_US:
                 lend.give_back()
         self.board.blink(self.loop.ticks)
-        return now_us if self.monitor.watch_supply() else schedule.NEVER_US
+        reset_us = self.commands.reset_us
+        if reset_us and now_us >= reset_us:
+            self.stop(now_us)
+            self.record("maintenance", ())  # the last one before the boot, which looks for it
+            self.board.reset()
+        return now_us if self.monitor.watch_supply() else reset_us or schedule.NEVER_US
 
     def _late(self, took_us):
         if self.loop.late_ticks in (1, 10, 100, 1000):
             self.record("late", (("took_us", took_us), ("times", self.loop.late_ticks)))
-

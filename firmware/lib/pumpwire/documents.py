@@ -49,6 +49,8 @@ RAMP = (
 )
 ZONE = (("from_utc_s", 0, 1 << 33), ("offset_s", 0, 2 * DAY_S))  # offset + one day, so that it has no sign
 BRIDGE = (("volume_nl", 0, 20_000_000), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))  # 0:0 is "no bridge"
+ANGLE = (("weight", 250, 4_000),)  # 1/1000 of the mean interval: at most four times as fast
+ANGLE_CELLS = 96
 PHASE = (("for_s", 60, 366 * DAY_S), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))
 
 # field, type ("text", a tuple of choices, an item shape, or (lowest, highest)), default (None: must be given)
@@ -94,6 +96,7 @@ FIELDS = {
         ("at_utc_s", (0, 1 << 40), 0),
         ("tube", "text", ""),
         ("by", "text", ""),
+        ("angle_weights", ANGLE, ()),  # 96 cells of a turn, from encoder angle 0 on
     ),
 }
 SINGLE = ("ramp", "demand", "bridge")  # lists of at most one item
@@ -169,6 +172,8 @@ def parse(text):
         raise DocumentError(sorted(given)[0][:16], "is not a field of a " + kind)
     if kind == "program":
         _check_program(out)
+    if out.get("angle_weights"):
+        _check_angle(out["angle_weights"])
     return out
 
 
@@ -180,6 +185,11 @@ def canonical(document):
         if value != default:
             words.append("%s=%s" % (field, escape(_text(value))))
     return " ".join(words)
+
+
+def _check_angle(rows):
+    if len(rows) != ANGLE_CELLS or sum(row[0] for row in rows) != ANGLE_CELLS * 1000:
+        raise DocumentError("angle_weights", "must be %d weights whose mean is 1000" % ANGLE_CELLS)
 
 
 def _check_day(program, name):
