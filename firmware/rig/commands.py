@@ -256,13 +256,16 @@ class Commands:
         rig.delivery.settle(now_us)
         estimate_nl = rig.reservoir.volume_nl()
         found_nl = args["removed_nl"]
+        told = (("estimated_nl", estimate_nl),)
         if found_nl is not None:
             off_nl = abs(found_nl - estimate_nl)
+            told += (("u_nl", rig.reservoir.u_nl()),)
             if off_nl > rig.reservoir.u_nl():
                 rig.alarm("discrepancy", (("found_nl", found_nl), ("estimated_nl", estimate_nl)))
+                told += rig.reservoir.told()
         rig.reservoir.fill(args["volume_nl"])
         rig.monitor.check_reservoir()
-        return (("reservoir_nl", rig.reservoir.volume_nl()), ("estimated_nl", estimate_nl))
+        return (("reservoir_nl", rig.reservoir.volume_nl()),) + told
 
     def _do_ack(self, args, now_us):
         self._rig.alarms.acknowledge()

@@ -37,8 +37,10 @@ class Reservoir:
         return max(0, self.base_nl - (self._dosing.delivered_nl() - self.base_delivered_nl))
 
     def told(self):
-        """What a correction of the calibration is computed from."""
+        """What a correction of the calibration is computed from; nothing where that changed since the fill."""
         dosing = self._dosing
+        if dosing.base_nl > self.base_delivered_nl:
+            return ()
         used_nl = dosing.delivered_nl() - self.base_delivered_nl
         return (("used_nl", used_nl), ("u_base_nl", self.u_base_nl)) + dosing.revolution_volume()
 

@@ -181,6 +181,12 @@ class Client:
                 if refused.name != "access" or i == len(held) - 1:
                     raise
 
+    def asks_for_key(self) -> bool:
+        """Whether the rig takes changes only from holders of its key. Raises LinkError, RefusedError."""
+        asks = self._open_with(b"")
+        self.read("close")
+        return asks
+
     def _open_with(self, key: bytes) -> bool:
         """Begin a session under a key; returns whether the rig asks for one."""
         nonce = secrets.token_hex(16)
@@ -327,6 +333,7 @@ class Client:
             answer = self.change("stage", {"part": i + 1, "parts": len(parts), "text": part})
         return staged_of(answer)
 
-    def commit(self, digest: str, override: bool) -> Answer:
-        """Make exactly what has this hash active."""
-        return self.change("commit", {"hash": digest, "override": 1 if override else 0})
+    def commit(self, digest: str, override: bool, at_utc_s: int = 0) -> Answer:
+        """Make exactly what has this hash active, now or at a time."""
+        values: dict[str, Value] = {"hash": digest, "override": 1 if override else 0}
+        return self.change("commit", {**values, "at_utc_s": at_utc_s} if at_utc_s else values)

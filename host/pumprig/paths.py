@@ -55,7 +55,7 @@ def simulator_folder(chosen: str | None) -> Path:
 def configuration() -> dict[str, Any]:
     """The configuration file's content, empty where there is no file. Raises UsageError.
 
-    Keys: `port` (what `-p` takes) and `database` (a path).
+    Keys: `port` (what `-p` takes), `database` (a path), `minimum_rate` (what a program calls "minimum").
     """
     path = config_file()
     try:
@@ -67,10 +67,10 @@ def configuration() -> dict[str, Any]:
             f"The configuration {path} cannot be read: {error}.", "Nothing was sent.", "Mend it."
         ) from None
     for key, value in content.items():
-        if key not in ("port", "database") or not isinstance(value, str):
+        if key not in ("port", "database", "minimum_rate") or not isinstance(value, str):
             raise UsageError(
                 f"The configuration {path} has '{key}', which is not known or no text.",
                 "Nothing was sent.",
-                "Known keys: port, database (texts).",
+                "Known keys: port, database, minimum_rate (texts).",
             )
     return content

@@ -47,8 +47,12 @@ def read_status(client: Client) -> dict[str, Any]:
         "reservoir_nl": integer(fields, "reservoir_nl"),
         "reservoir_u_nl": integer(fields, "reservoir_u_nl"),
         "reservoir_empty_at": _ahead(fields, "empty_s", now_us),
-        "refill_due_at": _ahead(fields, "low_s", now_us),
+        "reservoir_low_at": _ahead(fields, "low_s", now_us),
+        "refill_due_at": _ahead(fields, "refill_s", now_us),
+        "refill_by_habit_at": _ahead(fields, "habit_s", now_us),
+        "habit_nl_per_day": integer(fields, "habit_nl_per_day"),
         "therapy": _therapy(fields),
+        "waiting": {"begins_at": iso(_us(fields, "later_utc_s"))} if "later_utc_s" in fields else None,
         "bolus": _bolus(fields),
         "alarms": read_alarms(client),
         "calibration_id": integer(fields, "calibration_id") or None,
@@ -62,8 +66,15 @@ def read_status(client: Client) -> dict[str, Any]:
         },
         "battery": {
             "percent": integer(fields, "battery_percent"),
-            "eri_at": iso(integer(fields, "eri_utc_us")),
+            "eri_at": _ahead(fields, "eri_s", now_us),
+            "age_h": integer(fields, "battery_h"),
         },
+        "tube": {
+            "revolutions": integer(fields, "tube_revolutions"),
+            "life_revolutions": integer(fields, "tube_life"),
+            "since": iso(_us(fields, "tube_utc_s")),
+        },
+        "minimum_rate_nl_per_h": _rate(fields, "minimum_nl_per_day"),
         "supply_mv": integer(fields, "supply_mv"),
         "loop": {
             "period_us": integer(fields, "period_us"),
@@ -101,11 +112,19 @@ def _ahead(fields: dict[str, str], name: str, now_us: int) -> str | None:
     return None if seconds is None or seconds > FARTHEST_S else iso(now_us + seconds * 1_000_000)
 
 
+def _us(fields: dict[str, str], name: str) -> int | None:
+    seconds = integer(fields, name)
+    return None if seconds is None else seconds * 1_000_000
+
+
 def _therapy(fields: dict[str, str]) -> dict[str, Any]:
     return {
         "mode": fields.get("therapy_mode"),
         "hash": fields.get("therapy_hash"),
         "name": fields.get("therapy_name"),
+        "ramp": {"step": integer(fields, "ramp_step"), "held": fields.get("ramp_held") == "1"}
+        if "ramp_step" in fields
+        else None,
     }
 
 

@@ -2,6 +2,7 @@ from typing import Any
 
 MAX_TEXT: int
 DAY_S: int
+MIN_RATE_NL_PER_DAY: int
 MAX_RATE_NL_PER_DAY: int
 STEP: tuple[tuple[str, int, int], ...]
 PERIODIC: tuple[tuple[str, int, int], ...]

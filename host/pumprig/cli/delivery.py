@@ -1,4 +1,4 @@
-"""`rate`, `bolus`, `demand`, `prime`, `resume`, `refill`: commands that move fluid, or tell the rig that someone did.
+"""`rate`, `bolus`, `demand`, `prime`, `resume`: commands that move fluid.
 
 Owns: these commands.
 Rules: each asks or takes --yes; a rate is staged, read back, shown and committed by its hash; quantities carry units.
@@ -26,7 +26,8 @@ from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program
 
 
-def _quantity(words: tuple[str, ...], kind: str, what: str) -> int:
+def quantity(words: tuple[str, ...], kind: str, what: str) -> int:
+    """The words of a quantity, which a shell has split. Raises UsageError."""
     return quantities.parse(" ".join(words), kind, what)
 
 
@@ -35,12 +36,17 @@ def _quantity(words: tuple[str, ...], kind: str, what: str) -> int:
 @click.option("--override", is_flag=True, help="Go beyond the soft limit; it is logged.")
 @yes_option
 def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
-    """Constant therapy at RATE, for example `20 ul/h`: stage, review, commit, read back."""
+    """Constant therapy at RATE, for example `20 ul/h`: stage, review, commit, read back.
+
+    RATE may be `minimum`, the lowest rate at which the modelled implant is kept running.
+    """
     settings = current()
-    value = _quantity(rate, "rate", "the rate")
-    fields_of("rate", {"rate_nl_per_day": value})
+    value = 0 if rate == ("minimum",) else quantity(rate, "rate", "the rate")
+    if value:
+        fields_of("rate", {"rate_nl_per_day": value})
     settings.consent(yes)
     with changing(settings) as client:
+        value = value or int(client.read("status").fields["minimum_nl_per_day"])
         old = active(client)
         new = _constant(old, value)
         staged = staged_as(client, new)
@@ -66,7 +72,16 @@ def _constant(old: Program | None, value: int) -> Program:
 
 def active(client: Client) -> Program | None:
     """The program that the rig runs. Raises PumpError if this tool does not understand it."""
-    text = "".join(row.get("text", "") for row in client.read("program").rows)
+    return _program(client, "text")
+
+
+def waiting(client: Client) -> Program | None:
+    """The program that waits for its time. Raises PumpError if this tool does not understand it."""
+    return _program(client, "later")
+
+
+def _program(client: Client, field: str) -> Program | None:
+    text = "".join(row.get(field, "") for row in client.read("program").rows)
     if not text:
         return None
     try:
@@ -86,14 +101,17 @@ def staged_as(client: Client, new: Program) -> Staged:
     return staged
 
 
-def commit_staged(settings: Settings, client: Client, digest: str, override: bool, yes: bool) -> None:
+def commit_staged(
+    settings: Settings, client: Client, digest: str, override: bool, yes: bool, at_utc_s: int = 0
+) -> None:
     """Ask, then commit; a no discards what is staged. Raises PumpError, RefusedError."""
+    when = f" It begins at {quantities.local_text(at_utc_s * 1_000_000)}." if at_utc_s else ""
     try:
-        settings.ask(yes, "Commit this?")
+        settings.ask(yes, f"Commit this?{when}")
     except PumpError:
         client.change("discard")
         raise
-    client.commit(digest, override)
+    client.commit(digest, override, at_utc_s)
 
 
 @click.command()
@@ -104,7 +122,7 @@ def commit_staged(settings: Settings, client: Client, digest: str, override: boo
 def bolus(volume: tuple[str, ...], over: str, spread: bool, yes: bool) -> None:
     """Deliver one bolus of VOLUME, for example `50 ul`, on top of the basal rate."""
     settings = current()
-    volume_nl = _quantity(volume, "volume", "the volume")
+    volume_nl = quantity(volume, "volume", "the volume")
     over_ms = quantities.parse(over, "time", "--over")
     values: dict[str, int | str | None] = {
         "volume_nl": volume_nl,
@@ -139,7 +157,7 @@ def demand(yes: bool) -> None:
 def prime(volume: tuple[str, ...], yes: bool) -> None:
     """Fill the line with VOLUME; without it, with the stored catheter volume. Only from stopped."""
     settings = current()
-    volume_nl = _quantity(volume, "volume", "the volume") if volume else 0
+    volume_nl = quantity(volume, "volume", "the volume") if volume else 0
     fields_of("prime", {"volume_nl": volume_nl})
     settings.consent(yes)
     told = quantities.volume_text(volume_nl) if volume_nl else "the stored catheter volume"
@@ -170,30 +188,3 @@ def resume(yes: bool) -> None:
         after = read_status(client)
     settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}")
     settings.document(after)
-
-
-@click.command()
-@click.argument("volume", nargs=-1, required=True)
-@click.option("--removed", help="Volume found in the reservoir before, for example `2.1 ml`.")
-@yes_option
-def refill(volume: tuple[str, ...], removed: str | None, yes: bool) -> None:
-    """Tell the rig that the reservoir now holds VOLUME."""
-    settings = current()
-    volume_nl = _quantity(volume, "volume", "the volume")
-    removed_nl = quantities.parse(removed, "volume", "--removed") if removed else None
-    values: dict[str, int | str | None] = {"volume_nl": volume_nl, "removed_nl": removed_nl}
-    fields_of("refill", values)
-    settings.consent(yes)
-    with changing(settings) as client:
-        settings.ask(yes, f"The reservoir now holds {quantities.volume_text(volume_nl)}?")
-        answer = client.change("refill", values).fields
-        after = read_status(client)
-    estimated = int(answer.get("estimated_nl", "0"))
-    settings.show(
-        f"reservoir {quantities.volume_text(volume_nl)}; before, the estimate was {quantities.volume_text(estimated)}"
-    )
-    if removed_nl is not None:
-        settings.show(
-            f"found {quantities.volume_text(removed_nl)}: {quantities.volume_text(removed_nl - estimated)} off"
-        )
-    settings.document({"estimated_nl": estimated, "removed_nl": removed_nl, **after})

@@ -11,17 +11,18 @@ Leaves: files to therapy/, the review to review.py, the wire to client.py.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pumprig import quantities
 from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing, reading
-from pumprig.cli.delivery import active, commit_staged, staged_as
+from pumprig.cli.delivery import active, commit_staged, staged_as, waiting
 from pumprig.cli.review import show_review, table_of, warn
 from pumprig.cli.settings import current, yes_option
 from pumprig.client import Client
-from pumprig.errors import PumpError
+from pumprig.errors import PumpError, UsageError
 from pumprig.reading import read_status
 from pumprig.therapy import forecast
 from pumprig.therapy import program as programs
@@ -53,28 +54,55 @@ def check(file: Path) -> None:
 @program.command()
 @file_argument
 @click.option("--override", is_flag=True, help="Go beyond soft limits; it is logged.")
+@click.option("--at", metavar="TIME", help="When it begins: ISO 8601, or from now like `+2 h`.")
+@click.option(
+    "--bridge",
+    type=click.Choice(["auto"]),
+    help="After a change of concentration: the line's volume at the rate that keeps the dose.",
+)
 @yes_option
-def load(file: Path, override: bool, yes: bool) -> None:
+def load(file: Path, override: bool, at: str | None, bridge: str | None, yes: bool) -> None:
     """Stage FILE, show it beside the active program, ask, commit, read back."""
+    from pumprig.therapy import bridge as bridges
+
     settings = current()
-    new = programs.load(file)
-    settings.consent(yes)
     now_us = quantities.now_utc_us()
+    at_utc_s = -(-_instant(at, now_us) // 1_000_000) if at else 0
+    new = programs.load(file, at_utc_s * 1_000_000 or now_us)
+    settings.consent(yes)
     with changing(settings) as client:
         old = active(client)
+        if bridge:
+            new = bridges.auto(old, new)
         staged_as(client, new)
         before = read_status(client)
         facts = show_review(settings, old, new, now_us, before["reservoir_nl"])
         warn_of_calibration(settings, before, new.document)
-        commit_staged(settings, client, new.hash, override, yes)
-        back = active(client)
+        commit_staged(settings, client, new.hash, override, yes, at_utc_s)
+        back = waiting(client) if at_utc_s else active(client)
         if back is None or back.hash != new.hash:
             raise PumpError("The rig does not run what was committed.", "", "Look at `pumprig program show`.")
         after = read_status(client)
+    if at_utc_s:
+        begins = quantities.local_text(at_utc_s * 1_000_000)
+        settings.show(f"{new.name} ({new.mode}, hash {new.hash}) waits and begins at {begins}")
+        settings.say("a stop, or another commit, gives it up")
+        settings.document({**facts, "status": after})
+        return
     settings.show(
         f"{after['state']}: {new.name} ({new.mode}), {quantities.rate_text(after['rate_nl_per_h'])}, hash {new.hash}"
     )
     settings.document({**facts, "status": after})
+
+
+def _instant(text: str, now_us: int) -> int:
+    """`+2 h` from now, or an ISO 8601 time, that is still to come. Raises UsageError."""
+    if text.startswith("+"):
+        return now_us + quantities.parse(text[1:], "time", "--at") * 1000
+    at_us = quantities.parse_instant(text, "--at", now_us)
+    if at_us <= now_us:
+        raise UsageError(f"--at {text} has passed.", "Nothing was sent.", "Name a time to come.")
+    return at_us
 
 
 def _needed(client: Client) -> Program:
@@ -93,13 +121,21 @@ def show() -> None:
     """The active program: what follows from it, and as TOML."""
     settings = current()
     with reading(settings) as client:
-        found = _needed(client)
+        later = waiting(client)
+        found = _needed(client) if later is None else active(client)
+        begins = read_status(client)["waiting"]
     now_us = quantities.now_utc_us()
-    facts = forecast.check(found, now_us)
-    settings.document({**facts, "text": found.text, "toml": to_toml(found.document)})
+    columns = [("now", found, forecast.check(found, now_us))] if found else []
+    if later is not None:
+        columns.append(("waits", later, forecast.check(later, now_us)))
+    told: dict[str, Any] = {**columns[0][2], "text": found.text, "toml": to_toml(found.document)} if found else {}
+    if later is not None:
+        told["waiting"] = {"text": later.text, "toml": to_toml(later.document), **(begins or {})}
+    settings.document(told)
     if not settings.json:
-        settings.console().print(table_of([("", found, facts)], now_us))
-        settings.show("\n" + to_toml(found.document))
+        settings.console().print(table_of(columns, now_us))
+        for _heading, program, _facts in columns:
+            settings.show("\n" + to_toml(program.document))
 
 
 @program.command()

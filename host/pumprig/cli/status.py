@@ -97,20 +97,43 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
         ("delivered", f"{_volume(content['delivered_nl'])} ({content['delivered_steps']} steps)"),
         ("commanded", _volume(content["commanded_nl"])),
         ("reservoir", f"{_volume(content['reservoir_nl'])} ± {_volume(content['reservoir_u_nl'])}"),
-        ("refill due", _when(content["refill_due_at"])),
+        ("refill due", _refill(content)),
     ]
     if bolus:
         text = f"{_volume(bolus['delivered_nl'])} of {_volume(bolus['requested_nl'])}"
         rows.insert(3, (f"{bolus['kind']} bolus", text))
+    ramp = therapy["ramp"]
+    if ramp:
+        rows.insert(2, ("titration", f"step {ramp['step']}" + (", held" if ramp["held"] else "")))
+    if content["waiting"]:
+        rows.insert(2, ("waiting", f"a program that begins at {_when(content['waiting']['begins_at'])}"))
+    battery, tube = content["battery"], content["tube"]
     offset = "never set" if clock["offset_s"] is None else f"{clock['offset_s']:+.1f} s against this computer"
     rows += [
         ("clock", offset),
         ("calibration", str(content["calibration_id"] or "none: nothing can be delivered")),
         ("log", f"next record {content['log_next']}; the rig keeps {content['log_days']} days"),
         ("loop", f"{loop['period_us']} µs, worst {loop['worst_us']} µs, late {loop['late']}"),
+        ("battery", f"{battery['percent']} % (model); to be replaced {_when(battery['eri_at'])[:10]}"),
+        ("tube", _tube(tube)),
         ("last reset", str(content["reset_cause"])),
     ]
     return rows
+
+
+def _refill(content: dict[str, Any]) -> str:
+    """The date with every allotted demand bolus used, and the one by the habit of the last week."""
+    told = _when(content["refill_due_at"])
+    habit = content["refill_by_habit_at"]
+    if habit is None or habit[:10] == told[:10]:
+        return told
+    daily = _volume(content["habit_nl_per_day"])
+    return f"{told} if every demand bolus is used; {_when(habit)} by habit ({daily} a day)"
+
+
+def _tube(tube: dict[str, Any]) -> str:
+    since = f", in since {tube['since'][:10]}" if tube["since"] else ""
+    return f"{tube['revolutions']} of {tube['life_revolutions']} revolutions{since}"
 
 
 def _volume(volume_nl: int | None) -> str:

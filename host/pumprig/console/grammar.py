@@ -36,9 +36,12 @@ _TABLED = {
 _OTHERS = {
     "program": (
         ("show", "check", "load", "save", "plot"),
-        "show | check FILE | load FILE [override] | save FILE | plot FILE",
+        "show | check FILE | load FILE [override] [at TIME] | save FILE | plot FILE",
         "therapy programs as TOML files; load reviews old and new side by side",
     ),
+    "tube": (("new",), "[new]", "the tube's wear; a new one is in"),
+    "battery": (("new",), "[new]", "the modelled implant's battery; a new one"),
+    "titrate": (("hold", "back", "go"), "hold | back | go", "hold a titration, step it back, let it go on"),
     "clock": (("set",), "[set]", "the rig's clock; set it to this computer's"),
     "log": (("pull", "show", "total", "verify"), "pull | show | total | verify", "the delivery log"),
     "wait": ((), "TIME", "let time pass, for example `wait 10 s`; Ctrl-C ends the wait"),
@@ -139,6 +142,7 @@ def to_cli(line: str) -> list[str]:
     words = {argument.word: argument for argument in command.arguments if argument.word}
     if command.name == "program":
         words["override"] = Argument("flag", "override", True)
+        words["at"] = Argument("time", "at", True)
     value: list[str] | None = None
     option = ""
     for word in split(line)[1:]:

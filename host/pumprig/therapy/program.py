@@ -10,13 +10,16 @@ Leaves: values and positions to reader.py, what follows from a program to foreca
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
 from pumpwire import documents, units
 
-from pumprig.quantities import now_utc_us
+from pumprig.paths import configuration
+from pumprig.quantities import now_utc_us, parse
 from pumprig.therapy import bridge_table, zones
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
@@ -34,6 +37,7 @@ KEPT = (
     "zone",
     "on_return",
 )
+MINIMUM = "minimum"  # in the place of a rate
 MAX_MS = 366 * 86_400_000
 FIELD_PATHS: dict[str, Path] = {
     "name": ("name",),
@@ -78,13 +82,23 @@ class Program:
 
 
 def mode_of(document: dict[str, Any]) -> str:
-    """ramp, phases, flex or constant, as the rig names it."""
+    """ramp, phases, flex, constant or minimum, as the rig names it."""
     if document["ramp"]:
         return "ramp"
     if document["phases"]:
         return "phases"
     weekdays = any(document[day] for day in documents.WEEKDAYS)
-    return "constant" if len(document["basal"]) == 1 and not document["periodic"] and not weekdays else "flex"
+    if len(document["basal"]) != 1 or document["periodic"] or weekdays:
+        return "flex"
+    return MINIMUM if document["basal"][0][1] == minimum_nl_per_day() else "constant"
+
+
+@cache
+def minimum_nl_per_day() -> int:
+    """The rate that a file calls "minimum": of config.toml, else the packaged one. Raises UsageError."""
+    packaged = tomllib.loads((FilePath(__file__).parent / "implant.toml").read_text(encoding="utf-8"))
+    text = configuration().get("minimum_rate", packaged["minimum_rate"])
+    return parse(text, "rate", "minimum_rate")
 
 
 def of_text(text: str) -> Program:
@@ -215,7 +229,8 @@ def _basal(reader: Reader, out: dict[str, Any], hard: int) -> None:
     for key in ("rate", "steps", "ramp", "phases"):
         reader.get(basal, path, key)
     if "rate" in basal:
-        rate = reader.quantity(basal, path, "rate", "rate", 0, hard)
+        lowest = minimum_nl_per_day() if basal["rate"] == MINIMUM else None
+        rate = reader.quantity(basal, path, "rate", "rate", 0, hard) if lowest is None else lowest
         out["basal"] = ((0, rate or 0),)
     if "steps" in basal:
         out["basal"] = _steps(reader, basal, path, "steps", hard)

@@ -1,0 +1,93 @@
+"""`tube`, `battery`, `titrate`: what a person does to the rig now and then.
+
+Owns: these commands.
+Rules: each asks or takes --yes, is logged by the rig, and shows what the rig answered.
+Callers: the command table.
+Units: revolutions; percent; rates shown with units.
+Leaves: what is counted to the firmware.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pumprig import quantities
+from pumprig.cli.connect import changing, reading
+from pumprig.cli.settings import current, yes_option
+from pumprig.reading import read_status
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def tube(ctx: click.Context) -> None:
+    """The tube in the pump: its wear."""
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = current()
+    with reading(settings) as client:
+        worn = read_status(client)["tube"]
+    since = f" since {worn['since'][:10]}" if worn["since"] else ""
+    settings.show(f"{worn['revolutions']} revolutions{since}; its life is {worn['life_revolutions']}")
+    settings.document(worn)
+
+
+@tube.command("new")
+@yes_option
+def tube_new(yes: bool) -> None:
+    """Tell the rig that a new tube is in. Calibrate then: each tube delivers its own volume."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        settings.ask(yes, "A new tube is in?")
+        worn = client.change("tube").fields.get("revolutions", "?")
+        after = read_status(client)
+    settings.show(f"new tube; the one before had turned {worn} times")
+    settings.say("its volume a revolution is its own: run it in, then `pumprig calibrate run`")
+    settings.document(after)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def battery(ctx: click.Context) -> None:
+    """The battery of the modelled implant."""
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = current()
+    with reading(settings) as client:
+        left = read_status(client)["battery"]
+    due = left["eri_at"][:10] if left["eri_at"] else "not known"
+    settings.show(f"{left['percent']} %, {left['age_h']} h old; replacement is due {due} (a model)")
+    settings.document(left)
+
+
+@battery.command("new")
+@yes_option
+def battery_new(yes: bool) -> None:
+    """Begin a new implant: its battery is full, its alarms end."""
+    settings = current()
+    settings.consent(yes)
+    with changing(settings) as client:
+        settings.ask(yes, "A new implant, with a full battery?")
+        before = client.change("battery").fields.get("percent", "?")
+        after = read_status(client)
+    settings.show(f"new battery; the one before had {before} %")
+    settings.document(after)
+
+
+@click.command()
+@click.argument("do", type=click.Choice(["hold", "back", "go"]))
+@yes_option
+def titrate(do: str, yes: bool) -> None:
+    """Hold a titration ramp where it is, go back to the step before and hold there, or let it go on."""
+    settings = current()
+    settings.consent(yes)
+    asked = {"hold": "Hold the ramp?", "back": "Go back one step and hold?", "go": "Let the ramp go on?"}
+    with changing(settings) as client:
+        settings.ask(yes, asked[do])
+        client.change("ramp", {"do": do})
+        after = read_status(client)
+    ramp: dict[str, object] = after["therapy"]["ramp"]
+    held = "held" if ramp["held"] else "rising"
+    rate = quantities.rate_text(after["rate_nl_per_h"])
+    settings.show(f"{after['state']}: {rate}, step {ramp['step']}, {held}")
+    settings.document(after)
