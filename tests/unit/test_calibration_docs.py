@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from pumprig.calibration import certificate, register
 from pumprig.cli import run
+from rigsim.geometry import load_head
+from rigsim.physics.truth import draw
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +46,40 @@ def test_every_command_of_the_how_to_runs_and_the_certificate_is_complete(
     pdf = (tmp_path / "certificate.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert pdf == certificate.pdf(record)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals need Linux or macOS")
+def test_every_command_of_the_tutorial_runs_and_ends_with_the_rig_s_true_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path / "home"))
+    for name in ("PUMPRIG_PORT", "PUMPRIG_DB"):
+        monkeypatch.delenv(name, raising=False)
+    words = commands("docs/tutorials/calibration.md")
+    assert len(words) >= 12
+    said: dict[str, str] = {}
+    try:
+        for line in words:
+            kept = [str(record.id) for record in register.records()]
+            code = run([kept[-1] if word == "ID" else word for word in line])
+            out, errors = capsys.readouterr()
+            assert code == 0, f"{line}: {errors}"
+            said[" ".join(line)] = out + errors
+    finally:
+        run(["sim", "--stop"])
+    record = register.records()[-1]
+    truth, head = draw(0), load_head()
+    rev_per_s = 1.4e6 / 3600.0 / head.nl_per_rev
+    lost = truth.rate_loss * rev_per_s / (rev_per_s + truth.rate_half_rev_per_s)
+    true_nl_per_rev = head.nl_per_rev * truth.stroke_factor * (1.0 - lost)
+    assert abs(record.nl_per_rev - true_nl_per_rev) < record.u_nl_per_rev < 0.01 * true_nl_per_rev
+    assert (record.content["person"], record.content["tube"]) == ("A. Student", "PVC 0.51 mm")
+    assert record.content["balance"].startswith("SIM-")
+    assert record.content["hysteresis"][0]["rate_nl_per_h"] == pytest.approx(1e6, rel=0.05)
+    assert "outside the calibrated" in next(text for line, text in said.items() if " rate " in line)
+    assert (tmp_path / "certificate.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize(("name", "flow"), [("20", 20_000.0), ("200", 200_000.0)])

@@ -38,8 +38,8 @@ def calibrate() -> None:
 @click.option("--rollers", type=click.IntRange(1, 20), help="Rollers of the pump head.")
 @click.option("--plot", type=CSV, help="The fit's picture as .svg, .png or .pdf.")
 @click.option("--save", "kept", is_flag=True, help="Keep the weighings as one calibration.")
-@click.option("--person", default="", help="Who weighed; for --save.")
-@click.option("--tube", default="", help="Which tube; for --save.")
+@click.option("--person", default="", help="Who weighed; for --save, else as the file says.")
+@click.option("--tube", default="", help="Which tube; for --save, else as the file says.")
 def fit_command(
     files: tuple[Path, ...],
     blanks: tuple[Path, ...],
@@ -83,6 +83,8 @@ def fit_command(
     if kept:
         from pumprig.calibration import keep
 
+        stated = fits[0].weighing.texts
+        person, tube = person or stated.get("person", ""), tube or stated.get("tube", "")
         record = keep.save(fits, list(files), person, tube)
         settings.show(
             f"kept as calibration {record.id}; `pumprig calibrate apply {record.id}` writes it to the rig"
