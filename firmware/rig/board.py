@@ -9,7 +9,6 @@ Leaves: which pin is which to pins.py, what readings mean to monitor.py.
 """
 
 import gc
-import json
 import os
 import time
 from binascii import hexlify
@@ -36,6 +35,29 @@ BUTTONS = ("stop", "request", "silence")  # bit 0, 1, 2 of `buttons()`
 RESET_CAUSES = {1: "power_on", 3: "watchdog"}
 
 
+def _identity():
+    """The chip's own number, or the one of the rig whose history `pumprig flash --identity` has moved here."""
+    try:
+        with open("identity") as source:
+            return source.read().strip()
+    except OSError:
+        return machine.unique_id().hex()
+
+
+def _digest(name):
+    """The SHA-256 of a file as hex digits; empty where there is none."""
+    total = sha256()
+    try:
+        with open(name, "rb") as source:
+            while True:
+                part = source.read(512)
+                if not part:
+                    return hexlify(total.digest()).decode()
+                total.update(part)
+    except OSError:
+        return ""
+
+
 class Board:
     """The Pico's peripherals."""
 
@@ -60,7 +82,7 @@ class Board:
         self._measure_pressure()
         self._watchdog = None
         self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
-        self.device_id = machine.unique_id().hex()
+        self.device_id = _identity()
 
     def buttons(self):
         """Pressed buttons as bits: 1 stop, 2 request, 4 silence."""
@@ -138,25 +160,15 @@ class Board:
         return hexlify(os.urandom(8)).decode()
 
     def firmware_is_whole(self):
-        """Whether every file of the manifest that `pumprig flash` wrote has its SHA-256; True without one."""
+        """Whether every file has the SHA-256 that `pumprig flash` wrote down (`path digest` a line); True without."""
         try:
-            with open("manifest.json") as source:
-                manifest = json.load(source)
+            with open("manifest") as manifest:
+                for line in manifest:
+                    name, digest = line.split()
+                    if _digest(name) != digest:
+                        return False
         except OSError:
             return True
-        for name in manifest:
-            total = sha256()
-            try:
-                with open(name, "rb") as source:
-                    while True:
-                        part = source.read(512)
-                        if not part:
-                            break
-                        total.update(part)
-            except OSError:
-                return False
-            if hexlify(total.digest()).decode() != manifest[name]:
-                return False
         return True
 
     def reset(self):

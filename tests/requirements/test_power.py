@@ -1,5 +1,6 @@
 """Power cuts, resets and the log, on the very firmware in virtual time."""
 
+from hashlib import sha256
 from itertools import pairwise
 
 import pytest
@@ -253,3 +254,20 @@ def test_an_alarm_outlives_the_ring_with_its_count_its_first_and_its_last_time()
 def test_the_longest_words_about_a_kept_alarm_fit_a_record() -> None:
     longest = max(len(row[1]) for row in spec.ALARMS)
     assert len(f"name={'x' * longest} n=9999 first=4294967295 last=4294967295") <= records.MAX_EVENT_TEXT
+
+
+@pytest.mark.requirement("SR-23")
+def test_a_damaged_or_missing_firmware_file_fails_the_self_test() -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000))
+    files = bench.sim.chip.files
+    files["rig/a.mpy"] = b"the firmware"
+    files["manifest"] = f"rig/a.mpy {sha256(b'the firmware').hexdigest()}\n".encode()
+    cut_power(bench)
+    assert "self_test" not in bench.alarms()
+    for damaged in ({"rig/a.mpy": b"the firmwarf"}, {"rig/a.mpy": b""}):
+        files.update(damaged)
+        cut_power(bench)
+        assert "self_test" in bench.alarms()
+        assert "firmware" in bench.events("self_test")[-1]
+        assert bench.status()["state"] == "alarm"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pumprig.errors import LinkError, PumpError
 from pumprig.flash import image, install
+from pumprig.flash.history import page
 
 VM = Path(sys.executable).parent / "micropython"
 pytestmark = pytest.mark.skipif(
@@ -76,6 +77,37 @@ def test_the_journal_is_laid_out_once_in_whole_blocks_and_never_touched_again(vm
     second = install.install(board, {"main.py": b"print(2)\n"}, image.journal_files(), None)
     assert (second.journal_made, second.written) == (0, ["main.py"])
     assert {path: digest_of(path) for path in blocks} == before
+
+
+def test_a_journal_that_carries_on_a_history_is_whole_only_with_its_last_file(vm, board, monkeypatch):
+    assert install.chip_id(board) == ""
+    assert install.is_blank(board)
+    journal = image.journal_files()
+    journal[install.FIRST] = page(journal[install.FIRST]) + b"the record that carries on"
+    run = install.Board.run
+
+    def cut(self, code):
+        if install.FIRST in code and "'wb'" in code:
+            raise PumpError("the cable was pulled")
+        return run(self, code)
+
+    monkeypatch.setattr(install.Board, "run", cut)
+    with pytest.raises(PumpError):
+        install.install(board, {"main.py": b"pass\n"}, journal, None)
+    assert install.is_blank(board)
+    (vm[1] / install.FIRST).write_bytes(b"PUMPRIGJ and no more")
+    assert install.is_blank(board)
+    monkeypatch.setattr(install.Board, "run", run)
+    assert install.install(board, {"main.py": b"pass\n"}, journal, None).journal_made == 1
+    assert not install.is_blank(board)
+    made = (vm[1] / install.FIRST).read_bytes()
+    assert (len(made), made[256:]) == (4096, b"the record that carries on".ljust(3840, b"\xff"))
+
+
+def test_the_manifest_names_every_module_with_its_digest(files):
+    rows = dict(line.split() for line in files["manifest"].decode().splitlines())
+    assert set(rows) == set(files) - {"manifest"}
+    assert all(rows[path] == hashlib.sha256(files[path]).hexdigest() for path in rows)
 
 
 def test_the_journal_files_are_what_the_firmware_looks_for(files):

@@ -1,11 +1,11 @@
-"""`pumprig flash`: install the firmware on a Pico, every file verified, the journal kept.
+"""`pumprig flash`: install the firmware on a Pico, every file verified, the journal kept or carried on, a key set.
 
-Owns: the command: log pulled first, maintenance, installing, reboot, greeting.
+Owns: the command: log pulled first, maintenance, installing, reboot, greeting, the first key.
 Rules: a running rig's log is pulled before anything is touched; the rig is stopped and says so; nothing is written
 before it was agreed to; the rig's own greeting ends it.
 Callers: the command table; `make flash`.
 Units: seconds.
-Leaves: files and writing to flash/, the log to pull.py.
+Leaves: files and writing to flash/, a history's bytes to flash/history.py, the log to pull.py, keys to key.py.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from pathlib import Path
 
 import click
 
-from pumprig import discovery
+from pumprig import discovery, keys
 from pumprig.answers import Greeting
 from pumprig.cli.connect import store_open
-from pumprig.cli.log import progress_of
+from pumprig.cli.key import give_new
+from pumprig.cli.log import device_of, progress_of
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.client import Client
 from pumprig.errors import LinkError, PumpError, UsageError
+from pumprig.flash.history import History, history_of, page
+from pumprig.flash.install import Board, chip_id, is_blank
 from pumprig.link import SerialLink
 from pumprig.pull import pull
+from pumprig.quantities import local_text
 from pumprig.store.intents import StoredIntents
 
 REBOOT_S = 60.0  # an emulated Pico is ten times slower than a real one
@@ -35,10 +39,18 @@ REBOOT_S = 60.0  # an emulated Pico is ten times slower than a real one
 @click.option(
     "--skip-log", is_flag=True, help="Do not pull the log first (an older protocol cannot be pulled)."
 )
-def flash(yes: bool, skip_log: bool) -> None:
-    """Install the firmware, verify every file on the device, keep the journal, reboot, greet."""
+@click.option(
+    "--identity", metavar="ID", help="Onto a new Pico: the rig whose stored history it is to carry on."
+)
+@click.option("--no-key", is_flag=True, help="Set no key: every host may then program the rig.")
+def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None:
+    """Install the firmware, verify every file on the device, keep the journal, reboot, greet, set a key.
+
+    A board whose journal is gone, because its filesystem was reformatted, carries on what the store knows of it:
+    totals, calibration, program, log. With --identity a new Pico does so for a rig whose Pico is dead.
+    """
     from pumprig.flash.image import build, journal_files
-    from pumprig.flash.install import Board, install
+    from pumprig.flash.install import install
 
     settings = current()
     settings.consent(yes)
@@ -52,9 +64,17 @@ def flash(yes: bool, skip_log: bool) -> None:
     if before is None:
         settings.ask(yes, f"Install pumprig on the board at {address}?")
     board = Board(address)
+    history = None
     try:
+        journal = journal_files()
+        history = _carried_on(settings, board, identity)
+        if history is not None:
+            if identity is not None:
+                files["identity"] = history.device_id.encode()
+            for path, pages in history.blocks.items():
+                journal[path] = page(journal[path]) + pages
         with progress_of(settings, "installing") as progress:
-            result = install(board, files, journal_files(), progress)
+            result = install(board, files, journal, progress)
     except BaseException:
         board.close()
         raise
@@ -63,14 +83,71 @@ def flash(yes: bool, skip_log: bool) -> None:
     settings.show(
         f"{len(result.written)} files written, {len(result.unchanged)} unchanged, every SHA-256 right"
     )
-    if result.journal_made:
+    if history is not None:
+        _tell_history(settings, history)
+    elif result.journal_made:
         settings.show(
             f"{result.journal_made} journal blocks laid out; calibrate the rig before it can deliver"
         )
+    key = _first_key(settings, address, no_key)
     settings.show(
         f"{after.device_id} runs firmware {after.firmware}; it is stopped: `pumprig resume` goes on"
     )
-    settings.document({**asdict(result), "device_id": after.device_id, "firmware": after.firmware})
+    settings.document(
+        {
+            **asdict(result),
+            "device_id": after.device_id,
+            "firmware": after.firmware,
+            "carried_on_after": history.last.number if history else None,
+            "key": key,
+        }
+    )
+
+
+def _carried_on(settings: Settings, board: Board, identity: str | None) -> History | None:
+    """What a board without a journal is to carry on. Raises PumpError where --identity cannot be."""
+    chip = chip_id(board)
+    if not is_blank(board):
+        if identity is not None:
+            raise UsageError(
+                f"The board {chip} has a journal of its own.",
+                "Nothing was written.",
+                "An identity moves only to a board without one: erase its filesystem first.",
+            )
+        return None
+    with store_open(settings) as store:
+        device = chip if identity is None else device_of(store, identity)
+        return history_of(store, device, chip or "unknown")
+
+
+def _tell_history(settings: Settings, history: History) -> None:
+    settings.show(
+        f"carried on after record {history.last.number} of {history.device_id}, "
+        f"{local_text(history.last.at_utc_us)}; what it delivered after that record is not known"
+    )
+    for what in history.lost:
+        settings.show(f"not known here, so not restored: {what}")
+
+
+def _first_key(settings: Settings, address: str, no_key: bool) -> str:
+    """Give a rig without a key its first one; returns where the key is, empty for none. Raises PumpError."""
+    with store_open(settings) as store:
+        client = Client(SerialLink(address), StoredIntents(store))
+        try:
+            device = client.greet().device_id
+            if client.asks_for_key():
+                if keys.of(device):
+                    return keys.where(device)
+                settings.show(f"{device} has a key that this computer does not hold: `pumprig key set`")
+                return ""
+            if no_key:
+                return ""
+            with client.session():
+                give_new(client)
+        finally:
+            client.close()
+    settings.show(f"{device} has a key, kept in {keys.where(device)}. Keep a copy: `pumprig key export`.")
+    return keys.where(device)
 
 
 def _leave_running(settings: Settings, address: str, yes: bool, skip_log: bool) -> Greeting | None:

@@ -16,6 +16,7 @@ import click
 from pumprig import keys, refusals
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.settings import current, yes_option
+from pumprig.client import Client
 from pumprig.errors import UsageError
 
 
@@ -70,12 +71,18 @@ def new(yes: bool) -> None:
     with changing(settings) as client:
         device = client.greet().device_id
         settings.ask(yes, f"Set a new key on {device}? Hosts without it can then only read and stop.")
-        fresh = keys.make()
-        keys.begin(device, fresh)
-        client.change("access", {"key": fresh.hex()})
-        keys.finish(device)
+        give_new(client)
     settings.show(f"{device} has a new key, kept in {keys.where(device)}. Keep a copy: `pumprig key export`.")
     settings.document({"device_id": device, "held": True, "where": keys.where(device)})
+
+
+def give_new(client: Client) -> None:
+    """In a session: make a key, keep it here, set it there, keep it for good. Raises PumpError."""
+    device = client.greet().device_id
+    fresh = keys.make()
+    keys.begin(device, fresh)
+    client.change("access", {"key": fresh.hex()})
+    keys.finish(device)
 
 
 @key.command("remove")

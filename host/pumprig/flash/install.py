@@ -20,6 +20,7 @@ from pumprig.errors import LinkError, PumpError, UsageError
 from pumprig.flash.image import BLOCK, JOURNAL_FOLDER
 
 OLDEST = (1, 26)
+FIRST = f"{JOURNAL_FOLDER}/log000.bin"  # made last, and with it the journal is whole
 RESERVE_BYTES = 64 * 1024
 STEP_S = 60
 FOLDERS = ("lib", "lib/pumpwire", "lib/adafruit_motor", "rig")
@@ -145,6 +146,18 @@ def check(board: Board) -> str:
     return version
 
 
+def chip_id(board: Board) -> str:
+    """The number of the board's chip; empty on a board without one."""
+    code = "try:\n import machine\n print(machine.unique_id().hex())\nexcept (ImportError, AttributeError):\n pass"
+    return board.run(code).strip()
+
+
+def is_blank(board: Board) -> bool:
+    """Whether no journal was ever laid out: a new board, or one whose filesystem was reformatted."""
+    code = f"import os\ntry:\n print(os.stat({FIRST!r})[6])\nexcept OSError:\n print(0)"
+    return int(board.run(code)) < BLOCK
+
+
 def _folders(paths: tuple[str, ...]) -> str:
     return f"import os\nfor p in {paths!r}:\n try:\n  os.mkdir(p)\n except OSError:\n  pass"
 
@@ -172,11 +185,13 @@ def _remove_foreign(board: Board, wanted: set[str]) -> list[str]:
 
 
 def _lay_out(board: Board, journal: dict[str, bytes]) -> int:
-    """Make the journal's one-block files that are missing; returns how many. An existing one is never opened."""
+    """Make the journal's one-block files that are missing; returns how many. An existing whole one is never opened."""
     board.run(_folders((JOURNAL_FOLDER,)))
     there = set(board.run(f"import os\nfor n in os.listdir({JOURNAL_FOLDER!r}):\n print(n)").split())
     missing = {path: head for path, head in journal.items() if path.rsplit("/", 1)[1] not in there}
-    for path, head in missing.items():
+    if FIRST in journal and is_blank(board):
+        missing[FIRST] = journal[FIRST]
+    for path, head in sorted(missing.items(), key=lambda row: row[0] == FIRST):
         board.run(
             f"h = {head!r}\nwith open({path!r}, 'wb') as f:\n f.write(h + b'\\xff' * ({BLOCK} - len(h)))"
         )

@@ -85,6 +85,22 @@ class StoredIntents:
         """(verb, line) of the intents whose outcome is not known."""
         return [(row[2], row[3]) for row in self._open(device_id)]
 
+    def staged(self, device_id: str) -> list[str]:
+        """The documents that this computer has staged there, as canonical texts, oldest first."""
+        with self._store.guard():
+            lines = self._store.db.execute(
+                "SELECT line FROM intents WHERE device_id = ? AND verb = 'stage' AND outcome = 'done' ORDER BY id",
+                (device_id,),
+            ).fetchall()
+        texts: list[str] = []
+        for row in lines:
+            fields = codec.parse(str(row[0]), ">")[2]
+            if fields["part"] == "1":
+                texts.append("")
+            if texts:
+                texts[-1] += fields["text"]
+        return texts
+
     def _open(self, device_id: str) -> list[tuple[int, int, str, str, int, int]]:
         with self._store.guard():
             return [
