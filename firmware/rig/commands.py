@@ -14,6 +14,7 @@ from pumpwire import auth, terms
 from rig import schedule, settings, thresholds
 from rig.therapy import Refused
 
+RESET_AFTER_US = 300_000  # time for the answer to leave
 ERASE_US = 500_000  # the queue must outlast an erase
 
 
@@ -27,7 +28,7 @@ class Commands:
         self.staged_us = 0
         self._reminded = False
         self.replan = False
-        self._reset = False
+        self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
         self._seq = 0  # of the command that acts; 0: a typed one
 
     # --- changing
@@ -67,8 +68,6 @@ class Commands:
             self._rig.delivery.replan(now_us)
             self._rig.loop.wake("delivery")
             self._rig.loop.wake("monitor")
-        if self._reset:
-            self._rig.board.reset()
 
     def _do_stop(self, args, now_us):
         self._rig.stop_gently(now_us)
@@ -294,6 +293,5 @@ class Commands:
 
     def _do_maintenance(self, args, now_us):
         self._rig.stop(now_us)
-        self._rig.record("maintenance", ())
-        self._reset = True
+        self.reset_us = now_us + RESET_AFTER_US
         return ()

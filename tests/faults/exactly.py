@@ -165,10 +165,7 @@ class Campaign:
         if acts != (outcome == "done"):
             self.failures.append(f"{name}: said {outcome}, acted {acts} times")
         if outcome == "not done":
-            if verb in (
-                "commit",
-                "maintenance",
-            ):  # staged anew by a person; the reset comes before the answer
+            if verb in ("commit", "maintenance"):  # staged anew by a person; the rig is in maintenance
                 return
             with fresh.session():
                 fresh.change(verb, values)
@@ -198,6 +195,8 @@ class Campaign:
 
     def _bring_up(self) -> None:
         """A rig in maintenance is started again, as by its power switch."""
+        if self.rig.rig is not None and self.rig.rig.commands.reset_us:
+            self.rig.run_us(500_000)  # its answer leaves before it resets
         if self.rig.rig is None:
             self.rig.power_off()
             self.rig.power_on()

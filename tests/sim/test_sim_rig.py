@@ -159,6 +159,24 @@ def test_every_event_happens_to_a_running_rig_and_leaves_its_log_whole(name: str
     assert simulation.rig.resets == 0
 
 
+def test_the_answer_of_maintenance_leaves_before_the_reset_whatever_is_asked_meanwhile() -> None:
+    simulation = Simulation()
+    simulation.load()
+    rig, wire = simulation.rig, simulation.wire
+    wire.call("open")
+    assert wire.call("maintenance").answer is not None
+    assert wire.call("resume").answer is not None
+    assert rig.resets == 0
+    rig.run_us(400_000)
+    assert rig.resets == 1
+    assert rig.rig is None
+    rig.pump.advance()
+    pulses = rig.pump.pulses_total
+    simulation.run_hours(0.1)
+    rig.pump.advance()
+    assert rig.pump.pulses_total == pulses
+
+
 def test_maintenance_ends_at_the_prompt_and_ctrl_d_runs_the_rig_again() -> None:
     simulation = Simulation()
     simulation.load()
