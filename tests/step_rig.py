@@ -113,6 +113,6 @@ def put(rig: StepRig, acc: int, inc: int, cycles: int, quantum: int = QUANTUM) -
         taken, made, acc = rig.stepper.append(acc, inc, quantum, cycles)
         steps += made
         cycles -= taken
-        if cycles:
+        if not taken:
             rig.pass_us(2_000)
     return steps, acc

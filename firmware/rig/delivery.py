@@ -21,7 +21,7 @@ FAST_LOW_US = 600_000
 RAMP_US = 400_000  # twice the longest ramp
 SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
-STEPS_A_RUN = 1_400  # queued in one tick: 5 ms of its 20
+STEPS_A_RUN = 1_000  # then the next tick goes on: writing them takes the Pico 4 ms of its 20
 MOST_SPANS = 24  # of the angle map's cells in the queue: 16 s at 50 steps/s
 SPANS_A_RUN = 3  # and planned in one tick, once the queue outlasts a stall
 
@@ -118,10 +118,13 @@ class Delivery:
             self._dosing.align(self._angle())
         ahead_us, low_us = self._reach(now_us)
         goal_us = self._whole_end_us(now_us + ahead_us)
+        queued_steps = self._stepper.appended_steps
         front_us = self._front_us()
         bites = SPANS_A_RUN
         while 0 <= front_us < goal_us:
             front_us = self._extend(front_us, goal_us)
+            if self._stepper.appended_steps - queued_steps >= STEPS_A_RUN:
+                break
             if self._dosing.is_mapped():
                 bites -= 1
                 if len(self._dosing.spans) >= MOST_SPANS or bites <= 0 and front_us - now_us > FAST_LOW_US:

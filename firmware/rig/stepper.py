@@ -28,6 +28,7 @@ STEP_MACHINE = 0
 COUNT_MACHINE = 1
 COIL_MACHINE = 2
 CYCLES_PER_US = 125
+MOST_STEPS = 1_400  # of one append: 4 ms of Python
 _PIO = 0x50200000
 _FDEBUG = _PIO + 0x08
 _DRY = 1 << (24 + STEP_MACHINE)
@@ -91,14 +92,14 @@ class Stepper:
     def append(self, acc, inc, quantum, span_cycles, leave_inc=None):
         """Queue a constant flow for at most span_cycles; returns (cycles taken, steps, acc at the new end).
 
-        Takes less when the queue is full; 0 cycles when it cannot take any. Beyond the motor's start/stop rate the
-        span begins (and, with leave_inc below inc, ends) with a ramp: the same steps in more cycles. The flow used up
+        Takes less when the queue is full or MOST_STEPS are written; 0 cycles when it cannot take any. Beyond the
+        motor's start/stop rate the span begins (and, with leave_inc below inc, ends) with a ramp: the same steps in more cycles. The flow used up
         is then (new acc - acc + steps * quantum) // inc cycles. ValueError for a rate the motor cannot do.
         """
         if not self._open or self._brake.on or span_cycles <= 0:
             return 0, 0, acc
         feed = self._feed
-        room = feed.free_words() - SPARE_WORDS
+        room = min(feed.free_words() - SPARE_WORDS, MOST_STEPS)
         if room <= 0:
             return 0, 0, acc
         stream = self._stream
@@ -115,9 +116,6 @@ class Stepper:
             machine.mem32[_FDEBUG] = _DRY  # only now: while it is dry, the flag comes back at once
         self.appended_steps += taken[1]
         return taken
-
-    def flush(self):
-        """Nothing is left to do: every append queues its wait as far as its end."""
 
     def _publish(self):
         stream, feed = self._stream, self._feed

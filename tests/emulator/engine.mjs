@@ -22,10 +22,14 @@ seen.words = JSON.parse(await chip.py('print([list(p[0]) for p in (step, count, 
 chip.eraseMs = 400;
 seen.erase = JSON.parse((await chip.py(`
 acc = 0
+def fill(left):
+    global acc
+    while left:
+        taken, n, acc = s.append(acc, inc, Q, left)
+        left -= taken
 s.open()
 for i in range(3):
-    left = 0.5
-    _, n, acc = s.append(acc, inc, Q, 62_500_000)
+    fill(62_500_000)
     flash.ioctl(6, 300)
     gc.collect()
 while s.counted() < s.appended_steps: time.sleep_ms(1)
@@ -56,7 +60,8 @@ chip.watch(2, (level, cycle) => {
 });
 seen.halt = JSON.parse((await chip.py(`
 s.open()
-s.append(0, inc, Q, 50_000_000)
+acc = 0
+fill(50_000_000)
 flash.ioctl(6, 300)
 print([1 if s.halted else 0, s.counted(), s.cut()])
 `)).trim());

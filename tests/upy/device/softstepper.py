@@ -59,9 +59,6 @@ class SoftStepper:
         self.appended_steps += steps
         return cycles, steps, total - steps * quantum
 
-    def flush(self):
-        """Nothing waits here."""
-
     def counted(self):
         """Steps that have left since power-on."""
         if self._open_us >= 0:
