@@ -94,7 +94,8 @@ class Stepper:
 
         Takes less when the queue is full or MOST_STEPS are written; 0 cycles when it cannot take any. Beyond the
         motor's start/stop rate the span begins (and, with leave_inc below inc, ends) with a ramp: the same steps in
-        more cycles. The flow used up is then (new acc - acc + steps * quantum) // inc cycles. ValueError for a rate the motor cannot do.
+        more cycles. The flow used up is then (new acc - acc + steps * quantum) // inc cycles. ValueError for a
+        rate the motor cannot do.
         """
         if not self._open or self._brake.on or span_cycles <= 0:
             return 0, 0, acc
