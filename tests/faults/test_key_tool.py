@@ -1,0 +1,127 @@
+"""The key as a person meets it: the real tool, the real simulated rig on a pseudo-terminal, a real secret store."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+SPEED = 20  # virtual seconds in a second: a lock of a minute is three seconds
+PATH = [part for part in sys.path if part]
+Tool = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment(folder: Path, secret_store: bool) -> dict[str, str]:
+    """Of a computer of its own: every folder of the platform lies in `folder`."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    paths = {"PYTHONPATH": os.pathsep.join([*PATH, str(Path(__file__).parent)]), "PYTHONUTF8": "1"}
+    if not secret_store:
+        return {**kept, **paths, "HOME": str(folder), "PUMPRIG_HOME": str(folder)}
+    homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+    store = {"PYTHON_KEYRING_BACKEND": "filestore.FileStore", "SECRETS_FILE": str(folder / "secrets.json")}
+    return {**kept, **paths, **homes, **store}
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Generator[str]:
+    """A rig on a pseudo-terminal that lives in a process of its own."""
+    pytest.importorskip("tty", reason="pseudo-terminals need Linux or macOS")
+    command = [
+        sys.executable,
+        "-m",
+        "pumprig",
+        "sim",
+        "--speed",
+        str(SPEED),
+        "--state",
+        str(tmp_path / "rig"),
+    ]
+    rig = subprocess.Popen(
+        command, env=environment(tmp_path / "sim", False), stdout=subprocess.PIPE, text=True
+    )
+    assert rig.stdout is not None
+    yield rig.stdout.readline().split()[1]
+    rig.terminate()
+    rig.wait(20)
+
+
+def computer(folder: Path, port: str, secret_store: bool = False) -> Tool:
+    """A computer with the tool installed; call it with the tool's words."""
+    folder.mkdir()
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pumprig", "-p", port, *words]
+        return subprocess.run(
+            command,
+            env=environment(folder, secret_store),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.mark.requirement("SR-35")
+@pytest.mark.parametrize("secret_store", [True, False], ids=["secret store", "file"])
+def test_a_key_made_by_the_tool_is_kept_in_the_store_or_a_private_file_and_carried_over(
+    port: str, tmp_path: Path, secret_store: bool
+) -> None:
+    here = computer(tmp_path / "here", port, secret_store)
+    made = here("--json", "key", "new", "--yes")
+    assert made.returncode == 0, made.stderr
+    device = json.loads(made.stdout)["device_id"]
+    kept = list((tmp_path / "here").rglob("*.key*"))
+    if secret_store:
+        key = json.loads((tmp_path / "here" / "secrets.json").read_text())[f"pumprig/{device}"]
+        assert kept == []
+        assert "the secret store" in json.loads(made.stdout)["where"]
+    else:
+        (file,) = kept
+        key = file.read_text().strip()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert here("key", "export").stdout.strip() == key
+    assert here("refill", "15 ml", "--yes").returncode == 0
+    there = computer(tmp_path / "there", port, not secret_store)
+    refused = there("refill", "14 ml", "--yes")
+    assert (refused.returncode, "key" in refused.stderr) == (3, True)
+    (tmp_path / "carried").write_text(key + "\n")
+    assert there("key", "set", str(tmp_path / "carried")).returncode == 0
+    assert there("refill", "14 ml", "--yes").returncode == 0
+    assert here("key", "remove", "--yes").returncode == 0
+    if secret_store:
+        assert json.loads((tmp_path / "here" / "secrets.json").read_text()) == {}
+    assert computer(tmp_path / "anyone", port)("refill", "13 ml", "--yes").returncode == 0
+
+
+@pytest.mark.requirement("SR-36")
+def test_five_wrong_keys_from_the_tool_lock_for_a_minute_then_two_and_the_right_one_waits_too(
+    port: str, tmp_path: Path
+) -> None:
+    here, guesser = computer(tmp_path / "here", port), computer(tmp_path / "guesser", port)
+    assert here("key", "new", "--yes").returncode == 0
+    (tmp_path / "guess").write_text("5a" * 32)
+    assert guesser("key", "set", str(tmp_path / "guess")).returncode == 0
+    for lock_s in (60, 120):
+        for _ in range(5):
+            wrong = guesser("refill", "1 ml", "--yes")
+            assert wrong.returncode == 3
+            assert "mark" in wrong.stderr or "key" in wrong.stderr
+        locked = here("unlock")
+        assert locked.returncode == 3
+        assert "locked" in locked.stderr.lower()
+        for _ in range(lock_s):  # each call takes its time, and that is all that is waited
+            if here("unlock").returncode == 0:
+                break
+        else:
+            raise AssertionError("the lock does not end")
+    assert here("log", "pull").returncode == 0
+    shown = here("log", "show", "--event", "access").stdout
+    assert shown.count("wrong=mark") == 10
+    assert "locked_s=60" in shown
+    assert "locked_s=120" in shown
