@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from faults import steps, wear
+from faults import heap, steps, wear
 from faults.busyday import BusyDay
 from faults.cuts import Cuts
 from faults.exactly import COMMANDS, Campaign
@@ -122,6 +122,15 @@ def sensors() -> Figures:
     return len(found), "failing sensors, brown-outs, clocks, wraps", failures
 
 
+def heap_exhausted(stride: int) -> Figures:
+    """A heap with from nothing to 12 kB left, on a real MicroPython VM."""
+    came, wrong = heap.exhaust(stride)
+    told = f"commands with 0 to {heap.MOST_FREE} bytes of heap left: " + ", ".join(
+        f"{came[name]} {name}" for name in ("went on", "reset", "logged", "done")
+    )
+    return came["went on"] + came["reset"], told, wrong
+
+
 def host_kills(kind: str, count: int, first_seed: int) -> Figures:
     """SIGKILL at every n-th operation of a kind, then at random."""
     with tempfile.TemporaryDirectory() as folder:
@@ -165,6 +174,7 @@ def parts() -> list[tuple[str, Callable[..., Figures], tuple[Any, ...]]]:
         ("exactly once, 2", exactly_once, (verbs[1::2],)),
         *(("steps, " + name, step_times, (name,)) for name in steps.DISTURBANCES),
         ("sensors", sensors, ()),
+        ("heap", heap_exhausted, (60,)),
         ("wear", years_of_life, ()),
     ]
 
