@@ -237,7 +237,9 @@ class Console:
         from pumpwire import texts
 
         for row in alarms:
-            print(f"\aALARM {row['name']} ({row['priority']}): {texts.ALARMS.get(row['name'], '')}", flush=True)
+            print(
+                f"\aALARM {row['name']} ({row['priority']}): {texts.ALARMS.get(row['name'], '')}", flush=True
+            )
 
     def _ask(self, question: str) -> str:
         """A question until it is answered; Ctrl-C and Ctrl-D say no."""
