@@ -50,6 +50,11 @@ def _stage(client: Client) -> Values:
     return {"hash": staged.hash, "override": 1}
 
 
+def _titrating(client: Client) -> None:
+    ramp = ((480_000, 10_000, 3_600, 960_000),)
+    client.commit(client.stage(program(ramp=ramp, name=f"p{next(NAMES)}", catheter_nl=2_000)).hash, True)
+
+
 # verb: (what comes first, the command's values; None: what the preparation returned)
 COMMANDS: dict[str, tuple[Callable[[Client], Values | None], Values | None]] = {
     "stop": (_running, {}),
@@ -67,6 +72,9 @@ COMMANDS: dict[str, tuple[Callable[[Client], Values | None], Values | None]] = {
     "silence": (_nothing, {}),
     "clock": (_nothing, {"utc_us": 1_767_225_600_000_000}),
     "access": (_nothing, {"pin": "1234"}),
+    "tube": (_nothing, {}),
+    "battery": (_nothing, {}),
+    "ramp": (_titrating, {"do": "hold"}),
     "maintenance": (_running, {}),
 }
 
