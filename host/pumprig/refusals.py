@@ -23,7 +23,7 @@ NEXT_STEPS = {
     "alarm": "See `pumprig alarms`, mend the cause, then `pumprig alarms ack`.",
     "nothing": "Stage it again; what is staged expires after 10 min.",
     "hash": "Someone staged something else in between; stage and review again.",
-    "bridge": "Decide in the program's file: `[bridge]` with a volume and a rate, or `none = true`.",
+    "bridge": "Decide in the program's file: `[bridge]`, or `none = true`; or `program load --bridge auto`.",
     "locked": "Wait; the lock doubles with every five wrong answers.",
     "access": "Another program ended this session; run the command again.",
     "sequence": "Another host changed the rig at the same time; look at `pumprig status`, then run the command again.",
