@@ -59,6 +59,9 @@ class Commands:
             return tuple((name, 1) for name in sorted(args) if args[name] is not None)
         if verb == "stage":
             return (("part", args["part"]), ("of", args["parts"]))
+        if verb == "commit" and args["at_utc_s"]:  # short, so that the override stands on the page, too
+            at = (("at", args["at_utc_s"]), ("hash", args["hash"][:8]))
+            return at + ((("override", 1),) if args["override"] else ())
         return tuple((name, args[name]) for name in sorted(args) if args[name] not in (None, 0))
 
     def take_effect(self, now_us):
