@@ -30,6 +30,7 @@ from rigsim.chip import CYCLES_PER_S  # noqa: E402
 from bench import Bench, program  # noqa: E402
 
 DAY_S = 86_400
+ENDURANCE = 100_000  # erases of a flash sector, W25Q16JV data sheet
 YEARS_DAYS = 3_652
 REFILL_DAYS = 45
 TEN_YEARS = {
@@ -90,6 +91,8 @@ def years(days: int, seed: int = 1) -> dict[str, Any]:
         "refills": refills,
         "demand_boluses": asked,
         "late": after["late"],
+        "most_erases": (erases := bench.sim.rig.journal.most_erases()),
+        "flash_years": round(ENDURANCE / max(1, erases) * days / 365.25),
         "wraps": {name: int(days * DAY_S / span_s) for name, span_s in WRAPS_S.items()},
         "cpu_s": round(time.process_time() - begun),
     }
@@ -149,6 +152,9 @@ def report(rows: list[dict[str, Any]]) -> int:
             bad += worst > 1
             print(f"{row['days']} days, {row['steps']} steps, worst total off by {worst}: {row['off_steps']}")
             print(f"  {row['wraps']} wraps, {row['alarms']} alarms, {row['late']} late, {row['cpu_s']} s")
+            print(
+                f"  log: {row.get('most_erases')} erases of the most worn sector, {row.get('flash_years')} years of life"
+            )
     return 1 if bad else 0
 
 
