@@ -75,7 +75,7 @@ def by_name(stated: Statement) -> str:
 
 def test_there_are_programs_for_every_way_to_deliver():
     modes = {program.load(path, START_UTC_US).mode for path in PROGRAMS}
-    assert modes == {"constant", "flex", "ramp", "phases"}
+    assert modes == {"minimum", "constant", "flex", "ramp", "phases"}
     assert len(PROGRAMS) >= 12
 
 

@@ -50,7 +50,7 @@ COMMANDS = {
     "sim": ("sim", "sim", "a simulated rig as a serial port"),
     "status": ("status", "status", "one reading of everything"),
     "stop": ("stop", "stop", "stop the pump now"),
-    "titrate": ("upkeep", "titrate", "hold a titration ramp, step it back, let it go on"),
+    "titrate": ("upkeep", "titrate", "a titration ramp under way; `hold`, `back`, `go`"),
     "tube": ("upkeep", "tube", "the tube's wear; `new`"),
     "unlock": ("access", "unlock", "prove that this computer may program the rig"),
     "watch": ("status", "watch", "a live reading"),

@@ -28,6 +28,7 @@ from pumprig.requests import fields_of
 
 LEAST_FOUND_U_NL = 1_000  # a person reads a syringe no better, and no better than half a percent
 LARGEST_U_PPM = 50_000  # a correction that is less certain is none
+LARGEST_PCT = 20  # what is farther off is a leak, air or a mistake, no calibration
 LARGEST_DENOMINATOR = 1_000_000
 
 
@@ -50,7 +51,7 @@ class Correction:
 
 
 def correction_of(numbers: dict[str, int], found_nl: int) -> Correction | None:
-    """What follows from the rig's answer to a refill; None where nothing is off, or too little was delivered."""
+    """What follows from the rig's answer to a refill; None where that is no matter of the calibration."""
     if "used_nl" not in numbers or numbers["used_nl"] <= 0:
         return None
     used_nl = numbers["used_nl"] + numbers["estimated_nl"] - found_nl  # what really left
@@ -58,10 +59,10 @@ def correction_of(numbers: dict[str, int], found_nl: int) -> Correction | None:
     if used_nl <= 0:
         return None
     u_ppm = math.ceil(1e6 * math.hypot(numbers["u_base_nl"], found_u_nl) / used_nl)
-    if u_ppm > LARGEST_U_PPM:
+    share = Fraction(used_nl, numbers["used_nl"])
+    if u_ppm > LARGEST_U_PPM or abs(share - 1) * 100 > LARGEST_PCT:
         return None
     old = Fraction(numbers["nl_num"], numbers["nl_den"])
-    share = Fraction(used_nl, numbers["used_nl"])
     return Correction(old * share, u_ppm, round(100 * float(share - 1), 2))
 
 
@@ -112,7 +113,10 @@ def _compare(settings: Settings, numbers: dict[str, int], removed_nl: int) -> Co
             f"({found.against_pct:+.2f} % against the present one)"
         )
     elif "used_nl" in numbers:
-        settings.show("beyond the uncertainty, but too little was delivered to correct the calibration by it")
+        settings.show(
+            f"beyond the uncertainty; no correction of the calibration follows: too little was delivered, or more than "
+            f"{LARGEST_PCT} % is off, which is a leak, air or a mistake"
+        )
     return found
 
 

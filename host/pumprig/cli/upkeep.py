@@ -74,16 +74,37 @@ def battery_new(yes: bool) -> None:
     settings.document(after)
 
 
-@click.command()
-@click.argument("do", type=click.Choice(["hold", "back", "go"]))
+@click.group()
+def titrate() -> None:
+    """A titration ramp under way: hold it, step it back, let it go on."""
+
+
+@titrate.command()
 @yes_option
-def titrate(do: str, yes: bool) -> None:
-    """Hold a titration ramp where it is, go back to the step before and hold there, or let it go on."""
+def hold(yes: bool) -> None:
+    """Hold the ramp at its present step."""
+    _ramp("hold", "Hold the ramp at its present step?", yes)
+
+
+@titrate.command()
+@yes_option
+def back(yes: bool) -> None:
+    """Go back to the step before, and hold there."""
+    _ramp("back", "Go back to the step before, and hold there?", yes)
+
+
+@titrate.command()
+@yes_option
+def go(yes: bool) -> None:
+    """Let a held ramp go on from where it was."""
+    _ramp("go", "Let the ramp go on?", yes)
+
+
+def _ramp(do: str, question: str, yes: bool) -> None:
     settings = current()
     settings.consent(yes)
-    asked = {"hold": "Hold the ramp?", "back": "Go back one step and hold?", "go": "Let the ramp go on?"}
     with changing(settings) as client:
-        settings.ask(yes, asked[do])
+        settings.ask(yes, question)
         client.change("ramp", {"do": do})
         after = read_status(client)
     ramp: dict[str, object] = after["therapy"]["ramp"]
