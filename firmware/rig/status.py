@@ -43,6 +43,7 @@ def rows(rig, now_us):
         ("base_nl_per_day", base_rate),
         ("counted_nl_per_day", rig.counted_rate(now_us)),
         ("delivered_steps", rig.dosing.net_steps()),
+        ("angle", rig.board.angle()),
         ("delivered_nl", rig.dosing.delivered_nl()),
         ("commanded_nl", rig.delivery.commanded_nl(now_us)),
         ("assumed_steps", rig.assumed_steps),

@@ -132,9 +132,7 @@ def weights_of_head(bench: Bench) -> list[int]:
     slope *= 2 * np.pi / head.nl_per_rev
     phase = 2 * np.pi * np.arange(1, 25)[:, None] * turns[None, :]
     a, b = 2 * (slope * np.cos(phase)).mean(axis=1), 2 * (slope * np.sin(phase)).mean(axis=1)
-    weights = [weight * MEAN // 65_536 for weight in Estimate(head.nl_per_rev, a, b, a * 0).table()]
-    short = CELLS * MEAN - sum(weights)
-    return [weight + (i < short) for i, weight in enumerate(weights)]
+    return Estimate(head.nl_per_rev, a, b, a * 0).table()
 
 
 def flow_of_three_turns(rate_nl_per_day: int, mapped: bool) -> tuple[Any, Bench]:

@@ -16,6 +16,7 @@ from rigsim.balance import Balance, BalanceSpec
 
 NL_PER_STEP = 3.125
 RATE_NL_PER_H = 200_000.0
+INDEX_STEPS = 700  # where this pump's rotor has its angle 0
 
 
 class World:
@@ -51,7 +52,8 @@ class World:
     def look(self) -> PumpState:
         self.answer()
         rate = self.rate_nl_per_h if self.utc_s < self.until_s else 0.0
-        return PumpState(int(self.nl / NL_PER_STEP), rate, self.boot, self.alarm)
+        steps = int(self.nl / NL_PER_STEP)
+        return PumpState(steps, rate, self.boot, self.alarm, (steps - INDEX_STEPS) / 3200 % 1.0)
 
     def stop_by_itself(self, alarm: str = "", boot: int = 0) -> None:
         self.rate_nl_per_h, self.alarm, self.boot = 0.0, alarm, self.boot + boot
@@ -82,7 +84,7 @@ def started(folder: Path, world: World, rates: list[float] | None = None) -> Ben
     return Bench(folder, world.open, world, lambda: world.utc_s)
 
 
-def drive(bench: Bench, world: World, seconds: float, step_s: float = 2.0) -> None:
+def drive(bench: Bench, world: World, seconds: float, step_s: float = 4.0) -> None:
     until_s = world.utc_s + seconds
     while world.utc_s < until_s and bench.tick() is not None:
         world.advance(step_s)
@@ -96,6 +98,7 @@ def test_a_run_gives_the_volume_per_revolution_within_its_uncertainty(tmp_path: 
     assert result.nl_per_rev is not None
     assert result.u_nl_per_rev is not None
     assert abs(result.nl_per_rev - 3200 * NL_PER_STEP) < result.u_nl_per_rev < 0.01 * result.nl_per_rev
+    assert result.weighing.numbers["index_steps"] == pytest.approx(INDEX_STEPS, abs=0.1)
 
 
 def test_a_lost_balance_a_lost_pump_and_a_restart_leave_gaps_but_no_wrong_figure(tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_a_lost_balance_a_lost_pump_and_a_restart_leave_gaps_but_no_wrong_figure
 def test_several_rates_give_one_weighing_each_with_its_own_blanks(tmp_path: Path) -> None:
     world = World()
     rates = [100_000.0, 200_000.0]
-    drive(started(tmp_path, world, rates), world, 1e6, step_s=4.0)
+    drive(started(tmp_path, world, rates), world, 1e6, step_s=6.0)
     files, left_out = RunFolder(tmp_path).weighings()
     assert left_out == []
     assert len(files) == len(rates)
@@ -158,7 +161,7 @@ def test_the_readings_are_kept_as_they_came_an_overload_too(tmp_path: Path) -> N
     rows = (tmp_path / "readings.csv").read_text().splitlines()
     assert rows[1].split(",", 2)[1] in rows[1].rsplit(",", 1)[1]
     assert rows[1].rsplit(",", 1)[1].startswith("S S ")
-    assert rows[-1].split(",", 1)[1] == ",0,blank,0,S +"
+    assert rows[-1].split(",", 1)[1] == ",0,0.78125,blank,0,S +"
 
 
 def test_a_pump_that_an_alarm_stopped_stays_stopped_and_one_that_lost_its_power_is_started_again(

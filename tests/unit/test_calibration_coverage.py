@@ -37,3 +37,11 @@ def test_the_interval_covers_the_truth_and_is_near_the_bound_in_every_noise_fami
 @pytest.mark.parametrize("head", ["r3", "r4"])
 def test_compensation_from_a_noisy_weighing_leaves_a_third_of_the_pulsation(head: str) -> None:
     assert bench("accuracy_pulsation").compare(head)["ratio"] <= 1 / 3
+
+
+def test_a_map_weighed_on_the_rig_and_committed_to_it_evens_its_flow() -> None:
+    whole = bench("accuracy_pulsation").through_the_rig(seed=5, hours=2.0)
+    assert whole["ratio"] <= 1 / 3
+    assert whole["after"]["turn_nl"] == pytest.approx(whole["before"]["turn_nl"], rel=1e-3)
+    before, after = (max(map(abs, whole[label]["windows"]["2 min"])) for label in ("before", "after"))
+    assert after < before / 4

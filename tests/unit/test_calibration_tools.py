@@ -180,3 +180,25 @@ def test_a_rate_or_a_step_outside_the_calibrated_range_is_warned_of_before_the_c
     assert base_rates_nl_per_h({**empty, "ramp": ((24_000, 1, 1, 48_000),)}) == [1_000.0, 2_000.0]
     warn_of_calibration(Settings(), {**status, "calibration_id": 1}, steps)
     assert capsys.readouterr().err == ""
+
+
+def test_a_map_is_kept_with_the_calibration_and_goes_to_the_device_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path))
+    found = weighing(hours=4.0)
+    steps = np.asarray(found.steps)
+    rows = "\n".join(f"{t:g},{m:.4f},{s:g}" for t, m, s in zip(found.t_s, found.mass_g, steps, strict=True))
+    keys = "".join(f"# {key}: {value}\n" for key, value in found.numbers.items())
+    plain, indexed = tmp_path / "plain.csv", tmp_path / "indexed.csv"
+    plain.write_text(f"{keys}t_s,mass_g,steps\n{rows}\n")
+    indexed.write_text(f"# index_steps: 0\n{plain.read_text()}")
+    assert run(["calibrate", "fit", str(plain), "--save", "--angle"]) == 1
+    assert "`# index_steps`" in capsys.readouterr().err
+    assert register.records() == []
+    assert run(["calibrate", "fit", str(indexed), "--save", "--angle"]) == 0
+    (record,) = register.records()
+    document = documents.parse(documents.canonical(record.document()))
+    weights = [row[0] for row in document["angle_weights"]]
+    assert weights == record.content["angle"]["weights"]
+    assert record.content["angle"]["peak_to_peak_pct"] > 60

@@ -3,8 +3,8 @@
 Owns: the Fourier estimate of dV/dtheta over one revolution, and the table of interval weights made from it.
 Rules: the volume of a revolution is never changed; where dV/dtheta is small or negative the gap is only shortened, to a
     bounded speed; a weight is never below that bound.
-Callers: `pumprig calibrate angle`, the pulsation benchmark.
-Units: angles in turns (0 to 1) of the rotor, volume nL, weights relative to the mean interval (mean 1, or in 1/65536).
+Callers: `pumprig calibrate angle`, keep.py, the pulsation benchmark.
+Units: angles in turns (0 to 1) of the rotor from its encoder's 0 on, volume nL, weights relative to the mean interval.
 Leaves: stepping by the table to the firmware.
 """
 
@@ -22,16 +22,18 @@ from pumprig.calibration.weighing import Weighing, refuse
 
 Floats = NDArray[Any]
 HARMONICS = 24
-FASTEST = 4.0  # the rotor turns at most so many times its mean speed
+FASTEST = 4.0  # the rotor turns at most so many times its mean speed, and at least a fourth of it
 CELLS = 96
-UNIT = 65536
+PASSAGE_SHARE, UNEQUAL_SHARE = 0.5, 0.02
+UNIT = 1000  # of the device's weights
 
 
 @dataclass(frozen=True)
 class AngleMap:
     """dV/dtheta over the angle: nl_per_rev (1 + sum a_k cos(2 pi k x) + b_k sin(2 pi k x)), x in turns.
 
-    a, b are (m,) relative amplitudes; u (m,) their standard uncertainty; harmonics below 2 u are left at zero.
+    a, b are (m,) relative amplitudes, u (m,) their standard uncertainty, prior included: what the readings do not tell
+    is close to zero.
     """
 
     nl_per_rev: float
@@ -49,15 +51,20 @@ class AngleMap:
         """Relative interval (cells,) for each cell of a turn, mean 1: longer where a step delivers more."""
         fine = self.slope((np.arange(cells * 8) + 0.5) / (cells * 8)).reshape(cells, 8).mean(axis=1)
         low = 1.0 / FASTEST
-        weights = np.maximum(fine, low)
-        for _ in range(20):
-            free = weights > low
-            weights[free] *= (cells - low * float((~free).sum())) / float(weights[free].sum())
-            weights = np.maximum(weights, low)
+        weights = np.clip(fine, low, FASTEST)
+        for _ in range(40):
+            free = (weights > low) & (weights < FASTEST)
+            weights[free] *= (cells - float(weights[~free].sum())) / float(weights[free].sum())
+            weights = np.clip(weights, low, FASTEST)
         return weights
 
+    def peak_to_peak(self, evened: bool = False, cells: int = CELLS) -> float:
+        """Of the relative flow over 1/96 turn by this map: stepping evenly, or by its own weights."""
+        flow = self.slope((np.arange(cells * 8) + 0.5) / (cells * 8)).reshape(cells, 8).mean(axis=1)
+        return float(np.ptp(flow / (self.weights(cells) if evened else 1.0)))
+
     def table(self, cells: int = CELLS) -> list[int]:
-        """`weights` as whole numbers that add up to exactly cells * 65536: a turn takes the same time as without."""
+        """`weights` in 1/1000 as the device takes them; they add up to cells * 1000: a turn takes as long as before."""
         exact = self.weights(cells) * UNIT
         whole = np.floor(exact).astype(int)
         short = cells * UNIT - int(whole.sum())
@@ -67,15 +74,16 @@ class AngleMap:
 
 
 def estimate(weighing: Weighing, steps_per_rev: float, harmonics: int = HARMONICS) -> AngleMap:
-    """Fit the volume over the angle to a weighing whose `steps` start at the rotor's index mark (angle 0).
+    """Fit the volume over the angle to a weighing that says at which of its `steps` the angle is 0 (`index_steps`; else
+    at 0).
 
-    Least squares of volume on the angle and its Fourier terms, on up to 8000 block means; evaporation is taken off
-    first, as stated or by the blanks.
+    Bayesian least squares of volume on the angle and its Fourier terms, on up to 8000 block means; evaporation is taken
+    off first, as stated or by the blanks.
     Raises WeighingError without steps or with less than two turns.
     """
     if weighing.steps is None:
         raise refuse(weighing.name, "there are no counted steps.", "Record the `steps` column.")
-    turns = weighing.steps / steps_per_rev
+    turns = (weighing.steps - weighing.numbers.get("index_steps", 0.0)) / steps_per_rev
     total = float(turns[-1] - turns[0])
     if total < 2.0:
         raise refuse(
@@ -101,11 +109,24 @@ def estimate(weighing: Weighing, steps_per_rev: float, harmonics: int = HARMONIC
     columns += [mean(np.sin(v)) / (2 * np.pi * k) for k, v in enumerate(angles, 1)]
     columns += [-mean(np.cos(v)) / (2 * np.pi * k) for k, v in enumerate(angles, 1)]
     x = np.column_stack(columns)
-    cov = np.linalg.inv(x.T @ x)
-    beta = cov @ (x.T @ y)
-    noise = float(np.sum((y - x @ beta) ** 2)) / max(len(y) - x.shape[1], 1)
-    sd = np.sqrt(np.diag(cov) * noise)[2:] / beta[1]
+    gram, moment = x.T @ x, x.T @ y
+    plain = np.linalg.solve(gram, moment)
+    noise = float(np.sum((y - x @ plain) ** 2)) / max(len(y) - x.shape[1], 1)
+    expected = _prior_sd(harmonics, round(weighing.numbers.get("rollers", designs.NOMINAL_ROLLERS)))
+    precision = np.concatenate(([0.0, 0.0], np.tile((expected * plain[1]) ** -2.0, 2)))
+    cov = np.linalg.inv(gram / noise + np.diag(precision))
+    beta = cov @ (moment / noise)
+    sd = np.sqrt(np.diag(cov))[2:] / beta[1]
     u = np.hypot(sd[:harmonics], sd[harmonics:]) / np.sqrt(2.0)
-    a, b = beta[2 : 2 + harmonics] / beta[1], beta[2 + harmonics :] / beta[1]
-    seen = np.hypot(a, b) > 2.0 * u
-    return AngleMap(float(beta[1]), np.where(seen, a, 0.0), np.where(seen, b, 0.0), u)
+    return AngleMap(float(beta[1]), beta[2 : 2 + harmonics] / beta[1], beta[2 + harmonics :] / beta[1], u)
+
+
+def _prior_sd(harmonics: int, rollers: int) -> Floats:
+    """How large a harmonic may be expected (1 sd): those of the rollers' passage fall with the square of their number,
+    since the tube closes smoothly; the others come from rollers that differ by some percent.
+
+    Without it the noise of the high harmonics, which grows with their number, is taken for the head.
+    """
+    k = np.arange(1, harmonics + 1)
+    passage = PASSAGE_SHARE * np.minimum(1.0, (rollers / k) ** 2)
+    return np.where(k % rollers == 0, passage, UNEQUAL_SHARE * np.minimum(1.0, rollers / k))

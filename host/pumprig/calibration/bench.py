@@ -26,12 +26,15 @@ QUIET = ("opened", "stage", "balance found", "pump found")  # events that are no
 
 @dataclass(frozen=True)
 class PumpState:
-    """What a pump says: counted steps, the calibration's rate (0: it stands), its power-on's number, its alarm."""
+    """What a pump says: counted steps, the calibration's rate (0: it stands), its power-on's number, its alarm, and its
+    rotor's angle in turns (None: not known).
+    """
 
     steps: int
     rate_nl_per_h: float
     boot: int = 0
     alarm: str = ""
+    turn: float | None = None
 
 
 class Scale(Protocol):
@@ -100,7 +103,8 @@ class Bench:
         steps = None if state is None else state.steps
         reading = self._read(t_s)
         if reading is not None:
-            self.run.store(self.now_s() - reading.u_t_s, reading, steps, stage)
+            turn = None if state is None else state.turn
+            self.run.store(self.now_s() - reading.u_t_s, reading, steps, turn, stage)
         mass_g = reading.mass_g if reading else None
         return Progress(stage, t_s, self.end_s - t_s, mass_g, steps, ", ".join(sorted(self._troubles)))
 

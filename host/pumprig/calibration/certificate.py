@@ -164,6 +164,13 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
     content = record.content
     low, high = content["range_nl_per_h"]
     z = ", ".join(f"{w['z_ul_per_mg']:.5f}" for w in content["weighings"])
+    found = content.get("angle")
+    angle = (
+        f"pulsation {found['peak_to_peak_pct']:.0f} % peak to peak over 1/96 turn, {found['expected_pct']:.0f} % "
+        "expected when stepping by it"
+        if found
+        else ""
+    )
     return [
         ("made by", content["person"] or "not stated"),
         ("made at", content["made_at"]),
@@ -174,6 +181,7 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
         ),
         ("tube", content["tube"] or "not stated"),
         ("rates", f"{low / 1000:.4g} to {high / 1000:.4g} µL/h"),
+        *([("angle map", angle)] if angle else []),
         ("Z factor", f"{z} µL/mg"),
         ("readings", ", ".join(str(w["readings"]) for w in content["weighings"])),
         ("record", f"no. {record.id}, its number is the start of its SHA-256"),

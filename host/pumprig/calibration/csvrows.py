@@ -26,7 +26,9 @@ PLAIN = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 COMMA = re.compile(r"^[-+]?\d*,\d+([eE][-+]?\d+)?$")
 MASS_SCALES = {"mass_g": 1.0, "mass_kg": 1000.0, "mass_mg": 0.001}
 POSITIVE_KEYS = tuple(
-    key for key in NUMBER_KEYS if key not in ("evaporation_g_per_h", "run_from_s", "back_pressure_hpa")
+    key
+    for key in NUMBER_KEYS
+    if key not in ("evaporation_g_per_h", "run_from_s", "back_pressure_hpa", "index_steps")
 )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pumprig.accuracy.graphs import save as save_picture
+from pumprig.calibration.anglemap import AngleMap
 from pumprig.calibration.design import NOMINAL_STEPS_PER_REV
 from pumprig.calibration.fit import Fit
 from pumprig.calibration.plots import figure, rates_figure
@@ -27,7 +28,12 @@ from pumprig.calibration.weighing import readability_g
 
 
 def save(
-    fits: list[Fit], sources: list[Path], person: str, tube: str, made: datetime | None = None
+    fits: list[Fit],
+    sources: list[Path],
+    person: str,
+    tube: str,
+    made: datetime | None = None,
+    angle: AngleMap | None = None,
 ) -> Record:
     """Keep weighings as one calibration. Raises RegisterError where none counted steps, or the disk refuses."""
     points = points_of(fits)
@@ -40,6 +46,15 @@ def save(
     model = fit_rates(points)
     content = _content(fits, model, person, tube, made or datetime.now(UTC))
     content["hysteresis"] = [row.as_json() for row in hysteresis(points)]
+    if angle is not None:
+        content["angle"] = {
+            "weights": angle.table(),
+            "a": [float(v) for v in angle.a],
+            "b": [float(v) for v in angle.b],
+            "u": [float(v) for v in angle.u],
+            "peak_to_peak_pct": 100 * angle.peak_to_peak(),
+            "expected_pct": 100 * angle.peak_to_peak(evened=True),
+        }
     last = fits[-1].weighing
     content["device_id"] = last.texts.get("device_id", "")
     content["balance"] = last.texts.get("balance", "")

@@ -87,7 +87,7 @@ class Record:
         """What the device stores: volume of a revolution as a ratio of integers, its uncertainty in ppm."""
         ratio = Fraction(self.nl_per_rev).limit_denominator(LARGEST_DENOMINATOR)
         made = datetime.fromisoformat(self.content["made_at"])
-        return {
+        document = {
             "kind": "calibration",
             "id": self.id,
             "nl_num": ratio.numerator,
@@ -97,6 +97,12 @@ class Record:
             "tube": str(self.content["tube"])[:40],
             "by": str(self.content["person"])[:40],
         }
+        angle = self.content.get("angle")
+        return (
+            {**document, "angle_weights": tuple((weight,) for weight in angle["weights"])}
+            if angle
+            else document
+        )
 
 
 def folder() -> Path:

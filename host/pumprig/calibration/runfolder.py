@@ -10,6 +10,7 @@ Leaves: what is due when to bench.py, figures to fit.py.
 
 from __future__ import annotations
 
+import cmath
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -19,7 +20,8 @@ from typing import Any
 from pumprig.balance.reading import Reading
 from pumprig.errors import PumpError
 
-HEAD = "t_s,mass_g,steps,stage,stable,raw\n"
+HEAD = "t_s,mass_g,steps,turn,stage,stable,raw\n"
+CELLS = HEAD.count(",") + 1
 SPOILING = ("pump restarted",)  # while it ran: steps may have been made that nobody counted
 
 
@@ -87,11 +89,14 @@ class RunFolder:
         self.metadata: dict[str, Any] = plan["metadata"]
         self.stages = [Stage(**row) for row in plan["stages"]]
 
-    def store(self, t_s: float, reading: Reading, steps: int | None, stage: Stage) -> None:
+    def store(
+        self, t_s: float, reading: Reading, steps: int | None, turn: float | None, stage: Stage
+    ) -> None:
         """Append a reading; one without a mass (overload) has an empty cell, and every one the balance's own words."""
         mass = "" if reading.mass_g is None else f"{reading.mass_g + 0.0:.7g}"
         count = "" if steps is None else steps
-        line = f"{t_s:.3f},{mass},{count},{stage.kind},{int(reading.stable)},{reading.raw.strip()}\n"
+        angle = "" if turn is None else f"{turn:.5f}"
+        line = f"{t_s:.3f},{mass},{count},{angle},{stage.kind},{int(reading.stable)},{reading.raw.strip()}\n"
         self._append("readings.csv", line)
 
     def event(self, t_s: float, name: str, text: str) -> None:
@@ -140,6 +145,10 @@ class RunFolder:
             meta = {**self.metadata, "rate_nl_per_h": rate}
             if not with_steps:
                 meta |= {"run_from_s": part[1].start_s, "run_to_s": part[2].end_s}
+            known = [(float(row[2]), float(row[3])) for row in mine if row[2] and row[3]]
+            index = index_steps(known, float(self.metadata.get("steps_per_rev", 0)))
+            if index is not None and self.speed == 1.0:  # faster, steps and mass are not of the same moment
+                meta["index_steps"] = round(index, 2)
             lines = [f"# {key}: {value}" for key, value in meta.items()]
             lines.append("t_s,mass_g,steps" if with_steps else "t_s,mass_g")
             lines += [",".join(r[:3] if with_steps else r[:2]) for r in mine]
@@ -151,8 +160,8 @@ class RunFolder:
     def _rows(self) -> list[list[str]]:
         text = (self.folder / "readings.csv").read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1].splitlines()[1:]
-        rows = [line.split(",", 5) for line in whole]
-        return [row for row in rows if len(row) == 6]
+        rows = [line.split(",", CELLS - 1) for line in whole]
+        return [row for row in rows if len(row) == CELLS]
 
     def _spoilt(self, part: list[Stage]) -> str:
         """Why the steps of a part do not tell what was delivered, or nothing."""
@@ -160,3 +169,14 @@ class RunFolder:
             if event["event"] in SPOILING and part[1].start_s <= event["t_s"] < part[2].end_s:
                 return f"{event['event']} at {event['t_s']:.0f} s, with steps that nobody counted; weigh it again"
         return ""
+
+
+def index_steps(known: list[tuple[float, float]], steps_per_rev: float) -> float | None:
+    """The count, below one turn, at which the rotor's angle is 0, from pairs of a count and an angle in turns.
+
+    A circular mean: the encoder's own error, a few degrees over the turn, averages out over whole turns.
+    """
+    if not known or steps_per_rev <= 0:
+        return None
+    shift = sum(cmath.exp(2j * cmath.pi * (steps / steps_per_rev - turn)) for steps, turn in known)
+    return (cmath.phase(shift) / (2 * cmath.pi) % 1.0) * steps_per_rev

@@ -36,6 +36,7 @@ NUMBER_KEYS = (
     "u_evaporation_g_per_h",
     "density_g_per_ml",
     "steps_per_rev",
+    "index_steps",
     "rollers",
     "roller_period_s",
     "run_from_s",

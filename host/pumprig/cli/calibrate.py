@@ -1,27 +1,25 @@
-"""`pumprig calibrate`: plan, run, fit, apply and list calibrations.
+"""`pumprig calibrate`: plan, list, apply, report and angle; the group that run and fit belong to.
 
 Owns: the commands' options and their outputs, text and JSON.
 Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when a command runs.
 Callers: the command table.
 Units: options are quantities with units.
-Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the wire to client.py.
+Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the fit to cli/fit.py, the wire to client.py.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pumprig import quantities
 from pumprig.cli.bench import run_command
+from pumprig.cli.fit import fit_command
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import PumpError, UsageError
-
-if TYPE_CHECKING:
-    from pumprig.calibration.fit import Fit
 
 CSV = click.Path(dir_okay=False, path_type=Path)
 
@@ -29,91 +27,6 @@ CSV = click.Path(dir_okay=False, path_type=Path)
 @click.group()
 def calibrate() -> None:
     """Calibrate the pump on a balance, with uncertainty."""
-
-
-@calibrate.command("fit")
-@click.argument("files", nargs=-1, required=True, type=CSV)
-@click.option("--blank", "blanks", multiple=True, type=CSV, help="A weighing with the pump standing.")
-@click.option("--steps-per-rev", type=click.FloatRange(1, 1e7), help="Steps for one turn of the rotor.")
-@click.option("--rollers", type=click.IntRange(1, 20), help="Rollers of the pump head.")
-@click.option("--plot", type=CSV, help="The fit's picture as .svg, .png or .pdf.")
-@click.option("--save", "kept", is_flag=True, help="Keep the weighings as one calibration.")
-@click.option("--person", default="", help="Who weighed; for --save, else as the file says.")
-@click.option("--tube", default="", help="Which tube; for --save, else as the file says.")
-def fit_command(
-    files: tuple[Path, ...],
-    blanks: tuple[Path, ...],
-    steps_per_rev: float | None,
-    rollers: int | None,
-    plot: Path | None,
-    kept: bool,
-    person: str,
-    tube: str,
-) -> None:
-    """Volume and flow of the weighings FILES with their uncertainty (k = 2)."""
-    from pumprig.calibration.fit import fit, use_blanks
-    from pumprig.calibration.weighing import read_csv
-
-    settings = current()
-    if len(files) > 1 and (plot or not kept):
-        raise UsageError(
-            "Several files need --save and allow no --plot.", "Nothing was computed.", "Give one file."
-        )
-    fits: list[Fit] = []
-    for file in files:
-        weighing = read_csv(file)
-        if steps_per_rev is not None:
-            weighing.numbers["steps_per_rev"] = steps_per_rev
-        if rollers is not None:
-            weighing.numbers["rollers"] = float(rollers)
-        use_blanks(weighing, [read_csv(blank) for blank in blanks])
-        fits.append(fit(weighing))
-        for warning in weighing.warnings:
-            settings.say(f"warning: {file.name}: {warning}")
-    if plot is not None:
-        from pumprig.calibration.plots import save_fit
-
-        save_fit(fits[0], plot)
-        settings.say(f"picture: {plot}")
-    for result in fits:
-        settings.show(_fit_text(result))
-    document: dict[str, Any] = (
-        fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
-    )
-    if kept:
-        from pumprig.calibration import keep
-
-        stated = fits[0].weighing.texts
-        person, tube = person or stated.get("person", ""), tube or stated.get("tube", "")
-        record = keep.save(fits, list(files), person, tube)
-        settings.show(
-            f"kept as calibration {record.id}; `pumprig calibrate apply {record.id}` writes it to the rig"
-        )
-        document["id"] = record.id
-    settings.document(document)
-
-
-def _fit_text(result: Fit) -> str:
-    figures = result.result
-    share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
-    lines = [
-        f"volume  {figures.volume_nl / 1000:12.4f} ± {figures.u_volume_nl / 1000:.4f} µL   (k = 2)",
-        f"flow    {figures.flow_nl_per_h / 1000:12.5f} ± {figures.u_flow_nl_per_h / 1000:.5f} µL/h   ({share:.3g} %)",
-    ]
-    if result.nl_per_rev is not None and result.u_nl_per_rev is not None:
-        lines.append(f"per rev {result.nl_per_rev / 1000:12.5f} ± {result.u_nl_per_rev / 1000:.5f} µL")
-    lines.append(
-        f"evaporation {1000 * result.evaporation_g_per_h:.4g} mg/h, Z {figures.z_ul_per_mg:.5f} µL/mg"
-    )
-    lines.append("budget (standard uncertainty of the flow)")
-    for term in figures.terms:
-        if term.u_nl_per_h > 1e-3 * figures.u_flow_nl_per_h:
-            dof = "inf" if term.dof > 1e6 else f"{term.dof:.0f}"
-            lines.append(f"  {term.source:<46} {term.u_nl_per_h:10.3f} nL/h  dof {dof}")
-    for rejection in result.weighing.rejected:
-        rows = ", ".join(str(row) for row in rejection.rows[:8]) + (" ..." if len(rejection.rows) > 8 else "")
-        lines.append(f"left out: row {rows}: {rejection.why}")
-    return "\n".join(lines)
 
 
 def percent(text: str) -> float:
@@ -265,7 +178,7 @@ def report_command(number: int, output: Path) -> None:
 @click.argument("file", type=CSV)
 @click.option("--steps-per-rev", default=3200.0, show_default=True, type=click.FloatRange(1, 1e7))
 def angle_command(file: Path, steps_per_rev: float) -> None:
-    """The displacement over the rotor's angle from the weighing FILE, whose steps count from the index mark."""
+    """The displacement over the rotor's angle from the weighing FILE, and the weights that even it out."""
     from pumprig.calibration.anglemap import estimate
     from pumprig.calibration.weighing import read_csv
 
@@ -273,17 +186,24 @@ def angle_command(file: Path, steps_per_rev: float) -> None:
     found = estimate(read_csv(file), steps_per_rev)
     amplitudes = (found.a**2 + found.b**2) ** 0.5
     for k, (amplitude, u) in enumerate(zip(amplitudes, found.u, strict=True), 1):
-        if amplitude:
+        if amplitude > 2 * u:
             settings.show(f"harmonic {k:>2}  {100 * amplitude:7.2f} ± {200 * u:.2f} %")
+    before, after = (100 * found.peak_to_peak(evened) for evened in (False, True))
+    settings.show(
+        f"peak to peak over 1/96 turn: {before:.0f} % stepping evenly, {after:.0f} % expected with the map"
+    )
     settings.document(
         {
             "nl_per_rev": found.nl_per_rev,
+            "peak_to_peak_pct": before,
+            "expected_pct": after,
             "a": [float(v) for v in found.a],
             "b": [float(v) for v in found.b],
             "u": [float(v) for v in found.u],
-            "table": found.table(),
+            "weights": found.table(),
         }
     )
 
 
+calibrate.add_command(fit_command)
 calibrate.add_command(run_command)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pumprig.requests import Value
 
 RETRY_S = 15.0
+ENCODER_COUNTS = 4096  # of a turn
 
 
 class RigPump:
@@ -63,7 +64,8 @@ class RigPump:
         stops = [row[1] for row in spec.ALARMS if mask >> row[0] & 1 and row[3] == "stop"]
         if fields["mode"] == "running":
             stops.append("a therapy is running")
-        return PumpState(int(fields["delivered_steps"]), rate, int(fields["boot"]), ", ".join(stops))
+        turn = int(fields["angle"]) / ENCODER_COUNTS if "angle" in fields else None
+        return PumpState(int(fields["delivered_steps"]), rate, int(fields["boot"]), ", ".join(stops), turn)
 
     def device_id(self) -> str:
         """Which rig it is."""

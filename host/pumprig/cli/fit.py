@@ -1,0 +1,139 @@
+"""`pumprig calibrate fit`: from weighings to figures with their uncertainty, and to a calibration that is kept.
+
+Owns: the command's options and its outputs, text and JSON.
+Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when the command runs.
+Callers: cli/calibrate.py adds it to its group.
+Units: shown with units; JSON by the names' endings.
+Leaves: the figures to pumprig.calibration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pumprig.cli.settings import current
+from pumprig.errors import UsageError
+
+if TYPE_CHECKING:
+    from pumprig.calibration.anglemap import AngleMap
+    from pumprig.calibration.fit import Fit
+
+CSV = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("fit")
+@click.argument("files", nargs=-1, required=True, type=CSV)
+@click.option("--blank", "blanks", multiple=True, type=CSV, help="A weighing with the pump standing.")
+@click.option("--steps-per-rev", type=click.FloatRange(1, 1e7), help="Steps for one turn of the rotor.")
+@click.option("--rollers", type=click.IntRange(1, 20), help="Rollers of the pump head.")
+@click.option("--plot", type=CSV, help="The fit's picture as .svg, .png or .pdf.")
+@click.option("--save", "kept", is_flag=True, help="Keep the weighings as one calibration.")
+@click.option(
+    "--angle", "mapped", is_flag=True, help="With --save: measure the displacement over the angle too."
+)
+@click.option("--person", default="", help="Who weighed; for --save, else as the file says.")
+@click.option("--tube", default="", help="Which tube; for --save, else as the file says.")
+def fit_command(
+    files: tuple[Path, ...],
+    blanks: tuple[Path, ...],
+    steps_per_rev: float | None,
+    rollers: int | None,
+    plot: Path | None,
+    kept: bool,
+    mapped: bool,
+    person: str,
+    tube: str,
+) -> None:
+    """Volume and flow of the weighings FILES with their uncertainty (k = 2)."""
+    from pumprig.calibration.fit import fit, use_blanks
+    from pumprig.calibration.weighing import read_csv
+
+    settings = current()
+    if len(files) > 1 and (plot or not kept):
+        raise UsageError(
+            "Several files need --save and allow no --plot.", "Nothing was computed.", "Give one file."
+        )
+    fits: list[Fit] = []
+    for file in files:
+        weighing = read_csv(file)
+        if steps_per_rev is not None:
+            weighing.numbers["steps_per_rev"] = steps_per_rev
+        if rollers is not None:
+            weighing.numbers["rollers"] = float(rollers)
+        use_blanks(weighing, [read_csv(blank) for blank in blanks])
+        fits.append(fit(weighing))
+        for warning in weighing.warnings:
+            settings.say(f"warning: {file.name}: {warning}")
+    if plot is not None:
+        from pumprig.calibration.plots import save_fit
+
+        save_fit(fits[0], plot)
+        settings.say(f"picture: {plot}")
+    for result in fits:
+        settings.show(_fit_text(result))
+    document: dict[str, Any] = (
+        fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
+    )
+    if kept:
+        from pumprig.calibration import keep
+
+        stated = fits[0].weighing.texts
+        person, tube = person or stated.get("person", ""), tube or stated.get("tube", "")
+        found = _longest_map(fits) if mapped else None
+        record = keep.save(fits, list(files), person, tube, angle=found)
+        if found is not None:
+            settings.show(
+                f"pulsation {100 * found.peak_to_peak():.0f} % of the flow, peak to peak over 1/96 turn; "
+                f"{100 * found.peak_to_peak(evened=True):.0f} % expected with the map"
+            )
+        settings.show(
+            f"kept as calibration {record.id}; `pumprig calibrate apply {record.id}` writes it to the rig"
+        )
+        document["id"] = record.id
+    settings.document(document)
+
+
+def _longest_map(fits: list[Fit]) -> AngleMap:
+    """The angle map of the weighing with the most turns. Raises WeighingError where the rotor's angle is not known."""
+    from pumprig.calibration.anglemap import estimate
+    from pumprig.calibration.design import NOMINAL_STEPS_PER_REV
+    from pumprig.calibration.weighing import refuse
+
+    def steps(found: Fit) -> float:
+        counted = found.weighing.steps
+        return 0.0 if counted is None else float(counted[-1] - counted[0])
+
+    weighing = max(fits, key=steps).weighing
+    if "index_steps" not in weighing.numbers:
+        raise refuse(
+            weighing.name,
+            "it does not say where the rotor's angle is 0 (`# index_steps`).",
+            "Weigh with `calibrate run` without --speed: it reads the encoder.",
+        )
+    return estimate(weighing, weighing.numbers.get("steps_per_rev", NOMINAL_STEPS_PER_REV))
+
+
+def _fit_text(result: Fit) -> str:
+    figures = result.result
+    share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
+    lines = [
+        f"volume  {figures.volume_nl / 1000:12.4f} ± {figures.u_volume_nl / 1000:.4f} µL   (k = 2)",
+        f"flow    {figures.flow_nl_per_h / 1000:12.5f} ± {figures.u_flow_nl_per_h / 1000:.5f} µL/h   ({share:.3g} %)",
+    ]
+    if result.nl_per_rev is not None and result.u_nl_per_rev is not None:
+        lines.append(f"per rev {result.nl_per_rev / 1000:12.5f} ± {result.u_nl_per_rev / 1000:.5f} µL")
+    lines.append(
+        f"evaporation {1000 * result.evaporation_g_per_h:.4g} mg/h, Z {figures.z_ul_per_mg:.5f} µL/mg"
+    )
+    lines.append("budget (standard uncertainty of the flow)")
+    for term in figures.terms:
+        if term.u_nl_per_h > 1e-3 * figures.u_flow_nl_per_h:
+            dof = "inf" if term.dof > 1e6 else f"{term.dof:.0f}"
+            lines.append(f"  {term.source:<46} {term.u_nl_per_h:10.3f} nL/h  dof {dof}")
+    for rejection in result.weighing.rejected:
+        rows = ", ".join(str(row) for row in rejection.rows[:8]) + (" ..." if len(rejection.rows) > 8 else "")
+        lines.append(f"left out: row {rows}: {rejection.why}")
+    return "\n".join(lines)
