@@ -33,13 +33,20 @@ DAY_S = 86_400
 ENDURANCE = 100_000  # erases of a flash sector, W25Q16JV data sheet
 YEARS_DAYS = 3_652
 REFILL_DAYS = 45
+TUBE_DAYS = 150
+BATTERY_DAYS = 5 * 365
 TEN_YEARS = {
     "basal": ((0, 200_000), (28_800, 300_000)),
     "periodic": ((21_600, 10_000, 300_000, 0),),
     "demand": ((8_000, 240_000, 7_200, 6),),
 }
-WRAPS_S = {"PIO cycles": 2**32 / CYCLES_PER_S, "ticks_us": 2**30 / 1e6, "32-bit us": 2**32 / 1e6}
-WRAPS_S |= {"ticks_ms": 2**30 / 1e3, "32-bit ms": 2**32 / 1e3}
+WRAPS_S = {
+    "PIO cycles": 2**32 / CYCLES_PER_S,
+    "ticks_us": 2**30 / 1e6,
+    "32-bit us": 2**32 / 1e6,
+    "ticks_ms": 2**30 / 1e3,
+    "32-bit ms": 2**32 / 1e3,
+}
 OUT = ROOT / "out" / "bench" / "long.jsonl"
 
 
@@ -55,6 +62,10 @@ def years(days: int, seed: int = 1) -> dict[str, Any]:
         if day % REFILL_DAYS == REFILL_DAYS - 1:
             bench.happen("refill", volume="18 ml")
             refills += 1
+        if day % TUBE_DAYS == TUBE_DAYS - 1:
+            bench.act("tube")
+        if day % BATTERY_DAYS == BATTERY_DAYS - 1:
+            bench.act("battery")
         for wait in ("9 h", "11 h"):
             bench.run(wait)
             bench.happen("press_bolus")
