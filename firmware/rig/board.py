@@ -23,7 +23,7 @@ from rig.pins import gpio
 PERIOD_US = 20_000
 TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
 WATCHDOG_MS = 8388
-COLLECT_EVERY_TICKS = 16  # at 4 kB a tick, the most a busy link asks for, before the heap is full
+COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
 I2C_TIMEOUT_US = 2_000
 ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
