@@ -34,7 +34,7 @@ DRIVERS = {
 # full steps of a revolution as num / den, start/stop and highest rate in full steps/s, acceleration in full steps/s2,
 # current mA, coil resistance mohm, source
 MOTORS = {
-    "nema17": (200, 1, 600, 4_000, 20_000, 400, 6_000, "17HS13-0404S class: 1.8 deg, 0.4 A, 6 ohm a coil at 12 V"),
+    "nema17": (200, 1, 600, 4_000, 20_000, 400, 30_000, "17HS13-0404S: 1.8 deg, 0.4 A, 30 ohm, 37 mH"),
     "28byj48": (
         2037_8864, 10_000, 500, 900, 4_000, 100, 50_000,
         "28BYJ-48: 64 half steps x (31 x 32 x 26 x 22) / (11 x 10 x 9 x 9) = 4075.7728 half steps; 5 V, 50 ohm",
@@ -89,7 +89,8 @@ class Setup:
         self.accel_hz_per_s = max(
             gain * microsteps, (self.max_hz - self.start_hz) * 1000 // (HIGHEST_RAMP_MS - 20)
         )
-        self.step_uj = _step_uj(current_ma, coil_mohm, start * microsteps)
+        self.hold_mw = hold_mw(self.kind, current_ma, coil_mohm)
+        self.step_uj = self.hold_mw * 1000 // self.start_hz
 
 
 def check_pins(pins):
@@ -109,14 +110,8 @@ def check_programs(lengths):
         raise ValueError("PIO memory is full: %d instructions, %d fit" % (sum(lengths), PIO_WORDS))
 
 
-def _step_uj(current_ma, coil_mohm, start_hz):
-    """Estimated energy of a step, uJ: both coils' copper loss (I2R) for one period of the start/stop rate.
-
-    A slow step with the coils held costs power x time on top: see `hold_mw`.
+def hold_mw(kind, current_ma, coil_mohm):
+    """Copper loss of energised coils, mW: I2R of each of two; a step/direction driver shares one I2R between them, as
+    sine and cosine.
     """
-    return hold_mw(current_ma, coil_mohm) * 1000 // start_hz
-
-
-def hold_mw(current_ma, coil_mohm):
-    """Copper loss of two energised coils, mW."""
-    return 2 * current_ma * current_ma * coil_mohm // 1_000_000
+    return (1 if kind == "stepdir" else 2) * current_ma * current_ma * coil_mohm // 1_000_000

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rig.drivers import check_programs
 from step_rig import CLOCK_HZ, QUANTUM, StepRig, chosen, inc_of
 
 
@@ -99,6 +100,9 @@ def test_a_stop_from_full_speed_ramps_down_in_200_ms_with_an_exact_count(more_ms
         ({"driver": "l298"}, "not known"),
         ({"motor": "nema99"}, "not known"),
         ({"pulse_ns": 100_000}, "no room"),
+        ({"pulse_ns": 50, "driver": "tmc2209"}, "needs 100 ns"),
+        ({"driver": "uln2003", "motor": "28byj48", "microsteps": 4}, "does no 1/4 steps"),
+        ({"max_steps_per_s": 0}, "1 step/s or more"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused_with_the_reason_motor_off(
@@ -106,6 +110,18 @@ def test_a_configuration_that_cannot_work_is_refused_with_the_reason_motor_off(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         StepRig(chosen(**changes))
+
+
+def test_more_programs_than_pio_memory_holds_are_refused_with_the_reason() -> None:
+    with pytest.raises(ValueError, match="PIO memory is full: 33 instructions, 32 fit"):
+        check_programs([16, 9, 8])
+
+
+def test_a_step_costs_the_copper_loss_of_one_period_at_the_start_rate() -> None:
+    motor = chosen().setup()  # 0.4 A in 30 ohm, 9600 steps/s
+    assert (motor.hold_mw, motor.step_uj) == (4_800, 500)
+    coils = chosen(driver="uln2003", motor="28byj48", microsteps=2, max_steps_per_s=1_000).setup()
+    assert coils.hold_mw == 1_000
 
 
 def test_a_28byj48_turn_is_a_ratio_of_integers() -> None:
