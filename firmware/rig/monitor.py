@@ -86,12 +86,15 @@ class Monitor:
         left_stopped = self._mode == "stopped" and now_us - self._mode_us >= thresholds.STOPPED_REMIND_US
         self._while(left_stopped and rig.therapy.program is not None, "stopped_loaded", ())
         self._check_rotation(now_us)
-        self._check_pressure(now_us)
+        period_us = self._period_us(now_us)
+        self._check_pressure(now_us, period_us >= thresholds.SMOOTH_US)
         if rig.therapy.mode == "running" and rig.window.is_full():
             rig.alarm("cap", ())
         if now_us >= self._retry_us:
             self._retry(now_us)
-        return min(self._retry_us, now_us + self._period_us(now_us))
+        if rig.therapy.mode != self._mode or rig.delivery.relieving:
+            period_us = self._period_us(now_us)
+        return min(self._retry_us, now_us + period_us)
 
     def _period_us(self, now_us):
         """A sample for every SAMPLE_COUNTS of rotation, within bounds; quick while pressure is relieved."""
@@ -229,11 +232,10 @@ class Monitor:
             rig.delivery.replan(now_us)
             rig.loop.wake("delivery")
 
-    def _check_pressure(self, now_us):
+    def _check_pressure(self, now_us, smooth):
         rig = self._rig
         relieving = rig.delivery.relieving
         standing = rig.therapy.mode == "stopped" and not relieving
-        smooth = self._period_us(now_us) >= thresholds.SMOOTH_US
         self._judge("pressure", self.pressure.read(rig.board.pressure_pa(), standing, smooth))
         if relieving:
             self._relieve(now_us)

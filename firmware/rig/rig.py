@@ -87,6 +87,7 @@ class Rig:
                 Duty("monitor", self._watch, False),
                 Duty("alarms", self.alarms.run, False),
                 Duty("journal", self.checkpoint.run, False),
+                Duty("forecast", self.forecast.run, False),
                 Duty("housekeeping", self._keep_house, True),
             ),
             board.feed,
@@ -174,7 +175,9 @@ class Rig:
             self.unread.note(fields[0][1], number, header["utc_us"])
         self.checkpoint.recorded(now_us)
         self.loop.wake("journal")
-        self.forecast.renew()
+        if event != "checkpoint":  # which tells of no change
+            self.forecast.renew()
+            self.loop.wake("forecast")
         return number
 
     def alarm(self, name, fields):
@@ -258,7 +261,6 @@ class Rig:
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)
         self.commands.watch_staged(now_us)
-        due_us = min(due_us, self.forecast.run(now_us))
         if self.therapy.later[0]:
             due_us = min(due_us, self._wait(now_us))
         if now_us - self._rate_last[0] >= 60_000_000:
