@@ -199,3 +199,26 @@ def test_the_host_may_be_away_while_a_run_ends_and_the_flow_is_still_the_flow(tm
     flow = found.result
     assert abs(flow.flow_nl_per_h - RATE_NL_PER_H) < flow.u_flow_nl_per_h < 0.02 * RATE_NL_PER_H
     assert any("gap" in warning for warning in found.weighing.warnings)
+
+
+def test_the_live_picture_shows_the_stage_the_curve_the_flow_and_what_is_left(tmp_path: Path) -> None:
+    from pumprig.calibration.live import CELLS, Picture
+    from rich.console import Console
+
+    world = World()
+    bench = started(tmp_path, world)
+    picture = Picture(bench.stages)
+    assert picture.curve() == "\N{MIDDLE DOT}" * CELLS
+    progress = None
+    while world.utc_s < world.begin_s + 2400.0 and (progress := bench.tick()) is not None:
+        picture.add(progress)
+        world.advance(4.0)
+    assert progress is not None
+    assert picture.flow_ul_per_h() == pytest.approx(RATE_NL_PER_H / 1000, rel=0.03)
+    assert picture.curve().startswith("\N{LOWER ONE EIGHTH BLOCK}")
+    assert picture.curve().endswith("\N{MIDDLE DOT}")
+    console = Console(width=100, record=True)
+    console.print(picture.draw(progress))
+    shown = console.export_text()
+    for text in ("3/4 run 200", "0.0", "left", "21 min"):
+        assert text in shown

@@ -140,8 +140,8 @@ def _drive(settings: Settings, place: Path, balance_port: str, pump: RigPump | N
     from pumprig.calibration.runfolder import RunFolder
 
     speed = RunFolder(place).speed
-    if pump is not None:
-        pump.look()
+    if pump is not None and speed > 1.0:
+        pump.look()  # its clock is the run's
     bench = Bench(place, lambda: open_balance(balance_port), pump, _clock(pump, speed))
     picture = Picture(bench.stages)
     console = settings.console(stderr=True)
