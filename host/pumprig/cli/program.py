@@ -128,7 +128,9 @@ def show() -> None:
     columns = [("now", found, forecast.check(found, now_us))] if found else []
     if later is not None:
         columns.append(("waits", later, forecast.check(later, now_us)))
-    told: dict[str, Any] = {**columns[0][2], "text": found.text, "toml": to_toml(found.document)} if found else {}
+    told: dict[str, Any] = (
+        {**columns[0][2], "text": found.text, "toml": to_toml(found.document)} if found else {}
+    )
     if later is not None:
         told["waiting"] = {"text": later.text, "toml": to_toml(later.document), **(begins or {})}
     settings.document(told)

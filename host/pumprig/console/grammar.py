@@ -27,7 +27,7 @@ _TABLED = {
     "prime": (("prime",), "prime", ()),
     "stop": (("stop",), "stop", ()),
     "resume": (("resume",), "resume", ()),
-    "refill": (("refill",), "refill", ()),
+    "refill": (("refill",), "refill", ("correct",)),
     "alarms": (("alarms",), "alarms", ()),
     "ack": (("alarms", "ack"), "ack", ()),
     "silence": (("alarms", "silence"), "silence", ()),
