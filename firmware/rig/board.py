@@ -17,6 +17,7 @@ from hashlib import sha256
 import machine
 import rp2
 
+from rig import config
 from rig.flashmap import FlashDevice
 from rig.pins import gpio
 
@@ -44,6 +45,15 @@ def _identity():
         return machine.unique_id().hex()
 
 
+def _journal_device(i2c):
+    """Where the journal lies: the chip's flash, or an FRAM that is loaded only if it is configured."""
+    if config.JOURNAL == "fram":
+        from rig.fram import FramDevice
+
+        return FramDevice(i2c, time.ticks_us, time.ticks_diff)
+    return FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff)
+
+
 def _digest(name):
     """The SHA-256 of a file as hex digits; empty where there is none."""
     total = sha256()
@@ -65,7 +75,6 @@ class Board:
         self.stepper = stepper
         self.ticks_us = time.ticks_us
         self.ticks_diff = time.ticks_diff
-        self.flash = FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff)
         self._buttons = [machine.Pin(gpio(name), machine.Pin.IN, machine.Pin.PULL_UP) for name in BUTTONS]
         self._buzzer = machine.PWM(machine.Pin(gpio("buzzer")))
         self._buzzer.duty_u16(0)
@@ -80,6 +89,7 @@ class Board:
             timeout=I2C_TIMEOUT_US,
         )
         self._measure_pressure()
+        self.flash = _journal_device(self._i2c)
         self._watchdog = None
         self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
         self.device_id = _identity()

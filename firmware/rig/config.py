@@ -16,6 +16,7 @@ MICROSTEPS = 16
 HIGHEST_STEPS_PER_S = 40_000  # of priming, the fastest motion there is
 THERAPY_STEPS_PER_S = 8_000  # of any other delivery: below the start/stop rate, so that it needs no ramps
 PULSE_NS = 2_000  # a step pulse's high time: long enough for every driver of the table
+JOURNAL = "flash"  # or "fram": a 128 kB FRAM on the I2C bus, in the place of the chip's flash
 HOLD_STOPPED = True  # keep the coils on while stopped: the tube's pressure could turn a free rotor back
 RELIEF_STEPS = 1_600  # of pressure relief, at most: half a revolution
 

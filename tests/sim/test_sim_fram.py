@@ -1,0 +1,59 @@
+"""The journal on an FRAM: the very firmware boots from it, goes on after cuts in any transfer, and wears nothing."""
+
+import pytest
+from rig import config
+from rigsim.commission import commission
+from rigsim.driver import SimRig
+from rigsim.fram import Fram
+from rigsim.wire import Wire
+
+from bench import program
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> tuple[SimRig, Fram]:
+    monkeypatch.setattr(config, "JOURNAL", "fram")
+    rig, fram = SimRig(5), Fram()
+    fram.attach(rig.chip)
+    rig.power_on()
+    wire = Wire(rig)
+    commission(wire)
+    wire.call("open")
+    text = program(basal=24_000_000, reservoir_nl=50_000_000, low_nl=1_000)
+    answer = wire.call("stage", ("part", 1), ("parts", 1), ("text", text)).answer
+    assert answer is not None
+    wire.call("commit", ("hash", answer["hash"]))
+    return rig, fram
+
+
+def test_the_rig_delivers_from_an_fram_and_never_writes_its_flash(rig: tuple[SimRig, Fram]) -> None:
+    sim, _fram = rig
+    before = sim.chip.flash.operations
+    sim.run_us(3 * 3_600_000_000)
+    assert sim.rig.journal.oldest() > 1, "the ring has turned"
+    delivered = sim.rig.dosing.delivered_nl()
+    assert delivered == pytest.approx(3_000_000, abs=10_000)
+    sim.power_off()
+    sim.power_on()
+    assert sim.rig.therapy.mode == "running"
+    assert 0 <= delivered - sim.rig.dosing.delivered_nl() <= 5_000 + 24_000_000 // 86_400
+    assert sim.chip.flash.operations == before
+    assert sim.rig.loop.late_ticks == 0
+
+
+@pytest.mark.requirement("SR-13")
+def test_a_cut_in_any_of_its_transfers_leaves_a_journal_to_go_on_from(rig: tuple[SimRig, Fram]) -> None:
+    sim, fram = rig
+    sim.run_us(3_600_000_000)
+    for after in range(1, 400, 37):  # a block is turned within so many transfers
+        number = sim.rig.journal.next_number
+        fram.cut_at = fram.writes + after
+        for _ in range(3_000):
+            sim.run_us(1_000_000)
+            if not sim.powered:
+                break
+        assert not sim.powered, after
+        fram.cut_at = 0
+        sim.power_on()
+        assert sim.rig.journal.next_number >= number
+        assert sim.rig.therapy.mode == "running"
