@@ -142,7 +142,10 @@ def _rig(status: dict[str, Any]) -> Iterator[Check]:
         yield Check("calibration", "ok", f"number {status['calibration_id']}")
     else:
         yield Check(
-            "calibration", "fail", "none: the rig delivers nothing", "`pumprig calibrate plan`, then `run`."
+            "calibration",
+            "fail",
+            "none: the rig delivers nothing",
+            "`pumprig calibrate nominal`, then weigh.",
         )
     for alarm in status["alarms"]:
         verdict = "fail" if alarm["priority"] == "high" else "warn"

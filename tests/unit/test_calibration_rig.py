@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from rigsim.geometry import load_head
@@ -95,6 +95,20 @@ def more_readings(folder: Path, count: int) -> None:
             return
         select.select([], [], [], 0.1)
     pytest.fail("the readings do not go on")
+
+
+def test_a_nominal_calibration_makes_a_new_rig_move_and_says_how_little_it_knows(lab: Lab) -> None:
+    def tool(*words: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pumprig", "-p", "rig", "--json", *words],
+            env=lab.environment, cwd=lab.folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return json.loads(done.stdout)
+
+    assert tool("calibrate", "nominal", "--per-rev", "9.97 ul", "--yes")["u_nl_per_rev"] == 1994.0
+    status = tool("status")
+    assert status["calibration_id"] == 2
+    assert status["reservoir_u_nl"] > 0
 
 
 def test_a_run_whose_host_was_killed_goes_on_and_gives_the_rig_s_true_volume(lab: Lab) -> None:

@@ -11,16 +11,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pumprig import quantities
 from pumprig.cli.bench import run_command
+from pumprig.cli.connect import changing
 from pumprig.cli.fit import fit_command
-from pumprig.cli.settings import current, yes_option
+from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
 
+if TYPE_CHECKING:
+    from pumprig.client import Client
+
+NOMINAL_ID, NOMINAL_U_PPM = (
+    2,
+    200_000,
+)  # weighed ones are numbered by their content; 1 is the simulated rig's first
 CSV = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -123,35 +131,62 @@ def list_command() -> None:
 @yes_option
 def apply_command(number: int, yes: bool) -> None:
     """Write calibration ID to the rig: staged, read back, shown, committed by its hash."""
-    from pumpwire import documents
-
     from pumprig.calibration import register
-    from pumprig.cli.connect import changing
 
     settings = current()
     record = register.load(number)
     settings.consent(yes)
-    text = documents.canonical(record.document())
     with changing(settings) as client:
         steps_now = int(client.read("status").fields["delivered_steps"])
         for warning in record.warnings(datetime.now(UTC), (), steps_now):
             settings.say(f"warning: {warning}")
-        staged = client.stage(text)
-        if staged.hash != documents.digest(text):
-            client.change("discard")
-            raise PumpError("The rig read back another calibration.", "Nothing was changed.", "Try again.")
-        share = 100.0 * record.u_nl_per_rev / record.nl_per_rev
-        settings.say(
-            f"staged: {record.nl_per_rev / 1000:.5f} µL per revolution ± {share:.2g} % (hash {staged.hash})"
-        )
-        try:
-            settings.ask(yes, "Make it the rig's calibration?")
-        except PumpError:
-            client.change("discard")
-            raise
-        client.commit(staged.hash, False)
+        _commit(settings, client, record.document(), record.nl_per_rev, record.u_nl_per_rev, yes)
     settings.show(f"calibration {number} is in force")
     settings.document({"id": number, "nl_per_rev": record.nl_per_rev, "u_nl_per_rev": record.u_nl_per_rev})
+
+
+@calibrate.command("nominal")
+@click.option(
+    "--per-rev", required=True, help="The head's volume per revolution by its geometry, like '10 ul'."
+)
+@yes_option
+def nominal_command(per_rev: str, yes: bool) -> None:
+    """A first guess for a new rig, so that it moves at all and can be weighed: U is 20 %."""
+    settings = current()
+    nl_per_rev = quantities.parse(per_rev, "volume", "--per-rev")
+    if not nl_per_rev > 0:
+        raise UsageError("--per-rev: a revolution that gives nothing.", "Nothing was sent.")
+    settings.consent(yes)
+    document = {"kind": "calibration", "id": NOMINAL_ID, "nl_num": nl_per_rev, "nl_den": 1}
+    document |= {"u_ppm": NOMINAL_U_PPM, "at_utc_s": int(datetime.now(UTC).timestamp()), "by": "nominal"}
+    with changing(settings) as client:
+        _commit(settings, client, document, nl_per_rev, nl_per_rev * NOMINAL_U_PPM / 1e6, yes)
+    settings.show("the nominal calibration is in force; weigh before you believe a volume")
+    settings.document(
+        {"id": NOMINAL_ID, "nl_per_rev": nl_per_rev, "u_nl_per_rev": nl_per_rev * NOMINAL_U_PPM / 1e6}
+    )
+
+
+def _commit(
+    settings: Settings, client: Client, document: dict[str, Any], nl_per_rev: float, u: float, yes: bool
+) -> None:
+    """Stage a calibration, compare what the rig read back, ask, commit by its hash; a no discards it."""
+    from pumpwire import documents
+
+    text = documents.canonical(document)
+    staged = client.stage(text)
+    if staged.hash != documents.digest(text):
+        client.change("discard")
+        raise PumpError("The rig read back another calibration.", "Nothing was changed.", "Try again.")
+    settings.say(
+        f"staged: {nl_per_rev / 1000:.5f} µL per revolution ± {100 * u / nl_per_rev:.2g} % (hash {staged.hash})"
+    )
+    try:
+        settings.ask(yes, "Make it the rig's calibration?")
+    except PumpError:
+        client.change("discard")
+        raise
+    client.commit(staged.hash, False)
 
 
 @calibrate.command("report")
