@@ -169,7 +169,7 @@ class Client:
         device = self.greet().device_id
         held = keys.of(device)
         if not held:
-            raise refusals.no_key(device, str(keys.folder()))
+            raise refusals.no_key(device)
         for i, key in enumerate(held):
             self._open_with(key)
             if len(held) == 1:

@@ -65,12 +65,12 @@ def _number_text(key: str, value: str) -> str:
     return f"{key.replace('_', ' ')} {value}"
 
 
-def no_key(device_id: str, folder: str) -> RefusedError:
+def no_key(device_id: str) -> RefusedError:
     """The rig has a key that this computer does not hold."""
     return RefusedError(
         f"{device_id} can only be programmed with its key, which this computer does not hold.",
         "Nothing was changed.",
-        f"Copy the key's file into {folder} (mode 0600). Reading and `pumprig stop` work without it.",
+        "`pumprig key export` on a computer that holds it, `pumprig key set FILE` here. Reading needs none.",
         spec.ERRORS["access"],
         "access",
         {},

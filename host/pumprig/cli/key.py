@@ -57,7 +57,7 @@ def export() -> None:
         device = client.greet().device_id
     held = keys.of(device)
     if not held:
-        raise refusals.no_key(device, str(keys.folder()))
+        raise refusals.no_key(device)
     settings.show(held[0].hex())
     settings.document({"device_id": device, "key": held[0].hex()})
 

@@ -29,7 +29,7 @@ ENDED = ("mode", "bolus_kind", "spread_steps_asked", "later")
 
 @dataclass(frozen=True)
 class History:
-    """What is carried on. blocks: {path of a journal file: its bytes after the header page}; lost: what could not be."""
+    """What is carried on. blocks: {path of a journal file: what follows its header page}; lost: what could not be."""
 
     device_id: str
     last: ledger.Record
