@@ -19,7 +19,7 @@ from pumprig.cli.connect import changing
 from pumprig.cli.review import show_review
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.client import Client
-from pumprig.errors import PumpError
+from pumprig.errors import PumpError, UsageError
 from pumprig.reading import read_status
 from pumprig.requests import fields_of
 from pumprig.therapy import program as programs
@@ -28,6 +28,9 @@ from pumprig.therapy.program import Program
 
 def quantity(words: tuple[str, ...], kind: str, what: str) -> int:
     """The words of a quantity, which a shell has split. Raises UsageError."""
+    if len(words) > 2:
+        quoted = 'An option\'s quantity goes in quotes: --removed "2.1 ml", --over "10 min".'
+        raise UsageError(f"{what}: '{' '.join(words)}' is more than a quantity.", "Nothing was sent.", quoted)
     return quantities.parse(" ".join(words), kind, what)
 
 
