@@ -15,7 +15,7 @@ from pumpwire.codec import MAX_LINE
 IN_PER_TICK = 256
 OUT_PER_TICK = 1024
 READ_AT_ONCE = 32
-BUDGET_US = 3_000  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
+BUDGET_US = 3_500  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
 STOP_LINES = (b"stop", b">0 stop ")
 
 
@@ -153,6 +153,8 @@ class Link:
                 if line is None:
                     self._answer = None
                     continue
+                if not line:
+                    continue  # no line yet: a chance to end here
                 self._out = line.encode() + b"\r\n"
             taken = self._port.write(self._out[:budget])
             if not taken:

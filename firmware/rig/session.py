@@ -76,6 +76,7 @@ class Session:
         last = None
         try:
             for row in rows:
+                yield ""  # a row at a time is read, or written: see link._send
                 if last is not None:
                     yield codec.answer(seq, "more", last)
                 last = row
