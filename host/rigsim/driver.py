@@ -58,6 +58,7 @@ class SimRig:
         self.ticks = 0
         self.resets = 0
         self.after_tick: Callable[[], None] | None = None
+        self.on_boot: Callable[[Any], None] | None = None
         self._zero_cycle = 0  # where the firmware's clock and its grid begin
         self._next_cycle = 0  # the tick that the firmware asked for, on the grid
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -121,6 +122,8 @@ class SimRig:
         if rig.boot():
             board.start_watchdog()
             self.rig = rig
+            if self.on_boot is not None:
+                self.on_boot(rig)
         else:
             self.port.write(PROMPT)
 

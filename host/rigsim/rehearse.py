@@ -21,6 +21,7 @@ from pumpwire.spec import KINDS
 
 from rigsim.chip import CYCLES_PER_MS, CYCLES_PER_S
 from rigsim.commission import commit, first_calibration
+from rigsim.costs import Costs
 from rigsim.driver import SimRig
 from rigsim.events import EventError, World, book
 from rigsim.recorder import Recorder
@@ -83,6 +84,8 @@ class _Run:
         self.rig = SimRig(
             int(request.get("seed", 0)), reservoir_nl=reservoir_nl, slow=bool(request.get("slow"))
         )
+        self.costs = Costs()
+        self.rig.on_boot = self.costs.attach
         self.reservoir_nl = reservoir_nl
         self.wire = Wire(self.rig)
         self.world = World(self.rig, self.wire, 0, int(request.get("start_utc_us", START_UTC_US)))
@@ -184,7 +187,7 @@ class _Run:
             "reservoir_nl": _number(status, "reservoir_nl"),
             "power_cuts": self.world.power_cuts,
             "undelivered_nl": recorder.undelivered_nl,
-            "loop": {"late": _number(status, "late"), "worst_us": None},
+            "loop": {"late": _number(status, "late"), "worst_us": self.costs.worst_us},
             "log_records": recorder.count,
             "log_verified": not recorder.faults,
             "log_faults": recorder.faults[:20],

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pumpwire import documents, records
+from rigsim import costs
 from rigsim.rehearse import RehearsalError, rehearse
 from rigsim.wire import Refused
 from sim.simulation import Simulation
@@ -29,6 +30,12 @@ def test_a_constant_rate_is_delivered_to_a_step(rate: int, hours: float) -> None
     assert report["delivered_nl"] == pytest.approx(rate * hours / 24, abs=4)
     assert report["by_kind"]["basal"] == report["delivered_nl"]
     assert report["alarms"] == []
+
+
+def test_the_fullest_tick_is_told_from_measured_costs_and_grows_with_the_rate() -> None:
+    slow, fast = (run(0.2, basal=((0, rate),))["loop"]["worst_us"] for rate in (6_000, 123_456_789))
+    assert 3_000 < slow <= fast < 20_000
+    assert set(costs.TABLE) == {duty.name for duty in Simulation().rig.rig.loop.duties}
 
 
 @pytest.mark.requirement("SR-16")

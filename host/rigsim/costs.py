@@ -1,0 +1,66 @@
+"""What the firmware's duties cost the Pico, so that a rehearsal can tell how full its ticks would be.
+
+Owns: the table of measured costs, and the sum over each tick of a rehearsal.
+Rules: costs are the largest that were seen on the emulated Pico (125 MHz, MicroPython 1.26.1, the `.mpy` files that
+`pumprig flash` installs) with a host that pulls the log as fast as it comes; erases and collections stand apart, as they do
+in the firmware's own figure; the same rehearsal gives the same figure.
+Callers: rehearse.py; driver.py hands over each booted rig.
+Units: us; ns of a step.
+Leaves: measuring to bench/firmware.py and docs/explanation/timing.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# duty: (us when it finds nothing to do, us when it has something)
+TABLE = {
+    "buttons": (110, 110),
+    "link": (400, 9_000),
+    "delivery": (340, 1_500),
+    "monitor": (3_100, 3_100),
+    "forecast": (80, 80),
+    "alarms": (190, 190),
+    "journal": (440, 440),
+    "housekeeping": (300, 300),
+}
+STEP_NS = 2_200  # of delivery, for each step that it queues
+
+
+class Costs:
+    """Adds up the duties of each tick; `worst_us` is the fullest one."""
+
+    def __init__(self) -> None:
+        self.worst_us = 0
+        self._tick = -1
+        self._tick_us = 0
+
+    def attach(self, rig: Any) -> None:
+        """Watch the duties of a rig that has just booted."""
+        self._tick = -1
+        for duty in rig.loop.duties:
+            duty.run = self._counted(rig, duty.name, duty.run)
+
+    def _counted(self, rig: Any, name: str, run: Any) -> Any:
+        idle_us, busy_us = TABLE[name]
+
+        def counted(now_us: int) -> int:
+            answered, steps = rig.link.answered, rig.board.stepper.appended_steps
+            due_us: int = run(now_us)
+            cost_us = idle_us
+            if name == "link" and (rig.link.answered > answered or due_us <= now_us + 1):
+                cost_us = busy_us
+            queued = rig.board.stepper.appended_steps - steps
+            if name == "delivery" and queued > 0:
+                cost_us = busy_us + queued * STEP_NS // 1000
+            self._add(rig.loop.ticks, cost_us)
+            return due_us
+
+        return counted
+
+    def _add(self, tick: int, cost_us: int) -> None:
+        if tick != self._tick:
+            self._tick = tick
+            self._tick_us = 0
+        self._tick_us += cost_us
+        self.worst_us = max(self.worst_us, self._tick_us)
