@@ -170,7 +170,7 @@ def _sensor(world: World, event: Event, failure: str) -> None:
     name = event.get("sensor", "encoder")
     sensors = {"encoder": world.rig.pump.encoder, "pressure": world.rig.pump.pressure}
     if name == "supply":
-        world.rig.pump.supply_sensor_dead = failure != "ok"
+        world.rig.pump.supply_failure = failure
         world.rig.wake()
     elif name in sensors:
         sensors[name].fail(failure)

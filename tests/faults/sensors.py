@@ -25,7 +25,10 @@ NAMED = {  # the alarms of which one must have come; a case that is not here mus
     "encoder stuck": ("stall",),
     "encoder noisy": ("stall", "over_infusion", "under_infusion"),
     "pressure": ANY,
-    "supply": ("supply_stop",),
+    "supply stuck": ("",),  # not noticed by itself: see below
+    "supply absent": ("supply_stop",),
+    "supply noisy": ("supply_stop",),
+    "stuck supply sensor": ("stall",),
     "brown-out": ("supply_stop",),
     "clock": ("clock", ""),
     "ticks wrap": ("power_return",),
@@ -66,6 +69,15 @@ def _brownout(volts: float, seconds: int) -> Case:
     return case
 
 
+def _unseen_brownout() -> tuple[Bench, str]:
+    """The motor loses its supply while the supply's sensor is stuck at a good value: the encoder tells."""
+    bench = _running()
+    bench.run("10 min")
+    bench.happen("sensor_fail", sensor="supply", how="stuck")
+    bench.happen("brownout", after="1 min", volts=0.0, **{"for": "1 h"})
+    return bench, f"{HOURS} h"
+
+
 def _clock(utc_us: int) -> Case:
     def case() -> tuple[Bench, str]:
         bench = _running()
@@ -96,7 +108,7 @@ def cases() -> dict[str, Case]:
     """Every case by its name."""
     found: dict[str, Case] = {}
     for sensor in SENSORS:
-        for how in WAYS if sensor != "supply" else ("absent",):
+        for how in WAYS:
             for at_start in (True, False):
                 found[f"{sensor} {how} {'at start' if at_start else 'later'}"] = _sensor(
                     sensor, how, at_start
@@ -104,6 +116,7 @@ def cases() -> dict[str, Case]:
     found["brown-out to 8 V"] = _brownout(8.0, 20)
     found["brown-out to 4 V"] = _brownout(4.0, 20)
     found["brown-out to 0 V, short"] = _brownout(0.0, 1)
+    found["stuck supply sensor in a brown-out"] = _unseen_brownout
     found["clock to 1970"] = _clock(YEAR_1970_US)
     found["clock to 2106"] = _clock(YEAR_2106_US)
     found["ticks wrap"] = _wrap

@@ -60,7 +60,8 @@ class Pump:
         self.pulses: Callable[[], int] | None = None  # step pulses since the source was attached, by now
         self.pulses_total = 0  # ever, whatever became of them
         self.supply_override_v: float | None = None
-        self.supply_sensor_dead = False
+        self.supply_failure = "ok"  # of the divider that the ADC reads; one of sensors.FAILURES
+        self._supply_stuck_v = 0.0
         self._pulses_seen = 0
         self._reverse = False
         self._cycle = chip.now
@@ -179,9 +180,13 @@ class Pump:
         self.supply_override_v = volts
 
     def _supply_seen_v(self) -> float:
-        if self.supply_sensor_dead:
+        if self.supply_failure == "absent":
             return 0.0
-        return self.supply_v() + self.truth.supply_noise_v * noise(self.truth.seed, 4, self.chip.now)
+        if self.supply_failure == "stuck":
+            return self._supply_stuck_v
+        sigma_v = self.truth.supply_noise_v * (200.0 if self.supply_failure == "noisy" else 1.0)
+        self._supply_stuck_v = self.supply_v() + sigma_v * noise(self.truth.seed, 4, self.chip.now)
+        return self._supply_stuck_v
 
     # --- the boundary
 
