@@ -135,5 +135,7 @@ def _power_returned(rig, mode, now_us):
     if mode == "priming" or therapy.program is None or therapy.program["on_return"] == "stop":
         for overlay in therapy.stop():
             rig.record("bolus_end", overlay.told())
+        if mode == "running":
+            rig.give_up_later("stop")
     rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
     rig.alarm("power_return", (("assumed_nl", lost_nl),))

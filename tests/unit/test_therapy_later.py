@@ -76,6 +76,16 @@ def test_it_waits_on_over_a_power_cut_and_begins_once() -> None:
     assert len(bench.events("program")) == 1
 
 
+def test_a_program_that_stops_at_a_power_loss_takes_the_waiting_one_with_it() -> None:
+    bench = Bench()
+    bench.load(program(basal=NOW, on_return="stop"))
+    waiting(bench, program(basal=THEN, name="later"), 3600)
+    bench.happen("power_cut", **{"for": "1 min"})
+    bench.run("2 h")
+    assert bench.status()["rate_nl_per_day"] == 0
+    assert "later_utc_s" not in bench.status()
+
+
 @pytest.mark.parametrize("how", ["stop", "button", "discard", "commit", "alarm"])
 def test_a_stop_an_alarm_a_discard_or_another_commit_gives_it_up(how: str) -> None:
     bench = running()
