@@ -2,8 +2,8 @@
 
 Owns: the table of measured costs, and the sum over each tick of a rehearsal.
 Rules: costs are the largest that were seen on the emulated Pico (125 MHz, MicroPython 1.26.1, the `.mpy` files that
-`pumprig flash` installs) with a host that pulls the log as fast as it comes; erases and collections stand apart, as they do
-in the firmware's own figure; the same rehearsal gives the same figure.
+`pumprig flash` installs) with a host that pulls the log as fast as it comes; erases and collections stand apart, as in
+the firmware's own figure; the same rehearsal gives the same figure.
 Callers: rehearse.py; driver.py hands over each booted rig.
 Units: us; ns of a step.
 Leaves: measuring to bench/firmware.py and docs/explanation/timing.md.
