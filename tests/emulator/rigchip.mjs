@@ -1,9 +1,11 @@
 // RigChip: an emulated Pico with files installed, inputs pulled up, and a recorder on the step pin.
+// bootFirmware: one that runs the whole firmware, with sensors and a journal.
 // Rules: the firmware's .mpy files come from a folder that Python prepared; edges are kept as cycles in one growing array.
 // Callers: tests/emulator/*.mjs. Units: cycles of 8 ns.
 import fs from 'node:fs';
 import path from 'node:path';
 import { Chip } from './chip.mjs';
+import { attachSensors } from './sensors.mjs';
 
 export const STEP = 2, STOP = 10, BUTTONS = [10, 11, 12], COILS = [6, 7, 8, 9];
 
@@ -36,4 +38,27 @@ export class RigChip extends Chip {
     if (err) throw new Error(err);
     return out;
   }
+}
+
+export class SensedChip extends RigChip {
+  boot(wd = null) { super.boot(wd); attachSensors(this); }
+}
+
+// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old.
+export async function bootFirmware({ uf2, bootrom, folder }) {
+  const pico = new SensedChip({ uf2, bootrom, eraseMs: 1, programMs: 0.01 });
+  await pico.install(folder);
+  await pico.py(`
+import os, struct
+os.mkdir('journal')
+for role, count in ((0, 32), (1, 8)):
+    for index in range(count):
+        with open('journal/%d-%02d' % (role, index), 'wb') as block:
+            block.write(struct.pack('<8sBBHH', b'PUMPRIGJ', 1, role, index, count))
+            block.write(b'\\xff' * 4082)
+`);
+  Object.assign(pico, { edges: [], eraseMs: 45, programMs: 0.4, resetPending: true });
+  const start = pico.now;
+  while (pico.now - start < 125e6 * 3) pico.batch(20000, 125000);
+  return pico;
 }

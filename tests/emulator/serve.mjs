@@ -1,27 +1,12 @@
-// node serve.mjs UF2 BOOTROM FOLDER [PORT]: an emulated Pico with the firmware of FOLDER installed and running; its USB console
+// node serve.mjs UF2 BOOTROM FOLDER [PORT]: an emulated Pico with the firmware of FOLDER installed and running (-: only MicroPython); its USB console
 // on a TCP socket (0: a free one); prints `ready PORT`. Emulated time never runs more than 20 ms ahead of the wall clock.
 // Callers: test_firmware.py, bench/firmware.py, a person. Units: ms.
 import net from 'node:net';
-import { RigChip } from './rigchip.mjs';
-import { attachSensors } from './sensors.mjs';
+import { SensedChip, bootFirmware } from './rigchip.mjs';
 
 const [uf2, bootrom, folder, port = '0'] = process.argv.slice(2);
-class Rig extends RigChip {
-  boot(wd = null) { super.boot(wd); attachSensors(this); }
-}
-const pico = new Rig({ uf2, bootrom });
-await pico.install(folder);
-await pico.py(`
-import os, struct
-os.mkdir('journal')
-for role, count in ((0, 32), (1, 8)):
-    for index in range(count):
-        with open('journal/%d-%02d' % (role, index), 'wb') as block:
-            block.write(struct.pack('<8sBBHH', b'PUMPRIGJ', 1, role, index, count))
-            block.write(b'\\xff' * 4082)
-`);
-pico.edges = [];
-pico.resetPending = true;                                              // power on, now with the firmware
+const pico = folder === '-' ? new SensedChip({ uf2, bootrom }) : await bootFirmware({ uf2, bootrom, folder });
+if (folder === '-') await pico.run(() => pico.connected);
 
 let client = null, wake = null;
 pico.onData = (data) => { if (client) client.write(data); else if (process.env.PICO_CONSOLE) process.stderr.write(data); };
@@ -37,8 +22,6 @@ const nap = (ms) => new Promise((done) => {
   const timer = setTimeout(() => { wake = null; done(); }, ms);
   wake = () => { clearTimeout(timer); wake = null; done(); };
 });
-const start = pico.now;
-while (pico.now - start < 125e6 * 3) pico.batch(20000, 125000);        // boot
 server.listen(+port, '127.0.0.1', () => console.log('ready', server.address().port));
 let base = performance.now() - pico.now / 125e3;
 for (;;) {

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pio_machine
 import pytest
+import step_rig
+from rig import step_coils
 
 ROOT = Path(__file__).resolve().parents[2]
+CLOCK_HZ = 125_000_000
 
 
 def timing() -> Any:
@@ -68,3 +72,34 @@ def test_the_stop_button_acts_within_a_pulse_while_an_erase_stops_the_cpu(seen: 
     assert seen["press"] > 0
     assert sum(edge > seen["press"] for edge in edges) <= 1
     assert counted == cut == seen["cuts"][-1][1] + len(edges)
+
+
+@pytest.mark.uf2
+@pytest.mark.requirement("SR-12")
+def test_a_stop_from_40000_steps_per_s_ramps_down_within_200_ms_and_counts_every_edge(
+    seen: dict[str, Any],
+) -> None:
+    counted, appended = seen["ramp"]
+    edges = seen["ramp_edges"]
+    assert counted == appended == len(edges) > 10_000
+    gaps = [after - before for before, after in pairwise(edges)]
+    assert CLOCK_HZ / min(gaps) == pytest.approx(40_000, rel=0.001)
+    setup = step_rig.chosen().setup()
+    gain = setup.accel_hz_per_s // 500
+    assert CLOCK_HZ / gaps[0] <= setup.start_hz * 1.01
+    assert CLOCK_HZ / gaps[-1] <= setup.start_hz + gain
+    assert (edges[-1] - seen["brake_at"]) / CLOCK_HZ <= 0.2
+
+
+@pytest.mark.uf2
+def test_relief_turns_back_by_as_many_pulses_as_were_asked_for(seen: dict[str, Any]) -> None:
+    assert seen["back"] == [60]
+    assert seen["back_edges"] == 60
+
+
+@pytest.mark.uf2
+def test_coils_show_the_librarys_sequence_at_each_pulse_forward_and_back(seen: dict[str, Any]) -> None:
+    assert seen["coils"] == [24, 5]
+    forward = step_coils.record(2, backwards=False)
+    positions = [*range(19), *range(17, 12, -1)]
+    assert seen["coil_patterns"] == [forward[position % 8] for position in positions]

@@ -1,0 +1,43 @@
+// node lockstep.mjs UF2 BOOTROM FOLDER: the firmware of FOLDER on an emulated Pico whose time passes only when asked for.
+// One JSON request a line on stdin, one answer a line on stdout: {send: text}, {receive_ms: most} -> {line}, {run_ms: n},
+// {drive: [gpio, level]}, {erase_ms: n}, {edges: true} -> cycles since the last time, {erases: true} -> [[begin, end], ...];
+// every answer has `now`.
+// Callers: lockstep.py. Units: ms of emulated time, cycles of 8 ns.
+import readline from 'node:readline';
+import { bootFirmware } from './rigchip.mjs';
+
+const [uf2, bootrom, folder] = process.argv.slice(2);
+const pico = await bootFirmware({ uf2, bootrom, folder });
+let heard = '', erases = [];
+pico.onData = (data) => { heard += data.toString('latin1'); };
+const busy = pico.busy.bind(pico);
+pico.busy = (cycles) => {
+  const begin = pico.now;
+  busy(cycles);
+  if (cycles >= pico.eraseMs * 125e3) erases.push([begin, pico.now]);
+};
+const run = (ms, done = () => false) => {
+  const end = pico.now + Math.round(ms * 125e3);
+  while (pico.now < end && !done()) pico.batch(20000, Math.min(125e3, end - pico.now));
+};
+const line = () => {
+  const end = heard.indexOf('\n');
+  if (end < 0) return null;
+  const text = heard.slice(0, end).replace(/\r$/, '');
+  heard = heard.slice(end + 1);
+  return text;
+};
+function answer(request) {
+  if ('send' in request) pico.send(request.send);
+  if ('drive' in request) pico.drive(...request.drive);
+  if ('erase_ms' in request) pico.eraseMs = request.erase_ms;
+  if ('run_ms' in request) run(request.run_ms);
+  if ('receive_ms' in request) { run(request.receive_ms, () => heard.includes('\n')); return { line: line() }; }
+  if ('edges' in request) return { edges: pico.edges.splice(0) };
+  if ('erases' in request) return { erases: erases.splice(0) };
+  return {};
+}
+console.log(JSON.stringify({ now: pico.now }));
+for await (const text of readline.createInterface({ input: process.stdin }))
+  console.log(JSON.stringify({ ...answer(JSON.parse(text)), now: pico.now }));
+process.exit(0);

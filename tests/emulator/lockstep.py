@@ -1,0 +1,70 @@
+"""A link to an emulated Pico whose time passes only while somebody waits for it.
+
+Owns: the emulator's process and a Transport over it.
+Rules: the firmware is the one that `pumprig flash` installs; no wall clock: a slow machine changes nothing.
+Callers: test_firmware.py, bench/firmware.py.
+Units: seconds of emulated time; `now` and edges in cycles of 8 ns.
+Leaves: the chip to lockstep.mjs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+
+class EmulatedLine:
+    """A Transport to the firmware of a folder, booted; close() ends the process."""
+
+    address = "emulated Pico"
+
+    def __init__(self, bootrom: Path, files: Path) -> None:
+        script = Path(__file__).parent / "lockstep.mjs"
+        self._process = subprocess.Popen(
+            ["node", str(script), os.environ["PUMPRIG_UF2"], str(bootrom), str(files)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.now = 0
+        self._answer()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request of lockstep.mjs."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        self.now = answer["now"]
+        return answer
+
+    def send(self, line: str) -> None:
+        """Send one line."""
+        self.ask(send=line + "\n")
+
+    def receive(self, timeout_s: float) -> str | None:
+        """The next line, or None after timeout_s of emulated time."""
+        line: str | None = self.ask(receive_ms=1000 * timeout_s)["line"]
+        return line
+
+    def reopen(self) -> None:
+        """The cable is never out."""
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        self.ask(run_ms=1000 * seconds)
+
+    def close(self) -> None:
+        """The client is done; the Pico goes on."""
+
+    def end(self) -> None:
+        """Switch the Pico off."""
+        self._process.kill()
+        self._process.communicate()
