@@ -82,4 +82,8 @@ bench: $(STAMP) ## every figure, beside its goal or a peer; kept in out/bench/be
 bench-long: $(STAMP) ## ten years of therapy, a thousand healthy days (two hours; goes on where it was broken off)
 	$(PY) bench/long.py
 
-.PHONY: bench faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of the loop under load (half an hour; needs PUMPRIG_UF2)
+	$(PY) bench/timing.py --all
+	$(PY) bench/firmware.py
+
+.PHONY: bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

@@ -3,7 +3,7 @@
 Owns: the course of the load and its figures.
 Rules: the real link and the real client, in emulated time; every stop is measured at the step pin; without
 PUMPRIG_UF2 it says so and ends.
-Callers: `make bench-long`; `python bench/firmware.py [SECONDS]`.
+Callers: `make bench-timing`; `python bench/firmware.py [SECONDS]`.
 Units: us; seconds of emulated time.
 Leaves: the chip to tests/emulator/lockstep.py.
 """

@@ -3,7 +3,7 @@
 Owns: the table of edges against their exact instants.
 Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; without PUMPRIG_UF2
 it says so and ends.
-Callers: `python bench/timing.py [--quick]`; `tests/emulator` uses `prepare` and `run`.
+Callers: `make bench` (short runs), `make bench-timing` (--all, kept in timing.json); tests/emulator.
 Units: cycles of 8 ns, ppm, us.
 Leaves: the measuring to timing.mjs.
 """
@@ -116,11 +116,13 @@ def main() -> int:
         print(f"step timing: not measured: {reason}")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        quick = "1" if "--quick" in sys.argv else "0"
-        measured = run(ROOT / "bench" / "timing.mjs", Path(folder), quick)
+        everything = "--all" in sys.argv
+        measured = run(ROOT / "bench" / "timing.mjs", Path(folder), "0" if everything else "1")
     print(table(measured["rows"]))
     print("costs on the emulated Pico:", ", ".join(f"{k} {v}" for k, v in measured["costs"].items()))
-    (ROOT / "bench" / "timing.json").write_text(json.dumps(measured, indent=1) + "\n")
+    print(json.dumps({"timing": measured}))
+    if everything:
+        (ROOT / "bench" / "timing.json").write_text(json.dumps(measured, indent=1) + "\n")
     return 0
 
 
