@@ -16,6 +16,7 @@ from rigsim.balance import Balance, BalanceSpec
 
 NL_PER_STEP = 3.125
 RATE_NL_PER_H = 200_000.0
+AIR = {"temp_c": 20.0, "rh_pct": 50.0, "pressure_hpa": 1013.0}
 INDEX_STEPS = 700  # where this pump's rotor has its angle 0
 
 
@@ -80,7 +81,8 @@ class World:
 
 def started(folder: Path, world: World, rates: list[float] | None = None) -> Bench:
     plan = stages(rates or [RATE_NL_PER_H], 2400.0, 600.0, 60.0)
-    begin(folder, plan, {"balance_readability_g": 1e-4, "steps_per_rev": 3200, "rollers": 3}, world.utc_s)
+    metadata = {"balance_readability_g": 1e-4, "steps_per_rev": 3200, "rollers": 3}
+    begin(folder, plan, metadata, world.utc_s, ambient=AIR)
     return Bench(folder, world.open, world, lambda: world.utc_s)
 
 
@@ -98,6 +100,8 @@ def test_a_run_gives_the_volume_per_revolution_within_its_uncertainty(tmp_path: 
     assert result.nl_per_rev is not None
     assert result.u_nl_per_rev is not None
     assert abs(result.nl_per_rev - 3200 * NL_PER_STEP) < result.u_nl_per_rev < 0.01 * result.nl_per_rev
+    assert {name: values[0] for name, values in result.weighing.ambient.items()} == AIR
+    assert not any("temp_c" in warning for warning in result.weighing.warnings)
     assert result.weighing.numbers["index_steps"] == pytest.approx(INDEX_STEPS, abs=0.1)
 
 

@@ -202,3 +202,10 @@ def test_a_map_is_kept_with_the_calibration_and_goes_to_the_device_with_it(
     weights = [row[0] for row in document["angle_weights"]]
     assert weights == record.content["angle"]["weights"]
     assert record.content["angle"]["peak_to_peak_pct"] > 60
+
+
+@pytest.mark.parametrize("air", ["21", "21,45", "21,45,98500", "90,45,985", "warm,dry,low"])
+def test_air_that_cannot_be_is_refused_before_a_run(air: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["calibrate", "run", "--balance", "nowhere", "--rate", "1 ml/h", "--yes", "--by-hand"]
+    assert run([*words, "--ambient", air]) == 2
+    assert air in capsys.readouterr().err

@@ -51,9 +51,17 @@ def stages(rates_nl_per_h: list[float], run_s: float, blank_s: float, run_in_s: 
 
 
 def begin(
-    folder: Path, plan: list[Stage], metadata: dict[str, Any], utc_s: float, speed: float = 1.0
+    folder: Path,
+    plan: list[Stage],
+    metadata: dict[str, Any],
+    utc_s: float,
+    speed: float = 1.0,
+    ambient: dict[str, float] | None = None,
 ) -> None:
-    """Make a run's folder. Raises BenchError where it holds a run already, or cannot be made."""
+    """Make a run's folder; `ambient` is temp_c, rh_pct, pressure_hpa where measured.
+
+    Raises BenchError where it holds a run already, or cannot be made.
+    """
     if (folder / "plan.json").exists():
         raise BenchError(
             f"{folder} holds a run already.", "Nothing was started.", "Resume it, or choose another folder."
@@ -66,6 +74,7 @@ def begin(
             "speed": speed,
             "stages": [asdict(s) for s in plan],
             "metadata": metadata,
+            "ambient": ambient or {},
         }
         (folder / "plan.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     except OSError as error:
@@ -87,6 +96,7 @@ class RunFolder:
         self.begin_utc_s = float(plan["begin_utc_s"])
         self.speed = float(plan["speed"])
         self.metadata: dict[str, Any] = plan["metadata"]
+        self.ambient: dict[str, float] = plan["ambient"]
         self.stages = [Stage(**row) for row in plan["stages"]]
 
     def store(
@@ -150,8 +160,10 @@ class RunFolder:
             if index is not None and self.speed == 1.0:  # faster, steps and mass are not of the same moment
                 meta["index_steps"] = round(index, 2)
             lines = [f"# {key}: {value}" for key, value in meta.items()]
-            lines.append("t_s,mass_g,steps" if with_steps else "t_s,mass_g")
-            lines += [",".join(r[:3] if with_steps else r[:2]) for r in mine]
+            columns = 3 if with_steps else 2
+            lines.append(",".join([*HEAD.split(",")[:columns], *self.ambient]))
+            air = [f"{value:g}" for value in self.ambient.values()]
+            lines += [",".join([*r[:columns], *air]) for r in mine]
             path = self.folder / f"weighing-{number}.csv"
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
             written.append(path)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 @click.option("--run-in", "run_in", default="10 min", show_default=True, help="Time before each run counts.")
 @click.option("--every", default="1 s", show_default=True, help="Time between readings.")
 @click.option("--readability", default="0.1 mg", show_default=True, help="The balance's smallest digit.")
+@click.option(
+    "--ambient",
+    metavar="C,%,HPA",
+    help="Temperature, humidity, pressure, like '21.5,45,985'; else U is wider.",
+)
 @click.option("--steps-per-rev", default=3200.0, show_default=True, type=click.FloatRange(1, 1e7))
 @click.option("--rollers", default=3, show_default=True, type=click.IntRange(1, 20))
 @click.option("--by-hand", is_flag=True, help="The pump is run by somebody else; steps are not recorded.")
@@ -63,6 +68,7 @@ def run_command(
     run_in: str,
     every: str,
     readability: str,
+    ambient: str | None,
     steps_per_rev: float,
     rollers: int,
     by_hand: bool,
@@ -90,15 +96,18 @@ def run_command(
         pump = None if by_hand else stack.enter_context(closing(RigPump(settings)))
         if not resume:
             plan = _stages((*rates, *rates[-2::-1]) if back else rates, duration, blank, run_in)
-            metadata: dict[str, float | str] = {
+            metadata: dict[str, Any] = {
                 "balance_readability_g": quantities.parse(readability, "mass", "--readability") * 1e-9,
                 "steps_per_rev": steps_per_rev,
                 "rollers": rollers,
                 "person": person or "not stated",
                 "tube": tube or "not stated",
             }
+            measured = _ambient(ambient) if ambient else {}
+            need_nl = sum(stage.rate_nl_per_h * (stage.end_s - stage.start_s) for stage in plan) / 3600.0
             settings.say(
-                f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}; kept in {place}"
+                f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}, "
+                f"{quantities.volume_text(round(need_nl))} of fluid; kept in {place}"
             )
             settings.ask(yes, "Start?")
             with closing(open_balance(balance_port)) as scale:
@@ -109,7 +118,7 @@ def run_command(
                     raise PumpError(
                         f"The rig cannot start: {alarm}.", "Nothing was started.", "`pumprig stop`, or ack."
                     )
-            runfolder.begin(place, plan, metadata, _clock(pump, speed)(), speed)
+            runfolder.begin(place, plan, metadata, _clock(pump, speed)(), speed, measured)
         _drive(settings, place, balance_port, pump, every_s)
     _report(settings, place)
 
@@ -117,6 +126,20 @@ def run_command(
 def _clock(pump: RigPump | None, speed: float) -> Callable[[], float]:
     """The host's clock, or that of a simulated rig whose time runs faster."""
     return time.time if pump is None or speed == 1.0 else pump.utc_s
+
+
+def _ambient(text: str) -> dict[str, float]:
+    """`21.5,45,985` by the names of a weighing's columns. Raises UsageError, also for air that no formula holds for."""
+    from pumprig.calibration.gravimetry import Ambient, AmbientError, z_ul_per_mg
+
+    try:
+        temp_c, rh_pct, pressure_hpa = (float(part) for part in text.split(","))
+        z_ul_per_mg(Ambient(temp_c, rh_pct, pressure_hpa))
+    except (ValueError, AmbientError) as error:
+        raise UsageError(
+            f"--ambient: '{text}': {error}", "Nothing was started.", "Write it like `21.5,45,985`."
+        ) from None
+    return {"temp_c": temp_c, "rh_pct": rh_pct, "pressure_hpa": pressure_hpa}
 
 
 def _stages(rates: tuple[str, ...], duration: str, blank: str, run_in: str) -> list[Stage]:
