@@ -240,6 +240,12 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     "resume": ((), _verb("resume")),
     "demand": ((), _verb("demand")),
     "ack": ((), _verb("ack")),
+    "titrate": (
+        ("ramp",),
+        lambda world, event: world.wire.command("ramp", ("do", str(event.get("ramp", "hold")))),
+    ),
+    "new_tube": ((), _verb("tube")),
+    "new_battery": ((), _verb("battery")),
     "load": (("document", "program"), _load),
 }
 _SUFFIXES = ("_nl", "_ms", "_us")

@@ -29,6 +29,7 @@ CHOICES = {
     "where": ("downstream", "upstream"),
     "sensor": ("encoder", "pressure", "supply"),
     "how": ("absent", "stuck", "noisy"),
+    "ramp": ("hold", "back", "go"),
 }
 FLAGS = ("silent", "measured", "spread")
 PRESSURE_UNITS = ("pa", "kpa", "mmhg", "psi", "cmh2o")
@@ -61,6 +62,9 @@ EVENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "resume": ((), ()),
     "demand": ((), ()),
     "ack": ((), ()),
+    "titrate": (("ramp",), ()),
+    "new_tube": ((), ()),
+    "new_battery": ((), ()),
     "load": (("program",), ()),
 }
 
