@@ -1,10 +1,12 @@
 """Who may program: the real client with keys on the real rig, and an attacker who hears every line."""
 
+import importlib
 from pathlib import Path
 
 import pytest
 from hostline import Line, new_rig
 from pumprig import keys
+from pumprig.cli.settings import Settings
 from pumprig.client import Client
 from pumprig.errors import PumpError, RefusedError
 from pumprig.store import Store
@@ -75,6 +77,26 @@ def test_a_captured_line_is_neither_replayed_nor_altered(rig: SimRig) -> None:
     with client.session():  # the same number and the same words in another session carry another mark
         replayed = codec.seal(body + " mark=" + mark)
         assert not any(row.startswith(f"<{seq} ok") for row in heard(rig, replayed))
+
+
+@pytest.mark.requirement("SR-35")
+def test_flashing_gives_a_rig_its_first_key_and_leaves_one_that_it_has(
+    rig: SimRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flash = importlib.import_module("pumprig.cli.flash")
+    monkeypatch.setattr(flash, "SerialLink", lambda address: Line(rig))
+    assert flash._first_key(Settings(), "here", True) == ""
+    assert not rig.rig.access.has_key()
+    where = flash._first_key(Settings(), "here", False)
+    (key,) = keys.of(Client(Line(rig)).greet().device_id)
+    assert rig.rig.access.has_key()
+    assert where.endswith(".key")
+    assert flash._first_key(Settings(), "here", False) == where
+    assert keys.of(Client(Line(rig)).greet().device_id) == [key]
+    with Client(Line(rig)).session():
+        pass
+    keys.forget(Client(Line(rig)).greet().device_id)
+    assert flash._first_key(Settings(), "here", False) == ""
 
 
 @pytest.mark.requirement("SR-36")
