@@ -203,6 +203,7 @@ def test_the_host_may_be_away_while_a_run_ends_and_the_flow_is_still_the_flow(tm
     flow = found.result
     assert abs(flow.flow_nl_per_h - RATE_NL_PER_H) < flow.u_flow_nl_per_h < 0.02 * RATE_NL_PER_H
     assert any("gap" in warning for warning in found.weighing.warnings)
+    assert not any("bottle" in warning or "jump" in warning for warning in found.weighing.warnings)
 
 
 def test_the_live_picture_shows_the_stage_the_curve_the_flow_and_what_is_left(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def test_every_command_of_the_tutorial_runs_and_ends_with_the_rig_s_true_volume(
     rev_per_s = 1.4e6 / 3600.0 / head.nl_per_rev
     lost = truth.rate_loss * rev_per_s / (rev_per_s + truth.rate_half_rev_per_s)
     true_nl_per_rev = head.nl_per_rev * truth.stroke_factor * (1.0 - lost)
-    assert abs(record.nl_per_rev - true_nl_per_rev) < record.u_nl_per_rev < 0.01 * true_nl_per_rev
+    # the noise is drawn anew each time, and 2 U is not exceeded once in 10 000
+    assert abs(record.nl_per_rev - true_nl_per_rev) < 2 * record.u_nl_per_rev < 0.02 * true_nl_per_rev
     assert (record.content["person"], record.content["tube"]) == ("A. Student", "PVC 0.51 mm")
     assert record.content["balance"].startswith("SIM-")
     assert record.content["hysteresis"][0]["rate_nl_per_h"] == pytest.approx(1e6, rel=0.05)

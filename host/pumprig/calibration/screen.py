@@ -66,6 +66,7 @@ def screen(weighing: Weighing, progress: Floats, readability_g: float) -> Screen
 def _find(
     t_s: Floats, mass_g: Floats, progress: Floats, readability_g: float, weighing: Weighing
 ) -> list[_Jump]:
+    mass_g = mass_g - _per_progress(mass_g, progress) * progress  # a gap in the readings is no jump
     change_g = np.diff(mass_g)
     usual_g = np.median(change_g)
     scale_g = max(1.4826 * float(np.median(np.abs(change_g - usual_g))), 0.6 * readability_g)
@@ -86,6 +87,14 @@ def _find(
     slope = _slope(t_s, change_g, far)
     jumps = [_measure(t_s, mass_g, int(a), int(b) + 1, slope) for a, b in groups]
     return _merge(jumps, t_s, mass_g, slope, max(HANDLING_S, 8 * step_s), 4.0 * max(scale_g, readability_g))
+
+
+def _per_progress(mass_g: Floats, progress: Floats) -> float:
+    """Mass for a unit of the pump's progress: the median over 40 parts of the record in which it advances well."""
+    edges = np.unique(np.linspace(0, len(mass_g) - 1, 41).astype(np.int64))
+    gained_g, advanced = np.diff(mass_g[edges]), np.diff(progress[edges])
+    well = advanced > 0.3 * float(advanced.max())
+    return float(np.median(gained_g[well] / advanced[well])) if well.any() else 0.0
 
 
 def _slope(t_s: Floats, change_g: Floats, far: NDArray[Any]) -> float:
