@@ -99,7 +99,7 @@ class Bench:
         self.sim.after_tick, listener = None, self.sim.after_tick
         self.sim.port.pull()
         self.sim.port.push(text.encode())
-        self.sim.run_us(100_000)
+        self.sim.run_us(200_000)
         self.sim.after_tick = listener
         return self.sim.port.pull().decode()
 
