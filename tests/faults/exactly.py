@@ -144,6 +144,7 @@ class Campaign:
                 self._bring_up()
 
     def _case(self, name: str, verb: str, direction: str, where: int, restart: bool) -> None:
+        self._bring_up()  # a maintenance that the case before completed resets the rig a moment later
         line = RunningLine(self.rig)
         line.reopen()
         intents = StoredIntents(self.store)
