@@ -111,6 +111,21 @@ def test_a_nominal_calibration_makes_a_new_rig_move_and_says_how_little_it_knows
     assert status["reservoir_u_nl"] > 0
 
 
+def test_ctrl_c_stops_the_pump_keeps_the_readings_and_says_how_to_go_on(lab: Lab) -> None:
+    run = lab.run(*RUN)
+    wait_for(run.stderr, "2/4 run-in")
+    more_readings(lab.folder, 5)
+    run.send_signal(signal.SIGINT)
+    out, _errors = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "--resume --folder run" in json.loads(out)["next_step"]
+    status = subprocess.run(
+        [sys.executable, "-m", "pumprig", "-p", "rig", "--json", "status"],
+        env=lab.environment, cwd=lab.folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(status.stdout)["state"] == "stopped"
+
+
 def test_a_run_whose_host_was_killed_goes_on_and_gives_the_rig_s_true_volume(lab: Lab) -> None:
     first = lab.run(*RUN)
     wait_for(first.stderr, "3/4 run")

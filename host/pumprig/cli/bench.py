@@ -20,7 +20,7 @@ import click
 
 from pumprig import paths, quantities
 from pumprig.cli.settings import Settings, current, yes_option
-from pumprig.errors import PumpError, UsageError
+from pumprig.errors import Interrupted, PumpError, UsageError
 
 if TYPE_CHECKING:
     from pumprig.calibration.bench import Bench, Progress
@@ -119,7 +119,14 @@ def run_command(
                         f"The rig cannot start: {alarm}.", "Nothing was started.", "`pumprig stop`, or ack."
                     )
             runfolder.begin(place, plan, metadata, _clock(pump, speed)(), speed, measured)
-        _drive(settings, place, balance_port, pump, every_s)
+        try:
+            _drive(settings, place, balance_port, pump, every_s)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "Interrupted.",
+                "What the pump was to deliver for it is stopped; every reading is kept.",
+                f"Go on with `--resume --folder {place}`.",
+            ) from None
     _report(settings, place)
 
 
