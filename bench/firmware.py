@@ -39,6 +39,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
         loaded = client.read("status").fields
         figures = _pull(client, line, seconds)
         figures |= {"idle_worst_us": idle, "programming_late": int(loaded["late"])}
+        print(figures, file=sys.stderr, flush=True)
         return figures | {"stops": _stops(client, line)}
     finally:
         line.end()
@@ -65,7 +66,7 @@ def _pull(client: Any, line: Any, seconds: float) -> dict[str, Any]:
     while line.now - begin < seconds * 1e6 * CYCLES_PER_US:
         client.read("log", {"start": 0, "count": 16})
         with client.session():
-            client.change("bolus", {"volume_nl": 1_000, "over_ms": 60_000})
+            client.change("discard")
         records += 1
     after = client.read("status").fields
     return {

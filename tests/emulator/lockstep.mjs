@@ -8,7 +8,7 @@ import { bootFirmware } from './rigchip.mjs';
 
 const [uf2, bootrom, folder] = process.argv.slice(2);
 const pico = await bootFirmware({ uf2, bootrom, folder });
-let heard = '', erases = [];
+let heard = '', told = 0, erases = [];
 pico.onData = (data) => { heard += data.toString('latin1'); };
 const busy = pico.busy.bind(pico);
 pico.busy = (cycles) => {
@@ -33,7 +33,7 @@ function answer(request) {
   if ('erase_ms' in request) pico.eraseMs = request.erase_ms;
   if ('run_ms' in request) run(request.run_ms);
   if ('receive_ms' in request) { run(request.receive_ms, () => heard.includes('\n')); return { line: line() }; }
-  if ('edges' in request) return { edges: pico.edges.splice(0) };
+  if ('edges' in request) { const edges = pico.edges.slice(told); told = pico.edges.length; return { edges }; }   // kept: the encoder counts them
   if ('erases' in request) return { erases: erases.splice(0) };
   return {};
 }
