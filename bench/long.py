@@ -163,7 +163,9 @@ def report(rows: list[dict[str, Any]]) -> int:
             bad += worst > 1
             print(f"{row['days']} days, {row['steps']} steps, worst total off by {worst}: {row['off_steps']}")
             print(f"  {row['wraps']} wraps, {row['alarms']} alarms, {row['late']} late, {row['cpu_s']} s")
-            print(f"  {row.get('most_erases')} erases of the log's sector, {row.get('flash_years')} years of life")
+            print(
+                f"  {row.get('most_erases')} erases of the log's sector, {row.get('flash_years')} years of life"
+            )
     return 1 if bad else 0
 
 
