@@ -24,8 +24,8 @@ class Forecast:
         self._next = 0
 
     def renew(self):
-        """The flow has changed: foresee anew at the coming runs."""
-        self._next = 0
+        """The flow has changed: foresee anew, from the tick after this one on, which has a record to carry."""
+        self._next = -1
 
     def seconds(self, name):
         """Until then, from the last forecast; None without flow."""
@@ -34,6 +34,9 @@ class Forecast:
 
     def run(self, now_us):
         """Foresee one level; returns when the next one is to be."""
+        if self._next < 0:
+            self._next = 0
+            return now_us
         if self._next >= len(self.NAMES):
             return NEVER_US
         name = self.NAMES[self._next]

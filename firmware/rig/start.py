@@ -14,7 +14,7 @@ import sys
 from rig import config, lend
 from rig.stepper import Stepper
 
-WHOLE_BYTES = 49_152
+WHOLE_BYTES = 24_576
 
 
 def run():

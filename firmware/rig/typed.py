@@ -8,6 +8,7 @@ Leaves: who may type what to session.py.
 """
 
 from pumpwire import spec, units
+from pumpwire.codec import is_digits
 from pumpwire.spec import OPTIONAL
 
 from rig.therapy import Refused
@@ -50,7 +51,7 @@ def _value(name, kind, low, high, words):
             raise Refused("argument", (("argument", name), ("why", str(error))))
     elif kind == "int":
         text = words.pop(0)
-        if not text or len(text) > 12 or any(c not in "0123456789" for c in text):
+        if len(text) > 12 or not is_digits(text):
             raise Refused("argument", (("argument", name), ("why", "not a whole number")))
         value = int(text)
     else:

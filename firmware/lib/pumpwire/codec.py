@@ -17,36 +17,44 @@ not a plain letter, digit or one of -_.,:;/+()!? is written %XX.
 from binascii import crc32
 
 MAX_LINE = 480  # characters, line end not counted; below the Pico's 512-byte input ring
-_PLAIN = "-_.,:;/+()!?@~"
+_PLAIN = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.,:;/+()!?@~"
 
 
 class WireError(ValueError):
     """A machine line that cannot be believed; the text is one word: form, crc, size or value."""
 
 
+def is_digits(text):
+    """Whether text is plain decimal digits, one at least: no sign, no foreign digit."""
+    for byte in text.encode():  # a character of a str is looked up among all names: 0.3 ms each on the Pico
+        if not 48 <= byte <= 57:
+            return False
+    return bool(text)
+
+
 def number(text):
     """Decimal digits -> int; raises WireError for anything else, a sign or a foreign digit included."""
-    if not text or len(text) > 20 or any(c not in "0123456789" for c in text):
+    if len(text) > 20 or not is_digits(text):
         raise WireError("value")
     return int(text)
 
 
 def escape(text):
     """Text -> characters that no token, CRC mark or line end can be confused with."""
-    parts = []
+    data = text.encode()
+    out = bytearray()
     start = end = 0
-    for c in text:  # MicroPython finds text[i] by walking
+    for byte in data:
         end += 1
-        if c in _PLAIN or "a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9":
+        if byte in _PLAIN:
             continue
-        parts.append(text[start : end - 1])  # by runs: a list of characters would need 4 KiB in one piece
-        for byte in c.encode():
-            parts.append("%%%02X" % byte)
+        out += data[start : end - 1]  # by runs
+        out += ("%%%02X" % byte).encode()
         start = end
     if not start:
         return text
-    parts.append(text[start:])
-    return "".join(parts)
+    out += data[start:]
+    return out.decode()
 
 
 def unescape(text):

@@ -13,7 +13,7 @@ Leaves: what a value makes the pump do to rig.therapy; TOML to the host.
 A field that has its default is left out. Lists: `,` between items, `:` inside one.
 """
 
-from pumpwire.codec import WireError, escape, unescape
+from pumpwire.codec import WireError, escape, is_digits, unescape
 from pumpwire.terms import DAY_S, WEEKDAYS, bolus_rate_nl_per_day, code_of, digest
 
 __all__ = ("bolus_rate_nl_per_day", "canonical", "code_of", "digest", "parse")
@@ -103,7 +103,7 @@ SINGLE = ("ramp", "demand", "bridge")  # lists of at most one item
 
 
 def _integer(field, text, low, high):
-    if not text or len(text) > 20 or any(c not in "0123456789" for c in text):
+    if len(text) > 20 or not is_digits(text):
         raise DocumentError(field, "'%s' is not a whole number" % text[:24])
     value = int(text)
     if not low <= value <= high:

@@ -10,6 +10,8 @@ A rate is kept in nL/day because every unit in use (mL/day, uL/h, uL/min, mL/h) 
 nL/h is not.
 """
 
+from pumpwire.codec import is_digits
+
 
 class UnitError(ValueError):
     """The text is not a quantity of the kind asked for; the message says why and lists the units."""
@@ -54,8 +56,6 @@ UNITS = {
     "mass_rate": (("ug/day", 1_000, 1), ("mg/day", 1_000_000, 1), ("ng/day", 1, 1), ("ug/h", 24_000, 1)),
 }
 
-_DIGITS = "0123456789"
-
 
 def units_of(kind):
     """The accepted units of a kind, as text for an error message."""
@@ -70,7 +70,7 @@ def _decimal(text):
     """`12.50` -> (1250, 100); raises UnitError for anything that is not a plain decimal number."""
     whole, dot, part = text.partition(".")
     digits = whole + part
-    if not digits or (dot and not part) or any(c not in _DIGITS for c in digits):
+    if (dot and not part) or not is_digits(digits):
         raise UnitError("'%s' is not a plain decimal number" % text[:24])
     if len(digits) > 18:
         raise UnitError("'%s...' has more digits than any quantity here needs" % text[:24])
@@ -120,7 +120,7 @@ def _time_parts(text):
     start = 0
     text = text.strip()
     for i in range(1, len(text)):
-        if text[i] in _DIGITS and text[i - 1] not in "+-.0123456789":
+        if text[i] in "0123456789" and text[i - 1] not in "+-.0123456789":
             parts.append(text[start:i].strip())
             start = i
     parts.append(text[start:])
