@@ -120,8 +120,11 @@ def test_the_corrected_calibration_would_have_estimated_what_was_found(found_nl:
     delivered_nl = 16_000_000 * found.nl_per_rev / 10_000
     assert 18_000_000 - delivered_nl == pytest.approx(found_nl, abs=1)
     assert found.u_ppm == pytest.approx(90_000 / 16_000_000 * 1e6, rel=0.1)
-    parsed = documents.parse(found.text)
+    weights = ((900,), (1_100,)) * 48
+    parsed = documents.parse(found.text(weights))
     assert parsed["nl_num"] / parsed["nl_den"] == pytest.approx(float(found.nl_per_rev), rel=1e-9)
+    assert parsed["angle_weights"] == weights
+    assert documents.parse(found.text())["angle_weights"] == ()
 
 
 def test_nothing_is_corrected_by_a_little_or_by_nothing_off() -> None:

@@ -129,6 +129,14 @@ def load(number: int) -> Record:
     return Record(number, json.loads(text))
 
 
+def angle_weights(number: int) -> tuple[tuple[int], ...]:
+    """The weights of a kept calibration's angle map; empty where it has none, or is not kept here."""
+    try:
+        return tuple(load(number).document().get("angle_weights", ()))
+    except RegisterError:
+        return ()
+
+
 def records() -> list[Record]:
     """All kept calibrations, oldest first; files that are no calibration are passed over."""
     found: list[Record] = []

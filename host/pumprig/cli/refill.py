@@ -18,6 +18,7 @@ import click
 from pumpwire import documents
 
 from pumprig import quantities
+from pumprig.calibration import register
 from pumprig.cli.connect import changing
 from pumprig.cli.delivery import quantity
 from pumprig.cli.settings import Settings, current, yes_option
@@ -40,13 +41,13 @@ class Correction:
     u_ppm: int
     against_pct: float
 
-    @property
-    def text(self) -> str:
-        """The document for the rig."""
+    def text(self, angle_weights: tuple[tuple[int], ...] = ()) -> str:
+        """The document for the rig; the map of the rotor's angle stays as it was."""
         ratio = self.nl_per_rev.limit_denominator(LARGEST_DENOMINATOR)
         plain = {"kind": "calibration", "nl_num": ratio.numerator, "nl_den": ratio.denominator}
         now_s = quantities.now_utc_us() // 1_000_000
         plain |= {"u_ppm": self.u_ppm, "at_utc_s": now_s, "by": "refill", "id": now_s % 0xFFFFFFFF}
+        plain |= {"angle_weights": angle_weights} if angle_weights else {}
         return documents.canonical(plain)
 
 
@@ -125,9 +126,11 @@ def _offer(settings: Settings, client: Client, found: Correction, correct: bool,
     if not correct and (yes or settings.json):
         settings.say("not corrected; repeat with --correct, or calibrate by weighing")
         return False
-    was_running = read_status(client)["state"] in ("running", "bolus")
-    staged = client.stage(found.text)
-    if staged.hash != documents.digest(found.text):
+    status = read_status(client)
+    was_running = status["state"] in ("running", "bolus")
+    text = found.text(register.angle_weights(int(status["calibration_id"] or 0)))
+    staged = client.stage(text)
+    if staged.hash != documents.digest(text):
         client.change("discard")
         raise PumpError("The rig read back another calibration.", "It was not changed.", "Try again.")
     pause = " The pump stands for a moment." if was_running else ""
