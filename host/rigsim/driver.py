@@ -220,15 +220,14 @@ class SimRig:
         try:
             next_us = self.rig.tick()
         except ChipReset as reset:
-            set_current(before)
             self._reset(reset.cause)
             return
         except PowerCut:
-            set_current(before)
             self.rig = None
             self.port.clear()
             return
-        set_current(before)
+        finally:
+            set_current(before)
         self.ticks += 1
         wanted = self._zero_cycle + -(-next_us // 20_000) * GRID_CYCLES
         soonest = started + GRID_CYCLES

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from rigsim import shims
-from rigsim.chip import CYCLES_PER_MS, TICKS_MASK, WDT_RESET, Chip, on
+from rigsim.chip import CYCLES_PER_MS, TICKS_MASK, WDT_RESET, Chip, on, set_current
 from rigsim.power import ChipReset, PowerCut
 
 shims.install()
@@ -123,6 +123,7 @@ def test_two_chips_share_nothing() -> None:
 
 
 def test_collecting_garbage_is_python_s_own_again_outside_the_firmware() -> None:
+    before = set_current(None)
     gc.disable()  # a collection at Python's own moment would find the loop first
     try:
         loop: list[object] = []
@@ -133,3 +134,4 @@ def test_collecting_garbage_is_python_s_own_again_outside_the_firmware() -> None
         assert gc.collect() > 0
     finally:
         gc.enable()
+        set_current(before)

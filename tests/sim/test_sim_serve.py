@@ -146,7 +146,7 @@ def test_a_rig_with_kept_state_goes_on_after_its_process_ended(serve, tmp_path: 
         answer = first.change(line, "rate", ("rate_nl_per_day", 24_000_000))
         first.change(line, "commit", ("hash", answer["hash"]))
         before = first.ask(line, "status")
-        while int(before["delivered_nl"]) < 20_000:
+        while int(before["delivered_nl"]) < 100_000:  # eight turns: pulsation is small
             before = first.ask(line, "status")
     first.end(how)
     second = serve(*state)
@@ -180,7 +180,10 @@ def test_a_person_at_a_plain_terminal_gets_help_and_echo(serve, tmp_path: Path) 
     server = serve("--link", str(tmp_path / "rig"))
     with server.client() as line:
         line.write(b"help stop\r")
-        assert line.read_until(b"\n").strip() == b"help stop"
+        first = line.read_until(b"\n").strip()
+        if first.startswith(b"pumprig "):  # the greeting of the boot, if nobody has read it
+            first = line.read_until(b"\n").strip()
+        assert first == b"help stop"
         assert b"stop" in line.read_until(b"\n")
 
 
@@ -267,7 +270,7 @@ def test_the_balance_beside_the_rig_weighs_what_has_arrived_in_the_rig_s_own_tim
     with server.client() as line, serial.serial_for_url(str(link), timeout=5) as balance:
         answer = server.change(line, "rate", ("rate_nl_per_day", 24_000_000))
         server.change(line, "commit", ("hash", answer["hash"]))
-        while int(server.ask(line, "status")["delivered_nl"]) < 20_000:
+        while int(server.ask(line, "status")["delivered_nl"]) < 100_000:  # eight turns: pulsation is small
             balance.write(b"SI\r\n")
             assert balance.read_until(b"\n").startswith(b"S ")
         server.ask(line, "stop")
