@@ -10,8 +10,7 @@ Leaves: the measuring of a map to the host, the weights' limits to pumpwire.docu
 
 from array import array
 
-CELLS = 96
-MEAN = 1000  # a cell whose steps are worth what they are on average
+from pumpwire.terms import ANGLE_CELLS, ANGLE_MEAN
 
 
 class AngleMap:
@@ -20,12 +19,12 @@ class AngleMap:
     def __init__(self, weights, rev_num, rev_den):
         self._weights = array("H", weights)
         self._num = rev_num
-        self._den = CELLS * rev_den
+        self._den = ANGLE_CELLS * rev_den
 
     def cell(self, at_steps, quantum):
         """Where step number at_steps begins: (units that each step of its cell is worth, steps left in the cell)."""
         cell = at_steps * self._den // self._num
         first = -(-cell * self._num // self._den)
         end = -(-(cell + 1) * self._num // self._den)
-        turned = quantum * self._num * self._weights[cell % CELLS]
-        return turned // (self._den * MEAN * (end - first)), end - at_steps
+        turned = quantum * self._num * self._weights[cell % ANGLE_CELLS]
+        return turned // (self._den * ANGLE_MEAN * (end - first)), end - at_steps

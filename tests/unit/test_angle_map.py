@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from pumprig.calibration.anglemap import AngleMap as Estimate
 from pumpwire import documents
 from pumpwire.spec import KINDS
-from rig.anglemap import CELLS, MEAN, AngleMap
+from pumpwire.terms import ANGLE_CELLS as CELLS
+from pumpwire.terms import ANGLE_MEAN as MEAN
+from rig.anglemap import AngleMap
 from rig.dosing import BASAL, CYCLES_PER_US, Dosing, Overlay
 from upy.device.softboard import Time
 from upy.device.softstepper import Pump, SoftStepper

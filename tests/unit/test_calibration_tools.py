@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from pumprig.calibration import keep, register
-from pumprig.calibration.anglemap import CELLS, UNIT, AngleMap, estimate
+from pumprig.calibration.anglemap import AngleMap, estimate
 from pumprig.calibration.fit import fit
 from pumprig.calibration.plan import forecast, plan, two_readings_h
 from pumprig.calibration.rates import Point, fit_rates
@@ -20,6 +20,7 @@ from pumprig.cli.calibrated import base_rates_nl_per_h, warn_of_calibration
 from pumprig.cli.settings import Settings
 from pumpwire import documents
 from pumpwire.documents import WEEKDAYS
+from pumpwire.terms import ANGLE_CELLS, ANGLE_MEAN
 from rigsim.balance import Balance, BalanceSpec
 from rigsim.geometry import load_head
 
@@ -90,8 +91,8 @@ def test_the_angle_map_keeps_the_volume_of_a_turn_and_cuts_the_pulsation_to_a_th
     found = estimate(weighing(hours=4.0), 3200.0)
     head = load_head()
     assert found.nl_per_rev == pytest.approx(head.nl_per_rev, rel=5e-3)
-    assert sum(found.table()) == CELLS * UNIT
-    edges = 2 * np.pi * np.arange(CELLS + 1) / CELLS
+    assert sum(found.table()) == ANGLE_CELLS * ANGLE_MEAN
+    edges = 2 * np.pi * np.arange(ANGLE_CELLS + 1) / ANGLE_CELLS
     flow = np.diff([head.displacement_nl(float(v)) for v in edges])
     after = flow / found.weights()
     assert np.ptp(after) < np.ptp(flow) / 3
@@ -102,7 +103,7 @@ def test_backflow_only_shortens_the_gap_and_a_turn_lasts_as_long() -> None:
     weights = deep.weights()
     assert weights.min() == pytest.approx(0.25)
     assert weights.mean() == pytest.approx(1.0)
-    assert sum(deep.table()) == CELLS * UNIT
+    assert sum(deep.table()) == ANGLE_CELLS * ANGLE_MEAN
 
 
 def test_a_calibration_is_kept_with_its_raw_data_and_makes_a_document_the_device_takes(

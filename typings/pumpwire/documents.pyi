@@ -9,7 +9,6 @@ PERIODIC: tuple[tuple[str, int, int], ...]
 DEMAND: tuple[tuple[str, int, int], ...]
 RAMP: tuple[tuple[str, int, int], ...]
 ZONE: tuple[tuple[str, int, int], ...]
-ANGLE_CELLS: int
 PHASE: tuple[tuple[str, int, int], ...]
 FIELDS: dict[str, tuple[tuple[str, Any, Any], ...]]
 SINGLE: tuple[str, ...]

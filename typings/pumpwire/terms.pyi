@@ -1,4 +1,6 @@
 DAY_S: int
+ANGLE_CELLS: int
+ANGLE_MEAN: int
 WEEKDAYS: tuple[str, ...]
 
 def digest(text: str) -> str: ...

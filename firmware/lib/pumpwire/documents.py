@@ -14,7 +14,7 @@ A field that has its default is left out. Lists: `,` between items, `:` inside o
 """
 
 from pumpwire.codec import WireError, escape, is_digits, unescape
-from pumpwire.terms import DAY_S, WEEKDAYS, bolus_rate_nl_per_day, code_of, digest
+from pumpwire.terms import ANGLE_CELLS, ANGLE_MEAN, DAY_S, WEEKDAYS, bolus_rate_nl_per_day, code_of, digest
 
 __all__ = ("bolus_rate_nl_per_day", "canonical", "code_of", "digest", "parse")
 
@@ -49,8 +49,7 @@ RAMP = (
 )
 ZONE = (("from_utc_s", 0, 1 << 33), ("offset_s", 0, 2 * DAY_S))  # offset + one day, so that it has no sign
 BRIDGE = (("volume_nl", 0, 20_000_000), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))  # 0:0 is "no bridge"
-ANGLE = (("weight", 250, 4_000),)  # 1/1000 of the mean interval: at most four times as fast
-ANGLE_CELLS = 96
+ANGLE = (("weight", ANGLE_MEAN // 4, 4 * ANGLE_MEAN),)  # at most four times as fast
 PHASE = (("for_s", 60, 366 * DAY_S), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))
 
 # field, type ("text", a tuple of choices, an item shape, or (lowest, highest)), default (None: must be given)
@@ -188,8 +187,10 @@ def canonical(document):
 
 
 def _check_angle(rows):
-    if len(rows) != ANGLE_CELLS or sum(row[0] for row in rows) != ANGLE_CELLS * 1000:
-        raise DocumentError("angle_weights", "must be %d weights whose mean is 1000" % ANGLE_CELLS)
+    if len(rows) != ANGLE_CELLS or sum(row[0] for row in rows) != ANGLE_CELLS * ANGLE_MEAN:
+        raise DocumentError(
+            "angle_weights", "must be %d weights whose mean is %d" % (ANGLE_CELLS, ANGLE_MEAN)
+        )
 
 
 def _check_day(program, name):

@@ -1,6 +1,7 @@
 """The few words of a therapy that are needed at any moment, also while no document is read.
 
-Owns: a day and its weekdays, the rate of a bolus, the names of a canonical text: its hash and its code.
+Owns: a day and its weekdays, the units of an angle map, the rate of a bolus, the names of a canonical text:
+its hash and its code.
 Rules: small; documents.py, which reads whole documents, need not be in memory for any of it.
 Callers: rig.schedule, rig.therapy, rig.session, rig.commands, rig.readings; documents.py offers it to the host.
 Units: by the names' endings.
@@ -11,6 +12,8 @@ from binascii import hexlify
 from hashlib import sha256
 
 DAY_S = 86_400
+ANGLE_CELLS = 96  # of a turn, in a map of the displacement over the rotor's angle
+ANGLE_MEAN = 1000  # the weight of a cell whose steps are worth what they are on average
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

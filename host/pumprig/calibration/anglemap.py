@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pumpwire.terms import ANGLE_CELLS, ANGLE_MEAN
 
 from pumprig.calibration import budget, gravimetry
 from pumprig.calibration import design as designs
@@ -23,9 +24,7 @@ from pumprig.calibration.weighing import Weighing, refuse
 Floats = NDArray[Any]
 HARMONICS = 24
 FASTEST = 4.0  # the rotor turns at most so many times its mean speed, and at least a fourth of it
-CELLS = 96
 PASSAGE_SHARE, UNEQUAL_SHARE = 0.5, 0.02
-UNIT = 1000  # of the device's weights
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class AngleMap:
         phase = 2 * np.pi * k * turns[None, :]
         return 1.0 + self.a @ np.cos(phase) + self.b @ np.sin(phase)
 
-    def weights(self, cells: int = CELLS) -> Floats:
+    def weights(self, cells: int = ANGLE_CELLS) -> Floats:
         """Relative interval (cells,) for each cell of a turn, mean 1: longer where a step delivers more."""
         fine = self.slope((np.arange(cells * 8) + 0.5) / (cells * 8)).reshape(cells, 8).mean(axis=1)
         low = 1.0 / FASTEST
@@ -58,16 +57,16 @@ class AngleMap:
             weights = np.clip(weights, low, FASTEST)
         return weights
 
-    def peak_to_peak(self, evened: bool = False, cells: int = CELLS) -> float:
+    def peak_to_peak(self, evened: bool = False, cells: int = ANGLE_CELLS) -> float:
         """Of the relative flow over 1/96 turn by this map: stepping evenly, or by its own weights."""
         flow = self.slope((np.arange(cells * 8) + 0.5) / (cells * 8)).reshape(cells, 8).mean(axis=1)
         return float(np.ptp(flow / (self.weights(cells) if evened else 1.0)))
 
-    def table(self, cells: int = CELLS) -> list[int]:
+    def table(self, cells: int = ANGLE_CELLS) -> list[int]:
         """`weights` in 1/1000 as the device takes them; they add up to cells * 1000: a turn takes as long as before."""
-        exact = self.weights(cells) * UNIT
+        exact = self.weights(cells) * ANGLE_MEAN
         whole = np.floor(exact).astype(int)
-        short = cells * UNIT - int(whole.sum())
+        short = cells * ANGLE_MEAN - int(whole.sum())
         for at in np.argsort(whole - exact, kind="stable")[:short]:
             whole[at] += 1
         return [int(v) for v in whole]
