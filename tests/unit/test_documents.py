@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pumpwire import documents
 from pumpwire.codec import escape
@@ -96,6 +96,7 @@ def test_the_order_of_words_does_not_change_the_canonical_text(document: dict[st
     assert documents.digest(documents.canonical(shuffled)) == documents.digest(text)
 
 
+@example("=%")
 @given(st.text(max_size=200) | st.text("kindprogamebsl=:,0123456789 %", max_size=200))
 def test_any_text_is_a_document_or_refused_with_a_field_and_a_reason(text: str) -> None:
     error = refusal(text)

@@ -150,7 +150,7 @@ def parse(text):
     given = {}
     for word in text.split(" "):
         name, equals, value = word.partition("=")
-        if not equals or name in given:
+        if not name or not equals or name in given:
             raise DocumentError(name[:16] or "document", "is not name=value, or stands twice")
         try:
             given[name] = unescape(value)
