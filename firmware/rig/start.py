@@ -9,12 +9,12 @@ Leaves: the boot from the log to rig.py, the peripherals to board.py.
 """
 
 import gc
-import sys
 
 from rig import config, lend
 from rig.stepper import Stepper
 
 WHOLE_BYTES = 24_576
+FOR_BOOT = ("rig.recovery", "rig.selftest", "rig.journal_reader")
 
 
 def run():
@@ -57,15 +57,7 @@ def _build(stepper):
     if not rig.boot():
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
-    _forget("recovery", "selftest", "journal_reader")
+    lend.forget(FOR_BOOT)
     lend.give_back()
-    return rig
-
-
-def _forget(*names):
-    """Give back the memory of modules that only a boot needs."""
-    package = sys.modules["rig"]
-    for name in names:
-        del sys.modules["rig." + name]
-        delattr(package, name)
     gc.collect()
+    return rig
