@@ -174,7 +174,7 @@ class Commands:
         elif args["at_utc_s"]:
             self._commit_later(document, text, args, now_us)
         else:
-            self.begin_program(text, args["override"], now_us)
+            self.begin_program(document, text, args["override"], now_us)
             rig.give_up_later("commit")
             self.replan = True
         self.staged_text = ""
@@ -194,12 +194,9 @@ class Commands:
         later.keep(rig, text, args["at_utc_s"], args["override"])
         rig.loop.wake("monitor")
 
-    def begin_program(self, text, override, now_us):
+    def begin_program(self, document, text, override, now_us):
         """Make a program the active one, running; motion is to follow. Returns its hash. Raises Refused."""
-        from pumpwire import documents
-
         rig = self._rig
-        document = documents.parse(text)
         digest = terms.digest(text)
         rig.therapy.check(document, override)
         rig.need_fluid(1)
