@@ -54,13 +54,14 @@ class Delivery:
 
     def commanded_nl(self, now_us):
         """Volume commanded until now."""
-        ahead_us = max(0, self._front_us() - now_us) if self.open_us >= 0 else 0
-        return self._dosing.commanded_nl(ahead_us * CYCLES_PER_US)
+        return self._dosing.commanded_nl(self._planned_cycles(now_us))
 
     def commanded_steps(self, now_us):
         """Steps that the volume commanded until now asks of the rotor; for differences."""
-        ahead_us = max(0, self._front_us() - now_us) if self.open_us >= 0 else 0
-        return self._dosing.commanded_steps(ahead_us * CYCLES_PER_US)
+        return self._dosing.commanded_steps(self._planned_cycles(now_us))
+
+    def _planned_cycles(self, now_us):
+        return max(0, self._front_us() - now_us) * CYCLES_PER_US if self.open_us >= 0 else 0
 
     def _front_us(self):
         return self.open_us + self._stepper.appended_cycles // CYCLES_PER_US

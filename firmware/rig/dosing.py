@@ -178,20 +178,25 @@ class Dosing:
     def commanded_nl(self, ahead_cycles):
         """Volume commanded until now, nL; ahead_cycles is how far the plan reaches beyond now."""
         units = self.commanded_units
-        for span in reversed(self.spans):
-            cycles = min(ahead_cycles, span.cycles)
-            units -= cycles * (span.base_inc + span.over_inc)
-            ahead_cycles -= cycles
+        for _span, ahead_units in self._ahead(ahead_cycles):
+            units -= ahead_units
         return self.commanded_base_nl + units // (self.volume_den * CYCLES_PER_DAY)
 
     def commanded_steps(self, ahead_cycles):
         """Steps that the volume commanded until now asks of the rotor, by the angle map; for differences."""
         units = self.commanded_units + self.uneven_units
-        for span in reversed(self.spans):
-            cycles = min(ahead_cycles, span.cycles)
-            units -= span.evenly(cycles * (span.base_inc + span.over_inc), self.quantum)
-            ahead_cycles -= cycles
+        for span, ahead_units in self._ahead(ahead_cycles):
+            units -= span.evenly(ahead_units, self.quantum)
         return units // self.quantum if self.quantum else 0
+
+    def _ahead(self, ahead_cycles):
+        """(span, units of its flow) of what the plan holds beyond now."""
+        for span in reversed(self.spans):
+            if not ahead_cycles:
+                return
+            cycles = min(ahead_cycles, span.cycles)
+            yield span, cycles * (span.base_inc + span.over_inc)
+            ahead_cycles -= cycles
 
     # --- plan
 
