@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / folder) for folder in ("host", "firmware/lib", "firmware")]
 
 from pumprig.accuracy.trumpet import trumpet_at  # noqa: E402
-from pumprig.calibration.anglemap import CELLS, AngleMap, estimate  # noqa: E402
+from pumprig.calibration.anglemap import AngleMap, estimate  # noqa: E402
 from pumprig.calibration.weighing import Weighing  # noqa: E402
+from pumpwire.terms import ANGLE_CELLS  # noqa: E402
 from rigsim.balance import Balance, BalanceSpec  # noqa: E402
 from rigsim.geometry import PumpHead, load_head  # noqa: E402
 
@@ -50,9 +51,9 @@ def flow_of_turn(head: PumpHead, intervals: Any) -> tuple[Any, Any]:
     """Times (n,) in mean turn times and relative flow (n,) over 1/96 turn, stepping with `intervals` (3200,)."""
     volume = turn_nl(head) / head.nl_per_rev
     t = np.concatenate(([0.0], np.cumsum(intervals) / intervals.sum()))
-    grid = np.linspace(0.0, 1.0, CELLS + 1)
+    grid = np.linspace(0.0, 1.0, ANGLE_CELLS + 1)
     at = np.interp(grid, t, volume)
-    return grid[1:], np.diff(at) * CELLS
+    return grid[1:], np.diff(at) * ANGLE_CELLS
 
 
 def peak_to_peak(flow: Any) -> float:
@@ -63,8 +64,8 @@ def peak_to_peak(flow: Any) -> float:
 def intervals_of(angle_map: AngleMap) -> Any:
     """Relative interval (3200,) before each step of a turn, by the map's whole-number table."""
     cells = np.array(angle_map.table())
-    return np.repeat(cells, STEPS_PER_REV // CELLS + 1)[
-        np.linspace(0, CELLS * (STEPS_PER_REV // CELLS + 1) - 1, STEPS_PER_REV).astype(int)
+    return np.repeat(cells, STEPS_PER_REV // ANGLE_CELLS + 1)[
+        np.linspace(0, ANGLE_CELLS * (STEPS_PER_REV // ANGLE_CELLS + 1) - 1, STEPS_PER_REV).astype(int)
     ].astype(float)
 
 
@@ -76,8 +77,10 @@ def compare(name: str, seed: int = 1) -> dict[str, Any]:
     result: dict[str, Any] = {"head": name, "rollers": head.rollers}
     for label, intervals in (("before", even), ("after", intervals_of(found))):
         _, flow = flow_of_turn(head, intervals)
-        volume = np.concatenate(([0.0], np.cumsum(np.tile(flow, 6)))) / CELLS
-        third = trumpet_at(np.arange(len(volume)) * 60.0 / CELLS, volume, 1.0, (60.0 / head.rollers / 2,))
+        volume = np.concatenate(([0.0], np.cumsum(np.tile(flow, 6)))) / ANGLE_CELLS
+        third = trumpet_at(
+            np.arange(len(volume)) * 60.0 / ANGLE_CELLS, volume, 1.0, (60.0 / head.rollers / 2,)
+        )
         result[label] = {
             "peak_to_peak_pct": 100 * peak_to_peak(flow),
             "half_roller_period_ep_pct": [third[0].ep_min_pct, third[0].ep_max_pct],
@@ -102,14 +105,6 @@ class RigRun:
             BalanceSpec(wander_g_per_root_h=5e-5, draught_g=5e-5, evaporation_g_per_h=3e-4), seed
         )
 
-    def status(self) -> dict[str, str]:
-        """What the rig says over its line."""
-        exchange = self.wire.call("status")
-        merged: dict[str, str] = {}
-        for row in [*exchange.rows, exchange.answer or {}]:
-            merged.update(row)
-        return merged
-
     def weigh(self, rate_nl_per_h: float, hours: float) -> Weighing:
         """Deliver as a calibration and read balance, steps and angle every 4 s."""
         from pumprig.calibration.runfolder import index_steps
@@ -121,7 +116,7 @@ class RigRun:
         rows: list[tuple[float, float, float, float]] = []
         for _ in range(round(hours * 900)):
             self.rig.run_us(4_000_000)
-            status = self.status()
+            status = self.wire.status()
             t_s = self.rig.chip.now / CYCLES_PER_S
             mass = self.balance.readings(np.array([t_s]), np.array([self.rig.pump.true_nl()]))
             rows.append((t_s, float(mass[0]), float(status["delivered_steps"]), int(status["angle"]) / 4096))
@@ -152,8 +147,8 @@ class RigRun:
         commit(self.wire, documents.canonical(program))
         self.rig.run_us(600_000_000)
         volume = [self.rig.pump.true_nl()]
-        for _ in range(turns * CELLS):
-            self.rig.run_us(round(nl_per_rev / rate_nl_per_h * 3600e6 / CELLS))
+        for _ in range(turns * ANGLE_CELLS):
+            self.rig.run_us(round(nl_per_rev / rate_nl_per_h * 3600e6 / ANGLE_CELLS))
             volume.append(self.rig.pump.true_nl())
         return np.array(volume) - volume[0]
 
@@ -166,11 +161,11 @@ def through_the_rig(seed: int = 3, hours: float = 4.0) -> dict[str, Any]:
     result: dict[str, Any] = {"seed": seed, "weighed_h": hours}
     for label, weights in (("before", None), ("after", found.table())):
         volume = run.flow(weights)
-        minutes = np.arange(len(volume)) * nl_per_rev / 20_000.0 * 60.0 / CELLS
+        minutes = np.arange(len(volume)) * nl_per_rev / 20_000.0 * 60.0 / ANGLE_CELLS
         mean_nl_per_h = float(volume[-1] / minutes[-1] * 60.0)
         windows = trumpet_at(minutes, volume, mean_nl_per_h, (2.0, 5.0, 11.0))
         result[label] = {
-            "peak_to_peak_pct": 100 * peak_to_peak(np.diff(volume) * CELLS / nl_per_rev),
+            "peak_to_peak_pct": 100 * peak_to_peak(np.diff(volume) * ANGLE_CELLS / nl_per_rev),
             "turn_nl": float(volume[-1]) / 3,
             "windows": {f"{row.p_min:g} min": [row.ep_min_pct, row.ep_max_pct] for row in windows},
         }

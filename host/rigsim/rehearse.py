@@ -109,7 +109,7 @@ class _Run:
         world = self.world
         world.start_utc_us, world.start_cycle = world.utc_us(), rig.chip.now
         self.true_before_nl = rig.pump.true_nl()
-        self.before = self.status()  # as many ticks after the start as the last one is after the end
+        self.before = self.wire.status()  # as many ticks after the start as the last one is after the end
         book(world, self.events)
         if self.trace is not None:
             self._sample()
@@ -126,14 +126,6 @@ class _Run:
         where = f"{pump.pulses_total},{angle_deg:.4f},{pump.fluid.pressure_pa:.1f}"
         self.trace.write(f"{passed_cycles / CYCLES_PER_S:.6f},{true_nl:.3f},{where}\n")
         rig.after_us(self.trace_ms * 1000, self._sample)
-
-    def status(self) -> dict[str, str]:
-        """All rows of `status` as one dictionary."""
-        exchange = self.wire.call("status")
-        merged: dict[str, str] = {}
-        for row in [*exchange.rows, exchange.answer or {}]:
-            merged.update(row)
-        return merged
 
     def run(self, for_ms: int, messages: IO[str] | None) -> None:
         """Let the time pass."""
@@ -199,7 +191,7 @@ class _Run:
             self.rig.power_on()
         self.rig.port.plug(True)
         self.wire.reset()
-        return self.status()
+        return self.wire.status()
 
     def _by_kind(self, status: dict[str, str]) -> dict[str, int]:
         """Volume of each kind; the rounding of all goes to the largest, so that they add up to what was counted."""

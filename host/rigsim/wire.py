@@ -137,6 +137,14 @@ class Wire:
         if greeting.answer is not None:
             self.last_seq = int(greeting.answer["last_seq"])
 
+    def status(self) -> dict[str, str]:
+        """All rows of `status` as one dictionary."""
+        exchange = self.call("status")
+        merged: dict[str, str] = {}
+        for row in [*exchange.rows, exchange.answer or {}]:
+            merged.update(row)
+        return merged
+
     def reset(self) -> None:
         """Forget everything under way, as after a power cut of the rig or a pulled cable."""
         self._queue.clear()

@@ -53,11 +53,7 @@ class Simulation:
 
     def status(self) -> dict[str, str]:
         """All rows of `status`."""
-        exchange = self.wire.call("status")
-        merged: dict[str, str] = {}
-        for row in [*exchange.rows, exchange.answer or {}]:
-            merged.update(row)
-        return merged
+        return self.wire.status()
 
     def log(self) -> list[tuple[str, str]]:
         """(event, its text) of each record."""
