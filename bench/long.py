@@ -51,6 +51,29 @@ WRAPS_S = {
 OUT = ROOT / "out" / "bench" / "long.jsonl"
 
 
+def behind_steps(before: dict[str, Any], after: dict[str, Any]) -> float:
+    """What was delivered between two statuses less what was commanded, in steps."""
+    gone = {name: after[name] - before[name] for name in ("delivered_nl", "commanded_nl")}
+    step_nl = after["step_nl_num"] / after["step_nl_den"]
+    return round((gone["delivered_nl"] - gone["commanded_nl"]) / step_nl, 2)
+
+
+def told(bench: Bench, days: int, steps: int, off: dict[str, float], begun: float) -> dict[str, Any]:
+    """The figures of a run in one piece; `off` is by how many steps each total is."""
+    erases = bench.sim.rig.journal.most_erases()
+    return {
+        "days": days,
+        "steps": steps,
+        "off_steps": off,
+        "alarms": len(bench.events("alarm")),
+        "late": bench.status()["late"],
+        "most_erases": erases,
+        "flash_years": round(ENDURANCE / max(1, erases) * days / 365.25),
+        "wraps": {name: int(days * DAY_S / span_s) for name, span_s in WRAPS_S.items()},
+        "cpu_s": round(time.process_time() - begun),
+    }
+
+
 def years(days: int, seed: int = 1) -> dict[str, Any]:
     """Flex, periodic and demand boluses for so many days: every total against its own arithmetic."""
     bench = Bench(seed=seed)
@@ -84,30 +107,15 @@ def years(days: int, seed: int = 1) -> dict[str, Any]:
         gone[name] for name in gone if name not in ("delivered_steps", "assumed_steps", "bolus_steps")
     )
     basal_nl = (200_000 / 3 + 2 * 300_000 / 3) * days + 200_000 / 48
-    behind_nl = (after["delivered_nl"] - before["delivered_nl"]) - (
-        after["commanded_nl"] - before["commanded_nl"]
-    )
     periodic = days * 4 * round(10_000 / step_nl)
     off = {
         "ledger_to_pin": ledger - pulses,
-        "delivered_to_commanded": round(behind_nl / step_nl, 2),
+        "delivered_to_commanded": behind_steps(before, after),
         "basal_to_program": round(gone["basal_steps"] - basal_nl / step_nl, 2),
         "periodic_to_program": gone["periodic_steps"] - periodic,
         "demand_to_program": gone["demand_steps"] - asked * round(8_000 / step_nl),
     }
-    return {
-        "days": days,
-        "steps": ledger,
-        "off_steps": off,
-        "alarms": len(bench.events("alarm")),
-        "refills": refills,
-        "demand_boluses": asked,
-        "late": after["late"],
-        "most_erases": (erases := bench.sim.rig.journal.most_erases()),
-        "flash_years": round(ENDURANCE / max(1, erases) * days / 365.25),
-        "wraps": {name: int(days * DAY_S / span_s) for name, span_s in WRAPS_S.items()},
-        "cpu_s": round(time.process_time() - begun),
-    }
+    return told(bench, days, ledger, off, begun) | {"refills": refills, "demand_boluses": asked}
 
 
 def quiet(days: int, seed: int = 1) -> dict[str, Any]:
@@ -127,24 +135,11 @@ def quiet(days: int, seed: int = 1) -> dict[str, Any]:
         bench.records[:] = [row for row in bench.records if EVENTS[row[0]["event"]] == "alarm"]
     bench.sim.pump.true_nl()
     after, pulses = bench.status(), bench.sim.pump.pulses_total - pulses
-    behind_nl = (after["delivered_nl"] - before["delivered_nl"]) - (
-        after["commanded_nl"] - before["commanded_nl"]
-    )
-    erases = bench.sim.rig.journal.most_erases()
-    return {
-        "days": days,
-        "steps": pulses,
-        "off_steps": {
-            "ledger_to_pin": after["delivered_steps"] - before["delivered_steps"] - pulses,
-            "delivered_to_commanded": round(behind_nl / (after["step_nl_num"] / after["step_nl_den"]), 2),
-        },
-        "alarms": len(bench.events("alarm")),
-        "late": after["late"],
-        "most_erases": erases,
-        "flash_years": round(ENDURANCE / max(1, erases) * days / 365.25),
-        "wraps": {name: int(days * DAY_S / span_s) for name, span_s in WRAPS_S.items()},
-        "cpu_s": round(time.process_time() - begun),
+    off = {
+        "ledger_to_pin": after["delivered_steps"] - before["delivered_steps"] - pulses,
+        "delivered_to_commanded": behind_steps(before, after),
     }
+    return told(bench, days, pulses, off, begun)
 
 
 def parts(days: int, healthy_days: int, seeds: int) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
