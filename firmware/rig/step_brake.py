@@ -61,8 +61,10 @@ class Brake:
         room = self._stream.feed.free_words() - SPARE_WORDS
         steps = 0
         for _ in range(STAIRS_A_TICK):
-            if self._now_hz <= self._ramp.start_hz or room <= self._stream.words:
+            if self._now_hz <= self._ramp.start_hz:
                 break
+            if self._stream.words + self._now_hz * STAIR_CYCLES // CLOCK_HZ >= room:
+                break  # a stair is written whole or not yet
             steps += self._stair(room)
         return steps
 

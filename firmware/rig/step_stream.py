@@ -96,10 +96,14 @@ class Stream:
         for _ in range(PIECES):
             if not left or room <= 0:
                 break
-            now_inc, cycles = self.ramp.next_piece(now_inc, inc, leave_inc, quantum, left)
+            flow_inc, cycles = self.ramp.next_piece(now_inc, inc, leave_inc, quantum, left)
             if not cycles:
+                now_inc = flow_inc
                 left = 0  # less than a cycle's flow: it moves the phase
                 break
+            if flow_inc != inc and steps_within(phase, flow_inc, quantum, cycles) > room:
+                break  # a stair cut short would gain twice the speed in its time: it waits for room
+            now_inc = flow_inc
             taken, made, phase = self.flow(phase, now_inc, quantum, cycles, room)
             left -= now_inc * taken
             steps += made
