@@ -98,7 +98,7 @@ def test_a_stop_from_full_speed_ramps_down_in_200_ms_with_an_exact_count(more_ms
     rates = [CLOCK_HZ / (b - a) for a, b in pairwise(edges) if a > begin - 125_000]
     start, gain = rig.stepper._setup.start_hz, rig.stepper._setup.accel_hz_per_s // 500
     assert rates[-1] <= start + gain
-    assert max(abs(b - a) for a, b in pairwise(rates)) <= 2.1 * gain
+    assert max(abs(b - a) for a, b in pairwise(rates)) <= 1.05 * gain
     rig.pass_us(1_000_000)
     assert rig.stepper.counted() == counted
 
