@@ -15,6 +15,7 @@ import os
 import secrets
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,17 @@ def _file(device_id: str) -> Path:
 
 def of(device_id: str) -> list[bytes]:
     """The keys that may be the rig's: the kept one, and one whose setting was begun. Raises PumpError."""
-    found = [_read(path) for path in (_file(device_id), _pending(device_id))]
+    found = [key for key in (_read(_file(device_id)), _read(_pending(device_id))) if key]
     store = _secret_store()
-    if store is not None:
-        text = store.get_password(SERVICE, device_id)
-        found.insert(0, _parsed(text, f"The secret store's entry {SERVICE}/{device_id}") if text else None)
-    return [key for key in found if key]
+    if store is None:
+        return found
+    try:
+        text = _asked(store.get_password, device_id)
+    except PumpError:
+        if found:
+            return found
+        raise
+    return [_parsed(text, f"The secret store's entry {SERVICE}/{device_id}"), *found] if text else found
 
 
 def where(device_id: str) -> str:
@@ -62,6 +68,20 @@ def _secret_store() -> Any:
     except ImportError:
         return None
     return keyring if keyring.get_keyring().priority > 0 else None
+
+
+def _asked(action: Callable[..., Any], *words: str) -> Any:
+    """What the secret store answers. Raises PumpError where it is locked or fails."""
+    from keyring.errors import KeyringError
+
+    try:
+        return action(SERVICE, *words)
+    except KeyringError as error:
+        raise PumpError(
+            f"The secret store does not answer: {error}.",
+            "The rig's key was neither read nor changed.",
+            "Unlock the store, or keep keys in files: PUMPRIG_HOME=<folder>.",
+        ) from None
 
 
 def _pending(device_id: str) -> Path:
@@ -111,13 +131,20 @@ def finish(device_id: str) -> None:
     """The rig has taken the key that was begun. Raises PumpError."""
     store = _secret_store()
     key = _read(_pending(device_id)) if store is not None else None
-    if store is not None and key is not None:
-        store.set_password(SERVICE, device_id, key.hex())
-        if store.get_password(SERVICE, device_id) == key.hex():
-            for path in (_pending(device_id), _file(device_id)):
-                path.unlink(missing_ok=True)
-            return
+    if key is not None and _stored(store, device_id, key.hex()):
+        for path in (_pending(device_id), _file(device_id)):
+            path.unlink(missing_ok=True)
+        return
     os.replace(_pending(device_id), _file(device_id))
+
+
+def _stored(store: Any, device_id: str, text: str) -> bool:
+    """Whether the secret store has taken a key and gives it back; a locked one takes none."""
+    try:
+        _asked(store.set_password, device_id, text)
+        return _asked(store.get_password, device_id) == text
+    except PumpError:
+        return False
 
 
 def keep(device_id: str, key: bytes) -> None:
@@ -131,8 +158,8 @@ def forget(device_id: str) -> None:
     for path in (_file(device_id), _pending(device_id)):
         path.unlink(missing_ok=True)
     store = _secret_store()
-    if store is not None and store.get_password(SERVICE, device_id):
-        store.delete_password(SERVICE, device_id)
+    if store is not None and _asked(store.get_password, device_id):
+        _asked(store.delete_password, device_id)
 
 
 def _write(path: Path, key: bytes) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,16 +15,19 @@ import pytest
 SPEED = 20  # virtual seconds in a second: a lock of a minute is three seconds
 PATH = [part for part in sys.path if part]
 Tool = Callable[..., subprocess.CompletedProcess[str]]
+SECRET_SERVICE = ("dbus-daemon", "gnome-keyring-daemon")
 
 
-def environment(folder: Path, secret_store: bool) -> dict[str, str]:
-    """Of a computer of its own: every folder of the platform lies in `folder`."""
+def environment(folder: Path, secret_store: bool, bus: str = "") -> dict[str, str]:
+    """Of a computer of its own: every folder of the platform lies in `folder`; `bus` leads to its Secret Service."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     paths = {"PYTHONPATH": os.pathsep.join([*PATH, str(Path(__file__).parent)]), "PYTHONUTF8": "1"}
     if not secret_store:
         return {**kept, **paths, "HOME": str(folder), "PUMPRIG_HOME": str(folder)}
     homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
     store = {"PYTHON_KEYRING_BACKEND": "filestore.FileStore", "SECRETS_FILE": str(folder / "secrets.json")}
+    if bus:
+        store = {"DBUS_SESSION_BUS_ADDRESS": bus}
     return {**kept, **paths, **homes, **store}
 
 
@@ -49,7 +54,38 @@ def port(tmp_path: Path) -> Generator[str]:
     rig.wait(20)
 
 
-def computer(folder: Path, port: str, secret_store: bool = False) -> Tool:
+@contextmanager
+def desktop(folder: Path, login: bytes | None) -> Generator[str]:
+    """The bus of a desktop session with a GNOME keyring; without a login the keyring stays locked."""
+    missing = [name for name in SECRET_SERVICE if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed (Debian: dbus, gnome-keyring)")
+    (folder / "run").mkdir(parents=True, mode=0o700)
+    home = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder / "run")}
+    quiet = subprocess.DEVNULL
+    bus_words = ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address"]
+    bus = subprocess.Popen(bus_words, env=home, stdout=subprocess.PIPE, stderr=quiet, text=True)
+    assert bus.stdout is not None
+    address = bus.stdout.readline().strip()
+    keyring = subprocess.Popen(
+        ["gnome-keyring-daemon", "--foreground", "--components=secrets", *(["--unlock"] if login else [])],
+        env={**home, "DBUS_SESSION_BUS_ADDRESS": address},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=quiet,
+    )
+    assert keyring.stdin is not None
+    assert keyring.stdout is not None
+    keyring.stdin.write(login or b"")
+    keyring.stdin.close()
+    keyring.stdout.readline()  # it serves
+    yield address
+    for process in (keyring, bus):
+        process.terminate()
+        process.wait(20)
+
+
+def computer(folder: Path, port: str, secret_store: bool = False, bus: str = "") -> Tool:
     """A computer with the tool installed; call it with the tool's words."""
     folder.mkdir()
 
@@ -57,7 +93,7 @@ def computer(folder: Path, port: str, secret_store: bool = False) -> Tool:
         command = [sys.executable, "-m", "pumprig", "-p", port, *words]
         return subprocess.run(
             command,
-            env=environment(folder, secret_store),
+            env=environment(folder, secret_store, bus),
             capture_output=True,
             text=True,
             timeout=60,
@@ -97,6 +133,51 @@ def test_a_key_made_by_the_tool_is_kept_in_the_store_or_a_private_file_and_carri
     if secret_store:
         assert json.loads((tmp_path / "here" / "secrets.json").read_text()) == {}
     assert computer(tmp_path / "anyone", port)("refill", "13 ml", "--yes").returncode == 0
+
+
+@pytest.mark.requirement("SR-35")
+def test_a_key_lives_in_the_secret_service_of_a_desktop_and_nowhere_else(port: str, tmp_path: Path) -> None:
+    with desktop(tmp_path / "desktop", b"a login") as bus:
+        here = computer(tmp_path / "here", port, secret_store=True, bus=bus)
+        made = here("--json", "key", "new", "--yes")
+        assert made.returncode == 0, made.stderr
+        told = json.loads(made.stdout)
+        assert "the secret store" in told["where"]
+        key = here("key", "export").stdout.strip()
+        held = subprocess.run(
+            [sys.executable, "-m", "keyring", "get", "pumprig", told["device_id"]],
+            env=environment(tmp_path / "here", secret_store=True, bus=bus),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert held.stdout.strip() == key
+        files = [path for path in (tmp_path / "here").rglob("*") if path.is_file()]
+        assert not [path for path in files if key in path.read_text("latin-1")]
+        assert here("refill", "15 ml", "--yes").returncode == 0
+        assert computer(tmp_path / "there", port)("refill", "14 ml", "--yes").returncode == 3
+        assert here("key", "remove", "--yes").returncode == 0
+    assert computer(tmp_path / "anyone", port)("refill", "13 ml", "--yes").returncode == 0
+
+
+@pytest.mark.requirement("SR-35")
+def test_a_locked_secret_service_is_said_and_a_key_that_it_cannot_take_becomes_a_private_file(
+    port: str, tmp_path: Path
+) -> None:
+    with desktop(tmp_path / "desktop", None) as bus:
+        here = computer(tmp_path / "here", port, secret_store=True, bus=bus)
+        made = here("--json", "key", "new", "--yes")
+        assert made.returncode == 0, made.stderr
+        (file,) = (tmp_path / "here").rglob("*.key*")
+        assert json.loads(made.stdout)["where"] == str(file)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert here("refill", "15 ml", "--yes").returncode == 0
+        file.rename(tmp_path / "away")
+        refused = here("refill", "14 ml", "--yes")
+        assert refused.returncode != 0
+        assert "secret store does not answer" in refused.stderr
+        assert "PUMPRIG_HOME" in refused.stderr
 
 
 @pytest.mark.requirement("SR-36")
