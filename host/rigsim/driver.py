@@ -35,7 +35,10 @@ BOOT_LIMIT = 8  # resets in a row, without a tick between them, before the drive
 
 
 class SimRig:
-    """A rig: give it `flash` to go on with an older one's memory; `slow` executes every tick."""
+    """A rig: give it `flash` to go on with an older one's memory; `slow` executes every tick.
+
+    A tick that raises ends the run, so that no test misses it; with `on_fault` the rig goes on as the Pico does.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class SimRig:
         self.resets = 0
         self.after_tick: Callable[[], None] | None = None
         self.on_boot: Callable[[Any], None] | None = None
+        self.on_fault: Callable[[Exception], None] | None = None
         self._zero_cycle = 0  # where the firmware's clock and its grid begin
         self._next_cycle = 0  # the tick that the firmware asked for, on the grid
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -226,6 +230,12 @@ class SimRig:
             self.rig = None
             self.port.clear()
             return
+        except Exception as error:
+            if self.on_fault is None:
+                raise
+            self.on_fault(error)
+            self._fail(error)
+            return
         finally:
             set_current(before)
         self.ticks += 1
@@ -239,6 +249,13 @@ class SimRig:
             self._watch(fed)
         if self.after_tick is not None:
             self.after_tick()
+
+    def _fail(self, error: Exception) -> None:
+        """What the firmware's start.run() does about a tick that raises."""
+        try:
+            self.rig.fail(error)
+        except ChipReset as reset:
+            self._reset(reset.cause)
 
     def _watch(self, fed_before: int) -> None:
         """Skipped ticks would have fed the watchdog, if this one did; else it bites in its time."""

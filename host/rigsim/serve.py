@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from rigsim.chip import CYCLES_PER_S
@@ -193,6 +194,7 @@ def serve(
             state.resume(rig, kept)
         line = Pty(link) if tcp is None else Tcp(tcp)
         rig.port.listen(False)
+        rig.on_fault = _tell_fault
         rig.power_on()
         wire = Wire(rig, shared=True)
         if not kept:
@@ -231,6 +233,14 @@ def balance_beside(rig: SimRig, where: str, words: list[str]) -> BalanceBeside:
         return BalanceBeside(rig, where, words)
     except SpecError as error:
         raise TransportError(str(error)) from error
+
+
+def _tell_fault(error: Exception) -> None:
+    """A tick raised: the rig starts anew, as on the board, and where it was is worth knowing."""
+    traceback.print_exception(error)
+    print(
+        "rigsim: a tick of the firmware raised; the rig starts anew from its log", file=sys.stderr, flush=True
+    )
 
 
 def _scenario(path: str | None) -> list[dict[str, Any]]:
