@@ -2,7 +2,8 @@
 
 Owns: where the queue is bent, and the staircase from there to the start/stop rate.
 Rules: the words that DMA reads within the next MARGIN_MS stay; later ones are overwritten in place, faster than
-they are read, or become words without a pulse; nothing is added after the last stair.
+they are read, or become words without a pulse; nothing is added after the last stair; no collection comes in
+between, and the memory for all of it is there before it begins.
 Callers: stepper.py only.
 Units: steps/s, words, cycles of 8 ns.
 Leaves: the end at standstill to stepper.py.
@@ -17,6 +18,7 @@ from rig.step_words import WORD_CYCLES, count_pulses
 
 MARGIN_MS = 5
 STAIRS_A_TICK = 12  # 24 ms of motion
+HEAP_BYTES = 40_000  # free for the longest splice, which takes 34 kB while nothing is collected
 
 
 class Brake:
@@ -36,6 +38,8 @@ class Brake:
         now_hz = self._present_hz()
         if now_hz <= self._ramp.start_hz:
             return False
+        if hasattr(gc, "mem_free") and gc.mem_free() < HEAP_BYTES:
+            gc.collect()
         gc.disable()
         queued = (feed.at - feed.next_index()) & RING_MASK
         kept = min(queued, now_hz * MARGIN_MS // 1000 + 8)
