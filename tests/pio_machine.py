@@ -16,10 +16,13 @@ from rigsim import shims
 
 shims.install()
 
-from rig import step_pio  # noqa: E402
+from rig import step_coil_pio, step_pio  # noqa: E402
 
 STEP_PIN, STOP_PIN = 2, 10
-PROGRAMS = {name: getattr(step_pio, name) for name in ("step", "count", "coils")}
+PROGRAMS = {
+    program.name: program
+    for program in (step_pio.step, step_pio.count, step_coil_pio.coils, step_coil_pio.coils_dark)
+}
 HALT_AT = step_pio.HALT_AT
 
 
@@ -55,7 +58,7 @@ def run_step(
 def run_follower(
     name: str, level: Callable[[int], int], cycles: int, **start: Any
 ) -> Iterator[tuple[State, State]]:
-    """Steps of `count` or `coils`, the watched pin having level(cycle)."""
+    """Steps of a program that follows the marker, which has level(cycle)."""
     program = PROGRAMS[name]
 
     def pins(state: State) -> int:
@@ -64,7 +67,7 @@ def run_follower(
     def over(_opcode: int, state: State) -> bool:
         return state.clock >= cycles
 
-    return _run(program, over, State(**start), pins, out_base=6, out_count=4)
+    return _run(program, over, State(**start), pins, out_base=6, out_count=4, jmp_pin=0)
 
 
 def _run(

@@ -26,7 +26,7 @@ STOP_PIN, STEP_PIN, DIR_PIN, ENABLE_PIN = 10, 2, 3, 4
 
 
 def chosen(**changes: Any) -> types.SimpleNamespace:
-    """The configuration with changes: driver, motor, microsteps, highest, pulse_ns, pins."""
+    """The configuration with changes, by the names of Setup's arguments."""
     pins = changes.pop("pins", [(row[0], row[1]) for row in config.PINS])
     values = {
         "driver": config.DRIVER,
@@ -40,6 +40,14 @@ def chosen(**changes: Any) -> types.SimpleNamespace:
         HOLD_STOPPED=config.HOLD_STOPPED,
         RELIEF_STEPS=config.RELIEF_STEPS,
     )
+
+
+SMALL = {"driver": "uln2003", "motor": "28byj48", "microsteps": 2, "max_steps_per_s": 1_000}
+
+
+def small_motor(**changes: Any) -> types.SimpleNamespace:
+    """The configuration with a 28BYJ-48 on four coils in half steps, with changes."""
+    return chosen(**{**SMALL, **changes})
 
 
 class StepRig:

@@ -4,7 +4,7 @@ Owns: the table of drivers and of motors, and the check that a choice can work.
 Rules: a configuration that cannot work is refused with the reason before a pin moves; times are data sheet
 minima rounded up to cycles; `coils` drivers get no step pulse, only a marker pin that nothing is connected to.
 Callers: config.py builds a Setup; stepper.py uses it.
-Units: nanoseconds as in the data sheets, cycles of 8 ns, mA, mohm, uJ.
+Units: nanoseconds as in the data sheets, cycles of 8 ns, mA, mohm, mW, uJ.
 Leaves: pin numbers to pins.py, coil sequences to step_coils.py.
 """
 
@@ -12,6 +12,8 @@ CLOCK_HZ = 125_000_000
 PIO_WORDS = 32
 COUNTER_NS = 64  # the counting machine has to see a level this long
 HIGHEST_RAMP_MS = 200  # SR-12
+LEAST_LIT_MS = 10  # after a step: a rotor comes to rest in a few ms
+MOST_LIT_MS = 60_000
 
 # kind, shortest high, shortest low, DIR and ENABLE before a step, DIR after it (ns); microsteps; source
 DRIVERS = {
@@ -50,7 +52,9 @@ def cycles_of_ns(time_ns):
 class Setup:
     """A driver with a motor: everything that stepper.py needs. ValueError with the reason where it cannot work."""
 
-    def __init__(self, driver, motor, microsteps, max_steps_per_s, pulse_ns, pins):
+    def __init__(
+        self, driver, motor, microsteps, max_steps_per_s, pulse_ns, pins, lit_ms=0, self_holding=False
+    ):
         if driver not in DRIVERS:
             raise ValueError("driver %s is not known: %s" % (driver, ", ".join(sorted(DRIVERS))))
         if motor not in MOTORS:
@@ -79,6 +83,8 @@ class Setup:
                 "%d steps/s leave no room for a pulse of %d ns and a pause" % (max_steps_per_s, pulse_ns)
             )
         check_pins(pins)
+        if lit_ms:
+            check_lit(self.kind, lit_ms, self_holding)
         self.driver = driver
         self.microsteps = microsteps
         self.steps_num = num * microsteps
@@ -90,7 +96,12 @@ class Setup:
             gain * microsteps, (self.max_hz - self.start_hz) * 1000 // (HIGHEST_RAMP_MS - 20)
         )
         self.hold_mw = hold_mw(self.kind, current_ma, coil_mohm)
-        self.step_uj = self.hold_mw * 1000 // self.start_hz
+        self.lit_ms = lit_ms
+
+    def step_uj(self, interval_us):
+        """Estimated energy of a step where one comes every interval_us: the copper loss while the coils are on."""
+        lit_us = self.lit_ms * 1000 or interval_us
+        return self.hold_mw * min(interval_us, lit_us) // 1000
 
 
 def check_pins(pins):
@@ -102,6 +113,16 @@ def check_pins(pins):
         if number in seen:
             raise ValueError("GPIO %d is given to %s and to %s" % (number, seen[number], name))
         seen[number] = name
+
+
+def check_lit(kind, lit_ms, self_holding):
+    """Refuse to switch the current off between steps where the rotor would not stay."""
+    if kind != "coils":
+        raise ValueError("LIT_MS: between micro-steps only current holds the rotor; coil drivers alone can")
+    if not self_holding:
+        raise ValueError("LIT_MS needs SELF_HOLDING: a pump that pressure cannot turn back")
+    if not LEAST_LIT_MS <= lit_ms <= MOST_LIT_MS:
+        raise ValueError("LIT_MS has to be %d to %d" % (LEAST_LIT_MS, MOST_LIT_MS))
 
 
 def check_programs(lengths):

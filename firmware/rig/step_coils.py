@@ -1,25 +1,27 @@
 """Coil drivers: the sequence comes from adafruit_motor, its place in time from the marker that the step machine makes.
 
 Owns: the third state machine and the coil pins; the recorded sequences.
-Rules: a pulse of the marker brings out the next pattern, within 5 cycles; patterns are those of
-StepperMotor.onestep(), not ours; direction changes only while no pulse can come; the phase follows the counted
-steps, so that no pattern is skipped.
+Rules: patterns are those of StepperMotor.onestep(), not ours; direction changes only while no pulse can come; the
+phase follows the counted steps, so that no pattern is skipped.
 Callers: stepper.py.
 Units: patterns of 4 bits, bit 0 is coil A+ (the first pin).
-Leaves: when to stepper.py; what the marker cannot see (a driver that lost its supply) to the encoder.
+Leaves: when to stepper.py, instructions to step_coil_pio.py; what the marker cannot see (a driver that lost its
+supply) to the encoder.
 """
 
 import machine
 import rp2
 
 from rig.pins import gpio
-from rig.step_pio import coils
+from rig.step_coil_pio import coils, coils_dark
 
 _PINS = ("coil_a1", "coil_b1", "coil_a2", "coil_b2")
 _TAKE = rp2.asm_pio_encode("pull(noblock)", 0)
+_KEEP_LIT = rp2.asm_pio_encode("mov(isr, osr)", 0)
 _KEEP = rp2.asm_pio_encode("mov(y, osr)", 0)
 _SHOW = rp2.asm_pio_encode("mov(pins, osr)", 0)
 _DARK = rp2.asm_pio_encode("mov(pins, null)", 0)
+_LOOPS_A_MS = 62_500  # of coils_dark
 
 
 class _RecordingPin:
@@ -63,17 +65,21 @@ def pack(patterns, phase):
 
 
 class Coils:
-    """The coil machine behind marker pin `marker`."""
+    """The coil machine behind marker pin `marker`. lit_ms: how long a step leaves the current on, 0: for good."""
 
-    def __init__(self, machine_id, marker, microsteps):
+    def __init__(self, machine_id, marker, microsteps, lit_ms):
         self._forward = record(microsteps, False)
         self._backward = record(microsteps, True)
-        self.length = len(coils[0])
+        program = coils_dark if lit_ms else coils
+        self.length = len(program[0])
+        self._lit_loops = lit_ms * _LOOPS_A_MS
         first = gpio(_PINS[0])
         for offset in range(4):
             if gpio(_PINS[offset]) != first + offset:
                 raise ValueError("the coil pins have to be four in a row")
-        self._machine = rp2.StateMachine(machine_id, coils, in_base=marker, out_base=machine.Pin(first))
+        self._machine = rp2.StateMachine(
+            machine_id, program, in_base=marker, out_base=machine.Pin(first), jmp_pin=marker
+        )
         self._sequence = self._forward
         self._phase = 0  # number of the next pattern at _since counted steps
         self._since = 0
@@ -106,6 +112,9 @@ class Coils:
         sm.restart()
         for _ in range(4):
             sm.exec(_TAKE)
+        sm.put(self._lit_loops)
+        sm.exec(_TAKE)
+        sm.exec(_KEEP_LIT)
         if show:
             sm.put(self._sequence[self._phase - 1])
             sm.exec(_TAKE)

@@ -1,5 +1,5 @@
 # pyright: reportUndefinedVariable=false, reportAttributeAccessIssue=false
-"""The state machines' programs: step, count and coils.
+"""The state machines' programs: step and count.
 
 Owns: every instruction that makes or counts an edge, and the costs that follow from them.
 Rules: `step` costs 8 + loops cycles a word up to the pulse or the end, whatever the word; the stop button is
@@ -8,7 +8,7 @@ stays halted until it is restarted; `count` sees every pulse of 4 cycles or more
 pin.
 Callers: stepper.py loads them; the simulator's model and the PIO tests read the costs in step_words.py.
 Units: cycles of 8 ns. A word is loops << 1 | pulse; loops are cycles beyond the fixed cost.
-Leaves: which words to step_words.py, pins and FIFOs to stepper.py.
+Leaves: which words to step_words.py, pins and FIFOs to stepper.py, coils to step_coil_pio.py.
 """
 
 import rp2
@@ -49,19 +49,5 @@ def count():
     label("next")
     wait(0, pin, 0)
     wait(1, pin, 0)
-    jmp(x_dec, "next")
-    wrap()
-
-
-# Y holds eight patterns of four coils, OSR what is left of them; a pulse brings out the next pattern.
-@rp2.asm_pio(out_init=(rp2.PIO.OUT_LOW,) * 4, out_shiftdir=rp2.PIO.SHIFT_RIGHT)
-def coils():
-    wrap_target()
-    set(x, 7)
-    mov(osr, y)
-    label("next")
-    wait(1, pin, 0)
-    out(pins, 4)
-    wait(0, pin, 0)
     jmp(x_dec, "next")
     wrap()

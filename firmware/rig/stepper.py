@@ -55,7 +55,7 @@ class Stepper:
         if setup.kind == "coils":
             from rig.step_coils import Coils  # 2.4 kB that the other driver has no use for
 
-            self._coils = Coils(COIL_MACHINE, marker, setup.microsteps)
+            self._coils = Coils(COIL_MACHINE, marker, setup.microsteps, setup.lit_ms)
         check_programs([len(step[0]), len(count[0])] + ([self._coils.length] if self._coils else []))
         stop = machine.Pin(gpio("stop"), machine.Pin.IN, machine.Pin.PULL_UP)
         self._machine = rp2.StateMachine(STEP_MACHINE, step, sideset_base=marker, jmp_pin=stop)
@@ -171,10 +171,9 @@ class Stepper:
     def _is_halted(self):
         return machine.mem32[_PC] == self._first + HALT_AT
 
-    @property
-    def step_uj(self):
-        """Estimated energy of a step, uJ."""
-        return self._setup.step_uj
+    def step_uj(self, interval_us):
+        """Estimated energy of a step where one comes every interval_us, uJ."""
+        return self._setup.step_uj(interval_us)
 
     # --- ends
 
@@ -240,9 +239,7 @@ class Stepper:
         time.sleep_us(self._setup.setup_us)
 
     def hold(self, on):
-        """Coil current on or off. Off between slow steps: with coils, the next step switches them on; else call
-        hold(True) before it.
-        """
+        """Coil current on or off, from outside a stream. Between slow steps the coil machine does it by itself."""
         self._enable.value(0 if on else 1)
         if self._coils and not (on and self._feed.running):
             self._coils.hold(on, self._counted)

@@ -28,7 +28,7 @@ _HALT_AT = 7  # of `step`, from its start
 
 
 class StateMachine:
-    """rp2.StateMachine for the programs of rig.step_pio."""
+    """rp2.StateMachine for the programs of rig.step_pio and rig.step_coil_pio."""
 
     def __init__(self, machine_id: int, program: Program | None = None, **options: Any) -> None:
         self.chip = current()
@@ -39,6 +39,7 @@ class StateMachine:
         self._fifo: list[int] = []
         self._out: list[int] = []
         self._osr = self._isr = self._y = 0
+        self.pattern = 0  # of four coils, as it was last forced from outside the program
         self._x = 0  # of `count`: what it was at _x_pulses pulses
         self._x_pulses = 0
         self._seen: Callable[[], int] = lambda: 0
@@ -112,7 +113,12 @@ class StateMachine:
         self._out.append(self._isr)
 
     def show(self) -> None:
-        """mov(pins, osr), mov(pins, null): coil pins carry no physics here, the marker does."""
+        """mov(pins, osr) of the coils: no physics here, the marker carries it."""
+        self.pattern = self._osr & 0b1111
+
+    def darken(self) -> None:
+        """mov(pins, null) of the coils."""
+        self.pattern = 0
 
 
 _FORCED: dict[int, Callable[[StateMachine], None]] = {
@@ -123,7 +129,7 @@ _FORCED: dict[int, Callable[[StateMachine], None]] = {
     asm_pio_encode("mov(isr, x)", 0): StateMachine.copy,
     asm_pio_encode("push(noblock)", 0): StateMachine.push,
     asm_pio_encode("mov(pins, osr)", 0): StateMachine.show,
-    asm_pio_encode("mov(pins, null)", 0): StateMachine.show,
+    asm_pio_encode("mov(pins, null)", 0): StateMachine.darken,
 }
 
 

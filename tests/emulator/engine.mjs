@@ -9,7 +9,8 @@ await chip.py(`
 import gc, time, rp2
 from rig import config
 from rig.stepper import Stepper
-from rig.step_pio import step, count, coils
+from rig.step_pio import step, count
+from rig.step_coil_pio import coils, coils_dark
 s = Stepper(config)
 flash = rp2.Flash()
 Q = 9973 * 86400 * 125_000_000
@@ -17,7 +18,7 @@ inc = ${9973n * 86400n * 7777n}
 `);
 const take = () => { const e = chip.edges; chip.edges = []; return e; };
 const seen = {};
-seen.words = JSON.parse(await chip.py('print([list(p[0]) for p in (step, count, coils)])'));
+seen.words = JSON.parse(await chip.py('print([list(p[0]) for p in (step, count, coils, coils_dark)])'));
 // 400 ms of the CPU standing still, three times, while 7777 steps/s go on
 chip.eraseMs = 400;
 seen.erase = JSON.parse((await chip.py(`
@@ -117,4 +118,22 @@ while c.counted() < 24: time.sleep_ms(1)
 print([c.cut(), c.reversed_steps])
 `)).trim());
 seen.coil_patterns = take().map((edge) => shown.filter(([cycle]) => cycle <= edge + 20).at(-1)?.[1] ?? 0);
+// the same with the current off 10 ms after a step: 8 steps/s, the CPU standing still in an erase, then 500 steps/s
+chip.eraseMs = 400;
+shown.length = 0;
+seen.dark = JSON.parse((await chip.py(`
+config.setup = lambda: config.Setup('uln2003', '28byj48', 2, 1000, config.PULSE_NS, [(r[0], r[1]) for r in PINS], 10, True)
+c = None
+gc.collect()
+c = Stepper(config)
+c.open()
+c.append(0, 1, 15_625_000, 6 * 15_625_000)
+c.append(0, 1, 250_000, 10 * 250_000)
+flash.ioctl(6, 300)
+while c.counted() < 16: time.sleep_ms(1)
+time.sleep_ms(30)
+print([c.cut()])
+`)).trim());
+seen.dark_edges = take();
+seen.dark_shown = shown;
 process.stdout.write(JSON.stringify(seen) + '\n', () => process.exit(0));

@@ -38,7 +38,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.uf2
 def test_the_picos_assembler_gives_the_words_that_the_pio_tests_run(seen: dict[str, Any]) -> None:
-    assert seen["words"] == [pio_machine.PROGRAMS[name].words for name in ("step", "count", "coils")]
+    assert seen["words"] == [program.words for program in pio_machine.PROGRAMS.values()]
 
 
 @pytest.mark.uf2
@@ -103,3 +103,20 @@ def test_coils_show_the_librarys_sequence_at_each_pulse_forward_and_back(seen: d
     forward = step_coils.record(2, backwards=False)
     positions = [*range(19), *range(17, 12, -1)]
     assert seen["coil_patterns"] == [forward[position % 8] for position in positions]
+
+
+@pytest.mark.uf2
+def test_the_current_goes_off_10_ms_after_a_slow_step_and_is_back_at_the_next_while_the_cpu_stands_still(
+    seen: dict[str, Any],
+) -> None:
+    edges, shown = seen["dark_edges"], seen["dark_shown"]
+    assert seen["dark"] == [16] == [len(edges)]
+    forward = step_coils.record(2, backwards=False)
+    for number, edge in enumerate(edges):
+        at_once = [pattern for cycle, pattern in shown if cycle <= edge + 20][-1]
+        assert at_once == forward[number % 8]
+    for edge, after in pairwise(edges):
+        late = [pattern for cycle, pattern in shown if cycle < after][-1]
+        assert (late == 0) is (after - edge > 1_300_000)
+    offs = [cycle for cycle, pattern in shown if not pattern and edges[0] < cycle < edges[-1]]
+    assert [0 <= off - edge - 1_250_000 < 1_000 for off, edge in zip(offs, edges, strict=False)] == [True] * 5

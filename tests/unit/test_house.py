@@ -23,6 +23,7 @@ HARDWARE_USERS = {
     "step_words",
     "step_feed",
     "step_coils",
+    "step_coil_pio",
     "flashmap",
     "start",
     "main",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rig.drivers import check_programs
-from step_rig import CLOCK_HZ, QUANTUM, StepRig, chosen, inc_of
+from step_rig import CLOCK_HZ, QUANTUM, SMALL, StepRig, chosen, inc_of, small_motor
 
 
 def ramp_rig() -> StepRig:
@@ -115,8 +115,12 @@ def test_a_stop_from_full_speed_ramps_down_in_200_ms_with_an_exact_count(more_ms
         ({"motor": "nema99"}, "not known"),
         ({"pulse_ns": 100_000}, "no room"),
         ({"pulse_ns": 50, "driver": "tmc2209"}, "needs 100 ns"),
-        ({"driver": "uln2003", "motor": "28byj48", "microsteps": 4}, "does no 1/4 steps"),
+        ({**SMALL, "microsteps": 4}, "does no 1/4 steps"),
         ({"max_steps_per_s": 0}, "1 step/s or more"),
+        ({"lit_ms": 20, "self_holding": True}, "only current holds the rotor"),
+        ({**SMALL, "lit_ms": 20}, "needs SELF_HOLDING"),
+        ({**SMALL, "lit_ms": 9, "self_holding": True}, "has to be 10 to 60000"),
+        ({**SMALL, "lit_ms": 60_001, "self_holding": True}, "has to be 10 to 60000"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused_with_the_reason_motor_off(
@@ -131,13 +135,22 @@ def test_more_programs_than_pio_memory_holds_are_refused_with_the_reason() -> No
         check_programs([16, 9, 8])
 
 
-def test_a_step_costs_the_copper_loss_of_one_period_at_the_start_rate() -> None:
-    motor = chosen().setup()  # 0.4 A in 30 ohm, 9600 steps/s
-    assert (motor.hold_mw, motor.step_uj) == (4_800, 500)
-    coils = chosen(driver="uln2003", motor="28byj48", microsteps=2, max_steps_per_s=1_000).setup()
+def test_a_step_costs_the_copper_loss_while_the_coils_are_on() -> None:
+    motor = chosen().setup()  # 0.4 A in 30 ohm
+    assert motor.hold_mw == 4_800
+    assert motor.step_uj(interval_us=1_000) == 4_800
+    assert motor.step_uj(interval_us=60_000_000) == 288_000_000
+    coils = small_motor().setup()
     assert coils.hold_mw == 1_000
+    assert coils.step_uj(interval_us=60_000_000) == 60_000_000
+
+
+def test_with_the_current_off_between_slow_steps_a_step_costs_no_more_than_its_own_time() -> None:
+    coils = small_motor(lit_ms=20, self_holding=True).setup()
+    assert coils.step_uj(interval_us=60_000_000) == coils.step_uj(interval_us=20_000) == 20_000
+    assert coils.step_uj(interval_us=4_000) == 4_000
 
 
 def test_a_28byj48_turn_is_a_ratio_of_integers() -> None:
-    setup = chosen(driver="uln2003", motor="28byj48", microsteps=2, max_steps_per_s=1_000).setup()
+    setup = small_motor().setup()
     assert Fraction(setup.steps_num, setup.steps_den) == Fraction(40_757_728, 10_000)
