@@ -11,6 +11,7 @@ from pumpwire import VERSION, spec
 from pumpwire.spec import KINDS
 
 from rig import model, schedule
+from rig.dosing import CYCLES_PER_US
 
 
 def state_of(rig):
@@ -38,8 +39,10 @@ def rows(rig, now_us):
         ("last_seq", rig.session.last_seq),
         ("last_code", rig.session.last_code),
     )
+    rate = rig.flow_nl_per_day(now_us)
     yield (
-        ("rate_nl_per_day", rig.flow_nl_per_day(now_us)),
+        ("rate_nl_per_day", rate),
+        ("motor_mj_per_ul", _energy(rig, rate)),
         ("base_nl_per_day", base_rate),
         ("counted_nl_per_day", rig.counted_rate(now_us)),
         ("delivered_steps", rig.dosing.net_steps()),
@@ -115,6 +118,15 @@ def rows(rig, now_us):
         ("collect_us", rig.collect_us),
         ("erase_us", rig.board.flash.worst_erase_us),
     )
+
+
+def _energy(rig, rate):
+    """Estimated energy of the motor for a uL at this rate, mJ; None where nothing flows."""
+    dosing = rig.dosing
+    interval_us = dosing.step_cycles(rate) // CYCLES_PER_US
+    if not interval_us:
+        return None
+    return rig.board.stepper.step_uj(interval_us) * dosing.volume_den // dosing.volume_num
 
 
 def _implant(rig, now_us):

@@ -75,6 +75,7 @@ def read_status(client: Client) -> dict[str, Any]:
             "since": iso(_us(fields, "tube_utc_s")),
         },
         "minimum_rate_nl_per_h": _rate(fields, "minimum_nl_per_day"),
+        "motor_mj_per_ul": integer(fields, "motor_mj_per_ul"),
         "supply_mv": integer(fields, "supply_mv"),
         "loop": {
             "period_us": integer(fields, "period_us"),

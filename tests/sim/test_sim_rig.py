@@ -46,6 +46,14 @@ def test_what_arrives_at_the_tip_is_what_was_programmed_within_the_calibration()
     assert int(simulation.status()["delivered_nl"]) == pytest.approx(500_000, abs=8)
 
 
+def test_the_status_tells_the_motors_energy_for_a_microlitre_at_the_present_rate() -> None:
+    simulation = Simulation(seed=3)
+    assert "motor_mj_per_ul" not in simulation.status(), "nothing flows"
+    simulation.load()
+    joule_per_ul = 4.8 * 86_400 / 500  # coils held all the time, 500 uL a day
+    assert int(simulation.status()["motor_mj_per_ul"]) / 1000 == pytest.approx(joule_per_ul, rel=1e-4)
+
+
 @pytest.mark.requirement("SR-26")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_bouncing_press_is_one_request(seed: int) -> None:

@@ -116,6 +116,7 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
         ("loop", f"{loop['period_us']} µs, worst {loop['worst_us']} µs, late {loop['late']}"),
         ("battery", f"{battery['percent']} % (model); to be replaced {_when(battery['eri_at'])[:10]}"),
         ("tube", _tube(tube)),
+        ("motor", _motor(content["motor_mj_per_ul"])),
         ("last reset", str(content["reset_cause"])),
     ]
     return rows
@@ -134,6 +135,17 @@ def _refill(content: dict[str, Any]) -> str:
 def _tube(tube: dict[str, Any]) -> str:
     since = f", in since {tube['since'][:10]}" if tube["since"] else ""
     return f"{tube['revolutions']} of {tube['life_revolutions']} revolutions{since}"
+
+
+def _motor(energy_mj: int | None) -> str:
+    if energy_mj is None:
+        return "nothing flows"
+    energy_j = energy_mj / 1000
+    return (
+        f"about {energy_j:.0f} J/µL at this rate"
+        if energy_j >= 100
+        else f"about {energy_j:.3g} J/µL at this rate"
+    )
 
 
 def _volume(volume_nl: int | None) -> str:
