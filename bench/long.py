@@ -68,7 +68,7 @@ def told(bench: Bench, days: int, steps: int, off: dict[str, float], begun: floa
         "alarms": len(bench.events("alarm")),
         "late": bench.status()["late"],
         "most_erases": erases,
-        "flash_years": round(ENDURANCE / max(1, erases) * days / 365.25),
+        "flash_years": round(ENDURANCE / erases * days / 365.25) if erases else None,
         "wraps": {name: int(days * DAY_S / span_s) for name, span_s in WRAPS_S.items()},
         "cpu_s": round(time.process_time() - begun),
     }
@@ -197,7 +197,8 @@ def report(rows: list[dict[str, Any]]) -> int:
             print(f"{row['days']} days, {row['steps']} steps, worst total off by {worst}: {row['off_steps']}")
             print(f"  {row['wraps']} wraps, {row['alarms']} alarms, {row['late']} late, {row['cpu_s']} s")
             print(
-                f"  {row.get('most_erases')} erases of the log's sector, {row.get('flash_years')} years of life"
+                f"  {row.get('most_erases')} erases of the busiest sector, "
+                f"{row.get('flash_years') or 'more than known'} years of life"
             )
     return 1 if bad else 0
 
