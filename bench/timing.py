@@ -1,11 +1,12 @@
-"""Step timing on the emulated Pico, beside a machine.Timer stepper and a sleep_us loop measured in the same run.
+"""Step timing on the emulated Pico, beside a machine.Timer stepper and a sleep_us loop.
 
-Owns: the table of edges against their exact instants.
-Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; without PUMPRIG_UF2
-it says so and ends.
-Callers: `make bench` (short runs), `make bench-timing` (--all, kept in timing.json); tests/emulator.
+Owns: the table of edges against their exact instants, and timing.json, which keeps its rows.
+Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; a kept row says of
+which commit and when it was measured; without PUMPRIG_UF2 it says so and ends.
+Callers: `make bench` (short runs), `make bench-timing` (--all, or --part idle,load,...; --table prints what is kept);
+bench/firmware.py adds its rows; tests/emulator; a test holds docs/explanation/timing.md to the table.
 Units: cycles of 8 ns, ppm, us.
-Leaves: the measuring to timing.mjs.
+Leaves: the measuring to timing.mjs, the whole firmware under load to firmware.py.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "bench" / "timing.json"
+PARTS = ("idle", "load", "flows", "change", "million", "others")
 ENGINE = (
     *(f"rig/{name}." for name in ("pins", "config", "drivers", "motion", "stepper")),
     "rig/step_",
@@ -68,13 +72,46 @@ def run(script: Path, folder: Path, *arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def run_stamp() -> dict[str, str]:
+    """Of which commit this run is (with a + where the firmware differs from it), and when."""
+    head = _git("rev-parse", "--short=10", "HEAD")
+    changed = "+" if _git("status", "--porcelain", "firmware") else ""
+    return {"commit": head + changed, "measured": datetime.now(UTC).strftime("%Y-%m-%d")}
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def kept() -> dict[str, Any]:
+    """What timing.json holds."""
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": [], "costs": {}}
+
+
+def keep(rows: list[dict[str, Any]], stamp: dict[str, str], costs: dict[str, int] | None = None) -> None:
+    """Put a run's rows into timing.json, each in the place of an older one of the same name."""
+    content = kept()
+    for row in rows:
+        row |= stamp
+        same = [k for k, old in enumerate(content["rows"]) if name_of(old) == name_of(row)]
+        if same:
+            content["rows"][same[0]] = row
+        else:
+            content["rows"].append(row)
+    if costs:
+        content["costs"] = costs | stamp
+    KEPT.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def name_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    """What a row measures."""
+    return row["what"], row["rate"], row["load"]
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as text."""
-    lines = [
-        _line(
-            "", "rate", "load", "steps", "mean ppm", "worst edge", "rms jitter", "largest gap", "drift", "dry"
-        )
-    ]
+    lines = [_line(*HEADINGS)]
     for row in rows:
         ppm, gap = row.get("ppm"), row.get("gap_over_period")
         lines.append(
@@ -89,15 +126,26 @@ def table(rows: list[dict[str, Any]]) -> str:
                 "" if gap is None else f"{gap:.4f} T",
                 _time(row.get("drift_cycles")),
                 str(row.get("starved", "")),
+                row.get("commit", ""),
             )
         )
     return "\n".join(lines)
 
 
+HEADINGS = (
+    *("", "rate", "load", "steps", "mean ppm", "worst edge", "rms jitter"),
+    *("largest gap", "drift", "dry", "commit"),
+)
+WIDTHS = (-14, -29, -26, 7, 12, 12, 12, 12, 12, 4)
+
+
 def _line(*cells: str) -> str:
-    widths = (-14, -30, -28, 7, 12, 12, 12, 12, 12, 4)
-    line = "".join(c.ljust(-w) if w < 0 else c.rjust(w) for c, w in zip(cells, widths, strict=True))
-    return line.rstrip()
+    *columns, last = cells
+    padded = (
+        cell.ljust(-width) if width < 0 else cell.rjust(width)
+        for cell, width in zip(columns, WIDTHS, strict=True)
+    )
+    return ("".join(padded) + "  " + last).rstrip()
 
 
 def _time(cycles: float | None) -> str:
@@ -111,18 +159,27 @@ def _time(cycles: float | None) -> str:
 
 def main() -> int:
     """Measure, print, keep."""
+    words = sys.argv[1:]
+    if "--table" in words:
+        print(table(kept()["rows"]))
+        return 0
     reason = why_not()
     if reason:
         print(f"step timing: not measured: {reason}")
         return 0
+    parts = "short"
+    if "--all" in words:
+        parts = ",".join(PARTS)
+    elif "--part" in words:
+        parts = words[words.index("--part") + 1]
+    stamp = run_stamp()
     with tempfile.TemporaryDirectory() as folder:
-        everything = "--all" in sys.argv
-        measured = run(ROOT / "bench" / "timing.mjs", Path(folder), "0" if everything else "1")
+        measured = run(ROOT / "bench" / "timing.mjs", Path(folder), parts)
     print(table(measured["rows"]))
     print("costs on the emulated Pico:", ", ".join(f"{k} {v}" for k, v in measured["costs"].items()))
     print(json.dumps({"timing": measured}))
-    if everything:
-        (ROOT / "bench" / "timing.json").write_text(json.dumps(measured, indent=1) + "\n")
+    if parts != "short":
+        keep(measured["rows"], stamp, measured["costs"])
     return 0
 
 
