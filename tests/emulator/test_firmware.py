@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pumprig.client import Client
 
-ROOT = Path(__file__).resolve().parents[2]
 CALIBRATION = "kind=calibration id=3 nl_num=9973 nl_den=1 u_ppm=20000"
 PROGRAM = "kind=program name=pico basal=0:4800000"
 
 
-def module(name: str, path: Path) -> Any:
-    """A module that belongs to no package."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def line(timing: Any, lockstep: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The link to an emulated Pico that has booted what `pumprig flash` installs."""
-    timing = module("bench_timing", ROOT / "bench" / "timing.py")
-    reason = timing.why_not()
-    if reason:
-        pytest.skip(reason)
     folder = tmp_path_factory.mktemp("pico")
     files = timing.prepare(folder, engine_only=False)
-    lockstep = module("lockstep", Path(__file__).parent / "lockstep.py")
     link = lockstep.EmulatedLine(folder / "bootrom.bin", files)
     yield link
     link.end()

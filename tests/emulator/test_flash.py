@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -25,24 +24,10 @@ cli.main()
 """
 
 
-def timing() -> Any:
-    """The module bench/timing.py."""
-    spec = importlib.util.spec_from_file_location("bench_timing", ROOT / "bench" / "timing.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def port(tmp_path: Path) -> Iterator[str]:
+def port(timing: Any, tmp_path: Path) -> Iterator[str]:
     """The port of an emulated Pico that has MicroPython and nothing else."""
-    bench = timing()
-    reason = bench.why_not()
-    if reason:
-        pytest.skip(reason)
-    bench.write_bootrom(tmp_path)
+    timing.write_bootrom(tmp_path)
     script = Path(__file__).parent / "serve.mjs"
     server = subprocess.Popen(
         ["node", str(script), os.environ["PUMPRIG_UF2"], str(tmp_path / "bootrom.bin"), "-"],

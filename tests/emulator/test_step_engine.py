@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,27 +12,12 @@ import pytest
 import step_rig
 from rig import step_coils
 
-ROOT = Path(__file__).resolve().parents[2]
 CLOCK_HZ = 125_000_000
 
 
-def timing() -> Any:
-    """The module bench/timing.py."""
-    spec = importlib.util.spec_from_file_location("bench_timing", ROOT / "bench" / "timing.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    bench = timing()
-    reason = bench.why_not()
-    if reason:
-        pytest.skip(reason)
-    return bench.run(Path(__file__).parent / "engine.mjs", tmp_path_factory.mktemp("pico"))
+def seen(timing: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return timing.run(Path(__file__).parent / "engine.mjs", tmp_path_factory.mktemp("pico"))
 
 
 @pytest.mark.uf2
