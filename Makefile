@@ -53,6 +53,10 @@ compile: $(STAMP) ## every firmware file through mpy-cross
 docs: $(STAMP) ## write the generated pages
 	$(PY) docs/generate.py
 
+pictures: $(STAMP) ## draw the console's pictures anew, from sessions on a simulated rig (needs tmux)
+	@command -v tmux >/dev/null || { echo "tmux is missing; on Debian: apt-get install tmux"; exit 1; }
+	$(PY) docs/console_pictures.py
+
 fresh: $(STAMP)
 	$(PY) docs/generate.py --check
 
@@ -86,4 +90,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/timing.py --all
 	$(PY) bench/firmware.py
 
-.PHONY: bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

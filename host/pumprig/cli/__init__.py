@@ -182,13 +182,28 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     return result if isinstance(result, int) else 0
 
 
+def show(error: PumpError) -> None:
+    """Tell a failure to a person: on a terminal no line breaks within a word."""
+    text = f"error: {error}"
+    if sys.stderr.isatty():
+        import shutil
+        import textwrap
+
+        columns = shutil.get_terminal_size().columns
+        text = "\n".join(
+            textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+            for line in text.splitlines()
+        )
+    click.echo(text.replace("error:", click.style("error:", fg="red"), 1), err=True)
+
+
 def _failed(error: PumpError, settings: Settings) -> int:
     if settings.verbose:
         import traceback
 
         traceback.print_exception(error)
     else:
-        click.echo(f"{click.style('error:', fg='red')} {error}", err=True)
+        show(error)
     if settings.json:
         told = {
             "error": error.happened,

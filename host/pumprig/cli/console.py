@@ -60,9 +60,7 @@ def console(record: Path | None, play: Path | None, yes: bool) -> int:
                 return run_script(runner, steps, yes)
             greeting = held.client.greet()
             settings.say(f"{greeting.device_id} on {port}, firmware {greeting.firmware}")
-            settings.say(
-                "A test instrument, never a medical device. `stop` or ^X stops the pump, Ctrl-C never."
-            )
+            settings.say("A test instrument, never a medical device. `stop` or ^X stops the pump.")
             return Console(held, runner, _history()).run()
         finally:
             held.close()

@@ -29,7 +29,7 @@ from pumprig.console.script import Recorder, Step
 from pumprig.console.statusline import fit, line_of
 from pumprig.errors import PumpError
 
-GOES_ON = "Ctrl-C does not stop the pump; `stop` or ^X does. `quit` leaves, and the pump goes on."
+GOES_ON = "Ctrl-C does not stop the pump; `stop` or ^X does. `quit` leaves it running."
 READERS = ("log", "program")  # may take long, and a Ctrl-C between two of their readings harms nothing
 
 
@@ -75,7 +75,7 @@ class Runner:
         try:
             step.code = self._run(step.line, asked if ask is not None else None)
         except PumpError as error:
-            click.echo(f"{click.style('error:', fg='red')} {error}", err=True)
+            cli.show(error)
             step.code = error.exit_code
         if self._recorder is not None and step.line.split()[0].lower() != "quit":
             self._recorder.keep(step)
