@@ -1,20 +1,22 @@
-// node lockstep.mjs UF2 BOOTROM FOLDER: the firmware of FOLDER on an emulated Pico whose time passes only when asked for.
+// node lockstep.mjs UF2 BOOTROM FOLDER [full]: the firmware of FOLDER on an emulated Pico whose time passes only when asked for;
+// full: its log has no erased block.
 // One JSON request a line on stdin, one answer a line on stdout: {send: text}, {receive_ms: most} -> {line}, {run_ms: n},
-// {drive: [gpio, level]}, {erase_ms: n}, {edges: true} -> cycles since the last time, {erases: true} -> [[begin, end], ...];
-// every answer has `now`.
+// {drive: [gpio, level]}, {erase_ms: n}, {at_erase: text} sends it when the next erase begins, {edges: true} -> cycles since
+// the last time, {erases: true} -> [[begin, end], ...]; every answer has `now`.
 // Callers: lockstep.py. Units: ms of emulated time, cycles of 8 ns.
 import readline from 'node:readline';
 import { bootFirmware } from './rigchip.mjs';
 
-const [uf2, bootrom, folder] = process.argv.slice(2);
-const pico = await bootFirmware({ uf2, bootrom, folder });
-let heard = '', told = 0, erases = [];
+const [uf2, bootrom, folder, log] = process.argv.slice(2);
+const pico = await bootFirmware({ uf2, bootrom, folder, full: log === 'full' });
+let heard = '', told = 0, erases = [], atErase = '';
 pico.onData = (data) => { heard += data.toString('latin1'); };
 const busy = pico.busy.bind(pico);
 pico.busy = (cycles) => {
-  const begin = pico.now;
+  const begin = pico.now, erase = cycles >= pico.eraseMs * 125e3;
+  if (erase && atErase) { pico.send(atErase); atErase = ''; }
   busy(cycles);
-  if (cycles >= pico.eraseMs * 125e3) erases.push([begin, pico.now]);
+  if (erase) erases.push([begin, pico.now]);
 };
 const run = (ms, done = () => false) => {
   const end = pico.now + Math.round(ms * 125e3);
@@ -31,6 +33,7 @@ function answer(request) {
   if ('send' in request) pico.send(request.send);
   if ('drive' in request) pico.drive(...request.drive);
   if ('erase_ms' in request) pico.eraseMs = request.erase_ms;
+  if ('at_erase' in request) atErase = request.at_erase;
   if ('run_ms' in request) run(request.run_ms);
   if ('receive_ms' in request) { run(request.receive_ms, () => heard.includes('\n')); return { line: line() }; }
   if ('edges' in request) { const edges = pico.edges.slice(told); told = pico.edges.length; return { edges }; }   // kept: the encoder counts them

@@ -17,14 +17,14 @@ from typing import Any
 
 
 class EmulatedLine:
-    """A Transport to the firmware of a folder, booted; close() ends the process."""
+    """A Transport to the firmware of a folder, booted; full_log: each new block of its log has to be erased."""
 
     address = "emulated Pico"
 
-    def __init__(self, bootrom: Path, files: Path) -> None:
+    def __init__(self, bootrom: Path, files: Path, full_log: bool = False) -> None:
         script = Path(__file__).parent / "lockstep.mjs"
         self._process = subprocess.Popen(
-            ["node", str(script), os.environ["PUMPRIG_UF2"], str(bootrom), str(files)],
+            ["node", str(script), os.environ["PUMPRIG_UF2"], str(bootrom), str(files)] + ["full"] * full_log,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -44,8 +44,9 @@ export class SensedChip extends RigChip {
   boot(wd = null) { super.boot(wd); attachSensors(this); }
 }
 
-// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old.
-export async function bootFirmware({ uf2, bootrom, folder }) {
+// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old. full: no block of the log is erased,
+// so that each new one has to be, as in a rig that has run for weeks.
+export async function bootFirmware({ uf2, bootrom, folder, full = false }) {
   const pico = new SensedChip({ uf2, bootrom, eraseMs: 1, programMs: 0.01 });
   await pico.install(folder);
   await pico.py(`
@@ -55,7 +56,7 @@ for role, count in ((0, 32), (1, 8)):
     for index in range(count):
         with open('journal/%d-%02d' % (role, index), 'wb') as block:
             block.write(struct.pack('<8sBBHH', b'PUMPRIGJ', 1, role, index, count))
-            block.write(b'\\xff' * 4082)
+            block.write((b'\\0' if ${full ? 'not role' : 'False'} else b'\\xff') * 4082)
 `);
   Object.assign(pico, { edges: [], eraseMs: 45, programMs: 0.4, resetPending: true });
   const start = pico.now;
