@@ -232,6 +232,21 @@ def test_an_overloaded_balance_is_left_out_when_short_and_refused_when_long() ->
     assert "stands still" in refused(csv(np.minimum(readings_g(), 0.1)))
 
 
+def test_an_old_answer_is_left_out_by_row_and_a_reading_that_stays_is_refused() -> None:
+    sparse = slice(None, None, int(180.0 / (T_S[1] - T_S[0])))  # 1 mg between readings
+    t_s, mass_g = T_S[sparse], readings_g()[sparse].round(4)
+    clean = fitted(csv(mass_g, t_s)).result
+    middle = len(t_s) // 2
+    mass_g[middle] = mass_g[middle - 1]
+    found = fitted(csv(mass_g, t_s))
+    (rejection,) = found.weighing.rejected
+    assert rejection.rows == (FIRST_ROW + middle,)
+    assert "repeats the reading before" in rejection.why
+    assert abs(found.result.flow_nl_per_h - clean.flow_nl_per_h) < 0.2 * clean.u_flow_nl_per_h
+    mass_g[middle + 1] = mass_g[middle]
+    assert "stands still" in refused(csv(mass_g, t_s))
+
+
 def test_kilograms_are_refused_whatever_the_file_tells() -> None:
     mass_g = readings_g() / 1000.0
     assert "kilograms" in refused(csv(mass_g, digits=7))

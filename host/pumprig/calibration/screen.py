@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from pumprig.calibration.weighing import Floats, Weighing, refuse
 
+FROZEN_DIGITS = (
+    8.0  # a reading that stays while the pump delivers so many of the balance's digits stands still
+)
 JUMP_SCALES = 8.0  # a change between readings that is this many robust standard deviations is looked at
 MOST_JUMPS = 500
 HANDLING_S = 60.0  # jumps closer together than this are one handling of the bottle
@@ -54,6 +57,7 @@ def screen(weighing: Weighing, progress: Floats, readability_g: float) -> Screen
             )
         progress = progress[~over]
         weighing.reject(over, "the balance was overloaded")
+    progress = _leave_repeats(weighing, progress, readability_g)
     jumps = _find(weighing.t_s, weighing.mass_g, progress, readability_g, weighing)
     drop_g = _drops(jumps, weighing.mass_g)
     if drop_g:
@@ -61,6 +65,16 @@ def screen(weighing: Weighing, progress: Floats, readability_g: float) -> Screen
         return Screened(drop_g=drop_g)
     _refuse_frozen(weighing, progress, readability_g, jumps)
     return _apply(weighing, jumps, readability_g)
+
+
+def _leave_repeats(weighing: Weighing, progress: Floats, readability_g: float) -> Floats:
+    """Leave out single readings that repeat the one before while the pump delivered; the progress of the others."""
+    same = np.diff(weighing.mass_g) == 0
+    due_g = np.abs(_per_progress(weighing.mass_g, progress) * np.diff(progress))
+    alone = same & ~np.append(False, same[:-1]) & ~np.append(same[1:], False)
+    repeats = np.append(False, alone & (due_g > FROZEN_DIGITS * readability_g))
+    weighing.reject(repeats, "it repeats the reading before while the pump delivered: an old answer")
+    return progress[~repeats]
 
 
 def _find(
@@ -167,7 +181,7 @@ def _refuse_frozen(weighing: Weighing, progress: Floats, readability_g: float, j
     whole = float(progress[-1] - progress[0])
     gain_g = abs(float(np.diff(mass_g)[steady].sum())) * advance[at] / max(whole, 1e-12)
     frozen = advance[at] > 0.3 * whole and ends[at] - starts[at] > 10
-    if gain_g > 8.0 * readability_g or frozen:
+    if gain_g > FROZEN_DIGITS * readability_g or frozen:
         raise refuse(
             weighing.name,
             f"rows {int(weighing.row[starts[at]])} to {int(weighing.row[ends[at]])}: the reading stands still at "
