@@ -10,6 +10,7 @@ Leaves: the table of units to pumpwire.units, limits to pumpwire.spec and pumpwi
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import floor, log10
 
 from pumpwire import units
 
@@ -51,6 +52,17 @@ def rate_text(rate_nl_per_h: float) -> str:
     if rate_nl_per_h >= 1_000_000:
         return f"{rate_nl_per_h / 1_000_000:.4g} mL/h"
     return f"{rate_nl_per_h / 1_000:.4g} µL/h ({per_day_ml:.4g} mL/day)"
+
+
+def with_u(value: float, u: float) -> tuple[str, str]:
+    """A figure and its uncertainty as texts, both to the second digit of the uncertainty (GUM 7.2.6)."""
+    decimals = max(0, 1 - floor(log10(u))) if u > 0 else 6
+    return f"{value:.{decimals}f}", f"{u:.{decimals}f}"
+
+
+def plus_minus(value: float, u: float) -> str:
+    """`1006.9 ± 2.8`."""
+    return " ± ".join(with_u(value, u))
 
 
 def nl_per_h(rate_nl_per_day: int) -> int | float:

@@ -24,6 +24,9 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.9,
+    "legend.fontsize": 8,
     "svg.hashsalt": "pumprig",
     "svg.fonttype": "none",
 }
@@ -69,7 +72,7 @@ def _startup(axes: Any, result: Accuracy) -> None:
     axes.set_xlabel("time since the start of the run / min")
     axes.set_ylabel("flow / (µL/h)")
     axes.set_title("start-up graph", loc="left", fontsize=9)
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.legend(loc="best")
 
 
 def _trumpet(axes: Any, result: Accuracy) -> None:
@@ -110,7 +113,7 @@ def _trumpet(axes: Any, result: Accuracy) -> None:
     axes.set_xlabel("observation window / min")
     axes.set_ylabel("error of the mean flow / %")
     axes.set_title("trumpet curve", loc="left", fontsize=9)
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.legend(loc="best")
 
 
 def _horn(axes: Any, windows: list[Window], mean_pct: float, colour: str, marker: str, label: str) -> None:

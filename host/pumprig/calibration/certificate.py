@@ -14,11 +14,11 @@ import io
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
-from math import floor, log10
 from pathlib import Path
 from typing import Any
 
 from pumprig.calibration.register import Record, folder
+from pumprig.quantities import with_u
 
 STATEMENT = (
     "Made with a test instrument. The pump rig is no medical device, and this is no certificate of an accredited "
@@ -134,12 +134,6 @@ def _pdf_table(
     page.ln(3)
 
 
-def _pair(value: float, u: float) -> tuple[str, str]:
-    """A figure and its uncertainty, both to the second digit of the uncertainty (GUM 7.2.6)."""
-    digits = max(0, 1 - floor(log10(u))) if u > 0 else 6
-    return f"{value:.{digits}f}", f"{u:.{digits}f}"
-
-
 def _small(value: float) -> str:
     """Three digits without an exponent."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -147,7 +141,7 @@ def _small(value: float) -> str:
 
 def _result(record: Record) -> str:
     share = 100.0 * record.u_nl_per_rev / record.nl_per_rev
-    value, u = _pair(record.nl_per_rev / 1000, record.u_nl_per_rev / 1000)
+    value, u = with_u(record.nl_per_rev / 1000, record.u_nl_per_rev / 1000)
     return f"{value} µL per revolution ± {u} µL ({share:.2g} %, k = 2)"
 
 
@@ -192,8 +186,8 @@ def _rows(record: Record) -> list[tuple[str, ...]]:
     return [
         (
             str(w["name"]),
-            *_pair(w["flow_nl_per_h"] / 1000, w["u_flow_nl_per_h"] / 1000),
-            *_pair(w["nl_per_rev"] / 1000, w["u_nl_per_rev"] / 1000),
+            *with_u(w["flow_nl_per_h"] / 1000, w["u_flow_nl_per_h"] / 1000),
+            *with_u(w["nl_per_rev"] / 1000, w["u_nl_per_rev"] / 1000),
             _small(1000 * w["evaporation_g_per_h"]),
         )
         for w in record.content["weighings"]

@@ -17,6 +17,7 @@ import numpy as np
 from pumprig.accuracy.graphs import BLUE, GREY, ORANGE, STYLE, save
 from pumprig.calibration.fit import Fit
 from pumprig.calibration.rates import Point, RateModel
+from pumprig.quantities import plus_minus
 
 
 def save_fit(result: Fit, path: Path) -> None:
@@ -44,7 +45,7 @@ def figure(result: Fit) -> Any:
         _budget(axes["budget"], result)
         figures = result.result
         flow, u = figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000
-        drawing.suptitle(f"{result.weighing.name}: {flow:.4f} ± {u:.4f} µL/h (k = 2)", fontsize=10)
+        drawing.suptitle(f"{result.weighing.name}: {plus_minus(flow, u)} µL/h (k = 2)", fontsize=10)
     return drawing
 
 

@@ -87,7 +87,7 @@ def _text(result: Accuracy) -> str:
         found = result.occlusion
         pressure = found["alarm_pressure_hpa"]
         told = "" if pressure is None else f" at {pressure:g} hPa"
-        bolus = f"{found['bolus_nl'] / 1000:.3f} ± {found['u_bolus_nl'] / 1000:.3f} µL"
+        bolus = f"{quantities.plus_minus(found['bolus_nl'] / 1000, found['u_bolus_nl'] / 1000)} µL"
         lines.append(
             f"occlusion: alarm after {found['alarm_after_s']:g} s{told}, bolus on opening {bolus} (k = 2)"
         )

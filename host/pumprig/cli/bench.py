@@ -215,18 +215,17 @@ def _report(settings: Settings, place: Path) -> None:
             continue
         good.append(file)
         flow = fits[-1].result
-        told = f"{file}: {flow.flow_nl_per_h / 1000:.4f} ± {flow.u_flow_nl_per_h / 1000:.4f} µL/h (k = 2)"
+        told = f"{file}: {quantities.plus_minus(flow.flow_nl_per_h / 1000, flow.u_flow_nl_per_h / 1000)} µL/h (k = 2)"
         per_rev, u_per_rev = fits[-1].nl_per_rev, fits[-1].u_nl_per_rev
         if per_rev is not None and u_per_rev is not None:
-            told += f", {per_rev / 1000:.4f} ± {u_per_rev / 1000:.4f} µL/rev"
+            told += f", {quantities.plus_minus(per_rev / 1000, u_per_rev / 1000)} µL/rev"
         settings.show(told)
     if not fits:
         raise PumpError(f"{place} gives no weighing.", "", "The readings and the events are kept there.")
     found = hysteresis(points_of(fits))
     for row in found:
-        settings.show(
-            f"hysteresis at {row.rate_nl_per_h / 1000:g} µL/h: {row.pct:+.3f} ± {row.u_pct:.3f} % on the way back"
-        )
+        change = quantities.plus_minus(row.pct, row.u_pct)
+        settings.show(f"hysteresis at {row.rate_nl_per_h / 1000:.4g} µL/h: {change} % on the way back")
     settings.show("keep them with `pumprig calibrate fit --save " + " ".join(str(f) for f in good) + "`")
     settings.document(
         {

@@ -114,9 +114,9 @@ def list_command() -> None:
             }
         )
         told = "" if drift is None else f"  {drift:+.2f} %"
+        per_rev = quantities.plus_minus(record.nl_per_rev / 1000, record.u_nl_per_rev / 1000)
         settings.show(
-            f"{record.id:>10}  {content['made_at'][:16]}  {record.nl_per_rev / 1000:.4f} ± "
-            f"{record.u_nl_per_rev / 1000:.4f} µL/rev  {content['tube']:<12}{told}"
+            f"{record.id:>10}  {content['made_at'][:16]}  {per_rev} µL/rev  {content['tube']:<12}{told}"
         )
     latest: list[str] = rows[-1]["warnings"] if rows else []
     for warning in latest:

@@ -16,6 +16,7 @@ import click
 
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
+from pumprig.quantities import plus_minus
 
 if TYPE_CHECKING:
     from pumprig.calibration.anglemap import AngleMap
@@ -120,11 +121,12 @@ def _fit_text(result: Fit) -> str:
     figures = result.result
     share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
     lines = [
-        f"volume  {figures.volume_nl / 1000:12.4f} ± {figures.u_volume_nl / 1000:.4f} µL   (k = 2)",
-        f"flow    {figures.flow_nl_per_h / 1000:12.5f} ± {figures.u_flow_nl_per_h / 1000:.5f} µL/h   ({share:.3g} %)",
+        f"{result.weighing.name} (k = 2)",
+        f"volume      {plus_minus(figures.volume_nl / 1000, figures.u_volume_nl / 1000)} µL",
+        f"flow        {plus_minus(figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000)} µL/h ({share:.2g} %)",
     ]
     if result.nl_per_rev is not None and result.u_nl_per_rev is not None:
-        lines.append(f"per rev {result.nl_per_rev / 1000:12.5f} ± {result.u_nl_per_rev / 1000:.5f} µL")
+        lines.append(f"revolution  {plus_minus(result.nl_per_rev / 1000, result.u_nl_per_rev / 1000)} µL")
     lines.append(
         f"evaporation {1000 * result.evaporation_g_per_h:.4g} mg/h, Z {figures.z_ul_per_mg:.5f} µL/mg"
     )
@@ -132,7 +134,7 @@ def _fit_text(result: Fit) -> str:
     for term in figures.terms:
         if term.u_nl_per_h > 1e-3 * figures.u_flow_nl_per_h:
             dof = "inf" if term.dof > 1e6 else f"{term.dof:.0f}"
-            lines.append(f"  {term.source:<46} {term.u_nl_per_h:10.3f} nL/h  dof {dof}")
+            lines.append(f"  {term.source:<46} {term.u_nl_per_h:8.1f} nL/h  dof {dof}")
     for rejection in result.weighing.rejected:
         rows = ", ".join(str(row) for row in rejection.rows[:8]) + (" ..." if len(rejection.rows) > 8 else "")
         lines.append(f"left out: row {rows}: {rejection.why}")

@@ -203,6 +203,7 @@ def by_day(course: Course) -> str:
         bottoms = {day: bottoms[day] + height for day, height in zip(days, heights, strict=True)}
     axis.set_ylabel(unit, color=MUTED, rotation=0, ha="right", va="center")
     axis.set_ylim(0, max(bottoms.values(), default=1) * 1.25 or 1)
-    axis.legend(loc="upper left", frameon=False, fontsize=9, labelcolor=INK, ncols=9, handlelength=1)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(loc="upper left", frameon=False, fontsize=9, labelcolor=INK, ncols=9, handlelength=1)
     _date_axis(axis)
     return _svg(figure, "volume by kind and day")
