@@ -170,7 +170,7 @@ class Rig:
             "utc_us": self.clock.utc_us(now_us),
             "calibration_id": self.dosing.calibration_id,
         }
-        number = self.journal.append(header, state.state_of(self, now_us), codec.pairs(fields).strip())
+        number = self.journal.append(header, state.state_of(self, now_us), bytes(codec.joined(fields)[1:]))
         if event == "alarm":
             self.unread.note(fields[0][1], number, header["utc_us"])
         self.checkpoint.recorded(now_us)

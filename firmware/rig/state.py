@@ -7,9 +7,11 @@ Units: as in pumpwire.records.STATE.
 Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
+from pumpwire.records import STATE
 from pumpwire.spec import KINDS
 
 MODES = ("stopped", "running", "priming")
+STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their order
 
 
 def program_number(digest):
@@ -39,8 +41,8 @@ def state_of(rig, now_us):
         "acked": acked,
     }
     state.update(rig.implant.state(now_us))
-    for i in range(len(KINDS)):
-        state[KINDS[i] + "_steps"] = dosing.kind_steps[i]
+    for name, steps in zip(STEPS, dosing.kind_steps):
+        state[name] = steps
     if therapy.bolus is not None:
         state["bolus_kind"] = therapy.bolus.kind + 1
         state["bolus_steps"] = therapy.bolus.steps

@@ -4,7 +4,8 @@ Owns: framing, escaping and the CRC of machine lines.
 Rules: a line is one request or one row of an answer; a line whose CRC is wrong is never half believed; a
 request that lost its first character begins with a number, so that it can never be taken for a typed command.
 Callers: rig.link and pumprig.link, both directions.
-Units: none; values are text, integers in decimal.
+Units: none; values are text, integers in decimal. Lines are put together and taken apart as bytes: each new text is
+looked up among all names that MicroPython knows, 0.2 ms on the Pico.
 Leaves: the meaning of verbs to spec.py, retries to pumprig.client.
 
     >SEQ VERB [name=value ...] *CRC32            request
@@ -25,11 +26,8 @@ class WireError(ValueError):
 
 
 def is_digits(text):
-    """Whether text is plain decimal digits, one at least: no sign, no foreign digit."""
-    for byte in text.encode():  # a character of a str is looked up among all names: 0.3 ms each on the Pico
-        if not 48 <= byte <= 57:
-            return False
-    return bool(text)
+    """Whether text (or bytes) is plain decimal digits, one at least: no sign, no foreign digit."""
+    return (text if isinstance(text, bytes) else text.encode()).isdigit()
 
 
 def number(text):
@@ -41,29 +39,37 @@ def number(text):
 
 def escape(text):
     """Text -> characters that no token, CRC mark or line end can be confused with."""
-    data = text.encode()
     out = bytearray()
+    _escape(out, text.encode())
+    return out.decode()
+
+
+def _escape(out, data):
+    """Append data, escaped, to out."""
+    for byte in data:
+        if byte not in _PLAIN:
+            break
+    else:
+        out += data
+        return
     start = end = 0
     for byte in data:
         end += 1
         if byte in _PLAIN:
             continue
         out += data[start : end - 1]  # by runs
-        out += ("%%%02X" % byte).encode()
+        out += b"%%%02X" % byte
         start = end
-    if not start:
-        return text
     out += data[start:]
-    return out.decode()
 
 
 def unescape(text):
-    """The inverse of escape; raises WireError on a bad %XX."""
-    if "%" not in text:
-        return text
+    """The inverse of escape, for text or bytes; raises WireError on a bad %XX."""
+    data = text if isinstance(text, bytes) else text.encode()
+    if b"%" not in data:
+        return data.decode()
     out = bytearray()
     i = 0
-    data = text.encode()
     while i < len(data):
         if data[i] == 37:
             try:
@@ -82,33 +88,55 @@ def unescape(text):
 
 def seal(body):
     """body -> body with its CRC, without line end."""
-    return "%s *%08X" % (body, crc32(body.encode()) & 0xFFFFFFFF)
+    return _seal(bytearray(body.encode()))
+
+
+def _seal(out):
+    out += b" *%08X" % (crc32(out) & 0xFFFFFFFF)
+    return out.decode()
 
 
 def unseal(line):
     """A sealed line -> its body. Raises WireError: size, form or crc."""
+    return _unseal(line).decode()
+
+
+def _unseal(line):
     if len(line) > MAX_LINE:
         raise WireError("size")
-    if len(line) < 10 or line[-10:-8] != " *":
+    data = line.encode()
+    if len(data) < 10 or data[-10:-8] != b" *":
         raise WireError("form")
-    body = line[:-10]
-    if "%08X" % (crc32(body.encode()) & 0xFFFFFFFF) != line[-8:]:
+    body = data[:-10]
+    if b"%08X" % (crc32(body) & 0xFFFFFFFF) != data[-8:]:
         raise WireError("crc")
     return body
 
 
-def pairs(fields):
-    """A sequence of (name, value) -> ` name=value ...` with a leading blank for each; None is left out.
+def joined(fields):
+    """A sequence of (name, value) -> ` name=value ...` with a leading blank for each, as a bytearray; None is left out.
 
     Bytes are base64 text already, in which nothing needs an escape: a log row is long, and each tick short.
     """
-    out = []
+    out = bytearray()
     for name, value in fields:
-        if isinstance(value, bytes):
-            out.append(" %s=%s" % (name, value.decode()))
-        elif value is not None:
-            out.append(" %s=%s" % (name, value if isinstance(value, int) else escape(str(value))))
-    return "".join(out)
+        if value is None:
+            continue
+        out += b" "
+        out += name.encode()
+        out += b"="
+        if isinstance(value, int):
+            out += b"%d" % value
+        elif isinstance(value, bytes):
+            out += value
+        else:
+            _escape(out, value.encode())
+    return out
+
+
+def pairs(fields):
+    """`joined` as text."""
+    return joined(fields).decode()
 
 
 def request(seq, verb, fields=(), mark=None):
@@ -127,22 +155,26 @@ def split_mark(line):
 
 def answer(seq, word, fields=()):
     """The sealed line of an answer's row; word is ok, more or err."""
-    return seal("<%d %s%s" % (seq, word, pairs(fields)))
+    out = bytearray(b"<%d " % seq)
+    out += word.encode()
+    out += joined(fields)
+    return _seal(out)
 
 
 def parse(line, mark):
     """A sealed line -> (seq, word, {name: text}). mark is `>` or `<`. Raises WireError."""
-    body = unseal(line)
-    if body[:1] != mark:
+    body = _unseal(line)
+    if body[:1] != mark.encode():
         raise WireError("form")
-    words = body[1:].split(" ")
+    words = body[1:].split(b" ")
     if len(words) < 2 or not words[1]:
         raise WireError("form")
     seq = number(words[0])
     fields = {}
     for word in words[2:]:
-        name, equals, value = word.partition("=")
+        name, equals, value = word.partition(b"=")
+        name = name.decode()
         if not equals or not name or name in fields:
             raise WireError("form")
         fields[name] = unescape(value)
-    return seq, words[1], fields
+    return seq, words[1].decode(), fields

@@ -132,19 +132,17 @@ class RecordError(ValueError):
 def pack(header, state, text):
     """header: {name: value} but magic, version, length; state: {name: int}; text: event's own words. -> bytes <= PAGE.
 
-    A text that is too long for the page loses its last words, never the state.
+    A text (or bytes) that is too long for the page loses its last words, never the state.
     """
-    body = bytearray(STATE_SIZE)
-    at = 0
-    for name, size in STATE:
-        body[at : at + size] = state.get(name, 0).to_bytes(size, "little")
-        at += size
-    words = text.encode()
+    words = text if isinstance(text, bytes) else text.encode()
     if len(words) > MAX_EVENT_TEXT:
         end = words.rfind(b" ", 0, MAX_EVENT_TEXT + 1)
         words = words[: end if end > 0 else MAX_EVENT_TEXT]
-    head = struct.pack(
+    raw = bytearray(PAGE)
+    struct.pack_into(
         _HEADER,
+        raw,
+        0,
         MAGIC,
         VERSION,
         header["event"],
@@ -156,8 +154,14 @@ def pack(header, state, text):
         header["calibration_id"],
         header["chain"],
     )
-    raw = head + bytes(body) + words
-    return raw + struct.pack("<I", crc32(raw) & 0xFFFFFFFF)
+    at = HEADER_SIZE
+    for name, size in STATE:
+        struct.pack_into("<Q", raw, at, state.get(name, 0))  # the next field lies over its high, empty bytes
+        at += size
+    end = at + len(words)
+    raw[at:end] = words
+    struct.pack_into("<I", raw, end, crc32(raw[:end]) & 0xFFFFFFFF)
+    return bytes(raw[: end + 4])
 
 
 def unseal(page):
