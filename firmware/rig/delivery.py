@@ -16,8 +16,8 @@ SLOW_AHEAD_US = (
     120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
 )
 SLOW_LOW_US = 10_000_000
-FAST_AHEAD_US = 1_200_000
-FAST_LOW_US = 600_000
+FAST_AHEAD_US = 1_800_000
+FAST_LOW_US = 1_200_000  # a commit, which may erase twice, wants a second
 RAMP_US = 400_000  # twice the longest ramp
 SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s

@@ -20,6 +20,16 @@ def test_a_constant_rate_delivers_within_5_percent_over_72_h(seed: int) -> None:
     assert abs(bench.status()["delivered_nl"] - counted_nl - 1_500_000) <= 8
 
 
+@pytest.mark.parametrize("rate", [20_000_000, 60_000_000, 500_000_000, 900_000_000])
+def test_a_fast_therapy_can_be_replaced_at_any_moment(rate: int) -> None:
+    bench = Bench(reservoir_nl=90_000_000)
+    for turn in range(25):
+        bench.load(program(basal=rate + turn))
+        bench.run(f"{1000 + 137 * turn % 800} ms")
+    assert bench.status()["state"] == "running"
+    assert bench.alarms() == []
+
+
 @pytest.mark.requirement("SR-04")
 def test_basal_and_bolus_together_never_exceed_the_hard_limit() -> None:
     bench = Bench()
