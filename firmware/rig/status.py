@@ -12,6 +12,7 @@ from pumpwire.spec import KINDS
 
 from rig import model, schedule
 from rig.dosing import CYCLES_PER_US
+from rig.state import STEPS
 
 
 def state_of(rig):
@@ -53,7 +54,7 @@ def rows(rig, now_us):
         ("commanded_nl", rig.delivery.commanded_nl(now_us)),
         ("assumed_steps", rig.assumed_steps),
     )
-    yield tuple((KINDS[i] + "_steps", rig.dosing.kind_steps[i]) for i in range(len(KINDS)))
+    yield tuple(zip(STEPS, rig.dosing.kind_steps))
     yield (
         ("reservoir_nl", rig.reservoir.volume_nl()),
         ("reservoir_u_nl", rig.reservoir.u_nl()),
