@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "bench" / "timing.json"
 PARTS = ("idle", "load", "flows", "change", "million", "others")
+WHATS = ("pumprig", "whole firmware", "machine.Timer", "sleep_us loop")
 ENGINE = (
     *(f"rig/{name}." for name in ("pins", "config", "drivers", "motion", "stepper")),
     "rig/step_",
@@ -99,9 +100,18 @@ def keep(rows: list[dict[str, Any]], stamp: dict[str, str], costs: dict[str, int
             content["rows"][same[0]] = row
         else:
             content["rows"].append(row)
+    content["rows"].sort(key=_place)
     if costs:
         content["costs"] = costs | stamp
     KEPT.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a row stands: by what was measured, steps a second before nL/h, slow before fast, idle before loaded."""
+    rate = row["rate"]
+    number = float(rate.split("/")[0].split(" ")[0])
+    loaded = (row["load"] != "idle", "erases" in row["load"], "400" in row["load"])
+    return (WHATS.index(row["what"]), "nL" in rate, number, len(rate), loaded)
 
 
 def name_of(row: dict[str, Any]) -> tuple[str, str, str]:
@@ -120,7 +130,7 @@ def table(rows: list[dict[str, Any]]) -> str:
                 row["rate"],
                 row["load"],
                 str(row["steps"]),
-                "" if ppm is None else f"{ppm:.3f}",
+                "" if ppm is None else f"{round(ppm, 3) + 0.0:.3f}",
                 _time(row.get("worst_cycles")),
                 _time(row.get("rms_cycles")),
                 "" if gap is None else f"{gap:.4f} T",
