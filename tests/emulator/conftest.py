@@ -1,6 +1,7 @@
 """What the tests on the emulated Pico share.
 
-Owns: the way to bench/timing.py and to lockstep.py, which belong to no package; the reason where no Pico runs here.
+Owns: the way to bench/timing.py, bench/edges.py and lockstep.py, which belong to no package; the reason where no
+Pico runs here.
 Rules: a test that asks for `timing` is skipped with the reason where the emulated Pico cannot run.
 Callers: tests/emulator.
 Units: none.
@@ -29,13 +30,24 @@ def module(path: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def timing() -> Any:
-    """bench/timing.py: what prepares an emulated Pico."""
-    bench = module(ROOT / "bench" / "timing.py")
-    reason = bench.why_not()
+def bench_timing() -> Any:
+    """bench/timing.py."""
+    return module(ROOT / "bench" / "timing.py")
+
+
+@pytest.fixture(scope="session")
+def timing(bench_timing: Any) -> Any:
+    """bench/timing.py, which prepares an emulated Pico."""
+    reason = bench_timing.why_not()
     if reason:
         pytest.skip(reason)
-    return bench
+    return bench_timing
+
+
+@pytest.fixture(scope="session")
+def bench_edges() -> Any:
+    """bench/edges.py."""
+    return module(ROOT / "bench" / "edges.py")
 
 
 @pytest.fixture(scope="session")
