@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 import pio_machine
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pioemu import ShiftRegister
 from rig import step_coils
@@ -87,6 +87,7 @@ def test_the_sequences_are_those_of_adafruit_motor() -> None:
 
 
 @given(st.lists(st.integers(80, 3_000), min_size=1, max_size=30), st.integers(30, 900))
+@example([80, 80, 102], 30)  # the marker rises in the cycle in which the time is over
 @settings(max_examples=40, deadline=None)
 def test_slow_steps_leave_the_coils_dark_and_every_step_lights_its_pattern_when_it_comes(
     gaps: list[int], lit_loops: int
@@ -97,7 +98,7 @@ def test_slow_steps_leave_the_coils_dark_and_every_step_lights_its_pattern_when_
     dark = shown_by("coils_dark", edges, end, lit_loops)
     steps = [row for row in dark if row[1]]
     assert [pattern for _, pattern in steps] == [pattern for _, pattern in always]
-    assert all(0 <= at - as_always <= 1 for (at, _), (as_always, _) in zip(steps, always, strict=True))
+    assert all(0 <= at - as_always <= 2 for (at, _), (as_always, _) in zip(steps, always, strict=True))
     lit_cycles = HIGH + 2 * lit_loops
     due = [edge for edge, after in pairwise([*edges, end]) if after - edge > lit_cycles + 10]
     nearly = [edge for edge, after in pairwise([*edges, end]) if after - edge > lit_cycles]
