@@ -12,7 +12,7 @@ from binascii import unhexlify
 
 from pumpwire import auth
 
-from rig import settings
+from rig import lend, settings
 from rig.therapy import Refused
 
 IDLE_US = 600_000_000  # a session without a line ends
@@ -43,9 +43,7 @@ class Access:
         text = self._settings.load(settings.ACCESS, _is_access)
         if not text:
             return 0
-        from pumpwire import documents
-
-        document = documents.parse(text)
+        document = lend.get("pumpwire.documents").parse(text)
         self._use(document)
         return document["seq"]
 
@@ -70,8 +68,7 @@ class Access:
             "plain": self._plain if plain is None else plain,
             "seq": seq,
         }
-        from pumpwire import documents
-
+        documents = lend.get("pumpwire.documents")
         text = documents.canonical(document)
         self._settings.store(settings.ACCESS, text)
         self._use(documents.parse(text))
@@ -153,6 +150,4 @@ class Access:
 
 
 def _is_access(text):
-    from pumpwire import documents
-
-    return documents.parse(text)["kind"] == "access"
+    return lend.get("pumpwire.documents").parse(text)["kind"] == "access"

@@ -1,21 +1,24 @@
 """What each changing command does: the handlers behind the table in pumpwire.spec.
 
-Owns: the effect of every changing command on the rig's parts, and what is staged.
+Owns: the effect of every changing command on the rig's parts.
 Rules: `act` changes state only (stop excepted, which stops at once); motion follows in `take_effect`, after
 the record is on flash.
 Callers: session.py.
 Units: as in pumpwire.spec.
-Leaves: numbers, access and staging codes to session.py, refusals for a therapy's sake to therapy.py, status
-to status.py.
+Leaves: numbers and access to session.py, what is staged to staging.py, refusals for a therapy's sake to therapy.py,
+status to status.py.
 """
 
 from pumpwire import auth, terms
 
-from rig import schedule, settings, thresholds
+from rig import lend, settings
+from rig.staging import Staging
 from rig.therapy import Refused
 
 RESET_AFTER_US = 300_000  # time for the answer to leave
 ERASE_US = 500_000  # the queue must outlast an erase
+READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
+UPKEEP = ("ramp", "tube", "battery")
 
 
 class Commands:
@@ -23,10 +26,7 @@ class Commands:
 
     def __init__(self, rig):
         self._rig = rig
-        self._parts = []
-        self.staged_text = ""
-        self.staged_us = 0
-        self._reminded = False
+        self.staging = Staging(rig)
         self.replan = False
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
         self._seq = 0  # of the command that acts; 0: a typed one
@@ -37,6 +37,18 @@ class Commands:
         """Whether a command's record would be on flash before its effect begins."""
         return self._rig.journal.has_room()
 
+    def prepare(self, verb, args):
+        """What a command takes before it acts, in pieces that each fit a tick; nothing changes by them. An iterator."""
+        if verb in READING:
+            yield from self.staging.prepare(verb, args)
+        if verb in UPKEEP:
+            while lend.fetch("rig.upkeep"):
+                yield
+        elif verb == "commit" and args["at_utc_s"]:
+            while lend.fetch("rig.later"):
+                yield
+        yield
+
     def act(self, verb, args, now_us, seq):
         """Carry out a changing command; returns the answer's fields. Raises Refused. `acted` must follow."""
         self.replan = False
@@ -45,12 +57,11 @@ class Commands:
         handler = getattr(self, "_do_" + verb, None)
         if handler is not None:
             return handler(args, now_us)
-        from rig import upkeep  # on loan (rig.lend)
-
-        return getattr(upkeep, verb)(self._rig, args, now_us)
+        return getattr(lend.get("rig.upkeep"), verb)(self._rig, args, now_us)
 
     def acted(self):
         """What was to be logged meanwhile: (event, fields) in order."""
+        self.staging.forget()
         return self._rig.held_records()
 
     def told(self, verb, args):
@@ -82,87 +93,25 @@ class Commands:
         return ()
 
     def _do_rate(self, args, now_us):
-        program = {"kind": "program", "name": "constant", "basal": ((0, args["rate_nl_per_day"]),)}
-        active = self._rig.therapy.program
-        if active:
-            for name in ("reservoir_nl", "low_nl", "catheter_nl"):
-                program[name] = active[name]
-        from pumpwire import documents
-
-        return self._stage(documents.canonical(program), now_us)
+        return self.staging.stage_rate(args["rate_nl_per_day"], now_us)
 
     def _do_stage(self, args, now_us):
-        if args["part"] == 1:
-            self._parts = []
-        if args["part"] != len(self._parts) + 1 or args["part"] > args["parts"]:
-            self._parts = []
-            raise Refused("argument", (("argument", "part"), ("why", "parts must come in order")))
-        self._parts.append(args["text"])
-        if args["part"] < args["parts"]:
-            return ()
-        text = "".join(self._parts)
-        self._parts = []
-        return self._stage(text, now_us)
-
-    def _stage(self, text, now_us):
-        from pumpwire import documents
-
-        try:
-            document = documents.parse(text)
-        except documents.DocumentError as error:
-            raise Refused("document", (("field", error.args[0]), ("why", error.args[1])))
-        if document["kind"] == "program":
-            self._rig.therapy.check(document, True)
-        elif document["kind"] != "calibration":
-            raise Refused("document", (("field", "kind"), ("why", "is set by its own command")))
-        text = documents.canonical(document)
-        self.staged_text = text
-        self.staged_us = now_us
-        self._reminded = False
-        fields = (("hash", terms.digest(text)), ("code", terms.code_of(text)))
-        if document["kind"] == "program":
-            fields += (
-                ("daily_nl", schedule.max_day_nl(document)),
-                ("max_nl_per_day", schedule.max_base_rate(document)),
-            )
-        return fields
-
-    def watch_staged(self, now_us):
-        """What is staged and not committed: a reminder, then it expires (SR-18)."""
-        if not self.staged_text:
-            return
-        if now_us - self.staged_us >= thresholds.STAGED_US:
-            self.staged_text = ""
-            self._rig.record("staged_expired", ())
-        elif now_us - self.staged_us >= thresholds.STAGED_REMIND_US and not self._reminded:
-            self._reminded = True
-            self._rig.record("reminder", (("what", "staged"),))
-            self._rig.board.sound("single")
+        return self.staging.stage_part(args, now_us)
 
     def _do_discard(self, args, now_us):
-        self.staged_text = ""
+        self.staging.text = ""
         self._rig.give_up_later("discard")
         return ()
 
-    def hash_of_code(self, code):
-        """The hash of what is staged, if code is its code. Raises Refused."""
-        if not self.staged_text:
-            raise Refused("nothing", ())
-        if code != terms.code_of(self.staged_text):
-            raise Refused("hash", (("why", "that is not the code shown"),))
-        return terms.digest(self.staged_text)
-
     def _do_commit(self, args, now_us):
-        self.watch_staged(now_us)
-        text = self.staged_text
+        self.staging.watch(now_us)
+        text = self.staging.text
         if not text:
             raise Refused("nothing", ())
         digest = terms.digest(text)
         if args["hash"] != digest:
             raise Refused("hash", (("staged_hash", digest),))
-        from pumpwire import documents
-
-        document = documents.parse(text)
+        document, _text = self.staging.reading(text)
         rig = self._rig
         if rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
             raise Refused("busy", (("why", "a fast flow is under way; wait for its end"),))
@@ -177,7 +126,7 @@ class Commands:
             self.begin_program(document, text, args["override"], now_us)
             rig.give_up_later("commit")
             self.replan = True
-        self.staged_text = ""
+        self.staging.text = ""
         return (("hash", digest),)
 
     def _commit_later(self, document, text, args, now_us):
@@ -189,9 +138,7 @@ class Commands:
             raise Refused("argument", (("argument", "at_utc_s"), ("why", "this time has passed")))
         rig.therapy.check(document, args["override"])
         rig.give_up_later("commit")
-        from rig import later  # on loan (rig.lend)
-
-        later.keep(rig, text, args["at_utc_s"], args["override"])
+        lend.get("rig.later").keep(rig, text, args["at_utc_s"], args["override"])
         rig.loop.wake("monitor")
 
     def begin_program(self, document, text, override, now_us):

@@ -13,7 +13,7 @@ The text: when it begins, whether soft limits are overridden, the document: `176
 
 from pumpwire import terms
 
-from rig import settings
+from rig import lend, settings
 from rig.commands import ERASE_US
 from rig.therapy import Refused
 
@@ -53,13 +53,12 @@ def begin(rig, now_us):
     """Its time has come; returns when to look again."""
     if rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
         return now_us + RETRY_US
-    from pumpwire import documents
-
     _at, override, document = text(rig)
     rig.therapy.later = (0, 0)
     rig.hold_records()
     try:
-        digest = rig.commands.begin_program(documents.parse(document), document, int(override), now_us)
+        program = lend.get("pumpwire.documents").parse(document)
+        digest = rig.commands.begin_program(program, document, int(override), now_us)
         fields = (("hash", digest), ("waited", 1))
     except Refused as refused:
         fields = (("waited", 1), ("why", refused.args[0]))

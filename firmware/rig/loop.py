@@ -1,7 +1,8 @@
 """The cyclic executive: one fixed order of duties, each bounded, each timed.
 
 Owns: the order, the due times, the worst times, lateness, the watchdog's food.
-Rules: a tick runs every duty that is due, in order, and never waits; polled duties run at every tick and must
+Rules: a tick runs every duty that is due, in order, and never waits; one that comes when most of the tick is used up
+runs in the next one; polled duties run at every tick and must
 do nothing when their inputs have not changed; a garbage collection and a flash erase are announced and timed
 apart; the watchdog is fed only by a tick in which no duty missed its deadline.
 Callers: rig.py builds it; main.py and the simulator call `tick`.
@@ -12,6 +13,7 @@ Leaves: idling to board.py, what duties do to their modules.
 from rig.clock import KEEP_ALIVE_US
 
 PERIOD_US = 20_000
+SPENT_US = 6_000  # when so much of a tick is used up, what is not polled waits for the next one, once
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
 NEVER_US = 1 << 62
 
@@ -25,6 +27,7 @@ class Duty:
         self.polled = polled
         self.due_us = 0
         self.worst_us = 0
+        self.waited = False  # for a tick that was filled when its turn came
 
 
 class Loop:
@@ -67,8 +70,13 @@ class Loop:
         in_time = True
         before_us = start_us
         for duty in self.duties:
-            if not duty.polled and start_us < duty.due_us:
-                continue
+            if not duty.polled:
+                if start_us < duty.due_us:
+                    continue
+                if self._spent_us(start_us, before_us) > SPENT_US and not duty.waited:
+                    duty.waited = True
+                    continue
+                duty.waited = False
             if duty.due_us and start_us - duty.due_us > DEADLINE_US:
                 in_time = False
             duty.due_us = duty.run(start_us)
@@ -86,8 +94,12 @@ class Loop:
         self.ticks += 1
         return max(start_us - start_us % PERIOD_US + PERIOD_US, -(-due_us // PERIOD_US) * PERIOD_US)
 
+    def _spent_us(self, start_us, now_us):
+        """Of this tick, erases and what was announced apart."""
+        return now_us - start_us - self._announced_us - self._flash.erase_us
+
     def _measure(self, start_us):
-        took_us = self._clock.now_us() - start_us - self._announced_us - self._flash.erase_us
+        took_us = self._spent_us(start_us, self._clock.now_us())
         self.worst_us = max(self.worst_us, took_us)
         if took_us > PERIOD_US:
             self.late_ticks += 1

@@ -11,7 +11,7 @@ from binascii import b2a_base64
 
 from pumpwire import VERSION, spec, terms
 
-from rig import status
+from rig import lend, status
 
 
 class Readings:
@@ -38,9 +38,7 @@ class Readings:
         )
 
     def _read_help(self, args, now_us):
-        from rig import typed  # loaded when the first one asks
-
-        return typed.help_rows(args["verb"])
+        return lend.get("rig.typed").help_rows(args["verb"])
 
     def _read_status(self, args, now_us):
         return status.rows(self._rig, now_us)
@@ -57,17 +55,15 @@ class Readings:
 
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy
-        self._rig.commands.watch_staged(now_us)
-        staged = self._rig.commands.staged_text
+        self._rig.commands.staging.watch(now_us)
+        staged = self._rig.commands.staging.text
         yield (
             ("hash", therapy.program_hash),
             ("staged_hash", terms.digest(staged) if staged else ""),
         )
         texts = [("text", therapy.program_text), ("staged", staged)]
         if therapy.later[0]:
-            from rig import later  # on loan (rig.lend)
-
-            texts.append(("later", later.text(self._rig)[2]))
+            texts.append(("later", lend.get("rig.later").text(self._rig)[2]))
         for name, text in texts:
             for start in range(0, len(text), 300):
                 yield ((name, text[start : start + 300]),)

@@ -13,7 +13,7 @@ from pumpwire import documents, terms
 from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS
 
-from rig import settings, thresholds
+from rig import lend, settings, thresholds
 from rig.dosing import Overlay
 from rig.journal_reader import alarms, last_day
 from rig.state import MODES, program_number
@@ -105,9 +105,7 @@ def _restore_therapy(rig, state, now_us):
     therapy.restore_demand(state["demand_wait_s"], now_us)
     therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
     if state["later"]:
-        from rig import later  # on loan (rig.lend)
-
-        later.restore(rig, state["later"])
+        lend.get("rig.later").restore(rig, state["later"])
 
 
 def _overlay(kind, steps, done_steps, rate_nl_per_day):

@@ -14,6 +14,7 @@ typed.py.
 from pumpwire import codec, spec
 from pumpwire.terms import code_of
 
+from rig import lend
 from rig.therapy import Refused
 
 UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act without being the next
@@ -31,6 +32,7 @@ class Session:
         self.last_code = 0
         self._last_body = ""
         self._last_answer = ()
+        self.now_us = 0  # of the present tick
         self.used_us = 0  # when a person typed or something was changed
         self.is_acting = False  # a command changes state, and memory may be half changed
         self.pending = ("", "", {})  # a typed command that waits for its code: (code, verb, args)
@@ -38,7 +40,8 @@ class Session:
     # --- machine lines
 
     def machine(self, line, now_us):
-        """A line that began with the mark -> an iterator of answer lines."""
+        """A line that began with the mark -> an iterator of answer lines; an empty one: none yet."""
+        self.now_us = now_us
         try:
             seq, verb, fields = codec.parse(line, ">")
         except codec.WireError as error:
@@ -102,8 +105,22 @@ class Session:
                 self._access.check_host(covered, mark, now_us)
             except Refused as refused:
                 return self._error(seq, refused.args[0], refused.args[1])
-        if verb not in UNNUMBERED and not self._commands.can_record():
-            return self._error(seq, "storage", (("why", "the log waits for an erase; ask again"),))
+        if verb in UNNUMBERED:
+            return iter((self._done(seq, verb, args, body, now_us),))
+        return self._prepared(seq, verb, args, body)
+
+    def _prepared(self, seq, verb, args, body):
+        """Act when all is at hand; at each empty line a tick that has been filled so far ends."""
+        self.used_us = self.now_us
+        for _piece in self._commands.prepare(verb, args):
+            yield ""
+        if self._commands.can_record():
+            yield self._done(seq, verb, args, body, self.now_us)
+        else:
+            yield from self._error(seq, "storage", (("why", "the log waits for an erase; ask again"),))
+
+    def _done(self, seq, verb, args, body, now_us):
+        """Act; -> the answer, which is kept."""
         name, fields = self._act(verb, args, now_us, seq)
         if name:
             answer = codec.answer(seq, "err", (("code", spec.ERRORS[name]), ("name", name)) + tuple(fields))
@@ -112,7 +129,7 @@ class Session:
         if seq:
             self._last_body = body
             self._last_answer = (answer,)
-        return iter((answer,))
+        return answer
 
     def _again(self, seq):
         """The answer to a number that was accepted before: the same one, or after a boot what the log knows of it."""
@@ -152,7 +169,8 @@ class Session:
     # --- typed lines
 
     def plain(self, line, now_us):
-        """A typed line -> an iterator of text lines."""
+        """A typed line -> an iterator of text lines; an empty one: none yet."""
+        self.now_us = now_us
         words = line.split()
         if not words:
             return iter(())
@@ -161,10 +179,32 @@ class Session:
         row = spec.command(verb)
         if row is None:
             return iter(("? no such command: %s. Type help." % verb[:20],))
+        if verb in UNNUMBERED:
+            return iter(self._told(row, words[1:], now_us))
+        return self._at_hand(row, words[1:])
+
+    def _at_hand(self, row, words):
+        """Answer when the words of a person, and what a change takes, are in memory: a piece a tick."""
+        for name in lend.TYPED:
+            while lend.fetch(name):
+                yield ""
+        verb, args = "", {}
+        if row[0] == "commit" and self.pending[0]:
+            _code, verb, args = self.pending
+        elif row[0] in ("rate", "commit"):
+            try:
+                verb, args = row[0], _typed().arguments(row, words)
+            except Refused:
+                verb = ""  # refused below
+        for _piece in self._commands.prepare(verb, args):
+            yield ""
+        yield from self._told(row, words, self.now_us)
+
+    def _told(self, row, words, now_us):
         try:
-            return iter(self._typed(row, words[1:], now_us))
+            return self._typed(row, words, now_us)
         except Refused as refused:
-            return iter((_typed().refusal(refused),))
+            return (_typed().refusal(refused),)
 
     def _typed(self, row, words, now_us):
         verb = row[0]
@@ -184,7 +224,7 @@ class Session:
         if verb in ("rate", "discard"):
             return self._typed_act(verb, args, now_us)
         if verb == "commit":
-            args["hash"] = self._commands.hash_of_code(args["hash"])
+            args["hash"] = self._commands.staging.hash_of_code(args["hash"])
             return self._typed_act(verb, args, now_us)
         code = code_of("%s %s %d" % (verb, sorted(args.items()), now_us))
         self.pending = (code, verb, args)
@@ -236,6 +276,4 @@ def arguments(row, fields):
 
 def _typed():
     """The words of a person: a module on loan (rig.lend)."""
-    from rig import typed
-
-    return typed
+    return lend.get("rig.typed")

@@ -11,6 +11,7 @@ from pumpwire import spec, units
 from pumpwire.codec import is_digits
 from pumpwire.spec import OPTIONAL
 
+from rig import lend
 from rig.therapy import Refused
 
 QUANTITIES = ("rate", "volume", "time")
@@ -101,8 +102,7 @@ def refusal(refused):
 
 def help_rows(verb):
     """Rows of help: every command, or one with its arguments. Raises Refused."""
-    from pumpwire import texts  # on loan (rig.lend)
-
+    texts = lend.get("pumpwire.texts")
     row = spec.command(verb)
     if verb and row is None:
         raise Refused("argument", (("argument", "verb"), ("why", "no such command")))

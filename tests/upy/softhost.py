@@ -58,7 +58,7 @@ class Host:
         rig = self.rig
         therapy = rig.therapy
         return (
-            *(rig.session.last_seq, therapy.program_hash, therapy.demand_asked, rig.commands.staged_text),
+            *(rig.session.last_seq, therapy.program_hash, therapy.demand_asked, rig.commands.staging.text),
             *(rig.reservoir.base_nl, rig.clock.offset_us, rig.access.has_key()),
         )
 

@@ -29,8 +29,10 @@ def inline(trees: Trees) -> None:
     for module, tree in trees.items():
         _Inliner(tree, _visible(module, tree, values), values).visit(tree)
         ast.fix_missing_locations(tree)
-    for tree in trees.values():
-        _drop_imports(tree)
+    wanted = _wanted(trees)
+    for module, tree in trees.items():
+        tree.body = [node for node in tree.body if not _defines(node, {"__all__"})]
+        _drop_imports(tree, wanted[module])
     _drop_definitions(trees, values)
 
 
@@ -139,9 +141,22 @@ def _loads(tree: ast.AST, attributes: bool = True) -> set[str]:
     return found
 
 
-def _drop_imports(tree: ast.Module) -> None:
-    """Remove imports of our own modules' names that nothing in this module refers to."""
-    used = _loads(tree, attributes=False)
+def _wanted(trees: Trees) -> dict[str, set[str]]:
+    """{module: names that other modules take from it}."""
+    wanted: dict[str, set[str]] = {module: set() for module in trees}
+    for tree in trees.values():
+        modules = modules_of(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module in wanted:
+                wanted[node.module].update(alias.name for alias in node.names)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                wanted.get(modules.get(node.value.id, ""), set[str]()).add(node.attr)
+    return wanted
+
+
+def _drop_imports(tree: ast.Module, wanted: set[str]) -> None:
+    """Remove imports of our own modules' names that neither this module nor another one refers to."""
+    used = _loads(tree, attributes=False) | wanted
 
     class Imports(ast.NodeTransformer):
         def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
