@@ -19,7 +19,6 @@ import rp2
 
 from rig import config
 from rig.flashmap import FlashDevice
-from rig.pins import gpio
 
 PERIOD_US = 20_000
 TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
@@ -72,6 +71,8 @@ class Board:
     """The Pico's peripherals."""
 
     def __init__(self, stepper):
+        from rig.pins import gpio  # forgotten after the boot
+
         self.stepper = stepper
         self.ticks_us = time.ticks_us
         self.ticks_diff = time.ticks_diff

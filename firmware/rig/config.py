@@ -34,3 +34,4 @@ steps_num = _chosen.steps_num
 steps_den = _chosen.steps_den
 max_steps_per_s = THERAPY_STEPS_PER_S
 prime_steps_per_s = HIGHEST_STEPS_PER_S
+del _chosen

@@ -98,11 +98,6 @@ class Setup:
         self.hold_mw = hold_mw(self.kind, current_ma, coil_mohm)
         self.lit_ms = lit_ms
 
-    def step_uj(self, interval_us):
-        """Estimated energy of a step where one comes every interval_us: the copper loss while the coils are on."""
-        lit_us = self.lit_ms * 1000 or interval_us
-        return self.hold_mw * min(interval_us, lit_us) // 1000
-
 
 def check_pins(pins):
     """Refuse a GPIO that two names share, or that the chip does not have. pins: (name, gpio) pairs."""

@@ -1,12 +1,11 @@
 """Raw flash blocks won from stock MicroPython as one-block files: where they lie and what may be done to them.
 
-Owns: the map from (role, index) to a block of rp2.Flash, found by the header in each block's first page.
-Rules: a block that does not carry our header is never erased or programmed; a block whose erase was cut short
-is found again through its neighbour's header; fewer blocks than the headers promise means the filesystem was
-reformatted: refused.
+Owns: the header in each block's first page, and the blocks of a role once they are found.
+Rules: a block that does not carry our header is never erased or programmed.
 Callers: journal.py and settings.py; the device half is the only user of rp2.Flash.
 Units: bytes, blocks of 4096, pages of 256; erases as a count.
-Leaves: what lies in pages 1 to 15 to journal.py and settings.py; the making of the files to `pumprig flash`.
+Leaves: finding the blocks to blocks.py; what lies in pages 1 to 15 to journal.py and settings.py; the making of the
+files to `pumprig flash`.
 
 First page: magic, version, role, index, count | next block of the role, erases, CRC-32. A factory-new block
 has the first half only.
@@ -21,11 +20,11 @@ ROLES = (LOG, SETTINGS) = (0, 1)
 BLOCK = 4096
 PAGE = 256
 PAGES = BLOCK // PAGE
-_FACTORY = "<8sBBHH"
-_LINKED = "<HII"
-_FACTORY_SIZE = struct.calcsize(_FACTORY)
-_SIZE = _FACTORY_SIZE + struct.calcsize(_LINKED)
-_UNSEALED = b"\xff" * struct.calcsize(_LINKED)
+FACTORY = "<8sBBHH"
+LINKED = "<HII"
+FACTORY_SIZE = struct.calcsize(FACTORY)
+SIZE = FACTORY_SIZE + struct.calcsize(LINKED)
+UNSEALED = b"\xff" * struct.calcsize(LINKED)
 
 
 class FlashError(Exception):
@@ -71,7 +70,7 @@ class FlashDevice:
 
 def factory_header(role, index, count):
     """The first bytes of a block's file as `pumprig flash` writes it."""
-    return struct.pack(_FACTORY, MAGIC, VERSION, role, index, count)
+    return struct.pack(FACTORY, MAGIC, VERSION, role, index, count)
 
 
 def _header(role, index, count, next_block, erases):
@@ -113,67 +112,3 @@ class Region:
     def most_erases(self):
         """Erases of the most worn block."""
         return max(self._erases)
-
-
-def _scan(device, role):
-    """-> ({index: (block, next block, erases)}, {index: block} of factory-new ones, count of the role or 0).
-
-    Once a block is sealed only whole headers and untouched factory ones count: one half written or half erased says
-    nothing of its index or count.
-    """
-    sealed = {}
-    claims = []
-    count = 0
-    for block in range(device.blocks):
-        head = device.read(block, 0, _SIZE)
-        if bytes(head[:8]) != MAGIC or head[8] != VERSION or head[9] != role:
-            continue
-        _, _, _, index, promised = struct.unpack(_FACTORY, head[:_FACTORY_SIZE])
-        next_block, erases, crc = struct.unpack(_LINKED, head[_FACTORY_SIZE:])
-        if crc == crc32(head[:-4]) & 0xFFFFFFFF:
-            sealed[index] = (block, next_block, erases)
-            count = promised
-        else:
-            claims.append((block, index, promised, head[_FACTORY_SIZE:] == _UNSEALED))
-    if not sealed and claims:  # never booted to the end: nothing was erased yet, so every claim is whole
-        return sealed, {row[1]: row[0] for row in claims}, claims[0][2]
-    fresh = {}
-    for block, index, promised, is_new in claims:
-        if is_new and promised == count and index < count and index not in sealed:
-            fresh[index] = block
-    return sealed, fresh, count
-
-
-def find(device, role):
-    """The region of a role. Raises FlashError when blocks are missing."""
-    sealed, fresh, count = _scan(device, role)
-    if not count:
-        raise FlashError("no journal blocks: run `pumprig flash` once to lay them out")
-    missing = [index for index in range(count) if index not in sealed and index not in fresh]
-    if len(missing) > 1:
-        raise FlashError(
-            "%d of %d journal blocks are gone: the filesystem was reformatted; run `pumprig flash`"
-            % (len(missing), count)
-        )
-    blocks = []
-    erases = []
-    for index in range(count):
-        row = sealed.get(index)
-        if row is None:
-            row = (fresh[index], 0, 0) if index in fresh else _lost(sealed, count, index)
-        blocks.append(row[0])
-        erases.append(row[2])
-    region = Region(device, role, blocks, erases)
-    for index in missing:
-        region.erase(index)
-    for index in sorted(fresh):  # in order: what a cut leaves half sealed is named by the block before
-        region.seal(index)
-    return region
-
-
-def _lost(sealed, count, index):
-    """The block whose header a power cut took, named by its neighbour."""
-    before = sealed.get((index - 1) % count)
-    if before is None or before[1] in [row[0] for row in sealed.values()]:
-        raise FlashError("journal block %d of %d is gone; run `pumprig flash`" % (index, count))
-    return before[1], 0, max(row[2] for row in sealed.values())

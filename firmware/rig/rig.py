@@ -23,7 +23,7 @@ from rig.commands import Commands
 from rig.delivery import Delivery
 from rig.dosing import Dosing
 from rig.estimates import Forecast
-from rig.flashmap import LOG, SETTINGS, find
+from rig.flashmap import LOG, SETTINGS
 from rig.implant import Implant
 from rig.journal import Journal
 from rig.link import Link
@@ -45,6 +45,8 @@ class Rig:
     """All parts of the rig. `motor` gives the steps of a revolution and the rates the motor can do."""
 
     def __init__(self, board, port, motor):
+        from rig.blocks import find  # forgotten after the boot
+
         self.board = board
         self._waiting = None  # events that wait for the record of the command that brought them about
         self.digest = spec.digest()

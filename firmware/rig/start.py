@@ -14,7 +14,7 @@ from rig import config, lend
 from rig.stepper import Stepper
 
 WHOLE_BYTES = 24_576
-FOR_BOOT = ("rig.recovery", "rig.selftest", "rig.journal_reader")
+FOR_BOOT = ("rig.recovery", "rig.selftest", "rig.journal_reader", "rig.blocks", "rig.drivers", "rig.pins")
 
 
 def run():
@@ -58,6 +58,8 @@ def _build(stepper):
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
     lend.forget(FOR_BOOT)
+    for name in ("Setup", "PINS"):
+        delattr(config, name)  # with them go the tables of drivers and pins
     lend.give_back()
     gc.collect()
     return rig

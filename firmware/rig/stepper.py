@@ -16,9 +16,7 @@ import time
 import machine
 import rp2
 
-from rig.drivers import check_programs
 from rig.motion import Ramp
-from rig.pins import gpio
 from rig.step_brake import Brake
 from rig.step_feed import Feed
 from rig.step_pio import HALT_AT, count, step
@@ -45,9 +43,14 @@ class Stepper:
     """The engine for the driver that `config` chooses. ValueError, motor off, if the configuration cannot work."""
 
     def __init__(self, config):
+        from rig.drivers import check_programs  # these two are forgotten after the boot
+        from rig.pins import gpio
+
         self._enable = machine.Pin(gpio("enable"), machine.Pin.OUT, value=1)
         self._direction = machine.Pin(gpio("dir"), machine.Pin.OUT, value=0)
-        self._setup = setup = config.setup()
+        setup = config.setup()
+        self._start_hz, self._setup_us = setup.start_hz, setup.setup_us
+        self._hold_mw, self._lit_us = setup.hold_mw, setup.lit_ms * 1000
         self._hold_stopped = config.HOLD_STOPPED
         self._relief_steps = config.RELIEF_STEPS
         marker = machine.Pin(gpio("step"))
@@ -173,7 +176,7 @@ class Stepper:
 
     def step_uj(self, interval_us):
         """Estimated energy of a step where one comes every interval_us, uJ."""
-        return self._setup.step_uj(interval_us)
+        return self._hold_mw * min(interval_us, self._lit_us or interval_us) // 1000
 
     # --- ends
 
@@ -186,7 +189,7 @@ class Stepper:
         self._machine.restart()
         for _ in range(8):
             self._machine.exec(_TAKE)
-        self._machine.put(self._setup.high_cycles - 2)
+        self._machine.put(self._stream.high_cycles - 2)
         self._machine.exec(_TAKE)
         self._machine.exec(_KEEP)
         self._stream.begin(LEAD_CYCLES)
@@ -222,7 +225,7 @@ class Stepper:
         """
         if not 0 < steps <= self._relief_steps:
             raise ValueError("relief is limited to %d steps" % self._relief_steps)
-        if interval_cycles * self._setup.start_hz < 125_000_000:
+        if interval_cycles * self._start_hz < 125_000_000:
             raise ValueError("a step every %d cycles is beyond the start/stop rate" % interval_cycles)
         self.open()
         self._backwards_from = self._counted
@@ -236,7 +239,7 @@ class Stepper:
         self._direction.value(1 if backwards else 0)
         if self._coils:
             self._coils.turn(backwards, self._counted)
-        time.sleep_us(self._setup.setup_us)
+        time.sleep_us(self._setup_us)
 
     def hold(self, on):
         """Coil current on or off, from outside a stream. Between slow steps the coil machine does it by itself."""

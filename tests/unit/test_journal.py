@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from pumpwire import records
-from rig import flashmap
+from rig import blocks, flashmap
 from rig.journal import Journal
 from rig.settings import CALIBRATION, PROGRAM, Settings
 from rigsim.flash import BLOCK, PAGE, NorFlash
@@ -48,12 +48,12 @@ def laid_out(seed: int = 1) -> SmallFlash:
 
 def boot(flash: NorFlash) -> Any:
     """The journal as a boot finds it."""
-    return Journal(flashmap.find(flashmap.FlashDevice(flash), flashmap.LOG))
+    return Journal(blocks.find(flashmap.FlashDevice(flash), flashmap.LOG))
 
 
 def settings_of(flash: NorFlash) -> Any:
     """The settings as a boot finds them."""
-    return Settings(flashmap.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
+    return Settings(blocks.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
 
 
 def append(journal: Any, number: int) -> None:
@@ -184,7 +184,7 @@ def test_torn_pages_are_skipped_and_counted_and_the_record_before_them_resumes()
         journal = boot(flash)
         for number in range(1, 6):
             append(journal, number)
-        block = flashmap.find(flashmap.FlashDevice(flash), flashmap.LOG)._blocks[0]
+        block = blocks.find(flashmap.FlashDevice(flash), flashmap.LOG)._blocks[0]
         start = block * BLOCK + 6 * PAGE
         flash[start : start + torn_bytes] = b"\x50" * torn_bytes
         replayed = boot(flash)
@@ -195,7 +195,7 @@ def test_torn_pages_are_skipped_and_counted_and_the_record_before_them_resumes()
 
 def blocks_of(flash: NorFlash, role: int) -> list[int]:
     """Where the blocks of a role lie."""
-    return list(flashmap.find(flashmap.FlashDevice(flash), role)._blocks)
+    return list(blocks.find(flashmap.FlashDevice(flash), role)._blocks)
 
 
 @pytest.mark.parametrize("lost", range(LOG_BLOCKS))

@@ -33,7 +33,7 @@ def put_ramp(rig: StepRig, hz: int, ms: int, leave_hz: int | None = None, acc: i
 
 def gains(rig: StepRig) -> list[float]:
     """By how much the rate changes from one interval to the next, in stairs."""
-    stair_hz = rig.stepper._setup.accel_hz_per_s // 500
+    stair_hz = rig.stepper._brake._ramp.stair_hz
     rates = [CLOCK_HZ / (b - a) for a, b in pairwise(rig.edges)]
     return [abs(b - a) / stair_hz for a, b in pairwise(rates)]
 
@@ -48,7 +48,7 @@ def test_ramps_lose_and_add_no_step_and_never_jump_beyond_the_start_rate(hz: int
     rig.run_out()
     assert steps == rig.stepper.counted() == inc_of(hz) * ms * 125_000 // QUANTUM
     edges = rig.edges
-    start_hz = rig.stepper._setup.start_hz
+    start_hz = rig.stepper._brake._ramp.start_hz
     assert CLOCK_HZ / (edges[1] - edges[0]) <= start_hz * 1.01
     assert CLOCK_HZ / (edges[-1] - edges[-2]) <= start_hz * 1.01
     assert (
@@ -96,7 +96,7 @@ def test_a_stop_from_full_speed_ramps_down_in_200_ms_with_an_exact_count(more_ms
     assert counted == len(edges) == rig.stepper.appended_steps
     assert edges[-1] - begin <= 200 * 125_000
     rates = [CLOCK_HZ / (b - a) for a, b in pairwise(edges) if a > begin - 125_000]
-    start, gain = rig.stepper._setup.start_hz, rig.stepper._setup.accel_hz_per_s // 500
+    start, gain = rig.stepper._brake._ramp.start_hz, rig.stepper._brake._ramp.stair_hz
     assert rates[-1] <= start + gain
     assert max(abs(b - a) for a, b in pairwise(rates)) <= 1.05 * gain
     rig.pass_us(1_000_000)
@@ -136,17 +136,16 @@ def test_more_programs_than_pio_memory_holds_are_refused_with_the_reason() -> No
 
 
 def test_a_step_costs_the_copper_loss_while_the_coils_are_on() -> None:
-    motor = chosen().setup()  # 0.4 A in 30 ohm
-    assert motor.hold_mw == 4_800
+    assert chosen().setup().hold_mw == 4_800  # 0.4 A in 30 ohm
+    motor = StepRig(chosen()).stepper
     assert motor.step_uj(interval_us=1_000) == 4_800
     assert motor.step_uj(interval_us=60_000_000) == 288_000_000
-    coils = small_motor().setup()
-    assert coils.hold_mw == 1_000
-    assert coils.step_uj(interval_us=60_000_000) == 60_000_000
+    assert small_motor().setup().hold_mw == 1_000
+    assert StepRig(small_motor()).stepper.step_uj(interval_us=60_000_000) == 60_000_000
 
 
 def test_with_the_current_off_between_slow_steps_a_step_costs_no_more_than_its_own_time() -> None:
-    coils = small_motor(lit_ms=20, self_holding=True).setup()
+    coils = StepRig(small_motor(lit_ms=20, self_holding=True)).stepper
     assert coils.step_uj(interval_us=60_000_000) == coils.step_uj(interval_us=20_000) == 20_000
     assert coils.step_uj(interval_us=4_000) == 4_000
 
