@@ -104,9 +104,19 @@ class Bench:
         reading = self._read(t_s)
         if reading is not None:
             turn = None if state is None else state.turn
-            self.run.store(self.now_s() - reading.u_t_s, reading, steps, turn, stage)
+            at_s, steps = self._instant(reading, t_s, steps)
+            self.run.store(at_s, reading, steps, turn, stage)
         mass_g = reading.mass_g if reading else None
         return Progress(stage, t_s, self.end_s - t_s, mass_g, steps, ", ".join(sorted(self._troubles)))
+
+    def _instant(self, reading: Reading, asked_s: float, steps: int | None) -> tuple[float, int | None]:
+        """(time, steps) of a reading. A clock that runs faster is the rig's, known at each look: between two of them."""
+        if self.run.speed == 1.0:
+            return self.now_s() - reading.u_t_s, steps
+        after = self._look()
+        if after is None or steps is None:
+            return asked_s, steps
+        return 0.5 * (asked_s + self.now_s()), (steps + after.steps) // 2
 
     def close(self) -> None:
         """Stop the pump and close the balance; safe to call twice."""
