@@ -18,6 +18,7 @@ from pumprig.errors import UsageError
 
 NL_PER_DAY_PER_NL_PER_H = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_INSTANT = datetime(2106, 2, 7, tzinfo=UTC)  # seconds since 1970 fit 32 bits until then
 
 
 def parse(text: str, kind: str, what: str) -> int:
@@ -114,14 +115,24 @@ def parse_instant(text: str, what: str, now_us: int) -> int:
     if text == "now":
         return now_us
     try:
+        instant_us = _instant_us(text, now_us)
+    except units.UnitError:
+        raise UsageError(
+            f"{what}: '{text}' is no instant.",
+            "Nothing was read.",
+            "Write an ISO 8601 time (`2026-03-01T08:00`) or how long ago (`2 d`).",
+        ) from None
+    if not 0 <= instant_us <= to_utc_us(LAST_INSTANT):
+        raise UsageError(f"{what}: '{text}' lies outside 1970 to 2106.", "Nothing was read.")
+    return instant_us
+
+
+def _instant_us(text: str, now_us: int) -> int:
+    try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        try:
-            return now_us - units.parse(text, "time") * 1000
-        except units.UnitError:
-            raise UsageError(
-                f"{what}: '{text}' is no instant.",
-                "Nothing was read.",
-                "Write an ISO 8601 time (`2026-03-01T08:00`) or how long ago (`2 d`).",
-            ) from None
-    return to_utc_us(moment.astimezone() if moment.tzinfo is None else moment)
+        return now_us - units.parse(text, "time") * 1000
+    try:
+        return to_utc_us(moment.astimezone() if moment.tzinfo is None else moment)
+    except (OverflowError, OSError, ValueError):  # a year that the system's clock does not know
+        return to_utc_us(moment.replace(tzinfo=UTC))

@@ -12,7 +12,6 @@ Leaves: bouncing to buttons.py, closed forms to physics/, lines to wire.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pumpwire import units
@@ -22,7 +21,6 @@ from rigsim.chip import CYCLES_PER_MS, CYCLES_PER_US
 from rigsim.driver import SimRig
 from rigsim.wire import Wire
 
-PRESSURE_PA = {"pa": 1.0, "kpa": 1000.0, "mmhg": 133.322, "psi": 6894.757, "cmh2o": 98.0665}
 FIELD_SHAKES_DEG = 0.5  # standard deviation
 BROWNOUT_V = 5.0
 HOT_C = 40.0
@@ -78,14 +76,10 @@ def _later(world: World, delay_ms: int, action: Callable[[], None]) -> None:
 
 
 def _pressure_pa(event: Event) -> float:
-    for unit, size in PRESSURE_PA.items():
-        if unit in event:
-            return float(event[unit]) * size
-    number, unit = units.split(str(event.get("pressure", "")))
     try:
-        return float(number) * PRESSURE_PA[unit.lower()]
-    except (ValueError, KeyError):
-        raise EventError(f"back_pressure needs pressure with one of {', '.join(PRESSURE_PA)}") from None
+        return float(event["pressure_pa"])
+    except (ValueError, KeyError, TypeError):
+        raise EventError("back_pressure needs pressure_pa, a number") from None
 
 
 def _press(name: str) -> Action:
@@ -152,17 +146,8 @@ def _plug(connected: bool) -> Action:
 
 
 def _set_clock(world: World, event: Event) -> None:
-    """To `to` (ISO 8601), to `utc_us`, `by` further than it is, or right."""
-    utc_us = world.utc_us()
-    if "utc_us" in event:
-        utc_us = int(event["utc_us"])
-    elif "to" in event:
-        utc_us = int(datetime.fromisoformat(str(event["to"])).timestamp() * 1_000_000)
-    elif "by" in event or "by_ms" in event:
-        text = str(event.get("by", ""))
-        sign = -1 if text.startswith("-") else 1
-        by = {**event, "by": text.lstrip("+-")} if text else event
-        utc_us += sign * _quantity(by, "by", "time", "ms") * 1000
+    """To `utc_us`, `by_ms` further than it is (or back), or right."""
+    utc_us = int(event.get("utc_us", world.utc_us() + 1000 * int(event.get("by_ms", 0))))
     world.wire.command("clock", ("utc_us", utc_us))
 
 
@@ -224,14 +209,14 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     ),
     "unplug": ((), _plug(False)),
     "plug": ((), _plug(True)),
-    "set_clock": (("to", "utc", "by"), _set_clock),
+    "set_clock": (("utc", "by"), _set_clock),
     "sensor_fail": (
         ("sensor", "how"),
         lambda world, event: _sensor(world, event, event.get("how", "absent")),
     ),
     "sensor_ok": (("sensor",), lambda world, event: _sensor(world, event, "ok")),
     "back_pressure": (
-        ("pressure", *PRESSURE_PA),
+        ("pressure",),
         lambda world, event: world.rig.pump.change(back_pressure_pa=_pressure_pa(event)),
     ),
     "bolus": (("volume", "over", "spread"), _bolus),
@@ -248,7 +233,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     "new_battery": ((), _verb("battery")),
     "load": (("document", "program"), _load),
 }
-_SUFFIXES = ("_nl", "_ms", "_us")
+_SUFFIXES = ("_nl", "_ms", "_us", "_pa")
 
 
 def check(event: Event) -> None:

@@ -227,7 +227,7 @@ class Wire:
         self._queue.popleft()
         if exchange.done is not None:
             exchange.done(exchange)
-        elif exchange.refusal is not None:
+        if exchange.refusal is not None:
             self.refusals.append((self.rig.chip.now, exchange.refusal))
         if self._queue and not self._queue[0].unsent:
             self._send()

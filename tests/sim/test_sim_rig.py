@@ -155,7 +155,7 @@ def test_an_event_that_cannot_be_understood_is_refused_before_anything_runs(even
 def test_every_event_happens_to_a_running_rig_and_leaves_its_log_whole(name: str) -> None:
     arguments = {"refill": {"volume": "18 ml"}, "air": {"volume": "1 ul"}, "bolus": {"volume": "2 ul"}}
     arguments |= {
-        "back_pressure": {"pressure": "20 mmHg"},
+        "back_pressure": {"pressure_pa": 2_666},
         "load": {"document": "kind=program name=x basal=0:1000"},
     }
     simulation = Simulation(seed=7)

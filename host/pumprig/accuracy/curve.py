@@ -28,6 +28,7 @@ from pumprig.accuracy.trumpet import (
 )
 from pumprig.calibration import budget, gravimetry
 from pumprig.calibration import design as designs
+from pumprig.calibration.checks import check_unit
 from pumprig.calibration.screen import screen
 from pumprig.calibration.weighing import Weighing, readability_g, refuse
 
@@ -116,6 +117,8 @@ def analyse(
             "running; 10 min are the least for a graph.",
             "Weigh for longer; the standard wants 2 h and more.",
         )
+    weighing.numbers["rate_nl_per_h"] = rate_nl_per_h
+    check_unit(weighing, 3600.0 * float(volume[-1] - volume[0]) / float(run_s[-1] - run_s[0]), d_g)
     on_grid = np.interp(grid_s + run_s[0], run_s, volume)
     figures = _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s)
     figures.occlusion = blocked

@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from pumprig.calibration.design import (
+    LEAST_NL_PER_REV,
+    MOST_NL_PER_REV,
     NOMINAL_NL_PER_REV,
     NOMINAL_ROLLERS,
     Phases,
@@ -52,6 +54,17 @@ def check_unit(weighing: Weighing, flow_nl_per_h: float, readability_g: float) -
             weighing.name,
             f"row {row}: the masses have digits below 1 ug; they look like kilograms.",
             "Write them in grams; if the balance reads that finely, state `# balance_readability_g`.",
+        )
+
+
+def check_per_rev(weighing: Weighing, nl_per_rev: float | None) -> None:
+    """Refuse a volume per revolution that no such pump head has."""
+    if nl_per_rev is not None and not LEAST_NL_PER_REV <= nl_per_rev <= MOST_NL_PER_REV:
+        raise refuse(
+            weighing.name,
+            f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: {nl_per_rev / 1000:.4g} uL per revolution; "
+            f"heads have {LEAST_NL_PER_REV / 1000:g} to {MOST_NL_PER_REV / 1000:g} uL.",
+            "Check the unit of the masses (mass_g, mass_kg, mass_mg), the steps and --steps-per-rev.",
         )
 
 

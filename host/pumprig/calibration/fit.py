@@ -110,6 +110,7 @@ def fit(weighing: Weighing) -> Fit:
     checks.check_size(weighing, result.flow_nl_per_h, result.u_flow_nl_per_h)
     checks.check_evaporation(weighing, evaporation, mass_mg / run_h)
     per_rev = _per_rev(weighing, phase, result)
+    checks.check_per_rev(weighing, per_rev[0])
     return Fit(
         weighing,
         result,

@@ -21,7 +21,7 @@ import click
 
 from pumprig import __version__
 from pumprig.cli.settings import Settings
-from pumprig.errors import PumpError
+from pumprig.errors import PumpError, UsageError
 
 # name: (module in this folder, attribute, one line of help)
 COMMANDS = {
@@ -166,6 +166,8 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
         return 130
     except click.ClickException as error:
         error.show()
+        if settings.json or "--json" in words:
+            _document(UsageError(error.format_message(), "Nothing was begun.", "--help shows what there is."))
         return 2
     except BrokenPipeError:
         with contextlib.suppress(OSError):
@@ -205,15 +207,20 @@ def _failed(error: PumpError, settings: Settings) -> int:
     else:
         show(error)
     if settings.json:
-        told = {
-            "error": error.happened,
-            "not_done": error.not_done,
-            "next_step": error.next_step,
-            "exit_code": error.exit_code,
-            **error.details(),
-        }
-        click.echo(json.dumps(told))
+        _document(error)
     return error.exit_code
+
+
+def _document(error: PumpError) -> None:
+    """A failure as the one JSON document."""
+    told = {
+        "error": error.happened,
+        "not_done": error.not_done,
+        "next_step": error.next_step,
+        "exit_code": error.exit_code,
+        **error.details(),
+    }
+    click.echo(json.dumps(told))
 
 
 def main() -> None:

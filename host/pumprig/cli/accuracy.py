@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pumprig import quantities
+from pumprig.cli.options import Picture
 from pumprig.cli.settings import current
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--roller-period", default=None, help="Time of one roller passage, where the file does not tell."
 )
-@click.option(
-    "--plot", "plot", type=click.Path(dir_okay=False, path_type=Path), help="Graphs as .svg, .png or .pdf."
-)
+@click.option("--plot", "plot", type=Picture(), help="Graphs as .svg, .png or .pdf.")
 def accuracy(file: Path, rate: str, windows: str, roller_period: str | None, plot: Path | None) -> None:
     """Start-up and trumpet graphs (after IEC 60601-2-24; no compliance is claimed) of the weighing FILE."""
     from pumprig.accuracy.curve import analyse

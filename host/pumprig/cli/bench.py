@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pumprig import paths, quantities
+from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import Interrupted, PumpError, UsageError
 
@@ -45,14 +46,14 @@ if TYPE_CHECKING:
     metavar="C,%,HPA",
     help="Temperature, humidity, pressure, like '21.5,45,985'; else U is wider.",
 )
-@click.option("--steps-per-rev", default=3200.0, show_default=True, type=click.FloatRange(1, 1e7))
+@click.option("--steps-per-rev", default=3200.0, show_default=True, type=NumberRange(1, 1e7))
 @click.option("--rollers", default=3, show_default=True, type=click.IntRange(1, 20))
 @click.option("--by-hand", is_flag=True, help="The pump is run by somebody else; steps are not recorded.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where the run is kept.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --folder.")
 @click.option(
     "--speed",
-    type=click.FloatRange(1, 1000),
+    type=NumberRange(1, 1000),
     default=1.0,
     help="A simulated rig's --speed, up to 100: the times are then those of its clock.",
 )

@@ -19,6 +19,7 @@ from pumprig import quantities
 from pumprig.cli.bench import run_command
 from pumprig.cli.connect import changing
 from pumprig.cli.fit import fit_command
+from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
 
@@ -152,10 +153,16 @@ def apply_command(number: int, yes: bool) -> None:
 @yes_option
 def nominal_command(per_rev: str, yes: bool) -> None:
     """A first guess for a new rig, so that it moves at all and can be weighed: U is 20 %."""
+    from pumprig.calibration.design import LEAST_NL_PER_REV, MOST_NL_PER_REV
+
     settings = current()
     nl_per_rev = quantities.parse(per_rev, "volume", "--per-rev")
-    if not nl_per_rev > 0:
-        raise UsageError("--per-rev: a revolution that gives nothing.", "Nothing was sent.")
+    if not LEAST_NL_PER_REV <= nl_per_rev <= MOST_NL_PER_REV:
+        allowed = " to ".join(quantities.volume_text(bound) for bound in (LEAST_NL_PER_REV, MOST_NL_PER_REV))
+        raise UsageError(
+            f"--per-rev: {quantities.volume_text(nl_per_rev)} is outside the allowed range {allowed}.",
+            "Nothing was sent.",
+        )
     settings.consent(yes)
     document = {"kind": "calibration", "id": NOMINAL_ID, "nl_num": nl_per_rev, "nl_den": 1}
     document |= {"u_ppm": NOMINAL_U_PPM, "at_utc_s": int(datetime.now(UTC).timestamp()), "by": "nominal"}
@@ -211,7 +218,7 @@ def report_command(number: int, output: Path) -> None:
 
 @calibrate.command("angle")
 @click.argument("file", type=CSV)
-@click.option("--steps-per-rev", default=3200.0, show_default=True, type=click.FloatRange(1, 1e7))
+@click.option("--steps-per-rev", default=3200.0, show_default=True, type=NumberRange(1, 1e7))
 def angle_command(file: Path, steps_per_rev: float) -> None:
     """The displacement over the rotor's angle from the weighing FILE, and the weights that even it out."""
     from pumprig.calibration.anglemap import estimate

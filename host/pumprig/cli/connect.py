@@ -17,6 +17,7 @@ from pumprig import discovery
 from pumprig.answers import NoIntents
 from pumprig.cli.settings import Settings
 from pumprig.client import Client
+from pumprig.errors import PumpError
 from pumprig.link import SerialLink
 from pumprig.quantities import local_text, now_utc_us
 from pumprig.store import Store
@@ -49,6 +50,20 @@ def store_open(settings: Settings) -> Generator[Store]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def store_read(settings: Settings) -> Generator[Store]:
+    """The delivery log's database, which has to be there. Raises PumpError."""
+    path = settings.database()
+    if settings.held is None and not path.exists():
+        raise PumpError(
+            f"There is no database {path}.",
+            "Nothing was read.",
+            "`pumprig log pull` makes it; PUMPRIG_DB names another.",
+        )
+    with store_open(settings) as store:
+        yield store
 
 
 @contextmanager

@@ -44,12 +44,12 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     RATE may be `minimum`, the lowest rate at which the modelled implant is kept running.
     """
     settings = current()
-    value = 0 if rate == ("minimum",) else quantity(rate, "rate", "the rate")
-    if value:
-        fields_of("rate", {"rate_nl_per_day": value})
+    asked = None if rate == ("minimum",) else quantity(rate, "rate", "the rate")
+    if asked is not None:
+        fields_of("rate", {"rate_nl_per_day": asked})
     settings.consent(yes)
     with changing(settings) as client:
-        value = value or int(client.read("status").fields["minimum_nl_per_day"])
+        value = int(client.read("status").fields["minimum_nl_per_day"]) if asked is None else asked
         old = active(client)
         new = _constant(old, value)
         staged = staged_as(client, new)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pumprig.cli.options import NumberRange, Picture
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
 from pumprig.quantities import plus_minus
@@ -28,9 +29,9 @@ CSV = click.Path(dir_okay=False, path_type=Path)
 @click.command("fit")
 @click.argument("files", nargs=-1, required=True, type=CSV)
 @click.option("--blank", "blanks", multiple=True, type=CSV, help="A weighing with the pump standing.")
-@click.option("--steps-per-rev", type=click.FloatRange(1, 1e7), help="Steps for one turn of the rotor.")
+@click.option("--steps-per-rev", type=NumberRange(1, 1e7), help="Steps for one turn of the rotor.")
 @click.option("--rollers", type=click.IntRange(1, 20), help="Rollers of the pump head.")
-@click.option("--plot", type=CSV, help="The fit's picture as .svg, .png or .pdf.")
+@click.option("--plot", type=Picture(), help="The fit's picture as .svg, .png or .pdf.")
 @click.option("--save", "kept", is_flag=True, help="Keep the weighings as one calibration.")
 @click.option(
     "--angle", "mapped", is_flag=True, help="With --save: measure the displacement over the angle too."

@@ -22,14 +22,14 @@ import click
 from pumpwire import spec
 
 from pumprig import quantities
-from pumprig.cli.connect import pulling, store_open, tell
+from pumprig.cli.connect import pulling, store_read, tell
 from pumprig.cli.settings import Settings, current
 from pumprig.errors import PumpError, UsageError
 from pumprig.pull import Pulled, pull
 from pumprig.store import Store, ledger
 from pumprig.store.export import FORMATS, export, row_of
 from pumprig.store.totals import Total, total
-from pumprig.store.verify import verify
+from pumprig.store.verify import Verdict, verify
 
 device_option = click.option("--device", metavar="ID", help="A device's id, where the store holds several.")
 from_option = click.option("--from", "from_", metavar="TIME", help="ISO 8601, or how long ago: `2 d`.")
@@ -141,7 +141,7 @@ def show(
     from_us, to_us = span_of(from_, to)
     if last is None and not (from_ or to or settings.json):
         last = 40
-    with store_open(settings) as store:
+    with store_read(settings) as store:
         chosen = device_of(store, device)
         calibrations = store.calibrations(chosen)
         for record in ledger.read(store, chosen, from_us, to_us, events, last):
@@ -165,7 +165,7 @@ def export_(device: str | None, from_: str | None, to: str | None, form: str, ou
     """Write stored records to a file."""
     settings = current()
     from_us, to_us = span_of(from_, to)
-    with store_open(settings) as store:
+    with store_read(settings) as store:
         chosen = device_of(store, device)
         calibrations = store.calibrations(chosen)
         rows = (row_of(chosen, record, calibrations) for record in ledger.read(store, chosen, from_us, to_us))
@@ -179,24 +179,38 @@ def export_(device: str | None, from_: str | None, to: str | None, form: str, ou
 def verify_(device: str | None) -> None:
     """Check every stored record's seal, chain, number and columns."""
     settings = current()
-    with store_open(settings) as store:
+    with store_read(settings) as store:
         verdict = verify(store, device_of(store, device))
-    settings.document({**asdict(verdict), "verified": verdict.verified})
     for first, last in verdict.gaps:
         settings.show(f"gap: records {first} to {last} are missing")
     for number, what in verdict.faults:
         settings.show(f"record {number}: {what}")
     told = f"{verdict.count} records, {verdict.first} to {verdict.last}"
     if verdict.faults:
-        raise PumpError(
+        raise VerifyError(
+            verdict,
             f"{told}: {len(verdict.faults)} faults.",
-            "",
             "This store was edited or damaged; the rig's log is the original.",
         )
-    settings.show(
-        f"{told}: every seal and every link of the chain is right"
-        + (", but for the gaps" if verdict.gaps else "")
-    )
+    if verdict.gaps:
+        raise VerifyError(
+            verdict,
+            f"{told}: every seal and every link is right, but for {len(verdict.gaps)} gaps.",
+            "`pumprig log pull` brings what the rig still holds.",
+        )
+    settings.document({**asdict(verdict), "verified": verdict.verified})
+    settings.show(f"{told}: every seal and every link of the chain is right")
+
+
+class VerifyError(PumpError):
+    """The store is not what the rig sealed; `details()` are the findings."""
+
+    def __init__(self, verdict: Verdict, happened: str, next_step: str) -> None:
+        super().__init__(happened, "Nothing was changed.", next_step)
+        self._verdict = verdict
+
+    def details(self) -> dict[str, object]:
+        return {**asdict(self._verdict), "verified": self._verdict.verified}
 
 
 @log.command("total")
@@ -207,7 +221,7 @@ def total_(device: str | None, from_: str | None, to: str | None) -> None:
     """Volume delivered between two instants, from counted steps, with its uncertainty (k = 2)."""
     settings = current()
     from_us, to_us = span_of(from_, to)
-    with store_open(settings) as store:
+    with store_read(settings) as store:
         result = total(store, device_of(store, device), from_us, to_us)
     settings.document(total_document(result))
     if not settings.json:

@@ -19,6 +19,7 @@ from pumprig import quantities
 from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.delivery import active, commit_staged, staged_as, waiting
+from pumprig.cli.options import Picture
 from pumprig.cli.review import show_review, table_of, warn
 from pumprig.cli.settings import current, yes_option
 from pumprig.client import Client
@@ -160,12 +161,7 @@ def save(file: Path, force: bool) -> None:
 
 @program.command()
 @file_argument
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="SVG, PNG or PDF; default FILE.svg.",
-)
+@click.option("-o", "--output", type=Picture(), help="The picture as .svg, .png or .pdf; default FILE.svg.")
 @click.option("--days", default=7, show_default=True, type=click.IntRange(1, 366))
 def plot(file: Path, output: Path | None, days: int) -> None:
     """Draw the coming days of the program in FILE. Sends nothing."""
@@ -176,9 +172,9 @@ def plot(file: Path, output: Path | None, days: int) -> None:
     target = output or file.with_suffix(".svg")
     try:
         draw(loaded, target, quantities.now_utc_us(), days)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise PumpError(
-            f"{target} cannot be drawn: {error}.", "No picture was made.", "Use .svg, .png or .pdf."
+            f"{target} cannot be written: {error.strerror}.", "No picture was made.", "Name another with -o."
         ) from None
     settings.show(f"wrote {target}")
     settings.document({"file": str(target), "name": loaded.name, "hash": loaded.hash, "days": days})

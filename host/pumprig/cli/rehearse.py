@@ -22,6 +22,7 @@ import click
 
 from pumprig import quantities, refusals, simulator
 from pumprig.cli.log import progress_of
+from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
 from pumprig.errors import InputFileError, PumpError
 from pumprig.store import Store, ledger
@@ -30,6 +31,7 @@ from pumprig.therapy import program as programs
 
 START = "2026-01-01T00:00:00Z"
 BATCH = 500
+MOST_SHOWN = 10
 
 
 @click.command()
@@ -39,9 +41,7 @@ BATCH = 500
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which simulated rig.")
 @click.option("--start", default=START, show_default=True, help="The simulated start, ISO 8601.")
 @click.option("--slow", is_flag=True, help="Run every tick, also those that provably do nothing.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new database for the log."
-)
+@click.option("-o", "--output", type=OutputFile(), help="A new database for the log.")
 def rehearse(
     file: Path, for_: str, events: Path | None, seed: int, start: str, slow: bool, output: Path | None
 ) -> None:
@@ -189,6 +189,10 @@ def _show(settings: Settings, report: dict[str, Any]) -> None:
         settings.show(
             f"  demand boluses: {demand['asked']} asked, {demand['given']} given, {demand['refused']} refused"
         )
+    for row in report["refused"][:MOST_SHOWN]:
+        settings.show(f"  refused: {row['verb']} at {row['at']} ({row['why']})")
+    if len(report["refused"]) > MOST_SHOWN:
+        settings.show(f"  and {len(report['refused']) - MOST_SHOWN} more refusals; --json has them")
     settings.show(f"  reservoir {volume(report['reservoir_nl'])} after {report['refills']} refills")
     for alarm in report["alarms"]:
         settings.show(

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from pumprig import paths, simulator
+from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
 
@@ -25,7 +26,7 @@ from pumprig.errors import UsageError
 @click.command()
 @click.option("--link", metavar="PATH", help="A symbolic link to make to the pseudo-terminal.")
 @click.option("--tcp", metavar="PORT", type=click.IntRange(0, 65535), help="A TCP port; 0 takes a free one.")
-@click.option("--speed", type=click.FloatRange(0, 1e6, min_open=True), help="Virtual seconds in a second.")
+@click.option("--speed", type=NumberRange(0, 1e6, min_open=True), help="Virtual seconds in a second.")
 @click.option("--seed", type=click.IntRange(0), help="Which rig: its identity and its physics.")
 @click.option("--scenario", type=click.Path(dir_okay=False, path_type=Path), help="Events as TOML.")
 @click.option(

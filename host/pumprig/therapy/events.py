@@ -17,7 +17,7 @@ from typing import Any
 from pumpwire import units
 
 from pumprig.errors import InputFileError
-from pumprig.quantities import to_utc_us
+from pumprig.quantities import EPOCH, LAST_INSTANT, to_utc_us
 from pumprig.therapy import program
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
@@ -32,7 +32,8 @@ CHOICES = {
     "ramp": ("hold", "back", "go"),
 }
 FLAGS = ("silent", "measured", "spread")
-PRESSURE_UNITS = ("pa", "kpa", "mmhg", "psi", "cmh2o")
+PRESSURE_PA = {"pa": 1.0, "kpa": 1000.0, "mmhg": 133.322, "psi": 6894.757, "cmh2o": 98.0665}
+MOST_PRESSURE_PA = 200_000
 
 # event: (arguments that must be there, arguments that may be)
 EVENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -156,15 +157,47 @@ def _argument(
         return key, value
     if key == "program":
         return "document", _program(reader, here, value, start_us)
-    if not isinstance(value, str) or (key == "pressure" and not _is_pressure(value)):
-        unit = f", like `20 kpa`; units: {', '.join(PRESSURE_UNITS)}" if key == "pressure" else ""
-        reader.fault(here, value, "must be a text" + unit)
-    return key, value
+    if key == "to":
+        return "utc_us", _clock_us(reader, here, value)
+    if key == "by":
+        return "by_ms", _shift_ms(reader, here, value)
+    return "pressure_pa", _pressure_pa(reader, here, value)
 
 
-def _is_pressure(text: str) -> bool:
-    number, unit = units.split(text)
-    return unit.lower() in PRESSURE_UNITS and number.replace(".", "", 1).isdigit()
+def _pressure_pa(reader: Reader, here: Path, value: object) -> int | None:
+    number, unit = units.split(str(value))
+    if unit.lower() in PRESSURE_PA and number.replace(".", "", 1).isdigit():
+        pressure_pa = round(float(number) * PRESSURE_PA[unit.lower()])
+        if pressure_pa <= MOST_PRESSURE_PA:
+            return pressure_pa
+    allowed = f"must be a text of 0 to {MOST_PRESSURE_PA // 1000} kPa, like `20 kpa`"
+    reader.fault(here, value, f"{allowed}; units: {', '.join(PRESSURE_PA)}")
+    return None
+
+
+def _clock_us(reader: Reader, here: Path, value: object) -> int | None:
+    """What the rig's clock is set to, any instant that it can hold."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        if moment.tzinfo is not None and EPOCH <= moment <= LAST_INSTANT:
+            return to_utc_us(moment)
+    except ValueError:
+        pass
+    reader.fault(
+        here, value, 'must be an ISO 8601 time with a zone, 1970 to 2106, like "2026-03-29T01:00:00Z"'
+    )
+    return None
+
+
+def _shift_ms(reader: Reader, here: Path, value: object) -> int | None:
+    """By how much the rig's clock is set forward, or back where a minus stands before it."""
+    text = str(value)
+    try:
+        shift_ms = units.parse(text.lstrip("+-"), "time")
+    except units.UnitError as error:
+        reader.fault(here, value, f'{error}; like "1 h" or "-1 h"')
+        return None
+    return -shift_ms if text.startswith("-") else shift_ms
 
 
 def _program(reader: Reader, here: Path, value: object, start_us: int | None) -> str | None:

@@ -1,0 +1,59 @@
+"""Kinds of options that several commands take: pictures, output files, finite numbers.
+
+Owns: what is refused before a command does anything, because its result could not be kept.
+Rules: a refused option exits 2 before anything is read, computed or sent.
+Callers: the commands of this folder.
+Units: none.
+Leaves: quantities with units to quantities.py.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+PICTURES = (".svg", ".png", ".pdf")
+
+
+class NumberRange(click.FloatRange):
+    """A finite number of a range; `nan` is below and above nothing, so click would let it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
+
+
+class OutputFile(click.Path):
+    """A file to be written, in a folder that is there and may be written to."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        try:
+            there = path.exists()
+            with open(path, "ab"):
+                pass
+            if not there:
+                path.unlink()
+        except OSError as error:
+            self.fail(f"{path} cannot be written: {error.strerror}.", param, ctx)
+        return path
+
+
+class Picture(OutputFile):
+    """A picture to be drawn; its suffix chooses the format."""
+
+    name = "picture"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if Path(value).suffix.lower() not in PICTURES:
+            self.fail(f"{value}: pictures are {', '.join(PICTURES)}.", param, ctx)
+        return super().convert(value, param, ctx)
