@@ -17,7 +17,7 @@ import io
 import sys
 
 AFTER_US = 60_000_000  # without a person or a change for so long
-DOCUMENTS = ("pumpwire.fields", "pumpwire.checks", "pumpwire.documents")  # each needs those before it
+DOCUMENTS = ("pumpwire.shapes", "pumpwire.fields", "pumpwire.checks", "pumpwire.documents")  # in this order
 TYPED = ("pumpwire.units", "rig.typed")
 LATER = DOCUMENTS + ("rig.later",)
 UPKEEP = ("rig.upkeep",)

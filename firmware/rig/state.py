@@ -42,7 +42,8 @@ def state_of(rig, now_us):
     }
     state.update(rig.implant.state(now_us))
     for name, steps in zip(STEPS, dosing.kind_steps):
-        state[name] = steps
+        if steps:
+            state[name] = steps
     if therapy.bolus is not None:
         state["bolus_kind"] = therapy.bolus.kind + 1
         state["bolus_steps"] = therapy.bolus.steps

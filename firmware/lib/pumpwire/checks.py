@@ -7,7 +7,8 @@ Units: nL/day, nL; by the names' endings.
 Leaves: each field by itself to fields.py.
 """
 
-from pumpwire.fields import MAX_RATE_NL_PER_DAY, MIN_RATE_NL_PER_DAY, DocumentError
+from pumpwire.fields import DocumentError
+from pumpwire.shapes import MAX_RATE_NL_PER_DAY, MIN_RATE_NL_PER_DAY
 from pumpwire.terms import ANGLE_CELLS, ANGLE_MEAN, WEEKDAYS, bolus_rate_nl_per_day
 
 

@@ -16,15 +16,8 @@ A field that has its default is left out. Lists: `,` between items, `:` inside o
 
 from pumpwire.checks import check_angle, check_program, lowest_rates, peak_rates
 from pumpwire.codec import WireError, escape, is_digits, unescape
-from pumpwire.fields import (
-    FIELDS,
-    MAX_RATE_NL_PER_DAY,
-    MAX_TEXT,
-    MIN_RATE_NL_PER_DAY,
-    SINGLE,
-    STEP,
-    DocumentError,
-)
+from pumpwire.fields import FIELDS, MAX_TEXT, SINGLE, DocumentError
+from pumpwire.shapes import MAX_RATE_NL_PER_DAY, MIN_RATE_NL_PER_DAY, STEP
 from pumpwire.terms import DAY_S, WEEKDAYS, bolus_rate_nl_per_day, code_of, digest
 
 __all__ = (

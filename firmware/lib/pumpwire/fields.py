@@ -5,44 +5,27 @@ Rules: a field's place, limits and default stand here only; on the Pico this mod
 documents.py so that each loads within a tick.
 Callers: documents.py, checks.py; the host and the digest through documents.py.
 Units: by the names' endings; a day's seconds count from local midnight.
-Leaves: reading and writing to documents.py, what fields must agree on to checks.py.
+Leaves: the items of lists to shapes.py, reading and writing to documents.py, what fields must agree on to checks.py.
 """
 
-from pumpwire.terms import ANGLE_MEAN, DAY_S
+from pumpwire.shapes import (
+    ANGLE,
+    BRIDGE,
+    DEMAND,
+    MAX_RATE_NL_PER_DAY,
+    PERIODIC,
+    PHASE,
+    RAMP,
+    STEP,
+    ZONE,
+)
 
 MAX_TEXT = 1200  # characters of a document; staged in parts that fit a line
-MIN_RATE_NL_PER_DAY = 1_000  # below it a rate is no rate but 0: half a nL/day of rounding stays below 0.05 %
-MAX_RATE_NL_PER_DAY = 14_400_000_000  # 10 mL/min: beyond any head; the motor's own limit is rig.config's
 
 
 class DocumentError(ValueError):
     """A document that cannot be accepted: args[0] the field, args[1] why."""
 
-
-# shape of a list's items: (name, lowest, highest) each
-STEP = (("from_s", 0, DAY_S - 1), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))
-PERIODIC = (
-    ("every_s", 60, 31 * DAY_S),
-    ("volume_nl", 1, 20_000_000),
-    ("over_ms", 1_000, DAY_S * 1000),
-    ("first_s", 0, 31 * DAY_S),
-)
-DEMAND = (
-    ("volume_nl", 1, 20_000_000),
-    ("over_ms", 1_000, DAY_S * 1000),
-    ("lockout_s", 0, 7 * DAY_S),
-    ("max_per_24h", 0, 1000),
-)
-RAMP = (
-    ("start_nl_per_day", 0, MAX_RATE_NL_PER_DAY),
-    ("step_nl_per_day", 0, MAX_RATE_NL_PER_DAY),
-    ("interval_s", 60, 31 * DAY_S),
-    ("ceiling_nl_per_day", 1, MAX_RATE_NL_PER_DAY),
-)
-ZONE = (("from_utc_s", 0, 1 << 33), ("offset_s", 0, 2 * DAY_S))  # offset + one day, so that it has no sign
-BRIDGE = (("volume_nl", 0, 20_000_000), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))  # 0:0 is "no bridge"
-ANGLE = (("weight", ANGLE_MEAN // 4, 4 * ANGLE_MEAN),)  # at most four times as fast
-PHASE = (("for_s", 60, 366 * DAY_S), ("rate_nl_per_day", 0, MAX_RATE_NL_PER_DAY))
 
 # field, type ("text", a tuple of choices, an item shape, or (lowest, highest)), default (None: must be given)
 FIELDS = {

@@ -155,8 +155,11 @@ def pack(header, state, text):
         header["chain"],
     )
     at = HEADER_SIZE
+    given, put = state.get, struct.pack_into
     for name, size in STATE:
-        struct.pack_into("<Q", raw, at, state.get(name, 0))  # the next field lies over its high, empty bytes
+        value = given(name)
+        if value:
+            put("<Q", raw, at, value)  # the next field lies over its high, empty bytes
         at += size
     end = at + len(words)
     raw[at:end] = words
