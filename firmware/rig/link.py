@@ -78,7 +78,7 @@ class Link:
         return now_us + 1 if waits else 1 << 62
 
     def _read(self, now_us):
-        """Take what has arrived, within the tick's bounds, its first part always: a stop, say. Whether more may come."""
+        """Take what has arrived, within the tick's bounds, its first part always: a stop, say. Is there more."""
         left = IN_PER_TICK
         while left == IN_PER_TICK or left > 0 and self._has_time():
             data = self._port.read(min(left, READ_AT_ONCE))
