@@ -64,6 +64,10 @@ class Commands:
         self.staging.forget()
         return self._rig.held_records()
 
+    def log(self, rows):
+        """Record what a command brought about: (event, fields) in order."""
+        self._rig.record_all(rows)
+
     def told(self, verb, args):
         """What the log says of a command's arguments."""
         if verb == "access":

@@ -67,7 +67,7 @@ class Rig:
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
         self.access = Access(board.device_id, self.settings, self.record, board.random)
-        self.session = Session(Readings(self), self.commands, self.access, self.record)
+        self.session = Session(Readings(self), self.commands, self.access)
         self.link = Link(port, self.session, self.clock.now_us)
         self.boot_number = 0
         self.assumed_steps = 0
@@ -165,6 +165,16 @@ class Rig:
             self._waiting.append((event, fields))
             return 0
         now_us = self.clock.now_us()
+        return self._append(event, fields, now_us, state.state_of(self, now_us))
+
+    def record_all(self, rows):
+        """Put several events, (event, fields) each, into the log with the state that they leave together."""
+        now_us = self.clock.now_us()
+        state_then = state.state_of(self, now_us)
+        for event, fields in rows:
+            self._append(event, fields, now_us, state_then)
+
+    def _append(self, event, fields, now_us, state_then):
         header = {
             "event": EVENTS.index(event),
             "boot": self.boot_number,
@@ -172,7 +182,7 @@ class Rig:
             "utc_us": self.clock.utc_us(now_us),
             "calibration_id": self.dosing.calibration_id,
         }
-        number = self.journal.append(header, state.state_of(self, now_us), bytes(codec.joined(fields)[1:]))
+        number = self.journal.append(header, state_then, bytes(codec.joined(fields)[1:]))
         if event == "alarm":
             self.unread.note(fields[0][1], number, header["utc_us"])
         self.checkpoint.recorded(now_us)

@@ -21,13 +21,12 @@ UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act wit
 
 
 class Session:
-    """Turns lines into answers: `readings` reads, `commands` acts, `access` judges, `record` logs."""
+    """Turns lines into answers: `readings` reads, `commands` acts and logs, `access` judges."""
 
-    def __init__(self, readings, commands, access, record):
+    def __init__(self, readings, commands, access):
         self._readings = readings
         self._commands = commands
         self._access = access
-        self._record = record
         self.last_seq = 0
         self.last_code = 0
         self._last_body = ""
@@ -157,11 +156,10 @@ class Session:
             self.last_seq = seq
             self.last_code = spec.ERRORS[name] if name else 0
         if name:
-            self._record("refused", (("verb", verb), ("seq", seq), ("why", name)))
+            row = "refused", (("verb", verb), ("seq", seq), ("why", name))
         else:
-            self._record("command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args))
-        for event, told in consequences:
-            self._record(event, told)
+            row = "command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args)
+        self._commands.log([row] + consequences)
         self._commands.take_effect(now_us)
         self.is_acting = False
         return name, fields

@@ -103,7 +103,9 @@ class Exhausted:
         self.met["reset"] += 1
         event = records.EVENTS.index("fault")
         journal = self.bench.rig.journal
-        for number in range(journal.next_number - 6, journal.next_number):
+        for number in range(
+            journal.next_number - 8, journal.next_number
+        ):  # a third fault in a row stops and alarms
             raw = journal.read(number)
             if raw is not None and raw[3] == event:
                 self.met["logged"] += 1
