@@ -113,7 +113,8 @@ class Delivery:
                 therapy.mode = "stopped"
 
     def _fill(self, now_us):
-        if self.open_us < 0:
+        fresh = self.open_us < 0
+        if fresh:
             self._stepper.open()
             self.open_us = self._clock.now_us()
             self._dosing.align(self._angle())
@@ -124,6 +125,9 @@ class Delivery:
         bites = SPANS_A_RUN
         while 0 <= front_us < goal_us:
             front_us = self._extend(front_us, goal_us)
+            if fresh:  # cycle 0 came with the first words, which took the Pico a millisecond or more
+                fresh = False
+                self.open_us = self._clock.now_us() - self._stepper.age_us()
             if self._stepper.appended_steps - queued_steps >= STEPS_A_RUN:
                 break
             if self._dosing.is_mapped():

@@ -140,6 +140,13 @@ class Stepper:
         self._passed_us += time.ticks_diff(ticks, self._begin_ticks)
         self._begin_ticks = ticks
 
+    def age_us(self):
+        """How long the stream has been running; 0 before its first words."""
+        if not self._feed.running:
+            return 0
+        self._keep_time()
+        return self._passed_us
+
     def _catch_up(self):
         """The machine ran dry: the stream's end moves to now, so that stream time goes on as time does."""
         if self._is_halted():

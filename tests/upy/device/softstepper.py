@@ -77,6 +77,10 @@ class SoftStepper:
                 self._passed = 0
         return self._count
 
+    def age_us(self):
+        """Since the stream began."""
+        return self._time.us - self._open_us
+
     def cut(self):
         """Drop what is queued; returns the count."""
         self.counted()
