@@ -146,7 +146,7 @@ HEADINGS = (
     *("", "rate", "load", "steps", "mean ppm", "worst edge", "rms jitter"),
     *("largest gap", "drift", "dry", "commit"),
 )
-WIDTHS = (-14, -29, -26, 7, 12, 12, 12, 12, 12, 4)
+WIDTHS = (-15, -29, -28, 7, 12, 12, 12, 12, 12, 4)
 
 
 def _line(*cells: str) -> str:
