@@ -113,6 +113,15 @@ def test_blanks_in_the_record_give_the_evaporation_and_steps_the_volume_per_revo
     assert abs(result.result.flow_nl_per_h - 1.7 * 3600 * nl_per_step) < result.result.u_flow_nl_per_h
 
 
+@pytest.mark.parametrize("blank_s", [60.0, 100.0, 118.0])
+def test_the_tail_of_the_run_before_does_not_make_a_short_blank_a_part_of_the_run(blank_s: float) -> None:
+    t_s = np.arange(0.0, 600.0, 2.0)
+    steps = np.floor(np.clip(t_s, 0.0, 4.0) * 80.0 + np.clip(t_s - blank_s, 0.0, 360.0) * 170.0)
+    mass_g = Balance(BalanceSpec(), 3).readings(t_s, steps * 3.3)
+    found = fitted(csv(mass_g, t_s, steps=steps, meta={"steps_per_rev": 3200}))
+    assert found.result.flow_nl_per_h == pytest.approx(170.0 * 3600 * 3.3, rel=0.02)
+
+
 def test_the_same_file_gives_the_same_figures() -> None:
     text = csv(readings_g())
     assert fitted(text).as_json() == fitted(text).as_json()

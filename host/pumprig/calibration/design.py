@@ -23,6 +23,9 @@ LEAST_NL_PER_REV, MOST_NL_PER_REV = (
     500_000.0,
 )  # of heads that a bench pump has; a wrong unit is 1000 times off
 NOMINAL_ROLLERS = 3.0
+PAUSE_SCALES = (
+    20.0  # so many times the usual time between two changes of the count: the pump stood, or nobody read
+)
 NOMINAL_STEPS_PER_REV = 3200.0
 MOST_READINGS = 100_000  # more are averaged in groups first
 HARMONICS = 3  # of the roller's passage
@@ -92,7 +95,7 @@ def _by_steps(weighing: Weighing, steps: Floats) -> Phases:
             "A blank alone calibrates nothing; give it with --blank.",
         )
     between_s = np.diff(t_s[at + 1])
-    pause_s = max(20.0 * float(np.median(between_s)), 120.0)
+    pause_s = PAUSE_SCALES * float(np.median(between_s))
     running = np.zeros(len(t_s), dtype=np.bool_)
     running[at[0] : at[-1] + 2] = True
     for k in np.flatnonzero(between_s > pause_s):
