@@ -25,7 +25,10 @@ PAGE_ROWS = 64
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull brought: numbers are the rig's; `gap` are records that were overwritten before they were fetched."""
+    """What a pull brought: numbers are the rig's; `gap` are records that were overwritten before they were fetched.
+
+    other_calibration: the number of the rig's calibration where the store holds other figures under it, else None.
+    """
 
     device_id: str
     first: int
@@ -33,6 +36,7 @@ class Pulled:
     new: int
     gap: tuple[int, int] | None
     settled: list[Settled]
+    other_calibration: int | None = None
 
 
 def pull(client: Client, store: Store, progress: Callable[[int, int], None] | None = None) -> Pulled:
@@ -40,7 +44,7 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
     greeting = client.greet()
     device = greeting.device_id
     store.note_device(device, greeting.firmware, greeting.protocol)
-    status = note_facts(client, store)
+    status, other = note_facts(client, store)
     start = ledger.last_number(store, device) + 1
     if start > int(status["log_next"]):
         raise StoreError(
@@ -63,27 +67,24 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
         if number >= log_next or not page:
             break
     store.note_pull(device, int(status["boot"]), int(status["mono_us"]), start, number)
-    return Pulled(device, start, number, new, gap, StoredIntents(store).settle_by_log(device))
+    return Pulled(device, start, number, new, gap, StoredIntents(store).settle_by_log(device), other)
 
 
-def note_facts(client: Client, store: Store) -> dict[str, str]:
-    """Keep the calibration and the program that the rig names now; returns the status fields."""
+def note_facts(client: Client, store: Store) -> tuple[dict[str, str], int | None]:
+    """Keep the calibration and the program that the rig names now; returns the status fields, and the calibration's
+    number where the store holds another under it.
+    """
     device = client.greet().device_id
     status = client.read("status").fields
-    if int(status.get("calibration_id", "0")):
-        store.note_calibration(
-            device,
-            int(status["calibration_id"]),
-            int(status["step_nl_num"]),
-            int(status["step_nl_den"]),
-            int(status["u_ppm"]),
-        )
+    number = int(status.get("calibration_id", "0"))
+    figures = [int(status.get(name, "0")) for name in ("step_nl_num", "step_nl_den", "u_ppm")]
+    same = not number or store.note_calibration(device, number, figures[0], figures[1], figures[2])
     rows = client.read("program").rows
     text = "".join(row.get("text", "") for row in rows)
     digest = rows[0].get("hash", "") if rows else ""
     if text and digest:
         store.note_program(device, digest, text)
-    return status
+    return status, None if same else number
 
 
 def _page(client: Client, number: int) -> tuple[list[bytes], int, int]:

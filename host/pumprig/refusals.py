@@ -26,6 +26,7 @@ NEXT_STEPS = {
     "bridge": "Decide in the program's file: `[bridge]`, or `none = true`; or `program load --bridge auto`.",
     "locked": "Wait; the lock doubles with every five wrong answers.",
     "access": "Another program ended this session; run the command again.",
+    "key": "This computer has not the rig's key: `pumprig key set FILE` brings it. Five wrong ones lock the rig.",
     "sequence": "Another host changed the rig at the same time; look at `pumprig status`, then run the command again.",
     "storage": "The rig's flash cannot be written; `pumprig doctor` says more.",
     "unknown": "The firmware is older than this tool: `pumprig flash`.",
@@ -47,7 +48,7 @@ def _next_step(name: str, numbers: dict[str, str]) -> str:
     wait = numbers.get("wait_s", "")
     if wait.isdigit():
         return f"It would be allowed in {quantities.duration_text(int(wait) * 1000)}."
-    return NEXT_STEPS.get(name, "")
+    return NEXT_STEPS["key" if "mark" in numbers.get("why", "") else name] if name in NEXT_STEPS else ""
 
 
 def _number_text(key: str, value: str) -> str:

@@ -105,9 +105,12 @@ def test_a_nominal_calibration_makes_a_new_rig_move_and_says_how_little_it_knows
         )  # fmt: skip
         return json.loads(done.stdout)
 
-    assert tool("calibrate", "nominal", "--per-rev", "9.97 ul", "--yes")["u_nl_per_rev"] == 1994.0
+    nominal = tool("calibrate", "nominal", "--per-rev", "9.97 ul", "--yes")
+    assert nominal["u_nl_per_rev"] == 1994.0
     status = tool("status")
-    assert status["calibration_id"] == 2
+    assert status["calibration_id"] == nominal["id"]
+    other = tool("calibrate", "nominal", "--per-rev", "9.98 ul", "--yes")
+    assert other["id"] != nominal["id"], "a number stands for one volume for good"
     assert status["reservoir_u_nl"] > 0
 
 

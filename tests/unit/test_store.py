@@ -106,6 +106,12 @@ def test_a_total_uses_each_steps_own_calibration_and_combines_their_uncertaintie
     assert sum(result.by_kind_nl.values()) == result.volume_nl
 
 
+def test_other_figures_under_a_calibration_s_number_are_noticed_and_change_nothing(store):
+    assert store.note_calibration(DEVICE, 1, *STEP)
+    assert not store.note_calibration(DEVICE, 1, STEP[0] * 3, *STEP[1:])
+    assert store.calibrations(DEVICE)[1] == STEP
+
+
 def test_a_total_between_two_instants_counts_from_the_last_record_before_them(store):
     ledger.add(store, DEVICE, chain(20))
     start = 1_767_225_600_000_000

@@ -110,7 +110,7 @@ class Bench:
         return Progress(stage, t_s, self.end_s - t_s, mass_g, steps, ", ".join(sorted(self._troubles)))
 
     def _instant(self, reading: Reading, asked_s: float, steps: int | None) -> tuple[float, int | None]:
-        """(time, steps) of a reading. A clock that runs faster is the rig's, known at each look: between two of them."""
+        """(time, steps) of a reading: between two looks where the clock that counts is the rig's, known at each."""
         if self.run.speed == 1.0:
             return self.now_s() - reading.u_t_s, steps
         after = self._look()

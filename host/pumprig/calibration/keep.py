@@ -9,7 +9,6 @@ Leaves: reading records to register.py, figures to fit.py and rates.py, pictures
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ from pumprig.calibration.design import NOMINAL_STEPS_PER_REV
 from pumprig.calibration.fit import Fit
 from pumprig.calibration.plots import figure, rates_figure
 from pumprig.calibration.rates import RateModel, fit_rates, hysteresis, points_of
-from pumprig.calibration.register import Record, RegisterError, folder
+from pumprig.calibration.register import Record, RegisterError, folder, numbered
 from pumprig.calibration.weighing import readability_g
 
 
@@ -63,7 +62,7 @@ def save(
         content["steps_at_end"] = int(last.steps[-1])
         content["steps_per_rev"] = last.numbers.get("steps_per_rev", NOMINAL_STEPS_PER_REV)
     text = json.dumps(content, indent=1, sort_keys=True)
-    number = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) or 1
+    number = numbered(text)
     try:
         place = folder() / f"{number}"
         place.mkdir(parents=True, exist_ok=True)

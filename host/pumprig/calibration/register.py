@@ -110,6 +110,11 @@ def folder() -> Path:
     return paths.database_file().parent / "calibrations"
 
 
+def numbered(text: str) -> int:
+    """The number of a calibration: the start of its content's SHA-256, so that two different ones never share it."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) or 1
+
+
 def load(number: int) -> Record:
     """A kept calibration by its id. Raises RegisterError where there is none."""
     path = folder() / f"{number}" / "calibration.json"
@@ -122,7 +127,7 @@ def load(number: int) -> Record:
             "Nothing was sent.",
             "See `calibrate list`.",
         ) from None
-    if int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) not in (number, 0):
+    if numbered(text) != number:
         raise RegisterError(
             f"Calibration {number} was changed after it was made.", "Nothing was sent.", "Calibrate again."
         )

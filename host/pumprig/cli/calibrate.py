@@ -26,10 +26,7 @@ from pumprig.errors import PumpError, UsageError
 if TYPE_CHECKING:
     from pumprig.client import Client
 
-NOMINAL_ID, NOMINAL_U_PPM = (
-    2,
-    200_000,
-)  # weighed ones are numbered by their content; 1 is the simulated rig's first
+NOMINAL_U_PPM = 200_000
 CSV = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -154,6 +151,7 @@ def apply_command(number: int, yes: bool) -> None:
 def nominal_command(per_rev: str, yes: bool) -> None:
     """A first guess for a new rig, so that it moves at all and can be weighed: U is 20 %."""
     from pumprig.calibration.design import LEAST_NL_PER_REV, MOST_NL_PER_REV
+    from pumprig.calibration.register import numbered
 
     settings = current()
     nl_per_rev = quantities.parse(per_rev, "volume", "--per-rev")
@@ -164,13 +162,14 @@ def nominal_command(per_rev: str, yes: bool) -> None:
             "Nothing was sent.",
         )
     settings.consent(yes)
-    document = {"kind": "calibration", "id": NOMINAL_ID, "nl_num": nl_per_rev, "nl_den": 1}
+    number = numbered(f"nominal {nl_per_rev} nl {NOMINAL_U_PPM} ppm")
+    document = {"kind": "calibration", "id": number, "nl_num": nl_per_rev, "nl_den": 1}
     document |= {"u_ppm": NOMINAL_U_PPM, "at_utc_s": int(datetime.now(UTC).timestamp()), "by": "nominal"}
     with changing(settings) as client:
         _commit(settings, client, document, nl_per_rev, nl_per_rev * NOMINAL_U_PPM / 1e6, yes)
     settings.show("the nominal calibration is in force; weigh before you believe a volume")
     settings.document(
-        {"id": NOMINAL_ID, "nl_per_rev": nl_per_rev, "u_nl_per_rev": nl_per_rev * NOMINAL_U_PPM / 1e6}
+        {"id": number, "nl_per_rev": nl_per_rev, "u_nl_per_rev": nl_per_rev * NOMINAL_U_PPM / 1e6}
     )
 
 

@@ -81,6 +81,11 @@ def _pulled(settings: Settings, store: Store, result: Pulled, follow: bool) -> N
         settings.say(
             f"warning: records {result.gap[0]} to {result.gap[1]} were overwritten on the rig before they were pulled"
         )
+    if result.other_calibration is not None:
+        settings.say(
+            f"warning: the store has other figures for calibration {result.other_calibration} than the rig: one was "
+            "edited, or the number was used twice; volumes delivered with it cannot be trusted"
+        )
     if follow:
         calibrations = store.calibrations(result.device_id)
         if result.new:

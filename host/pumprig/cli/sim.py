@@ -11,6 +11,7 @@ Leaves: the simulated world to rigsim, the private rig's life to simulator.py.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -107,6 +108,9 @@ def _scenario(path: Path, folder: Path) -> Path:
 
 def _foreground(command: list[str]) -> int:
     child = subprocess.Popen(command, env=simulator.environment())
+    signal.signal(
+        signal.SIGTERM, lambda *_: child.terminate()
+    )  # the rig ends with this program, its state kept
     try:
         return child.wait()
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ import click
 from pumprig import discovery
 from pumprig.cli.settings import current
 from pumprig.client import Client
+from pumprig.errors import LinkError
 from pumprig.link import SerialLink
 
 
@@ -21,10 +22,15 @@ from pumprig.link import SerialLink
 def stop() -> None:
     """Stop the pump now. Needs no session and asks nothing; the program stays loaded."""
     settings = current()
-    client = Client(SerialLink(discovery.resolve(settings.port, settings.state)))
     try:
-        steps = client.stop().fields.get("delivered_steps")
-    finally:
-        client.close()
+        client = Client(SerialLink(discovery.resolve(settings.port, settings.state)))
+        try:
+            steps = client.stop().fields.get("delivered_steps")
+        finally:
+            client.close()
+    except LinkError as error:
+        raise LinkError(
+            error.happened, error.outcome, f"Press the stop button on the rig. {error.next_step}"
+        ) from error
     settings.show(f"stopped; {steps} steps counted so far. `pumprig resume` runs the program again.")
     settings.document({"stopped": True, "delivered_steps": int(steps) if steps else None})

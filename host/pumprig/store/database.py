@@ -116,13 +116,17 @@ class Store:
                 )
             ]
 
-    def note_calibration(self, device_id: str, calibration_id: int, num: int, den: int, u_ppm: int) -> None:
-        """Remember a calibration for good: num / den nL a step, expanded relative uncertainty u_ppm."""
+    def note_calibration(self, device_id: str, calibration_id: int, num: int, den: int, u_ppm: int) -> bool:
+        """Remember a calibration for good: num / den nL a step, expanded relative uncertainty u_ppm.
+
+        False where another one is stored under this number: it stays as it is.
+        """
         with self.transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO calibrations VALUES (?, ?, ?, ?, ?, ?)",
                 (device_id, calibration_id, num, den, u_ppm, now_utc_us()),
             )
+        return self.calibrations(device_id)[calibration_id] == (num, den, u_ppm)
 
     def calibrations(self, device_id: str) -> dict[int, tuple[int, int, int]]:
         """{calibration id: (num, den, u_ppm)} as far as known."""
