@@ -289,6 +289,7 @@ class Rig:
             return now_us + max(0, left_us)
         for name in lend.LATER:
             if lend.fetch(name):
+                self.session.used_us = now_us  # so that the pieces before are not given back meanwhile
                 return now_us + 1  # a piece a tick
         return lend.get("rig.later").begin(self, now_us)
 
