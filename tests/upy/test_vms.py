@@ -122,3 +122,28 @@ def test_the_firmware_leaves_room_on_a_200_kb_heap_of_the_pico_s_word_size(tmp_p
         f"heap of {HEAP_KB} kB, 32-bit words, from .mpy: {rows['import'][0]} imported, {free} free after boot"
     )
     assert free >= LEAST_FREE_32_BIT_BYTES
+
+
+IN_PIECES = """
+import sys
+import pumpwire
+import rig
+from rig import lend, session
+pieces = 0
+for name in lend.DOCUMENTS:
+    while lend.fetch(name):
+        pieces += 1
+print("pieces", pieces)
+kind = lend.get("pumpwire.documents").parse("kind=program name=x basal=0:480000")["kind"]
+print("read", int(kind == "program"))
+lend.give_back()
+print("left", sum(name in sys.modules for name in lend.ON_LOAN))
+print("again", int(lend.get("pumpwire.documents").parse is not None))
+"""
+
+
+def test_a_module_on_loan_comes_in_two_pieces_and_is_gone_when_it_is_given_back(tmp_path: Path) -> None:
+    rows = figures(vms.wasm(IN_PIECES, vms.compile_to_mpy(vms.shrink(vms.gather(tmp_path / "vm")))))
+    assert rows["pieces"] == [8]
+    assert rows["read"] == rows["again"] == [1]
+    assert rows["left"] == [0]
