@@ -299,6 +299,11 @@ class Dosing:
         self.kind_steps[RELIEF] += steps
         return steps
 
+    def forgo(self, overlay):
+        """A cancelled overlay: what its flow had asked for beyond its steps, as while the motor ramped down."""
+        self.commanded_units -= overlay.acc
+        overlay.acc = 0
+
     def rewind(self, ahead_cycles):
         """After a cut and a settle: give back the steps not counted and the flow of the last ahead_cycles."""
         while self.spans:

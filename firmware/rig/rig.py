@@ -228,6 +228,7 @@ class Rig:
         """The motor stands: cancel boluses and log the exact count."""
         self.give_up_later("stop")
         for overlay in self.therapy.stop():
+            self.dosing.forgo(overlay)
             self.record("bolus_end", overlay.told())
         if mode != "stopped" or was_open:
             self.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))

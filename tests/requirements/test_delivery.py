@@ -110,6 +110,20 @@ def test_priming_is_accounted_apart_and_only_from_stopped() -> None:
     assert abs(primed * bench.status()["step_nl_num"] / bench.status()["step_nl_den"] - 156_000) <= 4
 
 
+@pytest.mark.requirement("SR-12")
+def test_what_a_stop_of_a_fast_delivery_leaves_undelivered_is_not_commanded() -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000))
+    bench.act("stop")
+    for ms in (40, 170, 700, 2_000, 3_330):
+        bench.act("prime", volume_nl=1_000_000)
+        bench.run(f"{ms} ms")
+        bench.act("stop")
+        bench.run("1 s")
+        status = bench.status()
+        assert abs(status["delivered_nl"] - status["commanded_nl"]) <= 8
+
+
 @pytest.mark.requirement("SR-09")
 def test_a_calibration_delivers_exactly_its_steps_and_never_counts_as_therapy() -> None:
     bench = Bench()
