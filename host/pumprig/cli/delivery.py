@@ -161,6 +161,10 @@ def prime(volume: tuple[str, ...], yes: bool) -> None:
     """Fill the line with VOLUME; without it, with the stored catheter volume. Only from stopped."""
     settings = current()
     volume_nl = quantity(volume, "volume", "the volume") if volume else 0
+    if volume and not volume_nl:
+        raise UsageError(
+            "A priming of nothing.", "Nothing was sent.", "Without a volume, the catheter's is primed."
+        )
     fields_of("prime", {"volume_nl": volume_nl})
     settings.consent(yes)
     told = quantities.volume_text(volume_nl) if volume_nl else "the stored catheter volume"

@@ -109,12 +109,15 @@ def _scenario(path: Path, folder: Path) -> Path:
 
 def _foreground(command: list[str]) -> int:
     child = subprocess.Popen(command, env=simulator.environment())
-    signal.signal(
-        signal.SIGTERM, lambda *_: child.terminate()
-    )  # the rig ends with this program, its state kept
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        child.terminate()
+
+    signal.signal(signal.SIGTERM, end)  # the rig ends with this program, its state kept
     try:
         return child.wait()
     except KeyboardInterrupt:
         child.terminate()
         child.wait()
-        raise
+        click.echo("The simulated rig has ended.", err=True)
+        return 130
