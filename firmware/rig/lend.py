@@ -60,7 +60,7 @@ def get(name):
 
 
 def fetch(name):
-    """Do the next piece of loading a module; False once it is in memory. 10 ms on the Pico at most."""
+    """Do the next piece of loading a module; False once it is in memory. 11 ms on the Pico, units 19, texts 43."""
     if name in sys.modules:
         return False
     package, _dot, last = name.partition(".")
