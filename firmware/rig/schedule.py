@@ -8,7 +8,7 @@ Units: nL/day; microseconds; local seconds of the day; elapsed_us counts from th
 Leaves: boluses, limits and state to therapy.py; the meaning of fields to pumpwire.documents.
 """
 
-from pumpwire.terms import DAY_S, WEEKDAYS
+from pumpwire.terms import DAY_S, WEEKDAYS, day_nl
 
 NEVER_US = 1 << 62
 SECOND_US = 1_000_000
@@ -102,12 +102,3 @@ def max_day_nl(program):
             most = max(most, day_nl(program[name]))
         return most
     return max_base_rate(program)
-
-
-def day_nl(steps):
-    """Volume of one day of a pattern, nL, rounded up."""
-    total = 0
-    for i in range(len(steps)):
-        end_s = steps[i + 1][0] if i + 1 < len(steps) else DAY_S
-        total += steps[i][1] * (end_s - steps[i][0])
-    return -(-total // DAY_S)

@@ -22,7 +22,7 @@ from pumprig.client import Client
 from pumprig.errors import LinkError, PumpError, RefusedError
 from pumprig.link import SerialLink
 from pumprig.pull import pull
-from pumprig.quantities import duration_text, now_utc_us, rate_text, volume_text
+from pumprig.quantities import duration_text, now_utc_us, rate_text, volume_text, volume_with_u
 from pumprig.simulator import PrivateRig
 from pumprig.store import Store
 from pumprig.store.intents import StoredIntents
@@ -142,8 +142,8 @@ def _draw(passed_s: float, fields: dict[str, str]) -> None:
 def _summary(store: Store, device_id: str) -> None:
     sums = total(store, device_id, None, None)
     verdict = verify(store, device_id)
-    volume, uncertainty = volume_text(sums.volume_nl or 0), volume_text(sums.u_nl or 0)
-    print(f"delivered: {volume} ± {uncertainty} (k = 2), {sums.steps} counted steps")
+    volume = volume_with_u(sums.volume_nl or 0, sums.u_nl or 0)
+    print(f"delivered: {volume} (k = 2), {sums.steps} counted steps")
     for kind, volume_nl in (sums.by_kind_nl or {}).items():
         if volume_nl:
             print(f"           {kind:9} {volume_text(volume_nl)}")

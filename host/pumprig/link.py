@@ -66,7 +66,7 @@ class SerialLink:
             self._port = serial.serial_for_url(
                 self.address, baudrate=BAUD, timeout=0, write_timeout=2, exclusive=True
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, TypeError) as error:
             raise _open_error(self.address, error) from None
         self._buffer.clear()
 
@@ -155,7 +155,7 @@ def _open_error(address: str, error: Exception) -> LinkError:
             "not done",
             "On Linux: `sudo usermod -aG dialout $USER`, then log in again. `pumprig doctor` checks it.",
         )
-    if isinstance(error, ValueError) and "://" in address:
+    if isinstance(error, ValueError | TypeError) and "://" in address:
         return LinkError(
             f"{address} is no port address.",
             "not done",

@@ -66,6 +66,13 @@ def plus_minus(value: float, u: float) -> str:
     return " ± ".join(with_u(value, u))
 
 
+def volume_with_u(volume_nl: float, u_nl: float) -> str:
+    """`43.20 ± 0.43 µL`: a volume and its expanded uncertainty in one unit."""
+    size = max(abs(volume_nl), abs(u_nl))
+    scale, unit = (1e6, "mL") if size >= 1_000_000 else (1e3, "µL") if size >= 1_000 else (1.0, "nL")
+    return f"{plus_minus(volume_nl / scale, u_nl / scale)} {unit}"
+
+
 def nl_per_h(rate_nl_per_day: int) -> int | float:
     """nL/day -> nL/h, as an integer where it is one."""
     whole, rest = divmod(rate_nl_per_day, NL_PER_DAY_PER_NL_PER_H)

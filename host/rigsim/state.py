@@ -32,8 +32,11 @@ class StateDir:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        self._lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            self._lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(f"{path} cannot be used: {error.strerror}") from error
         self._inode = os.fstat(self._lock).st_ino
         try:
             _lock_file(self._lock)

@@ -69,7 +69,11 @@ class Pty:
         elif os.path.exists(link):
             os.close(self._master)
             raise TransportError(f"{link} exists and is no link; choose another path for --link")
-        os.symlink(self.name, link)
+        try:
+            os.symlink(self.name, link)
+        except OSError as error:
+            os.close(self._master)
+            raise TransportError(f"{link} cannot be made: {error.strerror}") from error
 
     @property
     def connected(self) -> bool:

@@ -118,6 +118,17 @@ def test_an_event_that_cannot_be_is_refused_with_its_line(
     assert told in " ".join(said["faults"])
 
 
+def test_a_cap_below_the_base_flow_of_a_day_is_refused_with_its_line(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "cap.toml"
+    path.write_text(
+        (EXAMPLES / "night-step.toml").read_text().replace('max_per_24h = "1.2 ml"', 'max_per_24h = "250 ul"')
+    )
+    code, said, err = tool("program", "check", path)
+    assert code == 1
+    assert "cap.toml:21" in err
+    assert "266.67 µL at least" in said["faults"][0]
+
+
 def test_a_rehearsal_tells_what_the_rig_refused(tool: Tool, tmp_path: Path) -> None:
     (tmp_path / "fast.toml").write_text(
         (EXAMPLES / "constant.toml")

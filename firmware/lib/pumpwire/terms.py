@@ -30,3 +30,12 @@ def code_of(text):
 def bolus_rate_nl_per_day(volume_nl, over_ms):
     """The rate that delivers volume_nl in over_ms, rounded up: a bolus is never slower than asked."""
     return -(-volume_nl * DAY_S * 1000 // over_ms)
+
+
+def day_nl(steps):
+    """Volume of one day of a pattern of (start_s, nL/day), nL, rounded up."""
+    total = 0
+    for i in range(len(steps)):
+        end_s = steps[i + 1][0] if i + 1 < len(steps) else DAY_S
+        total += steps[i][1] * (end_s - steps[i][0])
+    return -(-total // DAY_S)

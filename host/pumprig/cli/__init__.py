@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from pumprig import __version__
-from pumprig.cli.settings import Settings
+from pumprig.cli.settings import Settings, painted
 from pumprig.errors import PumpError, UsageError
 
 # name: (module in this folder, attribute, one line of help)
@@ -196,7 +196,7 @@ def show(error: PumpError) -> None:
             textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
             for line in text.splitlines()
         )
-    click.echo(text.replace("error:", click.style("error:", fg="red"), 1), err=True)
+    click.echo(text.replace("error:", painted("error:", fg="red"), 1), err=True)
 
 
 def _failed(error: PumpError, settings: Settings) -> int:

@@ -16,7 +16,7 @@ from pumprig import quantities, refusals
 from pumprig.answers import Staged
 from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing
-from pumprig.cli.review import show_review
+from pumprig.cli.review import show_review, warn_of_bolus
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.client import Client
 from pumprig.errors import PumpError, UsageError
@@ -56,6 +56,7 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
         before = read_status(client)
         show_review(settings, old, new, quantities.now_utc_us(), before["reservoir_nl"])
         warn_of_calibration(settings, before, new.document)
+        warn_of_bolus(settings, before)
         commit_staged(settings, client, staged.hash, override, yes)
         after = read_status(client)
         if after["therapy"]["hash"] != staged.hash:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 import click
 
 from pumprig.checks import all_checks
-from pumprig.cli.settings import current
+from pumprig.cli.settings import current, painted
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -33,6 +33,6 @@ def doctor(walk: bool, driver: str) -> int:
     rows = list(all_checks(settings.port, settings.state, settings.database()))
     settings.document([asdict(row) for row in rows])
     for row in rows:
-        mark = click.style(f"{row.verdict:4}", fg=STYLES[row.verdict])
+        mark = painted(f"{row.verdict:4}", fg=STYLES[row.verdict])
         settings.show(f"{mark}  {row.name}: {row.finding}" + (f"\n      {row.to_do}" if row.to_do else ""))
     return 1 if any(row.verdict == "fail" for row in rows) else 0

@@ -261,8 +261,8 @@ def _show_total(settings: Settings, result: Total) -> None:
             f"{result.steps} steps; a calibration in use then is not known here, so that no volume is stated"
         )
         return
-    volume, uncertainty = quantities.volume_text(result.volume_nl), quantities.volume_text(result.u_nl or 0)
-    settings.show(f"delivered {volume} ± {uncertainty} (k = 2), {result.steps} steps")
+    volume = quantities.volume_with_u(result.volume_nl, result.u_nl or 0)
+    settings.show(f"delivered {volume} (k = 2), {result.steps} steps")
     for kind in spec.KINDS:
         steps = result.by_kind_steps[kind]
         if steps and result.by_kind_nl:

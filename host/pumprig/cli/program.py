@@ -20,7 +20,7 @@ from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.delivery import active, commit_staged, staged_as, waiting
 from pumprig.cli.options import Picture
-from pumprig.cli.review import show_review, table_of, warn
+from pumprig.cli.review import show_review, table_of, warn, warn_of_bolus
 from pumprig.cli.settings import current, yes_option
 from pumprig.client import Client
 from pumprig.errors import PumpError, UsageError
@@ -79,6 +79,7 @@ def load(file: Path, override: bool, at: str | None, bridge: str | None, yes: bo
         before = read_status(client)
         facts = show_review(settings, old, new, now_us, before["reservoir_nl"])
         warn_of_calibration(settings, before, new.document)
+        warn_of_bolus(settings, before)
         commit_staged(settings, client, new.hash, override, yes, at_utc_s)
         back = waiting(client) if at_utc_s else active(client)
         if back is None or back.hash != new.hash:

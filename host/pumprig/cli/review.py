@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
 from pumpwire import documents, units
 
 from pumprig import quantities
-from pumprig.cli.settings import Settings
+from pumprig.cli.settings import Settings, painted
 from pumprig.therapy import forecast
 from pumprig.therapy.program import Program
 
@@ -40,10 +39,21 @@ def show_review(
     return facts
 
 
+def warn_of_bolus(settings: Settings, status: dict[str, Any]) -> None:
+    """Say that a bolus or a bridge under way ends with the commit; `status` as read_status gives it."""
+    bolus = status["bolus"]
+    if bolus:
+        given, asked = (quantities.volume_text(bolus[name]) for name in ("delivered_nl", "requested_nl"))
+        text = f"the {bolus['kind']} under way, {given} of {asked}, ends here"
+        if bolus["kind"] == "bridge":
+            text += "; what the line still holds flows at the new rate"
+        settings.say(f"{painted('warning:', fg='yellow')} {text}")
+
+
 def warn(settings: Settings, facts: dict[str, Any]) -> None:
     """Each warning on its own line."""
     for row in facts["warnings"]:
-        settings.say(f"{click.style('warning:', fg='yellow')} {row['key']}: {row['text']}")
+        settings.say(f"{painted('warning:', fg='yellow')} {row['key']}: {row['text']}")
 
 
 def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) -> Any:

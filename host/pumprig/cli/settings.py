@@ -83,4 +83,9 @@ def current() -> Settings:
     return click.get_current_context().ensure_object(Settings)
 
 
+def painted(text: str, **style: Any) -> str:
+    """Text in a style for a terminal; plain where NO_COLOR is set."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+
+
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")

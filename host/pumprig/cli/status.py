@@ -96,7 +96,7 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
         ("rate", _rate(content["rate_nl_per_h"]) + "; counted " + _rate(content["counted_rate_nl_per_h"])),
         ("delivered", f"{_volume(content['delivered_nl'])} ({content['delivered_steps']} steps)"),
         ("commanded", _volume(content["commanded_nl"])),
-        ("reservoir", f"{_volume(content['reservoir_nl'])} ± {_volume(content['reservoir_u_nl'])}"),
+        ("reservoir", _reservoir(content["reservoir_nl"], content["reservoir_u_nl"])),
         ("refill due", _refill(content)),
     ]
     if bolus:
@@ -150,6 +150,10 @@ def _motor(energy_mj: int | None) -> str:
 
 def _volume(volume_nl: int | None) -> str:
     return "not known" if volume_nl is None else quantities.volume_text(volume_nl)
+
+
+def _reservoir(volume_nl: int | None, u_nl: int | None) -> str:
+    return "not known" if volume_nl is None or u_nl is None else quantities.volume_with_u(volume_nl, u_nl)
 
 
 def _rate(rate: float | None) -> str:

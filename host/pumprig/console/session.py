@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from pumprig import cli, quantities
-from pumprig.cli.settings import Settings
+from pumprig.cli.settings import Settings, painted
 from pumprig.console import grammar
 from pumprig.console.completion import completed, shared
 from pumprig.console.hold import Held
@@ -148,7 +148,7 @@ def _patient(needed: bool) -> Generator[None]:
 def play(runner: Runner, steps: list[Step], yes: bool) -> int:
     """Run a script to its end or its first surprise. Returns 0, or the surprising exit code (1 for a missing one)."""
     for step in steps:
-        click.echo(f"{click.style('>', bold=True)} {step.line}")
+        click.echo(f"{painted('>', bold=True)} {step.line}")
         answers = iter(step.answers)
 
         def ask(question: str, answers: Any = answers) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from pumpwire import spec, texts
 
 from pumprig import __version__
-from pumprig.quantities import duration_text, iso, now_utc_us, volume_text
+from pumprig.quantities import duration_text, iso, now_utc_us, volume_text, volume_with_u
 from pumprig.report import plots
 from pumprig.report.course import Course, course
 from pumprig.store import Store
@@ -63,6 +63,7 @@ def render(store: Store, device_id: str, from_us: int | None, to_us: int | None)
         left_out=max(0, len(path.events) - MAX_EVENTS),
         pictures=_pictures(path, relative),
         volume_text=volume_text,
+        volume_with_u=volume_with_u,
     )
 
 

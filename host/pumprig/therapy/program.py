@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from pumpwire import documents, units
+from pumpwire import documents, terms, units
 
 from pumprig.paths import configuration
-from pumprig.quantities import now_utc_us, parse
+from pumprig.quantities import now_utc_us, parse, volume_text
 from pumprig.therapy import bridge_table, zones
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
@@ -114,12 +114,26 @@ def load(path: FilePath, now_us: int | None = None) -> Program:
     document = _document(reader, (now_utc_us() if now_us is None else now_us) // 1_000_000)
     if not reader.faults:
         try:
-            documents.parse(documents.canonical(document))
+            _check_cap(reader, documents.parse(documents.canonical(document)))
         except documents.DocumentError as error:
             field, why = error.args
             reader.fault(_path_of(reader, str(field)), None, str(why))
     reader.finish("therapy program")
     return of_text(documents.canonical(document))
+
+
+def _check_cap(reader: Reader, document: dict[str, Any]) -> None:
+    """The base flow's most in 24 h has to fit the cap, as the rig judges it."""
+    rates = [rate for name, rate in documents.peak_rates(document) if name in ("phases", "ramp")]
+    days = (
+        [terms.day_nl(document[name]) for name in ("basal", *documents.WEEKDAYS)]
+        if document["basal"]
+        else rates
+    )
+    day_nl = max(days, default=0)
+    if day_nl > document["cap_nl"]:
+        why = f"must be {volume_text(day_nl)} at least, a day of the base flow; the rig would refuse it"
+        reader.fault(("limits", "max_per_24h"), units.show(document["cap_nl"], "volume"), why)
 
 
 def constant(active: Program | None, rate_nl_per_day: int) -> Program:

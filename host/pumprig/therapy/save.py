@@ -48,7 +48,7 @@ def to_toml(document: dict[str, Any]) -> str:
     zone = zones.name_of(document["zone"])
     if zone != "UTC":
         told = (
-            f"zone = {_quoted(zone)}"
+            f"zone = {_quoted(zone)}   # or another one with the same changes; a rig knows only these"
             if zone
             else '# zone = "..."   no known zone has the transitions of this program'
         )
