@@ -44,6 +44,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         ("program", "plot", EXAMPLES / "demo.toml", "-o", "picture"),
         ("rehearse", EXAMPLES / "demo.toml", "--for", "1 h", "-o", "noplace/run.db"),
         ("rehearse", EXAMPLES / "demo.toml", "--for", "1 h", "--start", "0001-01-01"),
+        ("rehearse", EXAMPLES / "demo.toml", "--for", "0 s"),
         ("log", "total", "--from", "9999-12-31"),
         ("calibrate", "nominal", "--per-rev", "10 ml", "--yes"),
         ("calibrate", "nominal", "--per-rev", "1 nl", "--yes"),
@@ -127,6 +128,12 @@ def test_a_cap_below_the_base_flow_of_a_day_is_refused_with_its_line(tool: Tool,
     assert code == 1
     assert "cap.toml:21" in err
     assert "266.67 µL at least" in said["faults"][0]
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + (EXAMPLES / "constant.toml").read_bytes())
+    assert tool("program", "check", path)[0] == 0
 
 
 def test_a_rehearsal_tells_what_the_rig_refused(tool: Tool, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pumprig import quantities, refusals, simulator
 from pumprig.cli.log import progress_of
 from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
-from pumprig.errors import InputFileError, PumpError
+from pumprig.errors import InputFileError, PumpError, UsageError
 from pumprig.store import Store, ledger
 from pumprig.therapy import events as event_files
 from pumprig.therapy import program as programs
@@ -52,10 +52,16 @@ def rehearse(
     listed = event_files.load(events, start_us) if events else []
     if output is not None and output.exists():
         raise PumpError(f"{output} exists.", "Nothing was run.", "Name a new database with -o.")
+    for_ms = quantities.parse(for_, "time", "--for")
+    if not for_ms:
+        raise UsageError("--for: no time to rehearse.", "Nothing was run.")
+    late = sum(int(row["at_ms"]) > for_ms for row in listed)
+    if late:
+        settings.say(f"warning: {late} of {len(listed)} events lie beyond --for and do not happen")
     request = {
         "program": loaded.text,
         "program_name": loaded.name,
-        "for_ms": quantities.parse(for_, "time", "--for"),
+        "for_ms": for_ms,
         "events": listed,
         "seed": seed,
         "slow": slow,

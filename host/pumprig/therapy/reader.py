@@ -10,6 +10,7 @@ Leaves: which keys there are to its callers, positions to positions.py.
 from __future__ import annotations
 
 import tomllib
+from codecs import BOM_UTF8
 from pathlib import Path as FilePath
 from typing import Any, cast
 
@@ -30,7 +31,9 @@ class Reader:
         self.faults: list[tuple[int, str]] = []
         self.concentration_ng_per_ml: int | None = None
         try:
-            source = path.read_bytes()
+            source = path.read_bytes().removeprefix(
+                BOM_UTF8
+            )  # some editors begin with it; TOML does not know it
             self.root: dict[str, Any] = tomllib.loads(source.decode("utf-8"))
         except OSError as error:
             raise InputFileError(f"{path} cannot be read: {error.strerror}.", []) from None
