@@ -2,8 +2,8 @@
 
 Owns: the order, the due times, the worst times, lateness, the watchdog's food.
 Rules: a tick runs every duty that is due, in order, and never waits; one that comes when most of the tick is used up
-runs in the next one; polled duties run at every tick and must
-do nothing when their inputs have not changed; a garbage collection and a flash erase are announced and timed
+runs in the next one, or the one after; polled duties run at every tick and must do nothing when their inputs have
+not changed; a garbage collection and a flash erase are announced and timed
 apart; the watchdog is fed only by a tick in which no duty missed its deadline.
 Callers: rig.py builds it; main.py and the simulator call `tick`.
 Units: microseconds of Clock; the grid is PERIOD_US from power-on.
@@ -13,7 +13,8 @@ Leaves: idling to board.py, what duties do to their modules.
 from rig.clock import KEEP_ALIVE_US
 
 PERIOD_US = 20_000
-SPENT_US = 6_000  # when so much of a tick is used up, what is not polled waits for the next one, once
+SPENT_US = 6_000  # when so much of a tick is used up, what is not polled waits for the next one
+WAITS = 2  # ticks in a row, at most
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
 NEVER_US = 1 << 62
 
@@ -21,13 +22,14 @@ NEVER_US = 1 << 62
 class Duty:
     """One row of the executive: run(now_us) -> due_us. Polled ones run at every tick."""
 
-    def __init__(self, name, run, polled):
+    def __init__(self, name, run, polled, waits=WAITS):
         self.name = name
         self.run = run
         self.polled = polled
         self.due_us = 0
         self.worst_us = 0
-        self.waited = False  # for a tick that was filled when its turn came
+        self.waits = waits
+        self.waited = 0  # ticks that were filled when its turn came
 
 
 class Loop:
@@ -73,10 +75,10 @@ class Loop:
             if not duty.polled:
                 if start_us < duty.due_us:
                     continue
-                if self._spent_us(start_us, before_us) > SPENT_US and not duty.waited:
-                    duty.waited = True
+                if self._spent_us(start_us, before_us) > SPENT_US and duty.waited < duty.waits:
+                    duty.waited += 1
                     continue
-                duty.waited = False
+                duty.waited = 0
             if duty.due_us and start_us - duty.due_us > DEADLINE_US:
                 in_time = False
             duty.due_us = duty.run(start_us)

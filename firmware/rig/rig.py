@@ -85,7 +85,7 @@ class Rig:
             (
                 Duty("buttons", self.buttons.poll, True),
                 Duty("link", self.link.poll, True),
-                Duty("delivery", self.delivery.run, False),
+                Duty("delivery", self.delivery.run, False, 1),  # a fast queue lasts for 100 ms
                 Duty("monitor", self._watch, False),
                 Duty("alarms", self.alarms.run, False),
                 Duty("journal", self.checkpoint.run, False),

@@ -135,7 +135,10 @@ class NoFlash:
     erase_us = 0
 
 
-def test_a_duty_that_comes_when_the_tick_is_used_up_runs_in_the_next_one_whatever_that_holds() -> None:
+@pytest.mark.parametrize(("waits", "at_us"), [(1, [20_000, 60_000, 100_000]), (2, [40_000, 100_000])])
+def test_a_duty_that_comes_when_the_tick_is_used_up_waits_and_then_runs_whatever_the_tick_holds(
+    waits: int, at_us: list[int]
+) -> None:
     clock, ran = Clock(), []
 
     def busy(now_us: int) -> int:
@@ -148,7 +151,7 @@ def test_a_duty_that_comes_when_the_tick_is_used_up_runs_in_the_next_one_whateve
 
     loop = Loop(
         clock,
-        (Duty("link", busy, True), Duty("monitor", other, False)),
+        (Duty("link", busy, True), Duty("monitor", other, False, waits)),
         lambda: None,
         lambda us: None,
         NoFlash(),
@@ -156,4 +159,4 @@ def test_a_duty_that_comes_when_the_tick_is_used_up_runs_in_the_next_one_whateve
     for _ in range(6):
         loop.tick()
         clock.us += 20_000 - clock.us % 20_000
-    assert ran == [20_000, 60_000, 100_000]
+    assert ran == at_us
