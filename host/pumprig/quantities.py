@@ -18,6 +18,7 @@ from pumprig.errors import UsageError
 
 NL_PER_DAY_PER_NL_PER_H = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+VOLUME_UNITS = ((1e6, "mL", 3), (1e3, "µL", 2), (1.0, "nL", 0))
 LAST_INSTANT = datetime(2106, 2, 7, tzinfo=UTC)  # seconds since 1970 fit 32 bits until then
 
 
@@ -39,12 +40,13 @@ def show(value: int, kind: str) -> str:
 
 def volume_text(volume_nl: float) -> str:
     """A volume for people: four significant figures in a fitting unit."""
-    size = abs(volume_nl)
-    if size >= 1_000_000:
-        return f"{volume_nl / 1_000_000:.3f} mL"
-    if size >= 1_000:
-        return f"{volume_nl / 1_000:.2f} µL"
-    return f"{volume_nl:.0f} nL"
+    scale, unit, decimals = _fitting(abs(volume_nl))
+    return f"{volume_nl / scale:.{decimals}f} {unit}"
+
+
+def _fitting(size_nl: float) -> tuple[float, str, int]:
+    """(its size in nL, name, decimals of four significant figures) of the unit that fits a volume."""
+    return next((row for row in VOLUME_UNITS if size_nl >= row[0]), VOLUME_UNITS[-1])
 
 
 def rate_text(rate_nl_per_h: float) -> str:
@@ -68,8 +70,7 @@ def plus_minus(value: float, u: float) -> str:
 
 def volume_with_u(volume_nl: float, u_nl: float) -> str:
     """`43.20 ± 0.43 µL`: a volume and its expanded uncertainty in one unit."""
-    size = max(abs(volume_nl), abs(u_nl))
-    scale, unit = (1e6, "mL") if size >= 1_000_000 else (1e3, "µL") if size >= 1_000 else (1.0, "nL")
+    scale, unit, _decimals = _fitting(max(abs(volume_nl), abs(u_nl)))
     return f"{plus_minus(volume_nl / scale, u_nl / scale)} {unit}"
 
 
