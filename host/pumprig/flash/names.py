@@ -176,15 +176,9 @@ class _Renamer(ast.NodeTransformer):
         node.arg = self._names.get(node.arg, node.arg)
         return self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name = self._names.get(node.name, node.name)
-        return self.generic_visit(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.name = self._names.get(node.name, node.name)
-        return self.generic_visit(node)
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+    def _visit_named(self, node: ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) -> ast.AST:
         if node.name:
             node.name = self._names.get(node.name, node.name)
         return self.generic_visit(node)
+
+    visit_FunctionDef = visit_ClassDef = visit_ExceptHandler = _visit_named
