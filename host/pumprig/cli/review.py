@@ -47,13 +47,17 @@ def warn_of_bolus(settings: Settings, status: dict[str, Any]) -> None:
         text = f"the {bolus['kind']} under way, {given} of {asked}, ends here"
         if bolus["kind"] == "bridge":
             text += "; what the line still holds flows at the new rate"
-        settings.say(f"{painted('warning:', fg='yellow')} {text}")
+        _warn(settings, text)
 
 
 def warn(settings: Settings, facts: dict[str, Any]) -> None:
     """Each warning on its own line."""
     for row in facts["warnings"]:
-        settings.say(f"{painted('warning:', fg='yellow')} {row['key']}: {row['text']}")
+        _warn(settings, f"{row['key']}: {row['text']}")
+
+
+def _warn(settings: Settings, text: str) -> None:
+    settings.say(f"{painted('warning:', fg='yellow')} {text}")
 
 
 def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) -> Any:

@@ -141,11 +141,8 @@ def _motor(energy_mj: int | None) -> str:
     if energy_mj is None:
         return "nothing flows"
     energy_j = energy_mj / 1000
-    return (
-        f"about {energy_j:.0f} J/µL at this rate"
-        if energy_j >= 100
-        else f"about {energy_j:.3g} J/µL at this rate"
-    )
+    figure = f"{energy_j:.0f}" if energy_j >= 100 else f"{energy_j:.3g}"
+    return f"about {figure} J/µL at this rate"
 
 
 def _volume(volume_nl: int | None) -> str:

@@ -9,6 +9,8 @@ Leaves: the wire to client.py; the log record to the rig.
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from pumprig import discovery
@@ -23,11 +25,8 @@ def stop() -> None:
     """Stop the pump now. Needs no session and asks nothing; the program stays loaded."""
     settings = current()
     try:
-        client = Client(SerialLink(discovery.resolve(settings.port, settings.state)))
-        try:
+        with closing(Client(SerialLink(discovery.resolve(settings.port, settings.state)))) as client:
             steps = client.stop().fields.get("delivered_steps")
-        finally:
-            client.close()
     except LinkError as error:
         raise LinkError(
             error.happened, error.outcome, f"Press the stop button on the rig. {error.next_step}"
