@@ -18,14 +18,11 @@ from numpy.typing import NDArray
 from pumprig.calibration.weighing import Floats, Weighing, refuse
 
 NOMINAL_NL_PER_REV = 10_000.0
-LEAST_NL_PER_REV, MOST_NL_PER_REV = (
-    200.0,
-    500_000.0,
-)  # of heads that a bench pump has; a wrong unit is 1000 times off
+# of heads that a bench pump has; a wrong unit is 1000 times off
+LEAST_NL_PER_REV, MOST_NL_PER_REV = 200.0, 500_000.0
 NOMINAL_ROLLERS = 3.0
-PAUSE_SCALES = (
-    20.0  # so many times the usual time between two changes of the count: the pump stood, or nobody read
-)
+# so many times the usual time between two changes of the count: the pump stood, or nobody read
+PAUSE_SCALES = 20.0
 NOMINAL_STEPS_PER_REV = 3200.0
 MOST_READINGS = 100_000  # more are averaged in groups first
 HARMONICS = 3  # of the roller's passage

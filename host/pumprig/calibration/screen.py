@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from pumprig.calibration.weighing import Floats, Weighing, refuse
 
-FROZEN_DIGITS = (
-    8.0  # a reading that stays while the pump delivers so many of the balance's digits stands still
-)
+# a reading that stays while the pump delivers so many of the balance's digits stands still
+FROZEN_DIGITS = 8.0
 JUMP_SCALES = 8.0  # a change between readings that is this many robust standard deviations is looked at
 MOST_JUMPS = 500
 HANDLING_S = 60.0  # jumps closer together than this are one handling of the bottle

@@ -31,9 +31,7 @@ class Reader:
         self.faults: list[tuple[int, str]] = []
         self.concentration_ng_per_ml: int | None = None
         try:
-            source = path.read_bytes().removeprefix(
-                BOM_UTF8
-            )  # some editors begin with it; TOML does not know it
+            source = path.read_bytes().removeprefix(BOM_UTF8)  # some editors begin with it, TOML never
             self.root: dict[str, Any] = tomllib.loads(source.decode("utf-8"))
         except OSError as error:
             raise InputFileError(f"{path} cannot be read: {error.strerror}.", []) from None
