@@ -48,7 +48,7 @@ contracts: $(STAMP) ## who may import whom
 	PYTHONPATH=host:firmware/lib:firmware $(BIN)/lint-imports --no-cache
 
 compile: $(STAMP) ## every firmware file through mpy-cross
-	$(PY) -m pytest -q tests/unit/test_firmware_compiles.py
+	$(PY) -m pytest -q tests/unit/house/test_firmware_compiles.py
 
 docs: $(STAMP) ## write the generated pages
 	$(PY) docs/generate.py

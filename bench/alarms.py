@@ -5,7 +5,7 @@ Rules: the very firmware in the simulated rig (encoder nonlinearity +-1 degree, 
 counts from the fault to the log's record; volume is what the program asked for and the tip did not get until then.
 Callers: `python bench/alarms.py`; docs/explanation/alarms.md quotes a run.
 Units: seconds of virtual time, nL; pressure in psi above standing.
-Leaves: the physics to rigsim, thresholds to firmware/rig/thresholds.py.
+Leaves: the physics to rigsim, thresholds to firmware/rig/watch/thresholds.py.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         from lockstep import EmulatedLine
-        from pumprig.client import Client
+        from pumprig.rig.client import Client
 
         files = timing.prepare(folder, engine_only=False)
         self.line = EmulatedLine(folder / "bootrom.bin", files, full_log=True)

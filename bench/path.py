@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pumprig.client import Client
-from pumprig.link import SerialLink
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
 from pumpwire import documents
 
 RATE_NL_PER_DAY = 250_000

@@ -9,8 +9,8 @@ const chip = new RigChip({ uf2, bootrom, eraseMs: 1, programMs: 0.1 });
 await chip.install(folder);
 await chip.py(`
 import gc, time, machine, rp2, sys
-from rig import config
-from rig.stepper import Stepper
+from rig.board import config
+from rig.step.stepper import Stepper
 config.MICROSTEPS = 64
 chosen = config.Setup(config.DRIVER, config.MOTOR, 64, 100000, config.PULSE_NS, [])
 chosen.start_hz = 200000

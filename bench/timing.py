@@ -27,8 +27,8 @@ KEPT = ROOT / "bench" / "timing.json"
 PARTS = ("idle", "load", "flows", "change", "million", "others")
 WHATS = ("pumprig", "whole firmware", "machine.Timer", "sleep_us loop")
 ENGINE = (
-    *(f"rig/{name}." for name in ("pins", "config", "drivers", "motion", "stepper")),
-    "rig/step_",
+    *(f"rig/board/{name}." for name in ("pins", "config", "drivers")),
+    "rig/step/",
     "lib/adafruit_motor",
 )
 

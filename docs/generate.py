@@ -3,7 +3,7 @@
 Owns: the list of generated files and the function that makes each.
 Rules: a generated file is committed, is the same on every machine, and never edited by hand; a row of PAGES is all
 that a new one needs; each function takes nothing and returns the file's text.
-Callers: `make docs`, `make check` (with --check), tests/unit/test_house.py.
+Callers: `make docs`, `make check` (with --check), tests/unit/house/test_house.py.
 Units: none.
 Leaves: what a page says to the module named in its row.
 """
@@ -27,7 +27,7 @@ PAGES = {
     "docs/reference/pins.md": "pinout:pins_page",
     "docs/reference/parts.md": "pinout:parts_page",
     "docs/reference/pump-head.md": "pinout:head_page",
-    "docs/how-to/bring-up.md": "pumprig.bringup:page",
+    "docs/how-to/bring-up.md": "pumprig.doctor.bringup:page",
 }
 
 

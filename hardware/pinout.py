@@ -1,10 +1,10 @@
 """The pages that follow from the pin table, the bill of materials and the pump head.
 
 Owns: docs/reference/pins.md, docs/reference/parts.md and docs/reference/pump-head.md.
-Rules: every row of firmware/rig/pins.py and hardware/bom.csv appears; nothing is stated twice.
+Rules: every row of firmware/rig/board/pins.py and hardware/bom.csv appears; nothing is stated twice.
 Callers: docs/generate.py.
 Units: GPIO numbers and the Pico board's pin numbers; nL, mm.
-Leaves: the table to firmware/rig/pins.py, the wiring to wiring/*.yml, the geometry to rigsim.geometry.
+Leaves: the table to firmware/rig/board/pins.py, the wiring to wiring/*.yml, the geometry to rigsim.geometry.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ AT_RESET = {
 
 def pins() -> tuple[tuple[str, int, str, str], ...]:
     """The firmware's pin table."""
-    return importlib.import_module("rig.pins").PINS
+    return importlib.import_module("rig.board.pins").PINS
 
 
 def bom() -> list[dict[str, str]]:
@@ -56,7 +56,7 @@ def pins_page() -> str:
     lines = [
         "# Pins",
         "",
-        "Generated from `firmware/rig/pins.py` by `make docs`; do not edit.",
+        "Generated from `firmware/rig/board/pins.py` by `make docs`; do not edit.",
         "",
         "| name | GPIO | Pico pin | direction | in reset | what it is |",
         "|---|---|---|---|---|---|",

@@ -9,7 +9,7 @@ Leaves: the rig to rigsim.driver, the protocol to pumprig.client.
 
 from collections import deque
 
-from pumprig.link import LinkBroken
+from pumprig.rig.link import LinkBroken
 from rigsim.commission import commission
 from rigsim.driver import SimRig
 from rigsim.wire import Wire

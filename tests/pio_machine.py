@@ -16,14 +16,11 @@ from rigsim import shims
 
 shims.install()
 
-from rig import step_coil_pio, step_pio  # noqa: E402
+from rig.step import coil_pio, pio  # noqa: E402
 
 STEP_PIN, STOP_PIN = 2, 10
-PROGRAMS = {
-    program.name: program
-    for program in (step_pio.step, step_pio.count, step_coil_pio.coils, step_coil_pio.coils_dark)
-}
-HALT_AT = step_pio.HALT_AT
+PROGRAMS = {program.name: program for program in (pio.step, pio.count, coil_pio.coils, coil_pio.coils_dark)}
+HALT_AT = pio.HALT_AT
 
 
 def run_step(

@@ -2,7 +2,7 @@
 
 Owns: the set-up of chip, firmware and recorder for tests of the step engine.
 Rules: the very firmware runs; time moves only through `pass_us` and `pass_cycles`.
-Callers: tests/unit/test_stepper*.py, bench.
+Callers: tests/unit/step, bench.
 Units: cycles of 8 ns; edges relative to the stream's cycle 0.
 Leaves: what ought to happen to the tests.
 """
@@ -18,8 +18,9 @@ from rigsim.chip import Chip, set_current
 
 shims.install()
 
-from rig import config, stepper  # noqa: E402
-from rig.step_stream import LEAD_CYCLES  # noqa: E402
+from rig.board import config  # noqa: E402
+from rig.step import stepper  # noqa: E402
+from rig.step.stream import LEAD_CYCLES  # noqa: E402
 
 CLOCK_HZ = 125_000_000
 STOP_PIN, STEP_PIN, DIR_PIN, ENABLE_PIN = 10, 2, 3, 4

@@ -1,1 +1,1 @@
-"""The rig's firmware: everything that runs on the Pico but main.py and the shared wire."""
+"""The firmware of the rig: start > rig > line > boot > watch | log > flow | step > board."""

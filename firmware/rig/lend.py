@@ -18,9 +18,9 @@ import sys
 
 AFTER_US = 60_000_000  # without a person or a change for so long
 DOCUMENTS = ("pumpwire.shapes", "pumpwire.fields", "pumpwire.checks", "pumpwire.documents")  # in this order
-TYPED = ("pumpwire.units", "rig.typed")
-LATER = DOCUMENTS + ("rig.later",)
-UPKEEP = ("rig.upkeep",)
+TYPED = ("pumpwire.units", "rig.line.terminal")
+LATER = DOCUMENTS + ("rig.line.later",)
+UPKEEP = ("rig.line.titration",)
 ON_LOAN = LATER + TYPED + UPKEEP + ("pumpwire.texts",)
 _PLACE = "/loan"
 
@@ -38,7 +38,7 @@ class _Shelf:
         pass
 
     def stat(self, path):
-        if path != "/%s.mpy" % self.name.partition(".")[2]:
+        if path != "/%s.mpy" % self.name.rpartition(".")[2]:
             raise OSError(2)  # what it imports is in memory already: resident, or before it in its list
         return (0x8000,) + 9 * (0,)
 
@@ -63,7 +63,7 @@ def fetch(name):
     """Do the next piece of loading a module; False once it is in memory. 11 ms on the Pico, units 19, texts 43."""
     if name in sys.modules:
         return False
-    package, _dot, last = name.partition(".")
+    package, _dot, last = name.rpartition(".")
     owner = sys.modules[package]
     if _shelf.name != name:
         try:
@@ -104,6 +104,6 @@ def forget(names):
     """Give back the memory of those of these modules that are loaded."""
     for name in names:
         if name in sys.modules:
-            package, _dot, last = name.partition(".")
+            package, _dot, last = name.rpartition(".")
             del sys.modules[name]
             delattr(sys.modules[package], last)

@@ -13,30 +13,35 @@ import gc
 from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
-from rig import lend, schedule, state, thresholds
-from rig.access import Access
-from rig.alarms import Alarms
-from rig.buttons import Buttons
-from rig.checkpoint import Checkpoint
+from rig import lend
+from rig.board.flashmap import LOG, SETTINGS
+from rig.boot import snapshot
 from rig.clock import Clock
-from rig.commands import Commands
-from rig.delivery import Delivery
-from rig.dosing import Dosing
-from rig.estimates import Forecast
-from rig.flashmap import LOG, SETTINGS
-from rig.implant import Implant
-from rig.journal import Journal
-from rig.link import Link
+from rig.flow import schedule
+from rig.flow.day_cap import Window
+from rig.flow.delivery import Delivery
+from rig.flow.dosing import Dosing
+from rig.flow.forecast import Forecast
+from rig.flow.therapy import Therapy
+from rig.line.access import Access
+from rig.line.buttons import Buttons
+from rig.line.commands import Commands
+from rig.line.link import Link
+from rig.line.readings import Readings
+from rig.line.session import Session
+from rig.log.checkpoint import Checkpoint
+from rig.log.journal import Journal
+from rig.log.kept_documents import Settings
 from rig.loop import Duty, Loop
-from rig.monitor import Monitor, Reservoir
-from rig.pressure import Pressure
-from rig.readings import Readings
-from rig.rotation import Rotation
-from rig.session import Session
-from rig.settings import Settings
-from rig.therapy import Refused, Therapy
-from rig.unread import Unread
-from rig.window import Window
+from rig.refused import Refused
+from rig.watch import thresholds
+from rig.watch.alarms import Alarms
+from rig.watch.implant import Implant
+from rig.watch.kept_alarms import Unread
+from rig.watch.monitor import Monitor
+from rig.watch.pressure import Pressure
+from rig.watch.reservoir import Reservoir
+from rig.watch.rotation import Rotation
 
 DAY_S = 86_400
 
@@ -45,7 +50,7 @@ class Rig:
     """All parts of the rig. `motor` gives the steps of a revolution and the rates the motor can do."""
 
     def __init__(self, board, port, motor):
-        from rig.blocks import find  # forgotten after the boot
+        from rig.log.blocks import find  # forgotten after the boot
 
         self.board = board
         self._waiting = None  # events that wait for the record of the command that brought them about
@@ -101,7 +106,7 @@ class Rig:
 
     def boot(self):
         """Resume from the log; returns False when this boot is for maintenance."""
-        from rig import recovery, selftest  # needed once: start.py drops them afterwards
+        from rig.boot import recovery, selftest  # needed once: start.py drops them afterwards
 
         now_us = self.clock.now_us()
         maintenance = recovery.restore(self, now_us)
@@ -165,12 +170,12 @@ class Rig:
             self._waiting.append((event, fields))
             return 0
         now_us = self.clock.now_us()
-        return self._append(event, fields, now_us, state.state_of(self, now_us))
+        return self._append(event, fields, now_us, snapshot.state_of(self, now_us))
 
     def record_all(self, rows):
         """Put several events, (event, fields) each, into the log with the state that they leave together."""
         now_us = self.clock.now_us()
-        state_then = state.state_of(self, now_us)
+        state_then = snapshot.state_of(self, now_us)
         for event, fields in rows:
             self._append(event, fields, now_us, state_then)
 
@@ -292,7 +297,7 @@ class Rig:
             if lend.fetch(name):
                 self.session.used_us = now_us  # so that the pieces before are not given back meanwhile
                 return now_us + 1  # a piece a tick
-        return lend.get("rig.later").begin(self, now_us)
+        return lend.get("rig.line.later").begin(self, now_us)
 
     def give_up_later(self, why):
         """The program that waits is not to begin any more."""

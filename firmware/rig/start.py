@@ -10,11 +10,19 @@ Leaves: the boot from the log to rig.py, the peripherals to board.py.
 
 import gc
 
-from rig import config, lend
-from rig.stepper import Stepper
+from rig import lend
+from rig.board import config
+from rig.step.stepper import Stepper
 
 WHOLE_BYTES = 24_576
-FOR_BOOT = ("rig.recovery", "rig.selftest", "rig.journal_reader", "rig.blocks", "rig.drivers", "rig.pins")
+FOR_BOOT = (
+    "rig.boot.recovery",
+    "rig.boot.selftest",
+    "rig.boot.replay",
+    "rig.log.blocks",
+    "rig.board.drivers",
+    "rig.board.pins",
+)
 
 
 def run():
@@ -42,13 +50,13 @@ def _build(stepper):
     """
     gc.collect()
     whole = bytearray(WHOLE_BYTES)
-    from rig.board import Board
+    from rig.board.board import Board
 
     board = Board(stepper)
     if board.stop_held():
         print("pumprig: maintenance: the stop button was held; the motor is off")
         return None
-    from rig.link import Stdio
+    from rig.line.link import Stdio
     from rig.rig import Rig
 
     del whole  # given back in one piece

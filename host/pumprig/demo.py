@@ -18,12 +18,12 @@ from pathlib import Path
 from types import FrameType
 
 from pumprig.cli.report import write
-from pumprig.client import Client
 from pumprig.errors import LinkError, PumpError, RefusedError
-from pumprig.link import SerialLink
-from pumprig.pull import pull
 from pumprig.quantities import duration_text, now_utc_us, rate_text, volume_text, volume_with_u
-from pumprig.simulator import PrivateRig
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
+from pumprig.rig.pull import pull
+from pumprig.rig.simulator import PrivateRig
 from pumprig.store import Store
 from pumprig.store.intents import StoredIntents
 from pumprig.store.totals import total

@@ -106,12 +106,12 @@ class SimRig:
 
     def _start(self) -> None:
         """What the firmware's start.run() does before its loop; a maintenance boot leaves no rig running."""
-        from rig import config
-        from rig.board import Board
+        from rig.board import config
+        from rig.board.board import Board
         from rig.rig import Rig
-        from rig.stepper import Stepper
+        from rig.step.stepper import Stepper
 
-        shims.isolate("rig.board")
+        shims.isolate("rig.board.board")
         from rigsim.shim_pio import pulse_counter
 
         stepper = Stepper(config)

@@ -21,7 +21,7 @@ _FIFO = 0x50200010  # of state machine 0
 
 
 class DMA:
-    """rp2.DMA for the pair of channels of step_feed.py: a paced sender, and an unpaced loader that keeps it
+    """rp2.DMA for the pair of channels of step/feed.py: a paced sender, and an unpaced loader that keeps it
     going.
     """
 

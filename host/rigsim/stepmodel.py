@@ -6,7 +6,7 @@ word is constant.
 Callers: shim_pio.py, tests, the benchmarks.
 Units: cycles of 8 ns. An edge's cycle is the one in which the machine executes the instruction that raises the
 pin.
-Leaves: who queued the words to firmware/rig/stepper.py.
+Leaves: who queued the words to firmware/rig/step/stepper.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which pin and motor the firmware is configured for, read from its own tables.
 
-Owns: the bridge from rig.pins and rig.config to the physics.
+Owns: the bridge from rig.board.pins and rig.config to the physics.
 Rules: one source: what the firmware believes about its wiring is what is wired.
 Callers: driver.py.
 Units: GPIO numbers, steps.
@@ -14,7 +14,7 @@ from rigsim.physics.pump import Wiring
 
 def firmware_wiring() -> Wiring:
     """The wiring of the firmware's present configuration."""
-    from rig import config, pins
+    from rig.board import config, pins
 
     return Wiring(
         pins={row[0]: row[1] for row in pins.PINS},

@@ -7,10 +7,10 @@ const chip = new RigChip({ uf2, bootrom, eraseMs: 1, programMs: 0.1 });
 await chip.install(folder);
 await chip.py(`
 import gc, time, rp2
-from rig import config
-from rig.stepper import Stepper
-from rig.step_pio import step, count
-from rig.step_coil_pio import coils, coils_dark
+from rig.board import config
+from rig.step.stepper import Stepper
+from rig.step.pio import step, count
+from rig.step.coil_pio import coils, coils_dark
 s = Stepper(config)
 flash = rp2.Flash()
 Q = 9973 * 86400 * 125_000_000
@@ -104,7 +104,7 @@ COILS.forEach((pin, bit) => chip.watch(pin, (level, cycle) => {
   shown.push([cycle, levels.reduce((sum, on, i) => sum | on << i, 0)]);
 }));
 seen.coils = JSON.parse((await chip.py(`
-from rig.pins import PINS
+from rig.board.pins import PINS
 config.setup = lambda: config.Setup('uln2003', '28byj48', 2, 1000, config.PULSE_NS, [(r[0], r[1]) for r in PINS])
 s = None
 gc.collect()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pumprig.client import Client
+from pumprig.rig.client import Client
 
 CALIBRATION = "kind=calibration id=3 nl_num=9973 nl_den=1 u_ppm=20000"
 PROGRAM = "kind=program name=pico basal=0:4800000"

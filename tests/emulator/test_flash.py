@@ -17,7 +17,8 @@ LONGEST_S = 1500
 # an emulated Pico is ten times slower than a real one, a busy machine slower again: the tool's patience is longer
 PATIENT = """
 import importlib
-from pumprig import cli, client
+from pumprig import cli
+from pumprig.rig import client
 client.GREETING_S, client.ANSWER_S = 8.0, 30.0
 importlib.import_module("pumprig.cli.flash").REBOOT_S = 600.0
 cli.main()

@@ -10,7 +10,7 @@ from typing import Any
 import pio_machine
 import pytest
 import step_rig
-from rig import step_coils
+from rig.step import coils
 
 CLOCK_HZ = 125_000_000
 
@@ -84,7 +84,7 @@ def test_relief_turns_back_by_as_many_pulses_as_were_asked_for(seen: dict[str, A
 @pytest.mark.uf2
 def test_coils_show_the_librarys_sequence_at_each_pulse_forward_and_back(seen: dict[str, Any]) -> None:
     assert seen["coils"] == [24, 5]
-    forward = step_coils.record(2, backwards=False)
+    forward = coils.record(2, backwards=False)
     positions = [*range(19), *range(17, 12, -1)]
     assert seen["coil_patterns"] == [forward[position % 8] for position in positions]
 
@@ -95,7 +95,7 @@ def test_the_current_goes_off_10_ms_after_a_slow_step_and_is_back_at_the_next_wh
 ) -> None:
     edges, shown = seen["dark_edges"], seen["dark_shown"]
     assert seen["dark"] == [16] == [len(edges)]
-    forward = step_coils.record(2, backwards=False)
+    forward = coils.record(2, backwards=False)
     for number, edge in enumerate(edges):
         at_once = [pattern for cycle, pattern in shown if cycle <= edge + 20][-1]
         assert at_once == forward[number % 8]

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from hostline import Line, new_rig
-from pumprig.client import Client
 from pumprig.errors import LinkError
-from pumprig.link import LinkBroken
+from pumprig.rig.client import Client
+from pumprig.rig.link import LinkBroken
 from pumprig.store import Store
 from pumprig.store.intents import StoredIntents
 from pumpwire import records, spec

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from hostline import Line
-from pumprig.client import Client
-from pumprig.pull import pull
+from pumprig.rig.client import Client
+from pumprig.rig.pull import pull
 from pumprig.store import Store, ledger
 from pumprig.store.intents import StoredIntents
 from pumprig.store.verify import verify

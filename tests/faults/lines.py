@@ -14,8 +14,8 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pumprig.answers import NoAnswer, Said
-from pumprig.client import Client
+from pumprig.rig.answers import NoAnswer, Said
+from pumprig.rig.client import Client
 from pumpwire import codec, documents, spec
 from rigsim.chip import on
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from hostline import Line, new_rig
-from pumprig import keys
 from pumprig.cli.settings import Settings
-from pumprig.client import Client
 from pumprig.errors import PumpError, RefusedError
+from pumprig.rig import keys
+from pumprig.rig.client import Client
 from pumprig.store import Store
 from pumprig.store.intents import StoredIntents
 from pumpwire import codec

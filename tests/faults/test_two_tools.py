@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pumprig.errors import LinkError
-from pumprig.link import SerialLink
+from pumprig.rig.link import SerialLink
 
 
 @pytest.fixture

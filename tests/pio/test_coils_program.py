@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pioemu import ShiftRegister
-from rig import step_coils
+from rig.step import coils
 from step_rig import CLOCK_HZ, StepRig, inc_of, put, small_motor
 
 COILS = (6, 7, 8, 9)
@@ -21,7 +21,7 @@ HIGH = 40  # cycles of the marker's pulse in these tests
 
 def shown_by(name: str, edges: list[int], end: int, lit_loops: int = 0) -> list[tuple[int, int]]:
     """(cycle, pattern) of each change of the coils behind a marker that rises at `edges`."""
-    word = step_coils.pack(step_coils.record(2, backwards=False), 0)
+    word = coils.pack(coils.record(2, backwards=False), 0)
     high = {cycle for edge in edges for cycle in range(edge, edge + HIGH)}
     runs = pio_machine.run_follower(
         name,
@@ -43,7 +43,7 @@ def shown_by(name: str, edges: list[int], end: int, lit_loops: int = 0) -> list[
 def patterns_of(sequence: list[int], phase: int, pulses: int) -> list[int]:
     """What the four coil pins show after each of so many pulses of the marker."""
     period, high = 120, 40
-    word = step_coils.pack(sequence, phase)
+    word = coils.pack(sequence, phase)
     shown: list[int] = []
     runs = pio_machine.run_follower(
         "coils",
@@ -65,7 +65,7 @@ def patterns_of(sequence: list[int], phase: int, pulses: int) -> list[int]:
 def test_each_pulse_brings_the_next_pattern_of_the_library(
     microsteps: int, backwards: bool, phase: int
 ) -> None:
-    sequence = step_coils.record(microsteps, backwards)
+    sequence = coils.record(microsteps, backwards)
     shown = patterns_of(sequence, phase, 20)
     assert shown == [sequence[(phase + k) % 8] for k in range(len(shown))]
     assert len(shown) == 20
@@ -81,7 +81,7 @@ def test_the_sequences_are_those_of_adafruit_motor() -> None:
     motor = library.StepperMotor(a1, a2, b1, b2, microsteps=None)
     for microsteps, style in ((1, library.DOUBLE), (2, library.INTERLEAVE)):
         motor._current_microstep = 0
-        for pattern in step_coils.record(microsteps, backwards=False):
+        for pattern in coils.record(microsteps, backwards=False):
             motor.onestep(style=style)
             assert pattern == sum(int(bool(pin.value)) << bit for bit, pin in enumerate(pins))
 
@@ -131,19 +131,19 @@ def test_a_stop_brings_the_current_back_where_the_motor_is_held_while_stopped() 
         rig.pass_us(2_250_000)
         assert rig.stepper.cut() == 4
         shown = rig.chip.peripherals["machines"][2].pattern
-        assert shown == (step_coils.record(2, backwards=False)[3] if held else 0)
+        assert shown == (coils.record(2, backwards=False)[3] if held else 0)
 
 
 @pytest.mark.parametrize("microsteps", [1, 2])
 def test_one_sequence_is_the_other_backwards(microsteps: int) -> None:
-    forward = step_coils.record(microsteps, backwards=False)
-    backward = step_coils.record(microsteps, backwards=True)
+    forward = coils.record(microsteps, backwards=False)
+    backward = coils.record(microsteps, backwards=True)
     start = backward.index(forward[-1])
     assert [backward[(start + k) % 8] for k in range(8)] == [forward[7 - k] for k in range(8)]
 
 
 def test_neighbouring_half_steps_differ_in_one_coil() -> None:
-    sequence = step_coils.record(2, backwards=False)
+    sequence = coils.record(2, backwards=False)
     assert all((sequence[k] ^ sequence[k - 1]).bit_count() == 1 for k in range(8))
 
 

@@ -1,7 +1,7 @@
 """The journal on an FRAM: the very firmware boots from it, goes on after cuts in any transfer, and wears nothing."""
 
 import pytest
-from rig import config
+from rig.board import config
 from rigsim.commission import commission
 from rigsim.driver import SimRig
 from rigsim.fram import Fram

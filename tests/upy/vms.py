@@ -22,7 +22,7 @@ from pumprig.flash.image import shrunk
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-CHIP_ONLY = ("board", "config", "drivers", "start", "stepper", "motion", "native")
+CHIP_ONLY = ("start", "board/board", "board/config", "board/drivers", "step/")
 UNIX = Path(sys.executable).with_name("micropython")
 NODE = shutil.which("node")
 WASM = HERE.parent / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
@@ -32,10 +32,13 @@ TIMEOUT_S = 300
 def gather(folder: Path) -> Path:
     """Copy the firmware's pure modules, pumpwire and the bench into one folder; returns it."""
     for source, package in ((ROOT / "firmware" / "rig", "rig"), (ROOT / "firmware/lib/pumpwire", "pumpwire")):
-        (folder / package).mkdir(parents=True)
-        for file in source.glob("*.py"):
-            if file.stem not in CHIP_ONLY and not file.stem.startswith("step_"):
-                shutil.copy(file, folder / package / file.name)
+        for file in source.rglob("*.py"):
+            place = file.relative_to(source)
+            if package == "rig" and (file.name == "__init__.py" or place.as_posix().startswith(CHIP_ONLY)):
+                continue
+            target = folder / package / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
     for file in (HERE / "device").glob("*.py"):
         shutil.copy(file, folder / file.name)
     return folder

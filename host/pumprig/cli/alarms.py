@@ -14,7 +14,7 @@ from pumpwire import texts
 
 from pumprig.cli.connect import changing, pulling, reading
 from pumprig.cli.settings import current, yes_option
-from pumprig.reading import read_alarms
+from pumprig.rig.status import read_alarms
 
 TEXTS = texts.ALARMS
 STYLES = {"high": "bold red", "medium": "yellow"}

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 
 import click
 
-from pumprig import bringup
 from pumprig.cli.connect import reading
 from pumprig.cli.settings import Settings
+from pumprig.doctor import bringup
 from pumprig.errors import PumpError, UsageError
 
 

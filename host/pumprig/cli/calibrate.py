@@ -24,7 +24,7 @@ from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
 
 if TYPE_CHECKING:
-    from pumprig.client import Client
+    from pumprig.rig.client import Client
 
 NOMINAL_U_PPM = 200_000
 CSV = click.Path(dir_okay=False, path_type=Path)

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from pumprig import discovery
-from pumprig.answers import NoIntents
 from pumprig.cli.settings import Settings
-from pumprig.client import Client
 from pumprig.errors import PumpError
-from pumprig.link import SerialLink
 from pumprig.quantities import local_text, now_utc_us
+from pumprig.rig import discovery
+from pumprig.rig.answers import NoIntents
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
 from pumprig.store import Store
 from pumprig.store.intents import Settled, StoredIntents
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import click
 
-from pumprig import discovery, paths
+from pumprig import paths
 from pumprig.cli.connect import store_open, tell
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
-from pumprig.link import SerialLink
+from pumprig.rig import discovery
+from pumprig.rig.link import SerialLink
 
 
 @click.command()

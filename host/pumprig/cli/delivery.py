@@ -12,16 +12,17 @@ from __future__ import annotations
 import click
 from pumpwire import documents, spec
 
-from pumprig import quantities, refusals
-from pumprig.answers import Staged
+from pumprig import quantities
 from pumprig.cli.calibrated import warn_of_calibration
 from pumprig.cli.connect import changing
 from pumprig.cli.review import show_review, warn_of_bolus
 from pumprig.cli.settings import Settings, current, yes_option
-from pumprig.client import Client
 from pumprig.errors import PumpError, UsageError
-from pumprig.reading import read_status
-from pumprig.requests import fields_of
+from pumprig.rig import refusals
+from pumprig.rig.answers import Staged
+from pumprig.rig.client import Client
+from pumprig.rig.requests import fields_of
+from pumprig.rig.status import read_status
 from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program
 

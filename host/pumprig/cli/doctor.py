@@ -13,8 +13,8 @@ from dataclasses import asdict
 
 import click
 
-from pumprig.checks import all_checks
 from pumprig.cli.settings import current, painted
+from pumprig.doctor.checks import all_checks
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 

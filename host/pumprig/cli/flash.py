@@ -16,19 +16,19 @@ from pathlib import Path
 
 import click
 
-from pumprig import discovery, keys
-from pumprig.answers import Greeting
 from pumprig.cli.connect import store_open
 from pumprig.cli.key import give_new
 from pumprig.cli.log import device_of, progress_of
 from pumprig.cli.settings import Settings, current, yes_option
-from pumprig.client import Client
 from pumprig.errors import LinkError, PumpError, UsageError
 from pumprig.flash.history import History, history_of, page
 from pumprig.flash.install import Board, chip_id, is_blank
-from pumprig.link import SerialLink
-from pumprig.pull import pull
 from pumprig.quantities import local_text
+from pumprig.rig import discovery, keys
+from pumprig.rig.answers import Greeting
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
+from pumprig.rig.pull import pull
 from pumprig.store.intents import StoredIntents
 
 REBOOT_S = 60.0  # an emulated Pico is ten times slower than a real one

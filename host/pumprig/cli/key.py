@@ -13,11 +13,11 @@ from typing import TextIO
 
 import click
 
-from pumprig import keys, refusals
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.settings import current, yes_option
-from pumprig.client import Client
 from pumprig.errors import UsageError
+from pumprig.rig import keys, refusals
+from pumprig.rig.client import Client
 
 
 @click.group(invoke_without_command=True)

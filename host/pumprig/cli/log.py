@@ -25,7 +25,7 @@ from pumprig import quantities
 from pumprig.cli.connect import pulling, store_read, tell
 from pumprig.cli.settings import Settings, current
 from pumprig.errors import PumpError, UsageError
-from pumprig.pull import Pulled, pull
+from pumprig.rig.pull import Pulled, pull
 from pumprig.store import Store, ledger
 from pumprig.store.export import FORMATS, export, row_of
 from pumprig.store.totals import Total, total

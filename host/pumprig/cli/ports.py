@@ -14,8 +14,8 @@ from dataclasses import asdict
 
 import click
 
-from pumprig import discovery
 from pumprig.cli.settings import current
+from pumprig.rig import discovery
 
 
 @click.command()

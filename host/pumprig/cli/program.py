@@ -22,9 +22,9 @@ from pumprig.cli.delivery import active, commit_staged, staged_as, waiting
 from pumprig.cli.options import Picture
 from pumprig.cli.review import show_review, table_of, warn, warn_of_bolus
 from pumprig.cli.settings import current, yes_option
-from pumprig.client import Client
 from pumprig.errors import PumpError, UsageError
-from pumprig.reading import read_status
+from pumprig.rig.client import Client
+from pumprig.rig.status import read_status
 from pumprig.therapy import forecast
 from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program

@@ -22,10 +22,10 @@ from pumprig.calibration import register
 from pumprig.cli.connect import changing
 from pumprig.cli.delivery import quantity
 from pumprig.cli.settings import Settings, current, yes_option
-from pumprig.client import Client
 from pumprig.errors import PumpError
-from pumprig.reading import read_status
-from pumprig.requests import fields_of
+from pumprig.rig.client import Client
+from pumprig.rig.requests import fields_of
+from pumprig.rig.status import read_status
 
 LEAST_FOUND_U_NL = 1_000  # a person reads a syringe no better, and no better than half a percent
 LARGEST_U_PPM = 50_000  # a correction that is less certain is none

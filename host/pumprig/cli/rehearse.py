@@ -20,11 +20,12 @@ from typing import IO, Any
 
 import click
 
-from pumprig import quantities, refusals, simulator
+from pumprig import quantities
 from pumprig.cli.log import progress_of
 from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
 from pumprig.errors import InputFileError, PumpError, UsageError
+from pumprig.rig import refusals, simulator
 from pumprig.store import Store, ledger
 from pumprig.therapy import events as event_files
 from pumprig.therapy import program as programs

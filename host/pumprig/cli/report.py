@@ -19,7 +19,7 @@ from pumprig.cli.connect import pulling, store_open
 from pumprig.cli.log import device_of, device_option, from_option, progress_of, span_of, to_option
 from pumprig.cli.settings import current
 from pumprig.errors import PumpError
-from pumprig.pull import pull
+from pumprig.rig.pull import pull
 from pumprig.store import Store
 
 

@@ -23,8 +23,8 @@ from pumprig.errors import LinkError, PumpError
 from pumprig.quantities import now_utc_us
 
 if TYPE_CHECKING:
-    from pumprig.client import Client
-    from pumprig.requests import Value
+    from pumprig.rig.client import Client
+    from pumprig.rig.requests import Value
 
 RETRY_S = 15.0
 ENCODER_COUNTS = 4096  # of a turn

@@ -19,10 +19,11 @@ from types import FrameType
 
 import click
 
-from pumprig import paths, simulator
+from pumprig import paths
 from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
+from pumprig.rig import simulator
 
 
 @click.command()

@@ -17,7 +17,7 @@ import click
 from pumprig import quantities
 from pumprig.cli.connect import reading
 from pumprig.cli.settings import current
-from pumprig.reading import read_status
+from pumprig.rig.status import read_status
 
 if TYPE_CHECKING:
     from rich.table import Table

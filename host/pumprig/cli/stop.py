@@ -13,11 +13,11 @@ from contextlib import closing
 
 import click
 
-from pumprig import discovery
 from pumprig.cli.settings import current
-from pumprig.client import Client
 from pumprig.errors import LinkError
-from pumprig.link import SerialLink
+from pumprig.rig import discovery
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
 
 
 @click.command()

@@ -14,7 +14,7 @@ import click
 from pumprig import quantities
 from pumprig.cli.connect import changing, reading
 from pumprig.cli.settings import current, yes_option
-from pumprig.reading import read_status
+from pumprig.rig.status import read_status
 
 
 @click.group(invoke_without_command=True)

@@ -16,12 +16,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pumprig.answers import Answer
-from pumprig.client import Client
 from pumprig.errors import PumpError
-from pumprig.link import LinkBroken, Transport
-from pumprig.reading import read_status
-from pumprig.requests import line_of
+from pumprig.rig.answers import Answer
+from pumprig.rig.client import Client
+from pumprig.rig.link import LinkBroken, Transport
+from pumprig.rig.requests import line_of
+from pumprig.rig.status import read_status
 from pumprig.store import Store
 from pumprig.store.intents import Settled, StoredIntents
 

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import Any
 
 SMALL = 1 << 30  # beyond it a number is an object on the Pico
-KEPT_MODULES = ("rig.config",)  # handed on as an object, and what a person looks into
+KEPT_MODULES = ("rig.board.config",)  # handed on as an object, and what a person looks into
 PACKAGES = ("rig", "pumpwire")
 
 Trees = dict[str, ast.Module]
@@ -40,7 +40,7 @@ def modules_of(tree: ast.Module) -> dict[str, str]:
     """{name in this module: our module that it stands for, and nothing else}."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in PACKAGES:
             for alias in node.names:
                 found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     bound = _stores(tree, imports=False)

@@ -50,7 +50,12 @@ def firmware_folder() -> Path:
 def sources() -> dict[str, Path]:
     """{path on the device without ending: source}, main.py apart."""
     folder = firmware_folder()
-    found = {f"rig/{path.stem}": path for path in sorted((folder / "rig").glob("*.py"))}
+    found = {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for path in sorted((folder / "rig").rglob("*.py"))
+        if path.name
+        != "__init__.py"  # a sentence for a reader: on the Pico a folder is a package without one
+    }
     found |= {
         f"lib/pumpwire/{path.stem}": path for path in sorted((folder / "lib" / "pumpwire").glob("*.py"))
     }

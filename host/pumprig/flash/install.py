@@ -11,9 +11,10 @@ Leaves: what the files are to image.py, pulling the log and greeting to the comm
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 from pumprig.errors import LinkError, PumpError, UsageError
@@ -23,7 +24,7 @@ OLDEST = (1, 26)
 FIRST = f"{JOURNAL_FOLDER}/log000.bin"  # made last, and with it the journal is whole
 RESERVE_BYTES = 64 * 1024
 STEP_S = 60
-FOLDERS = ("lib", "lib/pumpwire", "lib/adafruit_motor", "rig")
+OURS = ("rig", "lib/pumpwire")  # in these nothing else may stand
 Progress = Callable[[int, int], None]
 
 
@@ -110,7 +111,7 @@ def install(
     """Bring the board's files to `files`, and lay out the journal where it is not. Raises PumpError, LinkError."""
     result = Installed(check(board))
     digests = {path: hashlib.sha256(content).digest() for path, content in files.items()}
-    board.run(_folders(FOLDERS))
+    board.run(_folders(_parents(files)))
     stale = [path for path in digests if board.digest(path) != digests[path]]
     result.unchanged = [path for path in files if path not in stale]
     if stale:
@@ -158,6 +159,12 @@ def is_blank(board: Board) -> bool:
     return int(board.run(code)) < BLOCK
 
 
+def _parents(files: Iterable[str]) -> tuple[str, ...]:
+    """The folders of these files, each after the one it stands in."""
+    found = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+    return tuple(sorted(found - {"."}))
+
+
 def _folders(paths: tuple[str, ...]) -> str:
     return f"import os\nfor p in {paths!r}:\n try:\n  os.mkdir(p)\n except OSError:\n  pass"
 
@@ -175,7 +182,7 @@ def _check_room(board: Board, needed: int) -> None:
 def _remove_foreign(board: Board, wanted: set[str]) -> list[str]:
     """Remove modules of an older version, which would be imported still."""
     removed: list[str] = []
-    for folder in ("rig", "lib/pumpwire"):
+    for folder in [path for path in _parents(wanted) if path.startswith(OURS)]:
         for name in board.run(f"import os\nfor n in os.listdir({folder!r}):\n print(n)").split():
             path = f"{folder}/{name}"
             if path not in wanted and path.endswith((".py", ".mpy")):

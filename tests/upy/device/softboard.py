@@ -10,7 +10,7 @@ Leaves: motor and steps to softstepper.py, the pump's physics to rigsim.
 
 import os
 
-from rig.flashmap import FlashDevice, factory_header
+from rig.board.flashmap import FlashDevice, factory_header
 from rig.rig import Rig
 
 try:

@@ -1,0 +1,1 @@
+"""The board: pins, configuration, drivers, flash and what else is soldered on."""

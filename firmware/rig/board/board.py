@@ -1,0 +1,205 @@
+"""Pins and peripherals of the Pico: buttons, buzzer, LEDs, supply, watchdog, reset, identity.
+
+Owns: every peripheral but the step engine; with stepper.py and flashmap's device the only user of machine and
+rp2.
+Rules: nothing here waits; a sensor that does not answer gives None; the motor's pins belong to stepper.py.
+Callers: main.py and the simulator build it; rig.py wires it.
+Units: millivolts, microseconds, raw counts where the name says so.
+Leaves: which pin is which to pins.py, what readings mean to monitor.py.
+"""
+
+import gc
+import os
+import time
+from binascii import hexlify
+from hashlib import sha256
+
+import machine
+import rp2
+
+from rig.board import config
+from rig.board.flashmap import FlashDevice
+
+PERIOD_US = 20_000
+TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
+WATCHDOG_MS = 8388
+COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
+I2C_TIMEOUT_US = 2_000
+ENCODER = 0x36  # AS5600
+PRESSURE = 0x18  # MPRLS0025PA
+MEASURE = b"\xaa\x00\x00"
+PRESSURE_ZERO = 1_677_722
+PRESSURE_SPAN = 13_421_772
+PRESSURE_SPAN_PA = 172_369  # 25 psi
+BUTTONS = ("stop", "request", "silence")  # bit 0, 1, 2 of `buttons()`
+RESET_CAUSES = {1: "power_on", 3: "watchdog"}
+
+
+def _identity():
+    """The chip's own number, or the one of the rig whose history `pumprig flash --identity` has moved here."""
+    try:
+        with open("identity") as source:
+            return source.read().strip()
+    except OSError:
+        return machine.unique_id().hex()
+
+
+def _journal_device(i2c):
+    """Where the journal lies: the chip's flash, or an FRAM that is loaded only if it is configured."""
+    if config.JOURNAL == "fram":
+        from rig.board.fram import FramDevice
+
+        return FramDevice(i2c, time.ticks_us, time.ticks_diff)
+    return FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff)
+
+
+def _digest(name):
+    """The SHA-256 of a file as hex digits; empty where there is none."""
+    total = sha256()
+    try:
+        with open(name, "rb") as source:
+            while True:
+                part = source.read(512)
+                if not part:
+                    return hexlify(total.digest()).decode()
+                total.update(part)
+    except OSError:
+        return ""
+
+
+class Board:
+    """The Pico's peripherals."""
+
+    def __init__(self, stepper):
+        from rig.board.pins import gpio  # forgotten after the boot
+
+        self.stepper = stepper
+        self.ticks_us = time.ticks_us
+        self.ticks_diff = time.ticks_diff
+        self._buttons = [machine.Pin(gpio(name), machine.Pin.IN, machine.Pin.PULL_UP) for name in BUTTONS]
+        self._buzzer = machine.PWM(machine.Pin(gpio("buzzer")))
+        self._buzzer.duty_u16(0)
+        self._alarm_led = machine.Pin(gpio("alarm_led"), machine.Pin.OUT, value=0)
+        self._run_led = machine.Pin(gpio("run_led"), machine.Pin.OUT, value=0)
+        self._supply = machine.ADC(gpio("supply"))
+        self._i2c = machine.I2C(
+            0,
+            sda=machine.Pin(gpio("sda")),
+            scl=machine.Pin(gpio("scl")),
+            freq=400_000,
+            timeout=I2C_TIMEOUT_US,
+        )
+        self._measure_pressure()
+        self.flash = _journal_device(self._i2c)
+        self._watchdog = None
+        self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
+        self.device_id = _identity()
+
+    def buttons(self):
+        """Pressed buttons as bits: 1 stop, 2 request, 4 silence."""
+        pressed = 0
+        for i in range(len(self._buttons)):
+            if not self._buttons[i].value():
+                pressed |= 1 << i
+        return pressed
+
+    def sound(self, tone):
+        """Start a tone of the alarm table, or None for silence; the alarm LED goes with it."""
+        if tone:
+            self._buzzer.freq(TONES_HZ[tone])
+            self._buzzer.duty_u16(32768)
+        else:
+            self._buzzer.duty_u16(0)
+        self._alarm_led.value(1 if tone else 0)
+
+    def blink(self, ticks):
+        """Show that the loop runs."""
+        self._run_led.value(ticks // 25 & 1)
+
+    def supply_mv(self):
+        """Motor supply through the 10:1 divider, 3.3 V reference."""
+        return self._supply.read_u16() * 33_000 // 65_535
+
+    def angle(self):
+        """Raw angle of the rotor's encoder, 0 to 4095, or None."""
+        try:
+            data = self._i2c.readfrom_mem(ENCODER, 0x0C, 2)
+        except OSError:
+            return None
+        return (data[0] << 8 | data[1]) & 0xFFF
+
+    def _measure_pressure(self):
+        try:
+            self._i2c.writeto(PRESSURE, MEASURE)
+        except OSError:
+            pass
+
+    def pressure_pa(self):
+        """Absolute outlet pressure of the measurement begun at the last call, Pa, or None; begins the next one.
+
+        MPRLS0025PA: 10 % to 90 % of 24 bits are 0 to 25 psi; status bit 5 is busy.
+        """
+        try:
+            data = self._i2c.readfrom(PRESSURE, 4)
+        except OSError:
+            return None
+        self._measure_pressure()
+        if data[0] & 0x24 or not data[0] & 0x40:  # busy or memory error; powered
+            return None
+        counts = data[1] << 16 | data[2] << 8 | data[3]
+        return (counts - PRESSURE_ZERO) * PRESSURE_SPAN_PA // PRESSURE_SPAN
+
+    def start_watchdog(self):
+        """From here on a loop that stands still for 8.4 s resets the chip."""
+        self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
+
+    def feed(self):
+        """Feed the watchdog, if it runs."""
+        if self._watchdog:
+            self._watchdog.feed()
+
+    def collect(self, ticks):
+        """Collect garbage at a chosen moment; returns the microseconds it took, 0 when it was not the moment."""
+        if ticks % COLLECT_EVERY_TICKS:
+            return 0
+        start = time.ticks_us()
+        gc.collect()
+        return time.ticks_diff(time.ticks_us(), start)
+
+    def random(self):
+        """16 hex digits from the chip's random source."""
+        return hexlify(os.urandom(8)).decode()
+
+    def firmware_is_whole(self):
+        """Whether every file has the SHA-256 that `pumprig flash` wrote down (`path digest` a line); True without."""
+        try:
+            with open("manifest") as manifest:
+                for line in manifest:
+                    name, digest = line.split()
+                    if _digest(name) != digest:
+                        return False
+        except OSError:
+            return True
+        return True
+
+    def reset(self):
+        """Motor off, then reboot."""
+        try:
+            self.stepper.cut()
+        finally:
+            machine.reset()
+
+    def stop_held(self):
+        """Whether the stop button is held for 3 s from power-on: the way into maintenance that needs nothing else."""
+        for _ in range(60):
+            if not self.buttons() & 1:
+                return False
+            time.sleep_ms(50)
+        return True
+
+    def idle_until(self, due_us, clock):
+        """Wait for the next tick of the grid; input is looked at there, whatever the duties are due."""
+        now_us = clock.now_us()
+        wait_us = PERIOD_US - now_us % PERIOD_US
+        if due_us > now_us:
+            time.sleep_us(wait_us)

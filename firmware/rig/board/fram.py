@@ -1,0 +1,73 @@
+"""The journal on an I2C FRAM in the place of flash: nothing that stops the processor, no wear to speak of.
+
+Owns: the FRAM's bytes, laid out as blocks and pages like the flash's.
+Rules: the same interface as flashmap.FlashDevice; a new FRAM is laid out at its first boot, any other is taken
+as it is; a transfer that fails is a fault of the rig, never a silent loss.
+Callers: board.py, where config.JOURNAL says `fram`; not loaded otherwise.
+Units: bytes, blocks of 4096, pages of 256.
+Leaves: what lies in the blocks to flashmap.py, journal.py and kept_documents.py.
+
+MB85RC1MT or FM24V10: 128 kB at two addresses of 64 kB each, 16-bit memory addresses, 10^13 writes a byte.
+"""
+
+from rig.board.flashmap import BLOCK, LOG, MAGIC, PAGE, SETTINGS, factory_header
+
+ADDRESS = 0x50
+BLOCKS = 32
+SETTINGS_BLOCKS = 8
+CHUNK = 32  # bytes of a transfer: 0.8 ms at 400 kHz, below the bus's timeout
+_ERASED = b"\xff" * CHUNK
+
+
+class FramDevice:
+    """Read, program pages, erase blocks, over machine.I2C."""
+
+    def __init__(self, i2c, ticks_us, ticks_diff):
+        self._i2c = i2c
+        self._ticks_us = ticks_us
+        self._ticks_diff = ticks_diff
+        self.erase_us = 0
+        self.worst_erase_us = 0
+        self.blocks = BLOCKS
+        if self.read(BLOCKS - 1, 0, len(MAGIC)) != MAGIC:
+            self._lay_out()
+
+    def _lay_out(self):
+        """The last block last: a layout that was cut short is begun anew."""
+        for block in range(BLOCKS):
+            self.erase(block)
+            if block < SETTINGS_BLOCKS:
+                head = factory_header(SETTINGS, block, SETTINGS_BLOCKS)
+            else:
+                head = factory_header(LOG, block - SETTINGS_BLOCKS, BLOCKS - SETTINGS_BLOCKS)
+            self.program(block, 0, head)
+
+    def _place(self, at):
+        """Bus address and memory address of a byte."""
+        return ADDRESS + (at >> 16), at & 0xFFFF
+
+    def read(self, block, offset, size):
+        """`size` bytes of a block."""
+        data = bytearray()
+        at = block * BLOCK + offset
+        for start in range(0, size, CHUNK):
+            bus, memory = self._place(at + start)
+            data += self._i2c.readfrom_mem(bus, memory, min(CHUNK, size - start), addrsize=16)
+        return data
+
+    def program(self, block, page, data):
+        """Program at most a page; the rest of it stays as it is. Takes 7 ms; steps and interrupts go on."""
+        at = block * BLOCK + page * PAGE
+        for start in range(0, len(data), CHUNK):
+            bus, memory = self._place(at + start)
+            self._i2c.writeto_mem(bus, memory, data[start : start + CHUNK], addrsize=16)
+
+    def erase(self, block):
+        """Set a block to 0xFF: 0.1 s; steps and interrupts go on."""
+        start_us = self._ticks_us()
+        for start in range(0, BLOCK, CHUNK):
+            bus, memory = self._place(block * BLOCK + start)
+            self._i2c.writeto_mem(bus, memory, _ERASED, addrsize=16)
+        took_us = self._ticks_diff(self._ticks_us(), start_us)
+        self.erase_us += took_us
+        self.worst_erase_us = max(self.worst_erase_us, took_us)

@@ -1,0 +1,1 @@
+"""From the last record back to a running rig, and what must pass before the motor may turn."""

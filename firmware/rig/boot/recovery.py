@@ -1,0 +1,145 @@
+"""From the last good record back to a running rig.
+
+Owns: what a boot makes of the state block.
+Rules: what cannot be known after a power loss is bounded, stated and counted towards more delivered; a bolus
+goes on with what is left of it; no state is invented: without a record the pump is stopped and holds no
+program.
+Callers: rig.py at boot; start.py then gives its memory back.
+Units: as in pumpwire.records.STATE.
+Leaves: bytes to pumpwire.records, finding the record to journal.py.
+"""
+
+from pumpwire import documents, terms
+from pumpwire.records import EVENTS
+from pumpwire.spec import KINDS
+
+from rig import lend
+from rig.boot.replay import alarms, last_day
+from rig.boot.snapshot import MODES, program_number
+from rig.flow.dosing import Overlay
+from rig.log import kept_documents
+from rig.watch import thresholds
+
+
+def restore(rig, now_us):
+    """Take up the state of the last record; returns whether this boot is for maintenance.
+
+    What is to be logged on the way waits until the state is whole: each record must be fit to boot from.
+    """
+    alarms(rig)
+    rig.hold_records()
+    maintenance = _restore(rig, now_us)
+    for event, fields in rig.held_records():
+        rig.record(event, fields)
+    return maintenance
+
+
+def _restore(rig, now_us):
+    if rig.journal.last is None:
+        rig.boot_number = 1
+        rig.record("first_boot", ())
+        return False
+    header, state, text = rig.journal.last
+    rig.boot_number = header["boot"] + 1
+    _restore_ledger(rig, header, state)
+    rig.session.last_seq = state["last_seq"]
+    rig.session.last_code = state["last_code"]
+    if header["utc_us"]:
+        rig.clock.set_utc(header["utc_us"], now_us, "restored")
+    rig.alarms.restore(state["alarms"], state["acked"], now_us)
+    rig.reservoir.base_nl = state["reservoir_base_nl"]
+    rig.reservoir.base_delivered_nl = state["reservoir_base_delivered_nl"]
+    rig.reservoir.u_base_nl = rig.reservoir.base_nl // 200
+    rig.assumed_steps = state["assumed_steps"]
+    rig.implant.restore(state, now_us)
+    _restore_therapy(rig, state, now_us)
+    if rig.dosing.quantum:
+        last_day(rig, header, now_us)
+        if MODES[state["mode"]] != "stopped":
+            _power_returned(rig, MODES[state["mode"]], now_us)
+    if EVENTS[header["event"]] == "fault":
+        rig.faults = int(text.split()[0].partition("=")[2])
+        if rig.faults >= thresholds.FAULTS:
+            rig.alarm("self_test", (("why", "the firmware failed again and again"),))
+    return EVENTS[header["event"]] == "maintenance" and MODES[state["mode"]] == "stopped"
+
+
+def _restore_ledger(rig, header, state):
+    for i in range(len(KINDS)):
+        rig.dosing.kind_steps[i] = state[KINDS[i] + "_steps"]
+    rig.dosing.lost_steps = state["lost_steps"]
+    wanted = header["calibration_id"]
+    if wanted:
+        text = rig.settings.load(
+            kept_documents.CALIBRATION, lambda text: documents.parse(text)["id"] == wanted
+        )
+        if text:
+            rig.use_calibration(documents.parse(text))
+        else:
+            rig.alarm("self_test", (("why", "the calibration is damaged"),))
+    rig.dosing.base_nl = state["delivered_base_nl"]
+    rig.dosing.base_steps = state["base_steps"]
+    rig.dosing.commanded_base_nl = rig.dosing.delivered_nl()  # commanded volume is told since the boot
+
+
+def _restore_therapy(rig, state, now_us):
+    therapy = rig.therapy
+    wanted = state["program_hash"]
+    if wanted:
+        text = rig.settings.load(
+            kept_documents.PROGRAM, lambda text: program_number(terms.digest(text)) == wanted
+        )
+        if not text:
+            rig.alarm("self_test", (("why", "the program is damaged"),))
+            return
+        elapsed_us = state["program_elapsed_s"] * 1_000_000
+        rig.use_program(documents.parse(text), text, terms.digest(text), now_us, elapsed_us)
+    if state["bolus_kind"]:
+        therapy.bolus = _overlay(
+            state["bolus_kind"] - 1,
+            state["bolus_steps"],
+            state["bolus_done_steps"],
+            state["bolus_rate_nl_per_day"],
+        )
+    if state["spread_steps_asked"]:
+        therapy.spread = _overlay(
+            KINDS.index("spread"),
+            state["spread_steps_asked"],
+            state["spread_done_steps"],
+            state["spread_rate_nl_per_day"],
+        )
+    therapy.restore_demand(state["demand_wait_s"], now_us)
+    therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
+    if state["later"]:
+        lend.get("rig.line.later").restore(rig, state["later"])
+
+
+def _overlay(kind, steps, done_steps, rate_nl_per_day):
+    overlay = Overlay(kind, steps, rate_nl_per_day)
+    overlay.done_steps = overlay.planned_steps = done_steps
+    overlay.announced = True
+    return overlay
+
+
+def _power_returned(rig, mode, now_us):
+    """The pump ran when the power went: bound the loss, then resume or stop as the program says."""
+    therapy = rig.therapy
+    therapy.mode = mode
+    lost_nl = rig.checkpoint.loss_bound_nl(now_us)
+    lost_steps = rig.dosing.steps_of(lost_nl)
+    rig.assumed_steps += lost_steps
+    rig.reservoir.assume(lost_nl)
+    if mode == "running":
+        rig.window.add(now_us, lost_steps, 0)
+    for overlay in (therapy.bolus, therapy.spread):
+        if overlay is not None:
+            # it may have had these steps already: a bolus is rather short by them than over
+            overlay.done_steps = overlay.planned_steps = min(overlay.steps, overlay.done_steps + lost_steps)
+            break
+    if mode == "priming" or therapy.program is None or therapy.program["on_return"] == "stop":
+        for overlay in therapy.stop():
+            rig.record("bolus_end", overlay.told())
+        if mode == "running":
+            rig.give_up_later("stop")
+    rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
+    rig.alarm("power_return", (("assumed_nl", lost_nl),))

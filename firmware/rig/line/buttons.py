@@ -1,0 +1,75 @@
+"""The three buttons of the rig: stop, request, silence.
+
+Owns: debouncing, what a press does, stuck keys.
+Rules: stop needs no link, host or session, and PIO has cut the pulses before this looks; contact bounce never
+makes two requests; a button held at power-on does nothing until it was released once.
+Callers: the loop, at every tick.
+Units: microseconds of Clock.
+Leaves: the lockout to therapy.py, the cut to delivery.py through rig.py.
+"""
+
+from rig.refused import Refused
+
+STEADY_US = 40_000  # a level counts once it has held for this long
+STUCK_US = 60_000_000
+NEVER_US = 1 << 62
+STOP, REQUEST, SILENCE = 1, 2, 4
+
+
+class Buttons:
+    """Polls `board.buttons()` and acts on `rig`."""
+
+    def __init__(self, board, rig):
+        self._board = board
+        self._rig = rig
+        self._raw = self._steady = board.buttons()
+        self._changed_us = 0
+        self._pressed_us = 0
+
+    def poll(self, now_us):
+        """Look at the buttons; returns when to look again even if nothing moves."""
+        raw = self._board.buttons()
+        if raw != self._raw:
+            self._raw = raw
+            self._changed_us = now_us
+        if raw & STOP and not self._steady & STOP and self._rig.therapy.mode != "stopped":
+            self._stop(now_us)  # a stop does not wait for the contact to settle
+        if raw != self._steady:
+            if now_us - self._changed_us < STEADY_US:
+                return self._changed_us + STEADY_US
+            self._settle(raw, now_us)
+        if not self._steady:
+            return NEVER_US
+        if now_us - self._pressed_us >= STUCK_US:
+            self._rig.alarm("stuck_key", (("keys", self._steady),))
+            return NEVER_US
+        return self._pressed_us + STUCK_US
+
+    def _settle(self, raw, now_us):
+        pressed = raw & ~self._steady
+        self._steady = raw
+        if not raw:
+            self._rig.alarms.clear("stuck_key")
+        if pressed:
+            self._pressed_us = now_us
+        if pressed & REQUEST:
+            self._request(now_us)
+        if pressed & SILENCE:
+            self._rig.alarms.silence(now_us)
+            self._rig.loop.wake("alarms")
+
+    def _stop(self, now_us):
+        self._rig.stop(now_us)
+        self._rig.alarm("stop_button", ())
+
+    def _request(self, now_us):
+        rig = self._rig
+        try:
+            rig.need_ready()
+            overlay = rig.therapy.request_demand(now_us)
+        except Refused as refused:
+            rig.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(refused.args[1]))
+            return
+        rig.record("request", (("steps", overlay.steps),))
+        rig.delivery.replan(now_us)
+        rig.loop.wake("delivery")

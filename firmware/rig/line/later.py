@@ -1,0 +1,74 @@
+"""The committed program that waits for its time: kept, begun, given up.
+
+Owns: its text in the settings, and what happens when its time has come.
+Rules: it begins once, when the wall clock says so; a stop, an alarm that stops, a discard or another commit gives it
+up; at its time it passes the same checks as at the commit, and if it fails them it is given up and alarmed; a
+module on loan (rig.lend).
+Callers: commands.py, rig.py, recovery.py.
+Units: UTC seconds, microseconds of Clock.
+Leaves: making a program the active one to commands.py.
+
+The text: when it begins, whether soft limits are overridden, the document: `1767225600 0 kind=program ...`.
+"""
+
+from pumpwire import terms
+
+from rig import lend
+from rig.line.commands import ERASE_US
+from rig.log import kept_documents
+from rig.refused import Refused
+
+RETRY_US = 20_000  # while the queue is too short for an erase
+
+
+def _number(text):
+    """Half a hash, never 0: what a record keeps of the text."""
+    return int(terms.digest(text)[:4], 16) or 1
+
+
+def keep(rig, document, at_utc_s, override):
+    """Let a checked program wait."""
+    kept = "%d %d %s" % (at_utc_s, override, document)
+    rig.settings.store(kept_documents.LATER, kept)
+    rig.therapy.later = (_number(kept), at_utc_s)
+
+
+def text(rig):
+    """[when, override, document] of the program that waits."""
+    number = rig.therapy.later[0]
+    return rig.settings.load(kept_documents.LATER, lambda text: _number(text) == number).split(" ", 2)
+
+
+def restore(rig, number):
+    """After a boot the program with this number waits on."""
+    rig.therapy.later = (number, 0)
+    parts = text(rig)
+    if len(parts) == 3:
+        rig.therapy.later = (number, int(parts[0]))
+    else:
+        rig.therapy.later = (0, 0)
+        rig.alarm("program", (("why", "the waiting program is damaged"),))
+
+
+def begin(rig, now_us):
+    """Its time has come; returns when to look again."""
+    if rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
+        return now_us + RETRY_US
+    _at, override, document = text(rig)
+    rig.therapy.later = (0, 0)
+    rig.hold_records()
+    try:
+        program = lend.get("pumpwire.documents").parse(document)
+        digest = rig.commands.begin_program(program, document, int(override), now_us)
+        fields = (("hash", digest), ("waited", 1))
+    except Refused as refused:
+        fields = (("waited", 1), ("why", refused.args[0]))
+        rig.alarm("program", (("why", refused.args[0]),))
+    told = rig.held_records()
+    rig.record("program", fields)
+    for event, fields in told:
+        rig.record(event, fields)
+    rig.delivery.replan(now_us)
+    rig.loop.wake("delivery")
+    rig.loop.wake("monitor")
+    return now_us

@@ -1,0 +1,141 @@
+"""What is staged and waits for its commit, and the documents that commands are about.
+
+Owns: the staged text, its parts while they arrive, its expiry; reading a document in pieces that each fit a tick.
+Rules: only a whole document that the pump can carry is staged; preparing changes nothing; what is staged and not
+committed is reminded of, then dropped (SR-18).
+Callers: commands.py; session.py for the code that a person types; rig.py lets it expire.
+Units: microseconds of Clock.
+Leaves: what a commit does to commands.py, what documents may say to pumpwire.documents.
+"""
+
+from pumpwire import terms
+
+from rig import lend
+from rig.flow import schedule
+from rig.refused import Refused
+from rig.watch import thresholds
+
+NOTHING = ("", None, "")
+
+
+class Staging:
+    """`rig` gives the parts."""
+
+    def __init__(self, rig):
+        self._rig = rig
+        self._parts = []
+        self.text = ""
+        self._since_us = 0
+        self._reminded = False
+        self._read = NOTHING  # what the coming command is about: a text, its document, its canonical text
+
+    # --- before a command acts
+
+    def prepare(self, verb, args):
+        """Load and read what a command is about; a tick may end at each yield."""
+        for name in lend.DOCUMENTS:
+            while lend.fetch(name):
+                yield
+        text = self._about(verb, args)
+        yield
+        if not text:
+            return
+        documents = lend.get("pumpwire.documents")
+        try:
+            document = documents.parse(text)
+        except documents.DocumentError:
+            return  # refused by the command itself
+        yield
+        self._read = (text, document, text if verb == "commit" else documents.canonical(document))
+        yield
+
+    def _about(self, verb, args):
+        """The text of the document that a command is about; empty: none, or not a whole one."""
+        if verb == "commit":
+            return self.text
+        if verb == "rate":
+            return self._constant(args["rate_nl_per_day"])
+        if verb == "stage" and args["part"] == args["parts"] == len(self._parts) + 1:
+            return "".join(self._parts) + args["text"]
+        return ""
+
+    def forget(self):
+        """The command has acted: what was read for it is not needed any more."""
+        self._read = NOTHING
+
+    def reading(self, text):
+        """(document, canonical text) of a text, read while the command was prepared or now. Raises Refused."""
+        if self._read[0] == text:
+            return self._read[1:]
+        documents = lend.get("pumpwire.documents")
+        try:
+            document = documents.parse(text)
+        except documents.DocumentError as error:
+            raise Refused("document", (("field", error.args[0]), ("why", error.args[1])))
+        return document, documents.canonical(document)
+
+    def _constant(self, rate_nl_per_day):
+        """The canonical text of a constant therapy, with the reservoir and the line of the active one."""
+        program = {"kind": "program", "name": "constant", "basal": ((0, rate_nl_per_day),)}
+        active = self._rig.therapy.program
+        if active:
+            for name in ("reservoir_nl", "low_nl", "catheter_nl"):
+                program[name] = active[name]
+        return lend.get("pumpwire.documents").canonical(program)
+
+    # --- what is staged
+
+    def stage_rate(self, rate_nl_per_day, now_us):
+        """Stage a constant therapy; returns the answer's fields. Raises Refused."""
+        return self._stage(self._constant(rate_nl_per_day), now_us)
+
+    def stage_part(self, args, now_us):
+        """Take a part of a text; the last one stages it. Returns the answer's fields. Raises Refused."""
+        if args["part"] == 1:
+            self._parts = []
+        if args["part"] != len(self._parts) + 1 or args["part"] > args["parts"]:
+            self._parts = []
+            raise Refused("argument", (("argument", "part"), ("why", "parts must come in order")))
+        self._parts.append(args["text"])
+        if args["part"] < args["parts"]:
+            return ()
+        text = "".join(self._parts)
+        self._parts = []
+        return self._stage(text, now_us)
+
+    def _stage(self, text, now_us):
+        document, text = self.reading(text)
+        if document["kind"] == "program":
+            self._rig.therapy.check(document, True)
+        elif document["kind"] != "calibration":
+            raise Refused("document", (("field", "kind"), ("why", "is set by its own command")))
+        self.text = text
+        self._since_us = now_us
+        self._reminded = False
+        fields = (("hash", terms.digest(text)), ("code", terms.code_of(text)))
+        if document["kind"] == "program":
+            fields += (
+                ("daily_nl", schedule.max_day_nl(document)),
+                ("max_nl_per_day", schedule.max_base_rate(document)),
+            )
+        return fields
+
+    def watch(self, now_us):
+        """What is staged and not committed: a reminder, then it expires."""
+        if not self.text:
+            return
+        if now_us - self._since_us >= thresholds.STAGED_US:
+            self.text = ""
+            self._rig.record("staged_expired", ())
+        elif now_us - self._since_us >= thresholds.STAGED_REMIND_US and not self._reminded:
+            self._reminded = True
+            self._rig.record("reminder", (("what", "staged"),))
+            self._rig.board.sound("single")
+
+    def hash_of_code(self, code):
+        """The hash of what is staged, if code is its code. Raises Refused."""
+        if not self.text:
+            raise Refused("nothing", ())
+        if code != terms.code_of(self.text):
+            raise Refused("hash", (("why", "that is not the code shown"),))
+        return terms.digest(self.text)

@@ -1,0 +1,118 @@
+"""What a person types, and what a person reads.
+
+Owns: typed arguments with units, and text lines from fields.
+Rules: a quantity without a unit is refused; the words between arguments are those of the table.
+Callers: session.py.
+Units: as in pumpwire.spec and pumpwire.units.
+Leaves: who may type what to session.py.
+"""
+
+from pumpwire import spec, units
+from pumpwire.codec import is_digits
+from pumpwire.spec import OPTIONAL
+
+from rig import lend
+from rig.refused import Refused
+
+QUANTITIES = ("rate", "volume", "time")
+
+
+def arguments(row, words):
+    """`["50", "ul", "over", "10", "min"]` -> {name: value} by the table's row. Raises Refused."""
+    args = {}
+    words = list(words)
+    for name, kind, low, high, word, default in row[1]:
+        here = bool(words) and (not word or words[0].lower() == word)
+        if here and word:
+            words.pop(0)
+        if not here or not words:
+            if here and word and kind == "int":
+                args[name] = 1  # a bare flag
+                continue
+            if default is None and name not in OPTIONAL:
+                raise Refused("argument", (("argument", name), ("why", "missing; type help " + row[0])))
+            args[name] = default
+            continue
+        args[name] = _value(name, kind, low, high, words)
+    if words:
+        raise Refused(
+            "argument", (("argument", words[0][:20]), ("why", "not expected here; type help " + row[0]))
+        )
+    return args
+
+
+def _value(name, kind, low, high, words):
+    if kind in QUANTITIES:
+        text = words.pop(0)
+        if words and not units.split(text)[1]:
+            text += " " + words.pop(0)
+        try:
+            value = units.parse(text, kind)
+        except units.UnitError as error:
+            raise Refused("argument", (("argument", name), ("why", str(error))))
+    elif kind == "int":
+        text = words.pop(0)
+        if len(text) > 12 or not is_digits(text):
+            raise Refused("argument", (("argument", name), ("why", "not a whole number")))
+        value = int(text)
+    else:
+        text = words.pop(0)
+        if not low <= len(text) <= high:
+            raise Refused("argument", (("argument", name), ("why", "%d to %d characters" % (low, high))))
+        return text
+    if not low <= value <= high:
+        raise Refused(
+            "argument", (("argument", name), ("why", "%s to %s" % (shown(low, kind), shown(high, kind))))
+        )
+    return value
+
+
+def shown(value, kind):
+    return units.show(value, kind) if kind in QUANTITIES else str(value)
+
+
+def show(row, args):
+    """Arguments as they would be typed."""
+    words = []
+    for name, kind, _low, _high, word, default in row[1]:
+        value = args[name]
+        if value is None or value == default:
+            continue
+        if word:
+            words.append(word)
+        words.append(shown(value, kind))
+    return " ".join(words)
+
+
+def rows(rows_of_fields):
+    """Rows of (name, value) -> text lines."""
+    lines = []
+    for fields in rows_of_fields:
+        for name, value in fields:
+            if value is not None:
+                lines.append("%s: %s" % (name, value.decode() if isinstance(value, bytes) else value))
+    return lines
+
+
+def refusal(refused):
+    """A Refused -> one line that says what and why."""
+    why = ", ".join("%s %s" % (name, value) for name, value in refused.args[1])
+    return "refused (%s)%s; nothing was changed" % (refused.args[0], ": " + why if why else "")
+
+
+def help_rows(verb):
+    """Rows of help: every command, or one with its arguments. Raises Refused."""
+    texts = lend.get("pumpwire.texts")
+    row = spec.command(verb)
+    if verb and row is None:
+        raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
+    if row is None:
+        return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),) for row in spec.COMMANDS]
+    rows_of_fields = [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),)]
+    for name, kind, low, high, word, default in row[1]:
+        bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))
+        usual = "" if default is None else ", default %s" % shown(default, kind)
+        meaning = texts.ARGUMENTS[row[0], name]
+        said = "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)
+        rows_of_fields.append((("argument", said),))
+    return rows_of_fields

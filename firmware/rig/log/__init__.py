@@ -1,0 +1,1 @@
+"""The journal on flash: records, checkpoints, documents that outlast a power cut."""

@@ -1,0 +1,1 @@
+"""Steps as hardware makes them: words, queue, state machines, the count."""

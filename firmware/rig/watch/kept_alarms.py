@@ -1,0 +1,56 @@
+"""The newest record of each alarm name outlives the ring: nobody may have read it yet.
+
+Owns: how often each alarm came, when first and when last, and which record tells so.
+Rules: before the block ahead is erased, what only that block tells of an alarm is written anew, as one record
+`kept`; whether a host has stored what it read is not known here, so that one record a name stays for ever.
+Callers: rig.py at each alarm; checkpoint.py before an erase; replay.py at boot.
+Units: record numbers; UTC in seconds, 0 where the clock was not set.
+Leaves: pages to journal.py.
+"""
+
+from array import array
+
+from pumpwire.spec import ALARMS
+
+
+class Unread:
+    """One row for each bit of the alarm table."""
+
+    def __init__(self):
+        self._number, self._times, self._first_s, self._last_s = [array("I", [0] * 32) for _ in range(4)]
+
+    def note(self, name, number, utc_us):
+        """An alarm was recorded."""
+        utc_s = utc_us // 1_000_000
+        for row in ALARMS:
+            if row[1] == name:
+                bit = row[0]
+                if not self._times[bit]:
+                    self._first_s[bit] = utc_s
+                self._number[bit] = number
+                self._times[bit] += 1
+                self._last_s[bit] = utc_s
+
+    def restore(self, number, fields):
+        """A record `kept`, {name: text}: what it says counts instead of what came before."""
+        for row in ALARMS:
+            if row[1] == fields.get("name"):
+                self._number[row[0]] = number
+                self._times[row[0]] = int(fields["n"])
+                self._first_s[row[0]] = int(fields["first"])
+                self._last_s[row[0]] = int(fields["last"])
+
+    def keep(self, record, first, last):
+        """Write anew what only the records first to last tell; `record(event, fields)` returns the new number."""
+        for row in ALARMS:
+            bit = row[0]
+            if first <= self._number[bit] <= last:
+                self._number[bit] = record(
+                    "kept",
+                    (
+                        ("name", row[1]),
+                        ("n", self._times[bit]),
+                        ("first", self._first_s[bit]),
+                        ("last", self._last_s[bit]),
+                    ),
+                )

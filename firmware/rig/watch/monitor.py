@@ -1,0 +1,222 @@
+"""The watcher: what was counted against what was planned, the reservoir, the cap.
+
+Owns: the checks that raise alarms.
+Rules: separate from delivery: it reads the independent step count and the sensors, not the commanded rate
+alone (SR-34); it never starts motion, it only stops it.
+Callers: the loop.
+Units: nL, steps, microseconds of Clock.
+Leaves: rotation to rotation.py, pressure to pressure.py, numbers to thresholds.py, stopping itself to rig.py.
+"""
+
+from rig.flow.dosing import BASAL, CYCLES_PER_US, RELIEF
+from rig.watch import thresholds
+from rig.watch.rotation import COUNTS
+
+RELIEF_CHUNK_STEPS = 16
+NEVER_US = 1 << 62
+
+
+class Monitor:
+    """Runs the checks in a fixed order; each raises or clears through `rig`."""
+
+    def __init__(self, rig, rotation, pressure):
+        self._rig = rig
+        self._rotation = rotation
+        self.pressure = pressure
+        self._starved = 0
+        self._mode = ""
+        self._mode_us = 0
+        self._retry_us = NEVER_US
+        self._tried_steps = -1  # where the motor stood when a stall was tried again
+        self._failed = []  # sensors that do not work
+        self._owed = {"encoder": thresholds.SOUND_READINGS, "pressure": thresholds.SOUND_READINGS}
+        self._sags = 0  # readings of the supply in a row that were too low for the motor
+
+    def run(self, now_us):
+        """Check; returns when to check again."""
+        rig = self._rig
+        rig.delivery.settle(now_us)
+        rig.window.advance(now_us)
+        self.check_reservoir()
+        self._check_count()
+        if rig.therapy.mode != self._mode:
+            self._mode = rig.therapy.mode
+            self._mode_us = now_us
+            self._rotation.restart_window()
+        left_stopped = self._mode == "stopped" and now_us - self._mode_us >= thresholds.STOPPED_REMIND_US
+        self._while(left_stopped and rig.therapy.program is not None, "stopped_loaded", ())
+        self._check_rotation(now_us)
+        period_us = self._period_us(now_us)
+        self._check_pressure(now_us, period_us >= thresholds.SMOOTH_US)
+        if rig.therapy.mode == "running" and rig.window.is_full():
+            rig.alarm("cap", ())
+        if now_us >= self._retry_us:
+            self._retry(now_us)
+        if rig.therapy.mode != self._mode or rig.delivery.relieving:
+            period_us = self._period_us(now_us)
+        return min(self._retry_us, now_us + period_us)
+
+    def _period_us(self, now_us):
+        """A sample for every SAMPLE_COUNTS of rotation, within bounds; quick while pressure is relieved."""
+        if self._rig.delivery.relieving:
+            return thresholds.SAMPLE_MIN_US
+        rate = self._rig.flow_nl_per_day(now_us)
+        if not rate:
+            return thresholds.STOPPED_SAMPLE_US
+        period_us = self._rotation.sample_steps() * self._rig.dosing.step_cycles(rate) // CYCLES_PER_US
+        return min(thresholds.SAMPLE_MAX_US, max(thresholds.SAMPLE_MIN_US, period_us))
+
+    def check_reservoir(self):
+        """Low below the program's level, empty at zero; both end with a refill."""
+        program = self._rig.therapy.program
+        if program is None:
+            return
+        volume_nl = self._rig.reservoir.volume_nl()
+        self._while(volume_nl == 0, "empty", ())
+        self._while(volume_nl < program["low_nl"], "low", (("reservoir_nl", volume_nl),))
+
+    def _while(self, condition, name, fields):
+        """An alarm that lasts as long as its condition."""
+        if condition:
+            self._rig.alarm(name, fields)
+        else:
+            self._rig.alarms.clear(name)
+
+    def _check_count(self):
+        delivery = self._rig.delivery
+        if delivery.surplus_steps:
+            surplus, delivery.surplus_steps = delivery.surplus_steps, 0
+            self._rig.alarm("count_mismatch", (("surplus_steps", surplus),))
+        starved = self._rig.board.stepper.starved()
+        if starved != self._starved:
+            self._rig.alarm("starved", (("times", starved - self._starved),))
+            self._starved = starved
+
+    def watch_supply(self):
+        """At every tick: low alarms, too low for the motor stops it. Whether the next tick must look again."""
+        supply_mv = self._rig.board.supply_mv()
+        if supply_mv >= thresholds.SUPPLY_GOOD_MV:
+            self._sags = 0
+            self._rig.alarms.clear("supply")
+            return False
+        self._sags = self._sags + 1 if supply_mv < thresholds.SUPPLY_STOP_MV else 0
+        if self._sags >= thresholds.SUPPLY_READINGS:
+            self._raise("supply_stop", supply_mv)
+        if supply_mv < thresholds.SUPPLY_LOW_MV:
+            self._raise("supply", supply_mv)
+        return 0 < self._sags < thresholds.SUPPLY_READINGS
+
+    def _raise(self, name, supply_mv):
+        if name not in self._rig.alarms.active:
+            self._rig.alarm(name, (("supply_mv", supply_mv),))
+
+    def _judge(self, sensor, works):
+        """A sensor that fails alarms, another one anew; the alarm ends when all have worked for a while."""
+        alarms = self._rig.alarms
+        if not works:
+            self._owed[sensor] = thresholds.SOUND_READINGS
+            if sensor not in self._failed:
+                self._failed.append(sensor)
+                alarms.clear("sensor")
+                self._rig.alarm("sensor", (("sensor", ",".join(self._failed)),))
+        elif self._owed[sensor]:
+            self._owed[sensor] -= 1
+            if not self._owed[sensor] and sensor in self._failed:
+                self._failed.remove(sensor)
+            if not any(self._owed.values()):
+                alarms.clear("sensor")
+
+    def _check_rotation(self, now_us):
+        rig = self._rig
+        before = rig.dosing.position_steps()
+        raw = rig.board.angle()
+        rig.delivery.settle(now_us)
+        after = rig.dosing.position_steps()
+        works = self._rotation.read(raw, (before + after) // 2)
+        self._judge("encoder", works)
+        if not works:
+            return
+        lost = self._rotation.lost_counts(before, after)
+        if self._retry_us != NEVER_US:
+            self._rotation.accept()  # held in a field, which shakes the encoder too
+            return
+        if rig.therapy.mode == "stopped":
+            if abs(lost) >= thresholds.MOVED_COUNTS and not rig.delivery.relieving:
+                self._rotation.accept()
+                rig.alarm("moved_stopped", (("counts", -lost),))
+            return
+        trying = self._tried_steps >= 0 and after - self._tried_steps < self._rotation.steps_of(
+            thresholds.TRIAL_COUNTS
+        )
+        if lost >= thresholds.STALL_COUNTS or trying and -lost >= thresholds.STALL_COUNTS:
+            self._stalled(max(0, lost), now_us)
+        elif -lost >= thresholds.STALL_COUNTS:
+            self._rotation.accept()
+            rig.alarm("over_infusion", (("ahead_counts", -lost),))
+        ratio = self._rotation.ratio(rig.delivery.commanded_steps(now_us), now_us)
+        if ratio:
+            rig.alarm(ratio + "_infusion", ())
+
+    def accept_rotor(self):
+        """A person has seen to the rotor: where it stands now is right, if the pump stands."""
+        if self._rig.therapy.mode == "stopped":
+            self._rotation.accept()
+
+    def restart(self):
+        """What is commanded is counted anew: rotation is judged from here."""
+        self._rotation.restart_window()
+
+    def _stalled(self, lost, now_us):
+        """Book what was not delivered at once; stop, and with on_stall = retry try again later without catching up."""
+        rig = self._rig
+        steps = self._rotation.steps_of(lost)
+        overlay, _until = rig.therapy.overlay(now_us)
+        rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
+        self._rotation.accept()
+        rig.record("undelivered", (("steps", steps), ("nl", rig.dosing.nl_of(steps))))
+        rig.alarm("stall", (("steps", steps),))
+        if rig.therapy.retries_stalls():
+            self._retry_us = now_us + thresholds.STALL_RETRY_US
+
+    def _retry(self, now_us):
+        """Run again after a stall; if the rotor still does not follow, the next sample stops it again."""
+        self._retry_us = NEVER_US
+        rig = self._rig
+        if "stall" not in rig.alarms.active or rig.therapy.mode != "stopped":
+            return
+        rig.alarms.clear("stall")
+        if not rig.alarms.blocking():
+            rig.record("stall_end", ())
+            self._tried_steps = rig.dosing.position_steps()
+            rig.therapy.mode = "running"
+            rig.delivery.replan(now_us)
+            rig.loop.wake("delivery")
+
+    def _check_pressure(self, now_us, smooth):
+        rig = self._rig
+        relieving = rig.delivery.relieving
+        standing = rig.therapy.mode == "stopped" and not relieving
+        self._judge("pressure", self.pressure.read(rig.board.pressure_pa(), standing, smooth))
+        if relieving:
+            self._relieve(now_us)
+        elif self.pressure.is_occluded() and "occlusion" not in rig.alarms.active:
+            rig.alarm("occlusion", (("pressure_pa", self.pressure.now_pa),))
+            self.pressure.begin_relief(self._rotation.steps_of(COUNTS))
+            rig.delivery.relieving = True
+
+    def _relieve(self, now_us):
+        """Go back a little at each sample until the pressure has gone or the bound is reached."""
+        rig = self._rig
+        stepper = rig.board.stepper
+        if stepper.counted() < stepper.appended_steps and not stepper.halted:
+            return  # the last of it is still under way
+        steps = self.pressure.relief_steps(RELIEF_CHUNK_STEPS)
+        if steps:
+            stepper.reverse(steps, thresholds.RELIEF_STEP_US * CYCLES_PER_US)
+            return
+        stepper.cut()
+        rig.delivery.settle(now_us)
+        rig.delivery.relieving = False
+        rig.record(
+            "relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa))
+        )

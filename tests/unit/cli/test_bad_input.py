@@ -1,0 +1,180 @@
+"""What a command refuses before it does anything, and how: exit code, one document, nothing written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pumprig import cli
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+WEIGHING = EXAMPLES / "calibration" / "weighing-20ul-per-h.csv"
+Tool = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
+    """Run a command with --json; (exit code, the one document, stderr)."""
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PUMPRIG_DB", raising=False)
+
+    def call(*words: object) -> tuple[int, dict[str, Any], str]:
+        code = cli.run(["--json", *map(str, words)])
+        out, err = capsys.readouterr()
+        return code, json.loads(out), err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("launch",),
+        ("rate",),
+        ("accuracy", "absent.csv"),
+        ("sim", "--speed", "nan"),
+        ("calibrate", "fit", WEIGHING, "--steps-per-rev", "nan"),
+        ("calibrate", "fit", WEIGHING, "--plot", "fit.bmp"),
+        ("accuracy", WEIGHING, "--rate", "20 ul/h", "--plot", "noplace/fit.svg"),
+        ("program", "plot", EXAMPLES / "demo.toml", "-o", "picture"),
+        ("rehearse", EXAMPLES / "demo.toml", "--for", "1 h", "-o", "noplace/run.db"),
+        ("rehearse", EXAMPLES / "demo.toml", "--for", "1 h", "--start", "0001-01-01"),
+        ("rehearse", EXAMPLES / "demo.toml", "--for", "0 s"),
+        ("log", "total", "--from", "9999-12-31"),
+        ("calibrate", "nominal", "--per-rev", "10 ml", "--yes"),
+        ("calibrate", "nominal", "--per-rev", "1 nl", "--yes"),
+    ],
+)
+def test_bad_usage_is_one_document_with_exit_2_and_leaves_nothing(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, said, err = tool(*words)
+    assert (code, said["exit_code"]) == (2, 2), err
+    assert said["error"]
+    assert said["not_done"]
+    assert "Traceback" not in err
+    assert "did not foresee" not in err
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_reading_a_log_that_is_not_there_makes_none(tool: Tool, tmp_path: Path) -> None:
+    for words in (("show",), ("verify",), ("total",), ("export", "-o", tmp_path / "log.csv")):
+        code, said, _err = tool("log", *words)
+        assert code == 1
+        assert "There is no database" in said["error"]
+    assert not (tmp_path / "home" / "data").exists()
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1e-3, "kilograms"), (1e3, "milligrams")])
+def test_accuracy_refuses_masses_in_another_unit(
+    tool: Tool, tmp_path: Path, factor: float, unit: str
+) -> None:
+    head, *rows = [line for line in WEIGHING.read_text().splitlines() if not line.startswith("#")]
+    column = head.split(",").index("mass_g")
+    changed = [row.split(",") for row in rows]
+    for row in changed:
+        row[column] = f"{float(row[column]) * factor:.7f}"
+    path = tmp_path / "other.csv"
+    path.write_text("\n".join([head, *(",".join(row) for row in changed)]) + "\n")
+    code, said, _err = tool("accuracy", path, "--rate", "20 ul/h")
+    assert code == 1
+    assert unit in said["error"]
+
+
+def test_a_volume_per_revolution_that_no_head_has_is_refused(tool: Tool, tmp_path: Path) -> None:
+    t_s = np.arange(0.0, 7_200.0, 10.0)
+    lines = ["t_s,mass_g,steps", *(f"{t:g},{20.0 * t / 3600.0:.4f},{int(t * 1.8)}" for t in t_s)]
+    path = tmp_path / "milligrams.csv"
+    path.write_text("\n".join(lines) + "\n")
+    code, said, _err = tool("calibrate", "fit", path)
+    assert code == 1
+    assert "uL per revolution" in said["error"]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ('do = "set_clock"\nto = "yesterday"', "ISO 8601 time with a zone"),
+        ('do = "set_clock"\nto = "2026-03-01T08:00"', "ISO 8601 time with a zone"),
+        ('do = "set_clock"\nby = "banana"', "banana"),
+        ('do = "back_pressure"\npressure = "99999 psi"', "0 to 200 kPa"),
+        ('do = "back_pressure"\npressure = "40"', "units: pa, kpa"),
+    ],
+)
+def test_an_event_that_cannot_be_is_refused_with_its_line(
+    tool: Tool, tmp_path: Path, event: str, told: str
+) -> None:
+    path = tmp_path / "events.toml"
+    path.write_text(f'[[event]]\nat = "10 min"\n{event}\n')
+    code, said, err = tool("rehearse", EXAMPLES / "demo.toml", "--for", "1 h", "--events", path)
+    assert code == 1
+    assert "events.toml:4" in err
+    assert told in " ".join(said["faults"])
+
+
+def test_a_cap_below_the_base_flow_of_a_day_is_refused_with_its_line(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "cap.toml"
+    path.write_text(
+        (EXAMPLES / "night-step.toml").read_text().replace('max_per_24h = "1.2 ml"', 'max_per_24h = "250 ul"')
+    )
+    code, said, err = tool("program", "check", path)
+    assert code == 1
+    assert "cap.toml:21" in err
+    assert "266.67 µL at least" in said["faults"][0]
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + (EXAMPLES / "constant.toml").read_bytes())
+    assert tool("program", "check", path)[0] == 0
+
+
+def test_a_rehearsal_tells_what_the_rig_refused(tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "fast.toml").write_text(
+        (EXAMPLES / "constant.toml")
+        .read_text()
+        .replace("0.25 ml/day", "2400 ml/day")
+        .replace("1 ml/day", "2500 ml/day")
+    )
+    path = tmp_path / "events.toml"
+    path.write_text(
+        '[[event]]\nat = "10 min"\ndo = "bolus"\nvolume = "9 ml"\n[[event]]\nat = "20 min"\ndo = "load"\n'
+        'program = "fast.toml"\n'
+    )
+    words = ("rehearse", EXAMPLES / "constant.toml", "--for", "1 h", "--events", path)
+    code, said, err = tool(*words)
+    assert code == 0, err
+    assert [row["verb"] for row in said["refused"]] == ["bolus", "stage"]
+
+
+def stored(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "run.db"
+    code, _said, err = tool("rehearse", EXAMPLES / "demo.toml", "--for", "6 h", "-o", path)
+    assert code == 0, err
+    monkeypatch.setenv("PUMPRIG_DB", str(path))
+    return path
+
+
+def test_a_log_with_a_gap_or_an_edit_is_one_document_and_fails(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stored(tool, tmp_path, monkeypatch)
+    code, said, _err = tool("log", "verify")
+    assert (code, said["verified"]) == (0, True)
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM records WHERE number BETWEEN 10 AND 12")
+    code, said, _err = tool("log", "verify")
+    assert (code, said["verified"], said["gaps"]) == (1, False, [[10, 12]])
+    with sqlite3.connect(path) as db:
+        (raw,) = db.execute("SELECT raw FROM records WHERE number = 20").fetchone()
+        db.execute("UPDATE records SET raw = ? WHERE number = 20", (raw[:40] + b"\x00" + raw[41:],))
+    code, said, _err = tool("log", "verify")
+    assert (code, said["verified"]) == (1, False)
+    assert said["faults"][0][0] in (20, 21)

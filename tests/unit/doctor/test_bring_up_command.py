@@ -1,0 +1,72 @@
+"""The walk through the bring-up checklist on a terminal of its own.
+
+Owns: tests of pumprig.cli.bring_up.
+Rules: a real pty stands for the terminal; no rig is needed up to the first step that reads one.
+Callers: pytest.
+Units: none.
+Leaves: the judgement of answers to test_hardware.py.
+"""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+HOST = Path(__file__).resolve().parents[3] / "host"
+WALK = (
+    "import sys; sys.path[:0] = [{host!r}, {lib!r}]\n"
+    "from pumprig.cli.bring_up import bring_up\n"
+    "from pumprig.cli.settings import Settings\n"
+    "from pumprig.errors import PumpError\n"
+    "try:\n"
+    "    bring_up(Settings(port='/dev/does-not-exist', json=True), 'coils')\n"
+    "except PumpError as error:\n"
+    "    print(error, file=sys.stderr); sys.exit(error.exit_code)\n"
+)
+
+
+def walk(answers: str | None) -> tuple[int, str, str]:
+    source = WALK.format(host=str(HOST), lib=str(HOST.parent / "firmware" / "lib"))
+    if answers is None:
+        run = subprocess.run(
+            [sys.executable, "-c", source], capture_output=True, text=True, input="", timeout=60, check=False
+        )
+        return run.returncode, run.stdout, run.stderr
+    near, far = pty.openpty()
+    try:
+        os.write(near, answers.encode())
+        run = subprocess.run(
+            [sys.executable, "-c", source], stdin=far, capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(near)
+        os.close(far)
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_a_no_ends_the_walk_with_the_hint_and_says_how_much_was_not_done() -> None:
+    code, document, said = walk("n\n")
+    assert code == 1
+    assert '"passed": false' in document
+    assert "14 steps were not done" in said
+    assert "reversed capacitor" in said
+
+
+def test_a_rig_that_does_not_answer_fails_its_step_by_name() -> None:
+    code, document, said = walk("y\n100000\n0.1\n")
+    assert code == 1
+    assert '"step": "greeting", "passed": false' in document
+    assert "does-not-exist" in said
+
+
+def test_a_measurement_out_of_its_window_is_wrong() -> None:
+    code, document, _said = walk("y\n12\n")
+    assert code == 1
+    assert '"step": "shorts", "passed": false, "found": "the smallest of the three = 12 ohm"' in document
+
+
+def test_without_a_terminal_nothing_is_asked_and_nothing_is_checked() -> None:
+    code, document, said = walk(None)
+    assert (code, document) == (2, "")
+    assert "Nothing was checked" in said
