@@ -17,7 +17,13 @@ import io
 import sys
 
 AFTER_US = 60_000_000  # without a person or a change for so long
-DOCUMENTS = ("pumpwire.shapes", "pumpwire.fields", "pumpwire.checks", "pumpwire.documents")  # in this order
+DOCUMENTS = (  # in this order
+    "pumpwire.daily",
+    "pumpwire.shapes",
+    "pumpwire.fields",
+    "pumpwire.checks",
+    "pumpwire.documents",
+)
 TYPED = ("pumpwire.units", "rig.line.terminal")
 LATER = DOCUMENTS + ("rig.line.later",)
 UPKEEP = ("rig.line.titration",)

@@ -11,13 +11,13 @@ Leaves: everything else to the parts.
 import gc
 
 from pumpwire import codec, spec
+from pumpwire import program as programs
 from pumpwire.records import EVENTS
 
 from rig import lend
 from rig.board.flashmap import LOG, SETTINGS
 from rig.boot import snapshot
 from rig.clock import Clock
-from rig.flow import schedule
 from rig.flow.day_cap import Window
 from rig.flow.delivery import Delivery
 from rig.flow.dosing import Dosing
@@ -149,8 +149,8 @@ class Rig:
     def use_program(self, document, text, digest, now_us, elapsed_us=0):
         """Make a program the active one; motion follows."""
         self.therapy.load(document, text, digest, now_us, elapsed_us)
-        self.window.use(document["cap_nl"], schedule.max_day_nl(document))
-        if schedule.needs_clock(document) and not self.clock.offset_us:
+        self.window.use(document["cap_nl"], programs.max_day_nl(document))
+        if programs.needs_clock(document) and not self.clock.offset_us:
             self.alarm("clock", ())
 
     # --- state and log
@@ -331,7 +331,7 @@ class Rig:
             self.stop(now_us)
             self.record("maintenance", ())  # the last one before the boot, which looks for it
             self.board.reset()
-        return now_us if self.monitor.watch_supply() else reset_us or schedule.NEVER_US
+        return now_us if self.monitor.watch_supply() else reset_us or programs.NEVER_US
 
     def _late(self, took_us):
         if self.loop.late_ticks in (1, 10, 100, 1000):

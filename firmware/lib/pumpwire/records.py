@@ -18,7 +18,7 @@ from hashlib import sha256
 
 PAGE = 256
 MAGIC = b"PR"
-VERSION = 2
+VERSION = 3
 CHAIN = 8
 
 # name, struct code
@@ -77,8 +77,11 @@ STATE = (
     ("battery_h", 2),  # its age
     ("eri_days", 1),  # since its elective replacement indicator, rounded up; 0: it has not come
     ("demands", 1),  # demand boluses given in the last seven days, 255 at the most
+    ("second_kind", 1),  # of the bolus in the spread fields: index into spec.KINDS + 1; 0 (older): spread
+    ("waiting", 1),  # bit n: the turn of periodic bolus n that fell due last has not begun
+    ("elapsed_part", 2),  # of program_elapsed_s: 65536ths of a second
 )
-FIELDS = {1: 30, 2: 38}  # version: how many of STATE it has
+FIELDS = {1: 30, 2: 38, 3: 41}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -122,6 +125,7 @@ EVENTS = (
     "fault",
     "kept",
     "moved",
+    "missed",  # a periodic bolus whose turn passed: kind, nl, why, how many times
 )
 
 

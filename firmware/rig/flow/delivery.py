@@ -8,8 +8,9 @@ Units: microseconds of Clock, PIO cycles from the stream's start, steps.
 Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms to monitor.py.
 """
 
+from pumpwire.program import NEVER_US
+
 from rig.flow.dosing import BASAL, CYCLES_PER_US
-from rig.flow.schedule import NEVER_US
 from rig.flow.therapy import APART, CALIBRATION, PRIME
 
 SLOW_AHEAD_US = (

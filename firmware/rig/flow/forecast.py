@@ -5,10 +5,10 @@ Rules: exact over the next MOST_TURNS changes, whole days in one go where every 
 that it may run in a tick.
 Callers: rig.py at each change of rate and each start of a bolus, one level at a time.
 Units: nL, microseconds from now; volume is carried as nL x microseconds of a day, so that nothing is rounded.
-Leaves: rates to schedule.py, dates to the host.
+Leaves: rates to pumpwire/program.py, dates to the host.
 """
 
-from rig.flow.schedule import DAY_US, NEVER_US, base_rate, is_daily, max_day_nl
+from pumpwire.program import DAY_US, NEVER_US, base_rate, is_daily, max_day_nl
 
 MOST_TURNS = 24  # 15 ms on the Pico
 

@@ -6,13 +6,13 @@ suspends a spread bolus; a refused request is an attempt and is told with its nu
 hardware.
 Callers: delivery.py asks what to plan; session.py and the request button ask for boluses.
 Units: nL/day, nL, steps, microseconds of Clock.
-Leaves: rates over the day to schedule.py, steps to dosing.py, who may ask to session.py.
+Leaves: rates over the day to pumpwire/program.py, steps to dosing.py, who may ask to session.py.
 """
 
+from pumpwire import program as programs
 from pumpwire.spec import KINDS
 from pumpwire.terms import bolus_rate_nl_per_day
 
-from rig.flow import schedule
 from rig.flow.dosing import BASAL, Overlay
 from rig.refused import Refused
 
@@ -24,7 +24,7 @@ PRIME = KINDS.index("prime")
 BRIDGE = KINDS.index("bridge")
 CALIBRATION = KINDS.index("calibration")
 APART = (PRIME, CALIBRATION)  # only from stopped, and never part of the therapy
-DAY_US = schedule.DAY_US
+DAY_US = programs.DAY_US
 
 
 class Therapy:
@@ -78,7 +78,7 @@ class Therapy:
             for name in ("drug", "concentration"):
                 if active[name] and active[name] != program[name]:
                     raise Refused("bridge", (("was", active[name]), ("new", program[name])))
-        base = schedule.max_base_rate(program)
+        base = programs.max_base_rate(program)
         hard = min(program["hard_nl_per_day"], self.max_rate_nl_per_day)
         peak = base
         for _every, volume_nl, over_ms, _first in program["periodic"]:
@@ -87,8 +87,8 @@ class Therapy:
             peak = max(peak, base + bolus_rate_nl_per_day(volume_nl, over_ms))
         if peak > hard:
             raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
-        if schedule.max_day_nl(program) > program["cap_nl"]:
-            raise Refused("cap", (("daily_nl", schedule.max_day_nl(program)), ("cap_nl", program["cap_nl"])))
+        if programs.max_day_nl(program) > program["cap_nl"]:
+            raise Refused("cap", (("daily_nl", programs.max_day_nl(program)), ("cap_nl", program["cap_nl"])))
         if peak > program["soft_nl_per_day"] and not override:
             raise Refused(
                 "soft_limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", program["soft_nl_per_day"]))
@@ -103,15 +103,15 @@ class Therapy:
     def base(self, at_us, utc_us):
         """(kind, nL/day, until_us) of the base flow at an instant."""
         if self.mode != "running" or self.program is None:
-            return BASAL, 0, schedule.NEVER_US
+            return BASAL, 0, programs.NEVER_US
         if (
             self.bolus is not None
             and self.bolus.kind == BRIDGE
             and self.bolus.planned_steps < self.bolus.steps
         ):
-            return BASAL, 0, schedule.NEVER_US  # the old fluid leaves first; the program's rate follows
-        rate, holds_us = schedule.base_rate(self.program, self.elapsed_us(at_us), utc_us)
-        return BASAL, rate, at_us + holds_us if self.ramp_held_us < 0 else schedule.NEVER_US
+            return BASAL, 0, programs.NEVER_US  # the old fluid leaves first; the program's rate follows
+        rate, holds_us = programs.base_rate(self.program, self.elapsed_us(at_us), utc_us)
+        return BASAL, rate, at_us + holds_us if self.ramp_held_us < 0 else programs.NEVER_US
 
     def elapsed_us(self, at_us):
         """The program's own time: since its start, but what its ramp is behind."""
@@ -128,7 +128,7 @@ class Therapy:
 
     def overlay(self, at_us):
         """(overlay or None, until_us) at an instant: the bolus, else the spread bolus."""
-        until_us = schedule.NEVER_US
+        until_us = programs.NEVER_US
         for overlay in (self.bolus, self.spread):
             if overlay is None or overlay.planned_steps >= overlay.steps:
                 continue
@@ -147,7 +147,7 @@ class Therapy:
     def next_periodic_us(self):
         """When the next periodic bolus is due."""
         if self.mode != "running" or not self.periodic_next_us:
-            return schedule.NEVER_US
+            return programs.NEVER_US
         return min(self.periodic_next_us)
 
     def start_periodic(self, front_us):
@@ -257,7 +257,7 @@ class Therapy:
     def _check_bolus(self, volume_nl, over_ms, now_us):
         rate = bolus_rate_nl_per_day(volume_nl, over_ms)
         hard = min(self.program["hard_nl_per_day"], self.max_rate_nl_per_day)
-        peak = rate + schedule.max_base_rate(self.program)
+        peak = rate + programs.max_base_rate(self.program)
         if peak > hard:
             raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
         short_nl = self._window.shortfall_nl(volume_nl)

@@ -8,10 +8,10 @@ Units: microseconds of Clock.
 Leaves: what a commit does to commands.py, what documents may say to pumpwire.documents.
 """
 
+from pumpwire import program as programs
 from pumpwire import terms
 
 from rig import lend
-from rig.flow import schedule
 from rig.refused import Refused
 from rig.watch import thresholds
 
@@ -115,8 +115,8 @@ class Staging:
         fields = (("hash", terms.digest(text)), ("code", terms.code_of(text)))
         if document["kind"] == "program":
             fields += (
-                ("daily_nl", schedule.max_day_nl(document)),
-                ("max_nl_per_day", schedule.max_base_rate(document)),
+                ("daily_nl", programs.max_day_nl(document)),
+                ("max_nl_per_day", programs.max_base_rate(document)),
             )
         return fields
 

@@ -8,10 +8,10 @@ Leaves: dates and uncertainties of dates to the host.
 """
 
 from pumpwire import VERSION, spec
+from pumpwire import program as programs
 from pumpwire.spec import KINDS
 
 from rig.boot.snapshot import STEPS
-from rig.flow import schedule
 from rig.flow.dosing import CYCLES_PER_US
 from rig.watch import implant_model
 
@@ -78,7 +78,7 @@ def rows(rig, now_us):
         yield (
             ("therapy_name", therapy.program["name"]),
             ("therapy_hash", therapy.program_hash),
-            ("therapy_mode", _mode(therapy.program)),
+            ("therapy_mode", programs.mode_of(therapy.program, implant_model.MINIMUM_NL_PER_DAY)),
             ("demand_asked", therapy.demand_asked),
             ("demand_given", therapy.demand_given),
         )
@@ -149,13 +149,3 @@ def _implant(rig, now_us):
         ("tube_utc_s", implant.tube_day * 86_400 or None),
         ("minimum_nl_per_day", implant_model.MINIMUM_NL_PER_DAY),
     )
-
-
-def _mode(program):
-    if program["ramp"]:
-        return "ramp"
-    if program["phases"]:
-        return "phases"
-    if schedule.needs_clock(program) or program["periodic"]:
-        return "flex"
-    return "minimum" if program["basal"][0][1] == implant_model.MINIMUM_NL_PER_DAY else "constant"

@@ -8,7 +8,7 @@ Units: nL, nL/day, microseconds of Clock.
 Leaves: records to journal.py, what counts as delivered after a cut to recovery.py.
 """
 
-from rig.flow import schedule
+from pumpwire import program as programs
 
 INTERVAL_NL = 5_000  # a record at least every so much, or what flows in 10 s where that is more
 FAST_INTERVAL_S = 10
@@ -38,7 +38,7 @@ class Checkpoint:
         overlay = rig.therapy.flowing(now_us)
         over_rate = overlay.rate_nl_per_day if overlay else 0
         left_nl = rig.dosing.nl_of(overlay.steps - overlay.done_steps) + 1 if overlay else 0
-        peak = schedule.max_base_rate(rig.therapy.program) if rig.therapy.program else 0
+        peak = programs.max_base_rate(rig.therapy.program) if rig.therapy.program else 0
         span_s = INTERVAL_US // 1_000_000
         by_volume = max(INTERVAL_NL, rate * FAST_INTERVAL_S // DAY_S) + rate * LOOK_US // 1_000_000 // DAY_S
         by_time = (rate - over_rate) * span_s // DAY_S + min(left_nl, over_rate * span_s // DAY_S)
@@ -48,7 +48,7 @@ class Checkpoint:
         """Erase ahead, record what is due; returns when to look again."""
         rig = self._rig
         self._prepare(now_us)
-        due_us = now_us + 20_000 if rig.journal.wants_erase() else schedule.NEVER_US
+        due_us = now_us + 20_000 if rig.journal.wants_erase() else programs.NEVER_US
         _kind, _rate, change_us = rig.therapy.base(now_us, rig.clock.utc_us(now_us))
         _overlay, begins_us = rig.therapy.overlay(now_us)
         due_us = min(due_us, change_us, begins_us)
@@ -78,6 +78,6 @@ class Checkpoint:
     def days(self):
         """How many days the log holds at the active program's rate of records, rounded down."""
         program = self._rig.therapy.program
-        daily_nl = schedule.max_day_nl(program) if program else 0
+        daily_nl = programs.max_day_nl(program) if program else 0
         a_day = max(DAY_S * 1_000_000 // INTERVAL_US, daily_nl // INTERVAL_NL) + 1
         return self._rig.journal.capacity() // a_day

@@ -4,7 +4,7 @@ Owns: the properties of therapy programs, calibrations and access documents as t
 Rules: documents are generated from the table of fields, so that a new field is tested when it is added.
 Callers: pytest.
 Units: by the fields' names.
-Leaves: what a program does to test_schedule.py and test_dosing.py.
+Leaves: what a program does to test_program.py and test_dosing.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""rig.flow.schedule: the rate is a pure function of program and instant, and holds as long as it says.
+"""pumpwire.program: the rate is a pure function of program and instant, and holds as long as it says.
 
 Owns: day patterns, weekdays, zones with the repeated and the missing hour, ramps and phases.
 Rules: expected rates come from the standard library's calendar and zones, not from the code under test.
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pumpwire import documents
-from rig.flow import schedule
+from pumpwire import program as programs
 
 DAY_S = 86_400
 SECOND_US = 1_000_000
@@ -56,7 +56,7 @@ def test_the_rate_is_the_one_of_the_wall_clock_s_weekday_and_time_in_any_zone_an
     whole = program(basal=basal, zone=ZONE, **days)
     local = datetime.fromtimestamp(utc_s, ZURICH)
     pattern = days.get(documents.WEEKDAYS[local.weekday()], basal)
-    rate, _holds_us = schedule.base_rate(whole, 0, utc_s * SECOND_US)
+    rate, _holds_us = programs.base_rate(whole, 0, utc_s * SECOND_US)
     assert rate == local_rate(pattern, local)
 
 
@@ -67,23 +67,23 @@ def test_a_rate_holds_exactly_until_it_is_said_to(
 ) -> None:
     whole = program(basal=basal, zone=ZONE)
     utc_us = utc_s * SECOND_US + part
-    rate, holds_us = schedule.base_rate(whole, 0, utc_us)
+    rate, holds_us = programs.base_rate(whole, 0, utc_us)
     assert holds_us > 0
-    last_us = utc_us + min(holds_us, 40 * schedule.DAY_US) - 1
-    assert schedule.base_rate(whole, 0, last_us)[0] == rate
+    last_us = utc_us + min(holds_us, 40 * programs.DAY_US) - 1
+    assert programs.base_rate(whole, 0, last_us)[0] == rate
     middle_us = utc_us + (last_us - utc_us) // 2
-    assert schedule.base_rate(whole, 0, middle_us)[0] == rate
+    assert programs.base_rate(whole, 0, middle_us)[0] == rate
 
 
 def delivered_nl(whole: dict[str, Any], from_s: int, to_s: int) -> int:
     """Volume between two instants, by walking from change to change."""
     at_us, end_us, units = from_s * SECOND_US, to_s * SECOND_US, 0
     while at_us < end_us:
-        rate, holds_us = schedule.base_rate(whole, 0, at_us)
+        rate, holds_us = programs.base_rate(whole, 0, at_us)
         span_us = min(holds_us, end_us - at_us)
         units += rate * span_us
         at_us += span_us
-    return units // schedule.DAY_US
+    return units // programs.DAY_US
 
 
 @pytest.mark.requirement("SR-32")
@@ -105,7 +105,7 @@ def test_a_day_s_volume_is_never_above_what_is_told_for_it(
 ) -> None:
     whole = program(basal=basal)
     volume_nl = delivered_nl(whole, day * DAY_S, (day + 1) * DAY_S)
-    assert volume_nl <= schedule.max_day_nl(whole) <= volume_nl + 1
+    assert volume_nl <= programs.max_day_nl(whole) <= volume_nl + 1
 
 
 @given(patterns(), st.integers(0, 10 * DAY_S))
@@ -114,7 +114,7 @@ def test_without_a_clock_the_day_begins_with_the_program(
 ) -> None:
     whole = program(basal=basal)
     at = datetime(2026, 1, 1) + timedelta(seconds=elapsed_s)
-    assert schedule.base_rate(whole, elapsed_s * SECOND_US, 0)[0] == local_rate(basal, at)
+    assert programs.base_rate(whole, elapsed_s * SECOND_US, 0)[0] == local_rate(basal, at)
 
 
 @given(
@@ -129,12 +129,12 @@ def test_a_titration_rises_step_by_step_to_its_ceiling_and_holds_it(
 ) -> None:
     start = min(start, ceiling)
     whole = program(ramp=((start, step, interval_s, ceiling),))
-    rate, holds_us = schedule.base_rate(whole, elapsed_s * SECOND_US, 0)
+    rate, holds_us = programs.base_rate(whole, elapsed_s * SECOND_US, 0)
     assert rate == min(ceiling, start + elapsed_s // interval_s * step)
     if rate < ceiling and step:
         assert holds_us == (interval_s - elapsed_s % interval_s) * SECOND_US
     else:
-        assert holds_us >= schedule.NEVER_US // 2
+        assert holds_us >= programs.NEVER_US // 2
 
 
 @given(
@@ -145,7 +145,7 @@ def test_phases_follow_each_other_and_the_last_one_stays(
     phases: list[tuple[int, int]], elapsed_s: int
 ) -> None:
     whole = program(phases=tuple(phases))
-    rate, holds_us = schedule.base_rate(whole, elapsed_s * SECOND_US, 0)
+    rate, holds_us = programs.base_rate(whole, elapsed_s * SECOND_US, 0)
     left_s = elapsed_s
     for for_s, expected in phases:
         if left_s < for_s:
@@ -157,7 +157,7 @@ def test_phases_follow_each_other_and_the_last_one_stays(
 
 def test_a_constant_rate_needs_no_clock_and_never_changes() -> None:
     whole = program(basal=((0, 480_000),))
-    assert not schedule.needs_clock(whole)
-    assert schedule.base_rate(whole, 5, 0) == (480_000, schedule.NEVER_US)
-    assert schedule.needs_clock(program(basal=((0, 1_000), (60, 2_000))))
-    assert schedule.needs_clock(program(basal=((0, 1_000),), sun=((0, 2_000),)))
+    assert not programs.needs_clock(whole)
+    assert programs.base_rate(whole, 5, 0) == (480_000, programs.NEVER_US)
+    assert programs.needs_clock(program(basal=((0, 1_000), (60, 2_000))))
+    assert programs.needs_clock(program(basal=((0, 1_000),), sun=((0, 2_000),)))

@@ -1,0 +1,190 @@
+"""The most that a program delivers in any 24 h, and the constant program.
+
+Owns: the widest day of a base flow, of periodic boluses and of a bridge; what `rate` makes of the active program.
+Rules: the cap is judged by this on the rig and on the host; a window slides over everything a program can bring:
+weekdays, phases, the repeated hour, boluses that begin and end inside of it; a generator, so that the Pico can
+spread it over ticks; on the Pico this module is on loan (rig.lend).
+Units: nL, nL/day, microseconds.
+Leaves: the rate at an instant to program.py, what flowed already to rig.flow.day_cap.
+"""
+
+from pumpwire.program import (
+    DAY_US,
+    SECOND_US,
+    bridge_of,
+    day_rate,
+    is_constant,
+    is_daily,
+    max_base_rate,
+)
+from pumpwire.terms import DAY_S, day_nl
+
+KEPT = (
+    "drug",
+    "concentration",
+    "periodic",
+    "demand",
+    "reservoir_nl",
+    "low_nl",
+    "soft_nl_per_day",
+    "hard_nl_per_day",
+    "cap_nl",
+    "catheter_nl",
+    "zone",
+    "on_return",
+    "on_stall",
+)
+
+
+def constant(active, rate_nl_per_day):
+    """The document of a constant base flow; all else of the active program (None: there is none) stays."""
+    program = {"kind": "program", "name": "constant", "basal": ((0, rate_nl_per_day),)}
+    if active is not None:
+        for name in KEPT:
+            program[name] = active[name]
+    return program
+
+
+def finish(steps):
+    """Run a generator of this module to its end in one go; returns its value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+def most_own_nl(program):
+    """The most that base flow, periodic boluses and bridge deliver in any 24 h, nL, rounded up. A generator."""
+    base_nl = yield from most_base_nl(program)
+    volume_nl, rate = bridge_of(program)
+    if volume_nl:
+        rest_us = max(0, DAY_US - volume_nl * DAY_US // rate)
+        base_nl = max(base_nl, min(rate, volume_nl + -(-base_nl * rest_us // DAY_US)))
+    return base_nl + most_periodic_nl(program)
+
+
+def most_own_bound_nl(program):
+    """No less than most_own_nl, at once."""
+    return max(max_base_rate(program), bridge_of(program)[1]) + most_periodic_nl(program)
+
+
+def most_periodic_nl(program):
+    """The most of the periodic boluses in any 24 h, each row by itself, rounded up."""
+    total_nl = 0
+    for every_s, volume_nl, over_ms, _first in program["periodic"]:
+        whole, rest_s = divmod(DAY_S, every_s)
+        total_nl += whole * volume_nl + -(-volume_nl * min(over_ms, rest_s * 1000) // over_ms)
+    return total_nl
+
+
+def most_base_nl(program):
+    """The most of the base flow in any 24 h, rounded up. A generator."""
+    if program["ramp"]:
+        start, step, _interval, ceiling = program["ramp"][0]
+        return ceiling if step else start
+    if program["phases"]:
+        return (yield from _widest(_phases(program)))
+    if is_constant(program):
+        return program["basal"][0][1]
+    if is_daily(program):
+        most_nl = day_nl(program["basal"])
+    else:
+        most_nl = yield from _widest(_days(program, 0, 0, 9 * DAY_US, 0))
+    seen = []
+    for i in range(1, len(program["zone"])):
+        before_us = (program["zone"][i - 1][1] - DAY_S) * SECOND_US
+        after_us = (program["zone"][i][1] - DAY_S) * SECOND_US
+        local_us = program["zone"][i][0] * SECOND_US + before_us
+        case = (local_us % (DAY_US if is_daily(program) else 7 * DAY_US), after_us - before_us)
+        if before_us != after_us and case not in seen:
+            seen.append(case)
+            pieces = _days(program, local_us - DAY_US, local_us, local_us + DAY_US, after_us - before_us)
+            most_nl = max(most_nl, (yield from _widest(pieces)))
+        yield
+    return most_nl
+
+
+def _days(program, from_us, change_us, to_us, shift_us):
+    """[(us, rate), ..., (to_us, 0)] of the day patterns; at change_us the wall clock moves by shift_us."""
+    pieces = []
+    at_us = from_us
+    while at_us < to_us:
+        rate, holds_us = day_rate(program, at_us if at_us < change_us else at_us + shift_us)
+        pieces.append((at_us, rate))
+        at_us = min(at_us + holds_us, change_us if at_us < change_us else to_us, to_us)
+    pieces.append((to_us, 0))
+    return pieces
+
+
+def _phases(program):
+    """The same of the phases; the last one stays."""
+    pieces = []
+    at_us = 0
+    for for_s, rate in program["phases"]:
+        pieces.append((at_us, rate))
+        at_us += for_s * SECOND_US
+    pieces.append((at_us + DAY_US, 0))
+    return pieces
+
+
+def _widest(pieces):
+    """The most of 24 h anywhere in the pieces: a window's volume is extreme where one of its ends is at a change."""
+    last_us = pieces[-1][0] - DAY_US
+    starts = [at_us for at_us, _rate in pieces] + [at_us - DAY_US for at_us, _rate in pieces]
+    starts = sorted(set([at_us for at_us in starts if pieces[0][0] <= at_us <= last_us]))
+    most = 0
+    for at_us in starts:
+        units = 0
+        for i in range(len(pieces) - 1):
+            overlap_us = min(pieces[i + 1][0], at_us + DAY_US) - max(pieces[i][0], at_us)
+            if overlap_us > 0:
+                units += pieces[i][1] * overlap_us
+        most = max(most, units)
+        yield
+    return -(-most // DAY_US)
+
+
+def slots_nl(program, elapsed_us, utc_us, bridge_nl, slot_us, count):
+    """What base flow, bridge and periodic boluses bring in each of the next `count` slots, nL rounded up. A generator.
+
+    bridge_nl: (what is left of the bridge, its rate); its time belongs to it alone.
+    """
+    from pumpwire.program import base_rate, turns_before
+
+    left = bridge_nl[0] * DAY_US
+    given = []
+    at_us = 0
+    for slot in range(1, count + 1):
+        units = 0
+        while at_us < slot * slot_us:
+            span_us = slot * slot_us - at_us
+            if left > 0:
+                span_us = min(span_us, -(-left // bridge_nl[1]))
+                units += min(left, bridge_nl[1] * span_us)
+                left -= bridge_nl[1] * span_us
+            else:
+                rate, holds_us = base_rate(program, elapsed_us + at_us, utc_us + at_us if utc_us else 0)
+                span_us = min(span_us, holds_us)
+                units += rate * span_us
+            at_us += span_us
+        given.append(-(-units // DAY_US))
+        yield
+    for row in program["periodic"]:
+        before_nl = _periodic_nl(row, elapsed_us, turns_before)
+        for slot in range(1, count + 1):
+            after_nl = _periodic_nl(row, elapsed_us + slot * slot_us, turns_before)
+            given[slot - 1] += after_nl - before_nl
+            before_nl = after_nl
+            yield
+    return given
+
+
+def _periodic_nl(row, elapsed_us, turns_before):
+    """What a periodic bolus has brought until elapsed_us, each turn evenly over its time."""
+    turns = turns_before(row, elapsed_us)
+    if not turns:
+        return 0
+    into_us = elapsed_us - ((row[3] or row[0]) + (turns - 1) * row[0]) * SECOND_US
+    over_us = row[2] * 1000
+    return (turns - 1) * row[1] + row[1] * min(into_us, over_us) // over_us
