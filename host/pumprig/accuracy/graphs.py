@@ -14,33 +14,12 @@ from typing import Any
 
 from pumprig.accuracy.curve import Accuracy
 from pumprig.accuracy.trumpet import Window
-
-BLUE, ORANGE, GREY = "#0b5394", "#c8500a", "#666666"
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.9,
-    "legend.fontsize": 8,
-    "svg.hashsalt": "pumprig",
-    "svg.fonttype": "none",
-}
+from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save
 
 
 def save_graphs(result: Accuracy, path: Path, name: str) -> None:
     """Write the two panels to `path`; its suffix (.svg, .png, .pdf) chooses the format."""
     save(figure(result, name), path)
-
-
-def save(drawing: Any, path: Path) -> None:
-    """Write a figure without a date in it, so that the same data give the same bytes."""
-    meta: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})
-    drawing.savefig(path, dpi=160, metadata=meta)
 
 
 def figure(result: Accuracy, name: str) -> Any:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pumprig.accuracy.graphs import save as save_picture
 from pumprig.calibration.anglemap import AngleMap
 from pumprig.calibration.design import NOMINAL_STEPS_PER_REV
 from pumprig.calibration.fit import Fit
@@ -24,6 +23,7 @@ from pumprig.calibration.plots import figure, rates_figure
 from pumprig.calibration.rates import RateModel, fit_rates, hysteresis, points_of
 from pumprig.calibration.register import Record, RegisterError, folder, numbered
 from pumprig.calibration.weighing import readability_g
+from pumprig.pictures import save as save_picture
 
 
 def save(

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from pumprig.accuracy.graphs import BLUE, GREY, ORANGE, STYLE, save
 from pumprig.calibration.fit import Fit
 from pumprig.calibration.rates import Point, RateModel
+from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save
 from pumprig.quantities import plus_minus
 
 

@@ -12,16 +12,62 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from pumprig import paths
+from pumprig import cli, paths
 from pumprig.cli.connect import store_open, tell
-from pumprig.cli.settings import current
-from pumprig.errors import UsageError
+from pumprig.cli.settings import Settings, current
+from pumprig.console.hold import Held
+from pumprig.errors import PumpError, UsageError
 from pumprig.rig import discovery
 from pumprig.rig.link import SerialLink
+
+
+@dataclass
+class ConsoleSettings(Settings):
+    """The options of one line: consent is asked for in the console's own way."""
+
+    answer: Callable[[str], str] | None = None
+
+    def consent(self, yes: bool) -> None:
+        """A session can always be asked."""
+
+    def ask(self, yes: bool, question: str) -> None:
+        """Ask unless agreed. Raises PumpError for a no; `stop` in place of an answer stops the pump."""
+        if yes or self.answer is None:
+            return
+        said = self.answer(question)
+        if said == "stop" and self.held is not None:
+            from pumprig.console.session import stopped
+
+            click.echo(stopped(self.held))
+            raise PumpError("Stopped instead.", "What was asked for was not done.")
+        if said != "yes":
+            raise PumpError("Not confirmed.", "Nothing was changed.")
+
+
+@dataclass
+class _CommandLine:
+    """The commands of this folder, for the lines of a console."""
+
+    held: Held
+    options: Settings
+
+    def run(self, words: list[str], answer: Callable[[str], str] | None) -> int:
+        """One command on the held rig; returns its exit code."""
+        options = self.options
+        settings = ConsoleSettings(
+            quiet=options.quiet, verbose=options.verbose, held=self.held, answer=answer
+        )
+        return cli.run(words, settings)
+
+    def show(self, error: PumpError) -> None:
+        """Tell a failure."""
+        cli.show(error)
 
 
 @click.command()
@@ -38,7 +84,6 @@ def console(record: Path | None, play: Path | None, yes: bool) -> int:
     Ctrl-C never stops the pump; `stop` or Ctrl-X always does.
     """
     from pumprig.console import script
-    from pumprig.console.hold import Held
     from pumprig.console.session import Console, Runner
     from pumprig.console.session import play as run_script
 
@@ -56,7 +101,7 @@ def console(record: Path | None, play: Path | None, yes: bool) -> int:
         held = Held(SerialLink(port), store)
         try:
             tell(settings, held.begin())
-            runner = Runner(held, settings, recorder)
+            runner = Runner(held, _CommandLine(held, settings), recorder)
             if steps is not None:
                 return run_script(runner, steps, yes)
             greeting = held.client.greet()

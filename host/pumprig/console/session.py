@@ -5,7 +5,7 @@ Rules: Ctrl-C never stops the pump; `stop` and ^X always do, at once, also in pl
 end before the next line; an alarm is told above the line as soon as it is read.
 Callers: cli/console.py.
 Units: seconds; exit codes as the command-line contract states them.
-Leaves: what a command does to pumprig.cli, the rig to hold.py, files to script.py.
+Leaves: what a command does to the command line, the rig to hold.py, files to script.py.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
-from pumprig import cli, quantities
-from pumprig.cli.settings import Settings, painted
+from pumprig import quantities
 from pumprig.console import grammar
 from pumprig.console.completion import completed, shared
 from pumprig.console.hold import Held
@@ -30,39 +28,31 @@ from pumprig.console.statusline import fit, line_of
 from pumprig.errors import PumpError
 
 GOES_ON = "Ctrl-C does not stop the pump; `stop` or ^X does. `quit` leaves it running."
+Answer = Callable[[str], str]  # puts a question to the person and returns yes, no or stop
 READERS = ("log", "program")  # may take long, and a Ctrl-C between two of their readings harms nothing
 
 
-@dataclass
-class ConsoleSettings(Settings):
-    """The options of one line: consent is asked for in the console's own way."""
+class CommandLine(Protocol):
+    """What the console needs of the command line, which stands above it."""
 
-    answer: Callable[[str], str] | None = None
+    def run(self, words: list[str], answer: Answer | None) -> int:
+        """Run one command's words on the held rig; returns its exit code. `answer` as for Runner.run."""
+        ...
 
-    def consent(self, yes: bool) -> None:
-        """A session can always be asked."""
-
-    def ask(self, yes: bool, question: str) -> None:
-        """Ask unless agreed. Raises PumpError for a no; `stop` in place of an answer stops the pump."""
-        if yes or self.answer is None:
-            return
-        said = self.answer(question)
-        if said == "stop" and self.held is not None:
-            click.echo(_stopped(self.held))
-            raise PumpError("Stopped instead.", "What was asked for was not done.")
-        if said != "yes":
-            raise PumpError("Not confirmed.", "Nothing was changed.")
+    def show(self, error: PumpError) -> None:
+        """Tell a failure to a person."""
+        ...
 
 
 class Runner:
     """Runs lines one after the other on a held rig."""
 
-    def __init__(self, held: Held, options: Settings, recorder: Recorder | None = None) -> None:
+    def __init__(self, held: Held, command_line: CommandLine, recorder: Recorder | None = None) -> None:
         self._held = held
-        self._options = options
+        self._command_line = command_line
         self._recorder = recorder
 
-    def run(self, line: str, ask: Callable[[str], str] | None) -> int:
+    def run(self, line: str, ask: Answer | None) -> int:
         """One line; returns its exit code. `ask` puts a question and returns yes, no or stop; None agrees to all."""
         step = Step(0, line.strip())
 
@@ -75,21 +65,18 @@ class Runner:
         try:
             step.code = self._run(step.line, asked if ask is not None else None)
         except PumpError as error:
-            cli.show(error)
+            self._command_line.show(error)
             step.code = error.exit_code
         if self._recorder is not None and step.line.split()[0].lower() != "quit":
             self._recorder.keep(step)
         return step.code
 
-    def _run(self, line: str, ask: Callable[[str], str] | None) -> int:
+    def _run(self, line: str, ask: Answer | None) -> int:
         command = grammar.command_of(line)
         if command.name in grammar.NATIVE:
             return self._native(command, grammar.split(line)[1:])
-        settings = ConsoleSettings(
-            quiet=self._options.quiet, verbose=self._options.verbose, held=self._held, answer=ask
-        )
         with _patient(command.name not in READERS):
-            code = cli.run(grammar.to_cli(line), settings)
+            code = self._command_line.run(grammar.to_cli(line), ask)
         self._look()
         return code
 
@@ -102,7 +89,7 @@ class Runner:
 
     def _native(self, command: grammar.Command, words: list[str]) -> int:
         if command.name == "stop":
-            click.echo(_stopped(self._held))
+            click.echo(stopped(self._held))
             self._look()
         elif command.name == "help":
             click.echo(help_text(words[0] if words else ""))
@@ -116,7 +103,8 @@ class Runner:
         return 0
 
 
-def _stopped(held: Held) -> str:
+def stopped(held: Held) -> str:
+    """Stop the pump; returns what to tell of it. Raises PumpError."""
     steps = held.stop().fields.get("delivered_steps")
     return f"stopped; {steps} steps counted so far. `resume` runs the program again."
 
@@ -148,7 +136,7 @@ def _patient(needed: bool) -> Generator[None]:
 def play(runner: Runner, steps: list[Step], yes: bool) -> int:
     """Run a script to its end or its first surprise. Returns 0, or the surprising exit code (1 for a missing one)."""
     for step in steps:
-        click.echo(f"{painted('>', bold=True)} {step.line}")
+        click.echo(f"> {step.line}")
         answers = iter(step.answers)
 
         def ask(question: str, answers: Any = answers) -> str:
