@@ -8,20 +8,50 @@ STAMP := $(VENV)/.installed
 NODE_STAMP := tests/node_modules/.installed
 STUBS = $(shell $(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 WORKERS ?= 2
+LOCK ?= locks/dev.txt
+TOOLS := build/lock
+LOWEST := build/lowest
+SHORT_SUITE := tests/unit/cli tests/unit/store tests/unit/calibration/test_calibration_fit.py \
+  tests/unit/calibration/test_calibration_tools.py tests/unit/accuracy tests/unit/console tests/unit/therapy \
+  tests/unit/flash tests/examples/test_programs.py
+PIP := -m pip install -q --disable-pip-version-check
+LOCKED := --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-install: $(STAMP) $(NODE_STAMP) ## install everything into .venv and tests/node_modules
+install: $(STAMP) $(NODE_STAMP) ## install everything into .venv and tests/node_modules (LOCK= for the newest versions)
 
-$(STAMP): pyproject.toml
+# Every package at the locked version, and only files whose hash stands in the lock; nothing is resolved or built anew.
+$(STAMP): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pumprig needs Python 3.11 or newer; set PYTHON=python3.x")'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python has no venv here; on Debian: apt-get install python3-venv"; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+ifeq ($(LOCK),)
+	$(PY) $(PIP) -e '.[dev]'
+	$(PY) $(PIP) --no-deps adafruit-circuitpython-motor
+else
+	$(PY) $(PIP) $(LOCKED) -r locks/build.txt
+	@$(PY) $(PIP) $(LOCKED) --no-build-isolation -r $(LOCK) || { echo "The locked packages could not be installed; \
+	why stands above. Not checked against the lock, the newest that fit: make install LOCK="; exit 1; }
+	$(PY) $(PIP) --no-deps --no-build-isolation -e .
+endif
 	@touch $@
+
+lock: $(STAMP) ## resolve pyproject.toml into locks/ and write the list of parts; UPGRADE=1 takes the newest versions
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python $(PIP) $(LOCKED) -r locks/tools.txt
+	$(TOOLS)/bin/python locks/lock.py $(if $(UPGRADE),--upgrade)
+	$(TOOLS)/bin/python locks/sbom.py $(STUBS)
+	$(PY) docs/generate.py docs/reference/licences.md docs/index.md
+
+lowest: ## the oldest versions that pyproject.toml allows, in an environment of their own, and a short suite on them
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python $(PIP) $(LOCKED) -r locks/lowest.txt
+	$(LOWEST)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	$(LOWEST)/bin/python -m pytest -q -n $(WORKERS) --dist loadfile -p no:cacheprovider $(SHORT_SUITE)
 
 # Node is optional: without it the tests that need it are listed as skipped, with the reason.
 $(NODE_STAMP): tests/package-lock.json
@@ -68,10 +98,12 @@ trace: $(STAMP) ## safety requirements, the tests that name them, their last res
 
 # CAD is large and rarely needed: it has an environment of its own.
 CAD := build/hardware
-hardware: pyproject.toml ## wiring plans, pictures and the printable pump head (needs graphviz)
+hardware: pyproject.toml locks/hardware.txt ## wiring plans, pictures and the printable pump head (needs graphviz)
 	@command -v dot >/dev/null || { echo "Graphviz is missing; on Debian: apt-get install graphviz"; exit 1; }
 	test -x $(CAD)/bin/python || $(PYTHON) -m venv $(CAD)
-	$(CAD)/bin/python -m pip install -q --disable-pip-version-check '.[hardware]'
+	$(CAD)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
+	$(CAD)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/hardware.txt
+	$(CAD)/bin/python $(PIP) --no-deps --no-build-isolation .
 	$(CAD)/bin/python hardware/render.py
 
 flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...
@@ -90,4 +122,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/timing.py --all
 	$(PY) bench/firmware.py
 
-.PHONY: pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

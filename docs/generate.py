@@ -24,6 +24,7 @@ PAGES = {
     "docs/requirements.md": "tracing:page",
     "docs/protocol.md": "protocol_page:page",
     "docs/reference/cli.md": "cli_page:page",
+    "docs/reference/licences.md": "licences_page:page",
     "docs/reference/pins.md": "pinout:pins_page",
     "docs/reference/parts.md": "pinout:parts_page",
     "docs/reference/pump-head.md": "pinout:head_page",
@@ -95,7 +96,7 @@ def stale_pages() -> dict[str, str]:
 
 
 def main() -> int:
-    """Write every page, or with --check only compare; 1 if one was out of date."""
+    """Write every page, or the named ones, or with --check only compare; 1 if one was out of date."""
     sys.path[:0] = [
         str(ROOT / folder) for folder in ("tests", "host", "firmware/lib", "firmware", "hardware", "docs")
     ]
@@ -104,7 +105,10 @@ def main() -> int:
         for name, difference in stale.items():
             print(f"{name} is not what its source makes; run `make docs`\n{difference}", file=sys.stderr)
         return 1 if stale else 0
+    chosen = [word for word in sys.argv[1:] if word in PAGES] or list(PAGES)
     for name, place in reversed(PAGES.items()):  # the index last: it reads the other pages' titles
+        if name not in chosen:
+            continue
         text = _maker(place)()
         path = ROOT / name
         path.parent.mkdir(parents=True, exist_ok=True)

