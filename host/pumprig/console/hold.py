@@ -19,7 +19,7 @@ from typing import Any
 from pumprig.errors import PumpError
 from pumprig.rig.answers import Answer
 from pumprig.rig.client import Client
-from pumprig.rig.link import LinkBroken, Transport
+from pumprig.rig.link import LinkBroken, Transport, Urgent
 from pumprig.rig.requests import line_of
 from pumprig.rig.status import read_status
 from pumprig.store import Store
@@ -45,6 +45,12 @@ class SharedLink:
     def send(self, line: str) -> None:
         self._give_way()
         self._link.send(line)
+
+    def overtake(self, line: str, is_answer: Callable[[str], bool]) -> str:
+        """A line of another program, past everything. Raises LinkBroken."""
+        if not isinstance(self._link, Urgent):
+            raise LinkBroken("this link takes no line past another")
+        return self._link.overtake(line, is_answer)
 
     def shout_stop(self) -> None:
         """The stop's line, past everything. Raises LinkBroken."""

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pumpwire import auth, codec, spec
 
 from pumprig.errors import LinkError, PumpError, RefusedError
-from pumprig.rig import keys, refusals
+from pumprig.rig import keys, refusals, stopping
 from pumprig.rig.answers import (
     Answer,
     Greeting,
@@ -31,7 +31,8 @@ from pumprig.rig.answers import (
     parts_of,
     staged_of,
 )
-from pumprig.rig.link import LinkBroken, Transport
+from pumprig.rig.link import LinkBroken, Transport, Urgent
+from pumprig.rig.portshare import Desk
 from pumprig.rig.requests import Value, line_of
 
 ANSWER_S = 1.0  # beyond the longest stall of the device: a flash erase of 0.4 s and two ticks
@@ -55,6 +56,9 @@ class Client:
         self._greeting: Greeting | None = None
         self._last_seq = -1  # -1: not known
         self._mark: Callable[[str], str] | None = None
+        self._desk: Desk | None = None
+        if isinstance(transport, Urgent):
+            self._desk = Desk(transport.address, {"stop": lambda: stopping.stop_past(transport)})
 
     @property
     def address(self) -> str:
@@ -62,6 +66,8 @@ class Client:
 
     def close(self) -> None:
         """Give the port back."""
+        if self._desk is not None:
+            self._desk.close()
         self._transport.close()
 
     # --- greeting
@@ -296,42 +302,7 @@ class Client:
 
     def stop(self) -> Answer:
         """Stop the pump: needs no greeting, no session and no number. Raises LinkError if nothing confirms it."""
-        cause = "no answer came"
-        sent = False
-        for _ in range(ATTEMPTS):
-            try:
-                self._transport.send("")
-                self._transport.send(line_of(0, "stop", {}))
-                sent = True
-                return self._await_stop()
-            except NoAnswer as error:
-                cause = str(error)
-            except LinkBroken as error:
-                cause = str(error)
-                try:
-                    self._transport.reopen()
-                except LinkBroken:
-                    self._transport.pause(RECONNECT_PAUSE_S)
-        raise LinkError(
-            f"The stop was not confirmed: {cause}.",
-            "unknown" if sent else "not done",
-            "Press the stop button on the rig.",
-        )
-
-    def _await_stop(self) -> Answer:
-        for _ in range(1000):
-            got = self._transport.receive(ANSWER_S)
-            if got is None:
-                break
-            try:
-                number, word, fields = codec.parse(got, "<")
-            except codec.WireError:
-                continue
-            if number == 0 and word == "ok":
-                return Answer([fields])
-            if number == 0 and word == "err":
-                break
-        raise NoAnswer("no answer came")
+        return stopping.stop(self._transport)
 
     # --- documents
 

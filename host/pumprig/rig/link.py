@@ -2,7 +2,8 @@
 
 Owns: the open port, the receive buffer, what a broken or occupied port is called.
 Rules: opening never resets the device (no 1200 baud, no DTR dance); one tool at a time holds a port; whatever the
-system raises becomes LinkBroken; a line that never ends is dropped, not kept.
+system raises becomes LinkBroken; a line that never ends is dropped, not kept; an urgent line from another thread
+leaves between two lines of the conversation, and its answer never reaches that conversation.
 Callers: client.py through the Transport protocol; flash.py for raw bytes.
 Units: seconds, bytes; lines without their end.
 Leaves: what a line means to client.py, which port to discovery.py.
@@ -11,12 +12,21 @@ Leaves: what a line means to client.py, which port to discovery.py.
 from __future__ import annotations
 
 import select
+import threading
 import time
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, runtime_checkable
 
 from pumprig.errors import LinkError
 
 MAX_BUFFER = 8192
+MAX_LINES = 10_000  # heard while nobody asked: an urgent line's answer may stand behind them
+SLICE_S = 0.05  # so long a reader keeps others from reading
+# the rig acts on a stop at once, but confirms none while another answer is under way: it is asked again soon
+URGENT_S = 0.25
+URGENT_ATTEMPTS = 16
 BAUD = 115_200  # a USB serial port ignores it; never 1200, which some boards take for a request to reset
 
 
@@ -50,6 +60,15 @@ class Transport(Protocol):
         ...
 
 
+@runtime_checkable
+class Urgent(Protocol):
+    """A Transport on which another thread may send a line past the conversation."""
+
+    def overtake(self, line: str, is_answer: Callable[[str], bool]) -> str:
+        """Send a line; returns its answer. Raises LinkBroken."""
+        ...
+
+
 class SerialLink:
     """A Transport over pyserial: a device, COMx, socket:// or rfc2217://."""
 
@@ -57,6 +76,9 @@ class SerialLink:
         self.address = address
         self._port: Any = None
         self._buffer = bytearray()
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._urgent: tuple[Callable[[str], bool], SimpleQueue[str]] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -69,6 +91,7 @@ class SerialLink:
         except (serial.SerialException, OSError, ValueError, TypeError) as error:
             raise _open_error(self.address, error) from None
         self._buffer.clear()
+        self._lines.clear()
 
     def reopen(self) -> None:
         self.close()
@@ -93,27 +116,64 @@ class SerialLink:
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are. Raises LinkBroken."""
-        if self._port is None:
-            raise LinkBroken("the port is closed")
-        try:
-            self._port.write(data)
-        except OSError as error:  # SerialException is one
-            raise LinkBroken(_reason(error)) from None
+        with self._writing:
+            if self._port is None:
+                raise LinkBroken("the port is closed")
+            try:
+                self._port.write(data)
+            except OSError as error:  # SerialException is one
+                raise LinkBroken(_reason(error)) from None
 
     def receive(self, timeout_s: float) -> str | None:
         until_s = time.monotonic() + timeout_s
         while True:
-            end = self._buffer.find(b"\n")
-            if end >= 0:
-                line = bytes(self._buffer[:end])
-                del self._buffer[: end + 1]
-                return line.rstrip(b"\r").decode("ascii", "replace")
             left_s = until_s - time.monotonic()
+            with self._reading:
+                if not self._lines:
+                    self._hear(min(max(0.0, left_s), SLICE_S))
+                if self._lines:
+                    return self._lines.popleft()
             if left_s <= 0:
                 return None
-            self._buffer += self._read(left_s)
-            if len(self._buffer) > MAX_BUFFER and b"\n" not in self._buffer:
-                self._buffer.clear()
+
+    def overtake(self, line: str, is_answer: Callable[[str], bool]) -> str:
+        """Send a line past the conversation of another thread; returns its answer. Raises LinkBroken."""
+        heard: SimpleQueue[str] = SimpleQueue()
+        self._urgent = (is_answer, heard)
+        try:
+            for _ in range(URGENT_ATTEMPTS):
+                self.write(b"\n" + line.encode("ascii", "replace") + b"\n")
+                until_s = time.monotonic() + URGENT_S
+                while time.monotonic() < until_s:
+                    try:
+                        return heard.get(timeout=SLICE_S / 5)
+                    except Empty:
+                        self._hear_for_nobody()
+        finally:
+            self._urgent = None
+        raise LinkBroken("no answer came")
+
+    def _hear_for_nobody(self) -> None:
+        """Read on where nobody else does; what is not the urgent line's answer is kept for who asked for it."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self._hear(SLICE_S / 5)
+            finally:
+                self._reading.release()
+
+    def _hear(self, timeout_s: float) -> None:
+        """Take in what has come, line by line. Only with the reading lock."""
+        self._buffer += self._read(timeout_s)
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[:end]).rstrip(b"\r").decode("ascii", "replace")
+            del self._buffer[: end + 1]
+            urgent = self._urgent
+            if urgent is not None and urgent[0](line):
+                urgent[1].put(line)
+            else:
+                self._lines.append(line)
+        if len(self._buffer) > MAX_BUFFER:
+            self._buffer.clear()
 
     def _read(self, timeout_s: float) -> bytes:
         if self._port is None:
