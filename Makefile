@@ -93,7 +93,7 @@ fresh: $(STAMP)
 faults: $(STAMP) ## power cuts, damaged lines, killed hosts, failing sensors: all of it, in under 15 minutes
 	PYTHONPATH=host:firmware/lib:firmware:tests timeout 900 $(PY) -m faults.campaign
 
-trace: $(STAMP) ## safety requirements, the tests that name them, their last result
+trace: $(STAMP) ## safety requirements, the tests that name them, what these gave: out/trace/
 	$(PY) tests/tracing.py
 
 # CAD is large and rarely needed: it has an environment of its own.

@@ -73,20 +73,13 @@ def _maker(place: str) -> Callable[[], str]:
     return getattr(importlib.import_module(module), function)
 
 
-def _shown(name: str, text: str) -> str:
-    """What is compared: all of a page but for the results of the last run."""
-    if name == "docs/requirements.md":
-        return str(importlib.import_module("tracing").without_results(text))
-    return text
-
-
 def stale_pages() -> dict[str, str]:
     """The generated files that differ from what their sources say, with the difference."""
     stale: dict[str, str] = {}
     for name, place in PAGES.items():
         path = ROOT / name
-        kept = _shown(name, path.read_text(encoding="utf-8")) if path.exists() else ""
-        made = _shown(name, _maker(place)())
+        kept = path.read_text(encoding="utf-8") if path.exists() else ""
+        made = _maker(place)()
         if kept != made:
             lines = difflib.unified_diff(
                 kept.splitlines(), made.splitlines(), name, "its source", lineterm="", n=0

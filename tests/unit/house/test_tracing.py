@@ -7,10 +7,12 @@ Units: none.
 Leaves: the requirements themselves to the tests that name them.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import tracing
 
 HEADER = "import pytest\n\n\n"
@@ -56,6 +58,33 @@ def test_a_failed_case_among_passed_ones_makes_the_requirement_failed(tmp_path: 
     kept = tracing.RESULTS
     try:
         tracing.RESULTS = tmp_path / "results.json"
-        assert tracing.last_results() == {"test_case.py::test_x": "failed"}
+        result = tracing.last_results()["test_case.py::test_x"]
+        assert result.outcome == "failed"
+        assert result.commit == tracing.commit()
+        assert result.at.endswith("UTC")
     finally:
         tracing.RESULTS = kept
+
+
+def test_the_tracked_page_says_nothing_of_any_run_and_a_trace_leaves_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = tracing.ROOT / "docs" / "requirements.md"
+    before = tracked.read_bytes()
+    monkeypatch.setattr(tracing, "RESULTS", tmp_path / "results.json")
+    pages = [tracing.page()]
+    named = tracing.named_tests()
+    rows = {named[0].node: "failed", named[1].node + "[a]": "passed"}
+    made = {
+        case: {"outcome": told, "at": "2026-01-01 00:00:00 UTC", "commit": "abc"}
+        for case, told in rows.items()
+    }
+    tracing.RESULTS.write_text(json.dumps(made))
+    pages.append(tracing.page())
+    assert pages[0] == pages[1]
+    assert not {"passed", "failed", "not run"} & {cell.strip() for cell in pages[0].split("|")}
+    results = tracing.last_results()
+    text, page = tracing.text_of(results), tracing.html_of(results)
+    assert f"failed   {named[0].node}  2026-01-01 00:00:00 UTC at abc" in text
+    assert "<td style='background:#f8d7d7'>failed</td>" in page
+    assert tracked.read_bytes() == before
