@@ -170,6 +170,15 @@ def _bolus(world: World, event: Event) -> None:
     world.wire.command("bolus", ("volume_nl", volume_nl), ("over_ms", over_ms), ("spread", spread))
 
 
+def _dispense(world: World, event: Event) -> None:
+    fields = [("volume_nl", _quantity(event, "volume", "volume", "nl"))]
+    if "rate" in event or "rate_nl_per_day" in event:
+        fields.append(("rate_nl_per_day", _quantity(event, "rate", "rate", "nl_per_day")))
+    else:
+        fields.append(("over_ms", _quantity(event, "over", "time", "ms", 60_000)))
+    world.wire.command("dispense", *fields)
+
+
 def _prime(world: World, event: Event) -> None:
     world.wire.command("prime", ("volume_nl", _quantity(event, "volume", "volume", "nl", 0)))
 
@@ -220,6 +229,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
         lambda world, event: world.rig.pump.change(back_pressure_pa=_pressure_pa(event)),
     ),
     "bolus": (("volume", "over", "spread"), _bolus),
+    "dispense": (("volume", "over", "rate"), _dispense),
     "prime": (("volume",), _prime),
     "stop": ((), _verb("stop")),
     "resume": ((), _verb("resume")),
@@ -233,7 +243,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     "new_battery": ((), _verb("battery")),
     "load": (("document", "program"), _load),
 }
-_SUFFIXES = ("_nl", "_ms", "_us", "_pa")
+_SUFFIXES = ("_nl_per_day", "_nl", "_ms", "_us", "_pa")
 
 
 def check(event: Event) -> None:

@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[Callable[[Client], Values | None], Values | None]] = {
     "commit": (_stage, None),
     "bolus": (_running, {"volume_nl": 1_000, "over_ms": 60_000}),
     "demand": (_running, {}),
+    "dispense": (_stopped, {"volume_nl": 1_000, "rate_nl_per_day": 4_800_000}),
     "prime": (_stopped, {"volume_nl": 1_000}),
     "calibrate": (_stopped, {"rate_nl_per_day": 480_000, "volume_nl": 1_000}),
     "resume": (_stopped, {}),

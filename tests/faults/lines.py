@@ -90,6 +90,7 @@ class DeviceParser:
             "stage": {"part": 1, "parts": 1, "text": staged},
             "commit": {"hash": documents.digest(staged), "override": 1},
             "bolus": {"volume_nl": 5_000, "over_ms": 60_000, "spread": 0},
+            "dispense": {"volume_nl": 2_000, "over_ms": 0, "rate_nl_per_day": 0},
             "prime": {"volume_nl": 2_000},
             "calibrate": {"rate_nl_per_day": 480_000, "volume_nl": 2_000},
             "refill": {"volume_nl": 1_000_000},

@@ -1,5 +1,6 @@
 PROTOCOL: int
 STATES: tuple[str, ...]
+MODES: tuple[str, ...]
 KINDS: tuple[str, ...]
 ERRORS: dict[str, int]
 ALARMS: tuple[tuple[int, str, str, str, str, int], ...]

@@ -56,7 +56,7 @@ STATE = (
     ("lost_steps", 5),  # counted, but the rotor did not follow
     ("last_seq", 4),
     ("last_code", 1),  # 0: done; else the error code it was refused with
-    ("mode", 1),  # index into spec.STATES, what to resume
+    ("mode", 1),  # index into spec.MODES, what to resume
     ("program_hash", 4),  # first half of the active program's hash
     ("bolus_kind", 1),  # index into spec.KINDS + 1; 0: none
     ("bolus_steps", 4),

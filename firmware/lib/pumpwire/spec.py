@@ -17,6 +17,9 @@ PROTOCOL = 1
 
 STATES = ("stopped", "running", "bolus", "priming", "alarm", "maintenance")
 
+# what the pump is set to do, as records and `status` have it; dispensing: one dose, then it stands again
+MODES = ("stopped", "running", "priming", "dispensing")
+
 # What a step was made for; each counted step belongs to exactly one. Relief runs backwards and counts negative.
 KINDS = ("basal", "periodic", "demand", "single", "spread", "bridge", "prime", "relief", "calibration")
 
@@ -116,6 +119,11 @@ COMMANDS = (
         ("spread", "int", 0, 1, "spread", 0),
     ), "session", True),
     ("demand", (), "session", True),
+    ("dispense", (
+        ("volume_nl", "volume", 1, 100_000_000, "", None),
+        ("over_ms", "time", 0, 86_400_000, "over", 0),
+        ("rate_nl_per_day", "rate", 0, 14_400_000_000, "rate", 0),
+    ), "session", True),
     ("prime", (("volume_nl", "volume", 0, 5_000_000, "", 0),), "session", True),
     ("calibrate", (
         ("rate_nl_per_day", "rate", 1000, 14_400_000_000, "", None),
@@ -165,6 +173,7 @@ def digest():
     total = sha256(str(PROTOCOL).encode())
     tables = (
         STATES,
+        MODES,
         KINDS,
         sorted(ERRORS.items()),
         ALARMS,

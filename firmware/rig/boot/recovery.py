@@ -11,11 +11,11 @@ Leaves: bytes to pumpwire.records, finding the record to journal.py.
 
 from pumpwire import documents, terms
 from pumpwire.records import EVENTS
-from pumpwire.spec import KINDS
+from pumpwire.spec import KINDS, MODES
 
 from rig import lend
 from rig.boot.replay import alarms, last_day
-from rig.boot.snapshot import MODES, program_number
+from rig.boot.snapshot import program_number
 from rig.flow.dosing import Overlay
 from rig.log import kept_documents
 from rig.watch import thresholds
@@ -129,7 +129,7 @@ def _power_returned(rig, mode, now_us):
     lost_steps = rig.dosing.steps_of(lost_nl)
     rig.assumed_steps += lost_steps
     rig.reservoir.assume(lost_nl)
-    if mode == "running":
+    if mode != "priming":
         rig.window.add(now_us, lost_steps, 0)
     for overlay in (therapy.bolus, therapy.spread):
         if overlay is not None:

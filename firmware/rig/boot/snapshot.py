@@ -8,9 +8,8 @@ Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
 from pumpwire.records import STATE
-from pumpwire.spec import KINDS
+from pumpwire.spec import KINDS, MODES
 
-MODES = ("stopped", "running", "priming")
 STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their order
 
 

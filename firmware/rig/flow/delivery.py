@@ -82,7 +82,11 @@ class Delivery:
 
     def _wants_flow(self):
         therapy = self._therapy
-        return therapy.program is not None and therapy.mode == "running" or therapy.mode == "priming"
+        return (
+            therapy.mode in ("priming", "dispensing")
+            or therapy.mode == "running"
+            and therapy.program is not None
+        )
 
     def settle(self, now_us):
         """Book what was counted since the last time; end the boluses that are complete."""
@@ -110,7 +114,7 @@ class Delivery:
         self._window.pending_steps = pending
         for overlay in therapy.finish():
             self._log("bolus_end", overlay.told())
-            if overlay.kind in APART:
+            if therapy.mode != "running":  # priming, a calibration's delivery or a dose: it stands again
                 therapy.mode = "stopped"
 
     def _fill(self, now_us):
@@ -167,7 +171,7 @@ class Delivery:
                 self._log("refused", (("what", "periodic"), ("why", why)))
         overlay, over_until_us = therapy.overlay(front_us)
         kind, rate, base_until_us = therapy.base(front_us, self._clock.utc_us(front_us))
-        if not rate and overlay is None and therapy.mode == "priming":
+        if not rate and overlay is None and therapy.mode != "running":
             return -1
         until_us = min(goal_us, over_until_us, base_until_us)
         if therapy.next_periodic_us() > front_us:

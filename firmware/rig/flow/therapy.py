@@ -36,7 +36,7 @@ class Therapy:
         self._window = window
         self.max_rate_nl_per_day = 0  # the motor's, by the calibration; 0 while uncalibrated
         self.prime_rate_nl_per_day = 0
-        self.mode = "stopped"  # stopped, running or priming (also while a calibration delivers)
+        self.mode = "stopped"  # of spec.MODES; a calibration delivers while priming
         self.program = None
         self.program_text = ""
         self.program_hash = ""
@@ -225,6 +225,21 @@ class Therapy:
             lockout_us = self.program["demand"][0][2] * 1_000_000
             self.demands_us.append(now_us + wait_s * 1_000_000 - lockout_us)
 
+    def request_dispense(self, volume_nl, rate_nl_per_day, now_us):
+        """One dose from a standing pump, which then stands again; returns the overlay. Raises Refused."""
+        self._check_standing()
+        hard = self.max_rate_nl_per_day
+        if self.program is not None:
+            hard = min(hard, self.program["hard_nl_per_day"])
+        if rate_nl_per_day > hard:
+            raise Refused("limit", (("rate_nl_per_day", rate_nl_per_day), ("limit_nl_per_day", hard)))
+        if self.program is not None:
+            self._check_cap(volume_nl)
+        self._need(volume_nl)
+        self.bolus = Overlay(SINGLE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
+        self.mode = "dispensing"
+        return self.bolus
+
     def request_prime(self, volume_nl):
         """Start priming, from stopped only; volume 0 is the program's catheter volume. Returns the overlay."""
         return self._start_apart(PRIME, volume_nl, self.prime_rate_nl_per_day)
@@ -236,8 +251,7 @@ class Therapy:
         return self._start_apart(CALIBRATION, volume_nl, rate_nl_per_day)
 
     def _start_apart(self, kind, volume_nl, rate_nl_per_day):
-        if self.mode != "stopped":
-            raise Refused("state", (("why", "stop the pump first"),))
+        self._check_standing()
         volume_nl = volume_nl or (self.program["catheter_nl"] if self.program else 0)
         if not volume_nl:
             raise Refused("argument", (("why", "no catheter volume is stored: name one"),))
@@ -245,6 +259,15 @@ class Therapy:
         self.bolus = Overlay(kind, self._dosing.steps_of(volume_nl), rate_nl_per_day)
         self.mode = "priming"
         return self.bolus
+
+    def _check_standing(self):
+        if self.mode != "stopped":
+            raise Refused("state", (("why", "stop the pump first"),))
+
+    def _check_cap(self, volume_nl):
+        short_nl = self._window.shortfall_nl(volume_nl)
+        if short_nl > 0:
+            raise Refused("cap", (("cap_nl", self.program["cap_nl"]), ("short_nl", short_nl)))
 
     def _check_free(self, spread):
         if self.mode != "running":
@@ -260,9 +283,7 @@ class Therapy:
         peak = rate + programs.max_base_rate(self.program)
         if peak > hard:
             raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
-        short_nl = self._window.shortfall_nl(volume_nl)
-        if short_nl > 0:
-            raise Refused("cap", (("cap_nl", self.program["cap_nl"]), ("short_nl", short_nl)))
+        self._check_cap(volume_nl)
         self._need(volume_nl)
 
     def _need(self, volume_nl):

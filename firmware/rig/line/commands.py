@@ -17,6 +17,7 @@ from rig.log import kept_documents
 from rig.refused import Refused
 
 RESET_AFTER_US = 300_000  # time for the answer to leave
+SHORTEST_MS = 1_000  # of a dose, as of a bolus
 ERASE_US = 500_000  # the queue must outlast an erase
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
 UPKEEP = ("ramp", "tube", "battery")
@@ -170,6 +171,18 @@ class Commands:
         self._rig.need_ready()
         return self._granted(self._rig.therapy.request_demand(now_us))
 
+    def _do_dispense(self, args, now_us):
+        volume_nl, over_ms, rate_nl_per_day = args["volume_nl"], args["over_ms"], args["rate_nl_per_day"]
+        if over_ms and rate_nl_per_day:
+            raise Refused("argument", (("why", "name its duration or its rate, not both"),))
+        if over_ms < SHORTEST_MS and not rate_nl_per_day:
+            if over_ms:
+                raise Refused("argument", (("argument", "over_ms"), ("low", SHORTEST_MS)))
+            over_ms = 60_000
+        self._rig.need_ready()
+        rate_nl_per_day = rate_nl_per_day or terms.bolus_rate_nl_per_day(volume_nl, over_ms)
+        return self._granted(self._rig.therapy.request_dispense(volume_nl, rate_nl_per_day, now_us))
+
     def _do_prime(self, args, now_us):
         self._rig.need_ready()
         return self._granted(self._rig.therapy.request_prime(args["volume_nl"]))
@@ -192,8 +205,8 @@ class Commands:
         rig = self._rig
         if rig.therapy.program is None:
             raise Refused("state", (("why", "no program is loaded"),))
-        if rig.therapy.mode == "priming":
-            raise Refused("busy", (("why", "priming is under way"),))
+        if rig.therapy.mode not in ("stopped", "running"):
+            raise Refused("busy", (("why", rig.therapy.mode + " is under way"),))
         rig.need_fluid(1)
         rig.need_ready()
         if rig.therapy.mode != "running":

@@ -21,7 +21,7 @@ def state_of(rig):
     therapy = rig.therapy
     if rig.alarms.blocking():
         return "alarm"
-    if therapy.mode == "running" and (therapy.bolus is not None or therapy.spread is not None):
+    if therapy.mode == "dispensing" or therapy.mode == "running" and (therapy.bolus or therapy.spread):
         return "bolus"
     return therapy.mode
 

@@ -174,8 +174,9 @@ class Monitor:
         rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
         self._rotation.accept()
         rig.record("undelivered", (("steps", steps), ("nl", rig.dosing.nl_of(steps))))
+        runs = rig.therapy.mode == "running"
         rig.alarm("stall", (("steps", steps),))
-        if rig.therapy.retries_stalls():
+        if runs and rig.therapy.retries_stalls():
             self._retry_us = now_us + thresholds.STALL_RETRY_US
 
     def _retry(self, now_us):

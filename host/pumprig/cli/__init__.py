@@ -34,6 +34,7 @@ COMMANDS = {
     "completion": ("completion", "completion", "shell completion for bash, zsh or fish"),
     "console": ("console", "console", "the interactive programming session; `--record`, `--play`"),
     "demand": ("delivery", "demand", "ask for a demand bolus, as the button does"),
+    "dispense": ("dispense", "dispense", "one dose from a standing pump, then it stands again"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
     "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
     "key": ("key", "key", "the rig's key and PIN; `new`, `set`, `export`, `remove`, `pin`"),

@@ -46,6 +46,12 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     """
     settings = current()
     asked = None if rate == ("minimum",) else quantity(rate, "rate", "the rate")
+    if asked == 0:
+        raise UsageError(
+            "A rate of nothing is no therapy.",
+            "Nothing was sent.",
+            "`pumprig stop` stops the pump; `pumprig dispense VOLUME` gives one dose from a standing pump.",
+        )
     if asked is not None:
         fields_of("rate", {"rate_nl_per_day": asked})
     settings.consent(yes)

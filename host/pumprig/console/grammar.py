@@ -24,6 +24,7 @@ _TABLED = {
     "rate": (("rate",), "rate", ("override",)),
     "bolus": (("bolus",), "bolus", ()),
     "demand": (("demand",), "demand", ()),
+    "dispense": (("dispense",), "dispense", ("wait",)),
     "prime": (("prime",), "prime", ()),
     "stop": (("stop",), "stop", ()),
     "resume": (("resume",), "resume", ()),

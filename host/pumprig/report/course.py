@@ -17,7 +17,6 @@ from typing import Any
 from pumpwire import documents, spec
 
 from pumprig.store import Store, ledger
-from pumprig.store.export import MODES
 from pumprig.store.ledger import Record
 from pumprig.store.totals import nl_of
 from pumprig.therapy.forecast import DAY_US, base_units
@@ -121,7 +120,7 @@ def _walk(
                 kinds[kind] += (now[kind] - then[kind]) * num / den
             granted += sum(now[kind] - then[kind] for kind in spec.KINDS if kind != "basal") * num / den
             commanded_units += _commanded(programs, previous, record.at_utc_us)
-        mode = MODES[record.state["mode"]] if record.state["mode"] < len(MODES) else "stopped"
+        mode = spec.MODES[record.state["mode"]] if record.state["mode"] < len(spec.MODES) else "stopped"
         commanded = round(commanded_units / DAY_US + granted)
         volumes = {kind: round(volume) for kind, volume in kinds.items()}
         reservoir = _reservoir(record, calibrations)
@@ -136,7 +135,7 @@ def _commanded(programs: _Programs, record: Record, until_us: int) -> int:
     if (
         program is None
         or at_us is None
-        or record.state["mode"] != MODES.index("running")
+        or record.state["mode"] != spec.MODES.index("running")
         or until_us <= at_us
     ):
         return 0

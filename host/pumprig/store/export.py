@@ -26,7 +26,6 @@ from pumprig.store.totals import nl_of
 
 FORMATS = ("csv", "jsonl", "parquet")
 BATCH_ROWS = 5_000
-MODES = ("stopped", "running", "priming")  # what a record says is to be resumed
 
 
 def row_of(device_id: str, record: Record, calibrations: dict[int, tuple[int, int, int]]) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def row_of(device_id: str, record: Record, calibrations: dict[int, tuple[int, in
         "mono_us": record.mono_us,
         "event": record.event,
         "text": record.text,
-        "mode": MODES[record.state["mode"]],
+        "mode": spec.MODES[record.state["mode"]],
         "calibration_id": record.calibration_id,
         "delivered_steps": record.net_steps,
         "delivered_nl": delivered,

@@ -58,6 +58,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sensor_ok": ((), ("sensor",)),
     "back_pressure": (("pressure",), ()),
     "bolus": (("volume",), ("over", "spread")),
+    "dispense": (("volume",), ("over", "rate")),
     "prime": ((), ("volume",)),
     "stop": ((), ()),
     "resume": ((), ()),
@@ -144,6 +145,8 @@ def _argument(
         return key + "_ms", reader.quantity(table, path, key, "time", *TIMES[key])
     if key in VOLUMES:
         return key + "_nl", reader.quantity(table, path, key, "volume", *VOLUMES[key])
+    if key == "rate":
+        return "rate_nl_per_day", reader.quantity(table, path, key, "rate", 1, program.MAX_RATE)
     if key in CHOICES:
         return key, reader.choice(table, path, key, CHOICES[key], CHOICES[key][0])
     value: object = reader.get(table, path, key)
