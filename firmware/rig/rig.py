@@ -170,6 +170,7 @@ class Rig:
             self._waiting.append((event, fields))
             return 0
         now_us = self.clock.now_us()
+        self.delivery.book(now_us)
         return self._append(event, fields, now_us, snapshot.state_of(self, now_us))
 
     def record_all(self, rows):

@@ -89,18 +89,11 @@ class Delivery:
         )
 
     def settle(self, now_us):
-        """Book what was counted since the last time; end the boluses that are complete."""
+        """Book what was counted since the last time; begin and end boluses in the log."""
         if self.relieving:
             self._dosing.relieve(self._stepper.counted())
             return
-        kinds = self._dosing.kind_steps
-        basal = kinds[BASAL]
-        apart = kinds[PRIME] + kinds[CALIBRATION]
-        steps, surplus = self._dosing.settle(self._stepper.counted())
-        self.surplus_steps += surplus
-        if steps:
-            steps -= kinds[PRIME] + kinds[CALIBRATION] - apart
-            self._window.add(now_us, steps, steps - (kinds[BASAL] - basal))
+        self.book(now_us)
         therapy = self._therapy
         pending = 0
         for overlay in (therapy.bolus, therapy.spread):
@@ -116,6 +109,21 @@ class Delivery:
             self._log("bolus_end", overlay.told())
             if therapy.mode != "running":  # priming, a calibration's delivery or a dose: it stands again
                 therapy.mode = "stopped"
+
+    def book(self, now_us):
+        """Attribute what was counted until now; a record tells it. Not while the motor goes back or ramps down: those
+        steps are in no plan.
+        """
+        if self.relieving or self._stopped is not None:
+            return
+        kinds = self._dosing.kind_steps
+        basal = kinds[BASAL]
+        apart = kinds[PRIME] + kinds[CALIBRATION]
+        steps, surplus = self._dosing.settle(self._stepper.counted())
+        self.surplus_steps += surplus
+        if steps:
+            steps -= kinds[PRIME] + kinds[CALIBRATION] - apart
+            self._window.add(now_us, steps, steps - (kinds[BASAL] - basal))
 
     def _fill(self, now_us):
         fresh = self.open_us < 0

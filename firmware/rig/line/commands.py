@@ -55,6 +55,9 @@ class Commands:
         """Carry out a changing command; returns the answer's fields. Raises Refused. `acted` must follow."""
         self.replan = False
         self._seq = seq
+        self._rig.delivery.book(
+            now_us
+        )  # what its record tells is as of now; what has ended is logged before it
         self._rig.hold_records()
         handler = getattr(self, "_do_" + verb, None)
         if handler is not None:
