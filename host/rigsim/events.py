@@ -82,6 +82,16 @@ def _pressure_pa(event: Event) -> float:
         raise EventError("back_pressure needs pressure_pa, a number") from None
 
 
+def _slip(world: World, event: Event) -> None:
+    try:
+        percent = float(event["percent"])
+    except (ValueError, KeyError, TypeError):
+        raise EventError("slip needs percent, a number") from None
+    if not 0 <= percent <= 100:
+        raise EventError(f"slip: percent is 0 to 100, not {percent:g}")
+    world.rig.pump.slip(percent)
+
+
 def _press(name: str) -> Action:
     return lambda world, event: buttons.press(world.rig, name, _over(event, buttons.HOLD_US // 1000) * 1000)
 
@@ -204,6 +214,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     "release": ((), _release),
     "stall": ((), lambda world, event: world.rig.pump.jam(True)),
     "field": ((), lambda world, event: world.rig.pump.jam(True, FIELD_SHAKES_DEG)),
+    "slip": (("percent",), _slip),
     "free": ((), lambda world, event: world.rig.pump.jam(False)),
     "air": (
         ("volume",),

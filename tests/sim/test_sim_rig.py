@@ -156,6 +156,7 @@ def test_every_event_happens_to_a_running_rig_and_leaves_its_log_whole(name: str
     arguments = {"refill": {"volume": "18 ml"}, "air": {"volume": "1 ul"}, "bolus": {"volume": "2 ul"}}
     arguments |= {
         "back_pressure": {"pressure_pa": 2_666},
+        "slip": {"percent": 15},
         "load": {"document": "kind=program name=x basal=0:1000"},
     }
     simulation = Simulation(seed=7)

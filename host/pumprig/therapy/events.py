@@ -31,6 +31,7 @@ CHOICES = {
     "how": ("absent", "stuck", "noisy"),
     "ramp": ("hold", "back", "go"),
 }
+NUMBERS = {"volts": (-50, 100), "celsius": (-50, 100), "percent": (0, 100)}
 FLAGS = ("silent", "measured", "spread")
 PRESSURE_PA = {"pa": 1.0, "kpa": 1000.0, "mmhg": 133.322, "psi": 6894.757, "cmh2o": 98.0665}
 MOST_PRESSURE_PA = 200_000
@@ -45,6 +46,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "release": ((), ()),
     "stall": ((), ()),
     "field": ((), ()),
+    "slip": (("percent",), ()),
     "free": ((), ()),
     "air": (("volume",), ()),
     "power_cut": ((), ("for",)),
@@ -154,9 +156,10 @@ def _argument(
         if not isinstance(value, bool):
             reader.fault(here, value, "must be true or false")
         return key, value
-    if key in ("volts", "celsius"):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -50 <= value <= 100:
-            reader.fault(here, value, "must be a number, -50 to 100")
+    if key in NUMBERS:
+        low, high = NUMBERS[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            reader.fault(here, value, f"must be a number, {low} to {high}")
         return key, value
     if key == "program":
         return "document", _program(reader, here, value, start_us)

@@ -28,7 +28,7 @@ _KEPT_FLUID = (
     "reservoir_nl", "tip_nl", "inlet_debt_nl", "pressure_pa", "back_pressure_pa", "occluded", "inlet_occluded",
     "air_nl", "air_in_line_nl", "temperature_c",
 )  # fmt: skip
-_KEPT_ROTOR = ("field_steps", "rotor_steps", "travel_steps", "jammed")
+_KEPT_ROTOR = ("field_steps", "rotor_steps", "travel_steps", "jammed", "slip_ppm", "slipped_micro")
 
 
 class Wiring:
@@ -199,6 +199,11 @@ class Pump:
         self.rotor.settle(True)
         self.fluid.advance(self._displaced_since(), 8e-9)
 
+    def slip(self, percent: float) -> None:
+        """From now on the coupling takes this share of the shaft's rotation from the head's."""
+        self.advance()
+        self.rotor.slip_ppm = round(percent * 10_000)
+
     def turn_rotor(self, degrees: float) -> None:
         """Turn the shaft by hand; the coils pull it to the nearest whole electrical cycle from where it was."""
         self.advance()
@@ -238,7 +243,7 @@ class Pump:
         for name in _KEPT_FLUID:
             setattr(self.fluid, name, kept[name])
         for name in _KEPT_ROTOR:
-            setattr(self.rotor, name, kept[name])
+            setattr(self.rotor, name, kept.get(name, getattr(self.rotor, name)))  # an older state lacks some
         self.pulses_total = kept["pulses_total"]
         self._cycle = self.chip.now
         self._displaced_nl = None

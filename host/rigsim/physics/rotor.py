@@ -3,7 +3,8 @@
 Owns: the stator's field, the rotor's position, and when the one no longer follows the other.
 Rules: a rotor that follows stands a whole number of electrical cycles (four full steps) behind the field,
 usually none; one that is held stays where it is and, let go, falls to the nearest such place, so lost
-rotation is never caught up.
+rotation is never caught up. A coupling that slips takes a fixed share of the shaft's rotation from the head's, whose
+angle the encoder sees.
 Callers: pump.py.
 Units: microsteps (the pulses' own unit), revolutions as a ratio of integers, volts, Pa.
 Leaves: who counts pulses to shim_pio.py, what the angle displaces to geometry.py and fluid.py.
@@ -30,14 +31,17 @@ class Rotor:
         self.field_steps = 0
         self.rotor_steps = 0
         self.travel_steps = 0  # both directions, for wear
+        self.slip_ppm = 0  # share of the shaft's rotation that the coupling does not pass on to the head
+        self.slipped_micro = 0  # what it has not passed on, in millionths of a step
         self.jammed = False
         self.enabled = False
         self._follows = False
 
     @property
     def angle_rad(self) -> float:
-        """Of the rotor, not wrapped."""
-        whole, part = divmod(self.rotor_steps * self.steps_den, self.steps_num)
+        """Of the head, not wrapped."""
+        head_steps = self.rotor_steps - self.slipped_micro // 1_000_000
+        whole, part = divmod(head_steps * self.steps_den, self.steps_num)
         return (whole + part / self.steps_num) * 2 * math.pi
 
     @property
@@ -59,6 +63,7 @@ class Rotor:
         elif follows:
             self.settle(True)
         self._follows = follows
+        self.slipped_micro += (self.rotor_steps - before) * self.slip_ppm
         self.travel_steps += abs(self.rotor_steps - before)
 
     def settle(self, may_follow: bool) -> None:
