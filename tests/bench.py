@@ -125,6 +125,10 @@ class Bench:
         number = records.EVENTS.index(name)
         return [text for header, _state, text in self.records if header["event"] == number]
 
+    def raised(self) -> list[str]:
+        """Names of all alarms that were ever raised, in order."""
+        return [text.split()[0].split("=")[1] for text in self.events("alarm")]
+
     def alarms(self) -> list[str]:
         """Names of the alarms that are active."""
         exchange = self.wire.call("alarms")

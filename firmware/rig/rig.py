@@ -215,7 +215,7 @@ class Rig:
         self._stops.append((name, now_us))
         if len([row for row in self._stops if row[0] == name]) >= thresholds.RESTARTS:
             self._stops = []
-            self.alarm("restarts", (("name", name),))
+            self.alarm("restarts", (("of", name),))
 
     def stop(self, now_us):
         """Stop now, within one pulse: cut the queue, cancel boluses, keep the program loaded."""

@@ -73,3 +73,4 @@ class Buttons:
         rig.record("request", (("steps", overlay.steps),))
         rig.delivery.replan(now_us)
         rig.loop.wake("delivery")
+        rig.loop.wake("monitor")

@@ -30,6 +30,8 @@ class Monitor:
         self._tried_steps = -1  # where the motor stood when a stall was tried again
         self._failed = []  # sensors that do not work
         self._owed = {"encoder": thresholds.SOUND_READINGS, "pressure": thresholds.SOUND_READINGS}
+        self._slipped = 0  # steps that were lost little by little and are not yet in the log
+        self._slips_told_us = 0
         self._sags = 0  # readings of the supply in a row that were too low for the motor
 
     def run(self, now_us):
@@ -54,7 +56,7 @@ class Monitor:
             self._retry(now_us)
         if rig.therapy.mode != self._mode or rig.delivery.relieving:
             period_us = self._period_us(now_us)
-        return min(self._retry_us, now_us + period_us)
+        return min(self._retry_us, now_us + period_us, self._next_change_us(now_us))
 
     def _period_us(self, now_us):
         """A sample for every SAMPLE_COUNTS of rotation, within bounds; quick while pressure is relieved."""
@@ -65,6 +67,22 @@ class Monitor:
             return thresholds.STOPPED_SAMPLE_US
         period_us = self._rotation.sample_steps() * self._rig.dosing.step_cycles(rate) // CYCLES_PER_US
         return min(thresholds.SAMPLE_MAX_US, max(thresholds.SAMPLE_MIN_US, period_us))
+
+    def _next_change_us(self, now_us):
+        """When the flow next changes by itself, or before: a step of the base flow, a bolus that begins or ends."""
+        therapy, dosing = self._rig.therapy, self._rig.dosing
+        _kind, _rate, due_us = therapy.base(now_us, self._rig.clock.utc_us(now_us))
+        due_us = min(due_us, therapy.next_periodic_us())
+        for overlay in (therapy.bolus, therapy.spread):
+            if overlay is None:
+                continue
+            if overlay.start_us > now_us:
+                due_us = min(due_us, overlay.start_us)
+            else:
+                left_steps = overlay.steps - overlay.done_steps
+                left_cycles = left_steps * dosing.step_cycles(overlay.rate_nl_per_day)
+                due_us = min(due_us, now_us + left_cycles // CYCLES_PER_US)
+        return max(now_us + 1, due_us)
 
     def check_reservoir(self):
         """Low below the program's level, empty at zero; both end with a refill."""
@@ -148,14 +166,21 @@ class Monitor:
         trying = self._tried_steps >= 0 and after - self._tried_steps < self._rotation.steps_of(
             thresholds.TRIAL_COUNTS
         )
-        if lost >= thresholds.STALL_COUNTS or trying and -lost >= thresholds.STALL_COUNTS:
+        at_once = self._rotation.is_lost_at_once(before, rig.delivery.commanded_steps(now_us), now_us)
+        if at_once or trying and abs(lost) >= thresholds.STALL_COUNTS:
             self._stalled(max(0, lost), now_us)
+        elif lost >= thresholds.STALL_COUNTS:
+            steps = self._book_lost(lost, now_us)
+            self._slipped += steps
+            self._rotation.take_lag(steps)
         elif -lost >= thresholds.STALL_COUNTS:
             self._rotation.accept()
             rig.alarm("over_infusion", (("ahead_counts", -lost),))
-        ratio = self._rotation.ratio(rig.delivery.commanded_steps(now_us), now_us)
+        ratio = self._rotation.ratio()
         if ratio:
             rig.alarm(ratio + "_infusion", ())
+        if self._slipped and now_us - self._slips_told_us >= thresholds.RATIO_WINDOW_US:
+            self._tell_slips(now_us)
 
     def accept_rotor(self):
         """A person has seen to the rotor: where it stands now is right, if the pump stands."""
@@ -169,15 +194,31 @@ class Monitor:
     def _stalled(self, lost, now_us):
         """Book what was not delivered at once; stop, and with on_stall = retry try again later without catching up."""
         rig = self._rig
-        steps = self._rotation.steps_of(lost)
-        overlay, _until = rig.therapy.overlay(now_us)
-        rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
+        self._tell_slips(now_us)
+        steps = self._book_lost(lost, now_us)
         self._rotation.accept()
-        rig.record("undelivered", (("steps", steps), ("nl", rig.dosing.nl_of(steps))))
+        self._tell_undelivered(steps)
         runs = rig.therapy.mode == "running"
         rig.alarm("stall", (("steps", steps),))
         if runs and rig.therapy.retries_stalls():
             self._retry_us = now_us + thresholds.STALL_RETRY_US
+
+    def _book_lost(self, lost, now_us):
+        """Counts that the rotor did not turn are no delivery; -> their steps."""
+        steps = self._rotation.steps_of(lost)
+        overlay = self._rig.therapy.flowing(now_us)
+        self._rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
+        return steps
+
+    def _tell_slips(self, now_us):
+        """What a coupling that slips has cost goes into the log every so often, not at every slip."""
+        self._slips_told_us = now_us
+        if self._slipped:
+            steps, self._slipped = self._slipped, 0
+            self._tell_undelivered(steps)
+
+    def _tell_undelivered(self, steps):
+        self._rig.record("undelivered", (("steps", steps), ("nl", self._rig.dosing.nl_of(steps))))
 
     def _retry(self, now_us):
         """Run again after a stall; if the rotor still does not follow, the next sample stops it again."""

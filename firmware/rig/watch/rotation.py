@@ -2,7 +2,8 @@
 
 Owns: the unwrapped encoder angle and its reference.
 Rules: compares the encoder with counted steps and with the commanded volume, never commanded with commanded
-(SR-34); a sensor that does not answer is a fault, not a zero.
+(SR-34); a sensor that does not answer is a fault, not a zero. Rotation that is lost at once is a stall, what is lost
+little by little is a slip: the rotor stood still over the last few degrees, or it turned, but less than it should.
 Callers: monitor.py.
 Units: encoder counts, 4096 a revolution; steps.
 Leaves: numbers to thresholds.py, what happens on an alarm to rig.py.
@@ -24,7 +25,8 @@ class Rotation:
         self._angle = 0  # unwrapped
         self._missing = 0
         self._reference = None  # (angle, steps) at which both were last taken to agree
-        self._window = None  # (now_us, angle, commanded steps)
+        self._marks = []  # (angle, steps, commanded steps, now_us) of the last few degrees, the oldest first
+        self._windows = []  # (now_us, angle, commanded steps) where the ratio's windows begin, the oldest first
 
     def counts_of(self, steps):
         """Encoder counts that so many steps turn the rotor by."""
@@ -46,7 +48,7 @@ class Rotation:
         """
         if raw is None:
             self._missing += 1
-            self._reference = self._window = None
+            self.accept()
             self._last = -1
             return self._missing < thresholds.MISSING_READINGS
         self._missing = 0
@@ -60,7 +62,8 @@ class Rotation:
 
     def restart_window(self):
         """The flow changed its course: the ratio is judged anew from here."""
-        self._window = None
+        self._windows = []
+        self._marks = [(mark[0], mark[1], None, 0) for mark in self._marks]
 
     def lost_counts(self, before_steps, after_steps):
         """Counts that the rotor is behind the steps (negative: ahead), since the reference.
@@ -80,25 +83,61 @@ class Rotation:
             return behind
         return min(ahead, 0)
 
-    def accept(self):
-        """Take the present lag as given: it is booked or alarmed, the reference starts anew."""
-        self._reference = self._window = None
+    def is_lost_at_once(self, steps, commanded_steps, now_us):
+        """Whether the rotor has lost STALL_COUNTS within the last few degrees, where the steps are now at `steps`.
 
-    def ratio(self, commanded_steps, now_us):
-        """ "over", "under" or "": measured against programmed rotation over the window of SR-02 and SR-03."""
-        if self._last < 0:
+        A rotor that stands has; one whose coupling slips by less than half has not. The few degrees are STALL_COUNTS
+        and a mark's or a sample's travel more.
+        """
+        marks = self._marks
+        while len(marks) > 1 and self.counts_of(steps - marks[1][1]) >= thresholds.STALL_COUNTS:
+            marks.pop(0)
+        here = (self._angle, steps, commanded_steps, now_us)
+        if not marks:
+            marks.append(here)
+            return False
+        lost = self.counts_of(steps - marks[0][1]) - (self._angle - marks[0][0])
+        if self.counts_of(steps - marks[-1][1]) >= thresholds.MARK_COUNTS:
+            marks.append(here)
+        return lost >= thresholds.STALL_COUNTS
+
+    def take_lag(self, steps):
+        """So many steps of lag are booked: the rest stays, and what is measured over windows goes on."""
+        angle, then = self._reference
+        self._reference = (angle, then + steps)
+
+    def accept(self):
+        """Take the present position as given: everything starts anew."""
+        self._reference = None
+        self._marks = []
+        self._windows = []
+
+    def ratio(self):
+        """ "over", "under" or "": measured against programmed rotation over the window of SR-02 and SR-03.
+
+        A window begins with every quarter of one, and ends a few degrees back: what is lost within these may be a
+        stall that is just coming on.
+        """
+        if not self._marks or self._marks[0][2] is None:
             return ""
-        if self._window is None:
-            self._window = (now_us, self._angle, commanded_steps)
+        angle, _steps, commanded_steps, now_us = self._marks[0]
+        windows = self._windows
+        if not windows or self._has_passed(windows[-1], commanded_steps, now_us, 4):
+            windows.append((now_us, angle, commanded_steps))
+        if not self._has_passed(windows[0], commanded_steps, now_us, 1):
             return ""
-        start_us, angle, steps = self._window
-        programmed = self.counts_of(commanded_steps - steps)
-        if now_us - start_us < thresholds.RATIO_WINDOW_US or programmed < thresholds.RATIO_COUNTS:
-            return ""
-        measured = self._angle - angle
-        self._window = (now_us, self._angle, commanded_steps)
+        _start_us, angle_then, commanded_then = windows.pop(0)
+        programmed = self.counts_of(commanded_steps - commanded_then)
+        measured = angle - angle_then
         if measured * 100 > programmed * (100 + thresholds.RATIO_PERCENT):
             return "over"
         if measured * 100 < programmed * (100 - thresholds.RATIO_PERCENT):
             return "under"
         return ""
+
+    def _has_passed(self, window, commanded_steps, now_us, parts):
+        """Whether a window, or one of so many parts of it, is over by time and by rotation."""
+        programmed = self.counts_of(commanded_steps - window[2])
+        return (
+            now_us - window[0]
+        ) * parts >= thresholds.RATIO_WINDOW_US and programmed * parts >= thresholds.RATIO_COUNTS

@@ -11,6 +11,7 @@ Leaves: what an alarm does to pumpwire.spec.ALARMS.
 STALL_COUNTS = (
     57  # 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
 )
+MARK_COUNTS = 14  # where the rotor stood is kept every 1.2 degrees: lost within 5 to 9 degrees, it is a stall
 MOVED_COUNTS = 40  # 3.5 degrees of motion while stopped (SR-02)
 RATIO_WINDOW_US = 900_000_000  # 15 min, or
 RATIO_COUNTS = 341  # 30 degrees of programmed rotation, whichever is longer (SR-02, SR-03)

@@ -1,0 +1,120 @@
+"""What the encoder tells: a slip is under-infusion, a stall is a stall, each by its own name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pumpwire import spec
+
+from bench import Bench, program
+
+SLIPS = [12, 15, 30]
+# nL/day: how long until the alarm at the latest, twice what bench/alarms.py measures
+RATES = {4_800: "12 h", 48_000: "70 min", 480_000: "35 min", 4_800_000: "28 min", 24_000_000: "25 min"}
+
+
+@pytest.mark.requirement("SR-03")
+@pytest.mark.parametrize("percent", SLIPS)
+@pytest.mark.parametrize("basal", RATES)
+def test_a_coupling_that_slips_is_told_as_under_infusion_and_as_nothing_else(
+    basal: int, percent: int
+) -> None:
+    bench = Bench(seed=percent)
+    bench.load(program(basal=basal))
+    bench.run("20 min")
+    rotor = bench.sim.pump.rotor
+    bench.sim.pump.advance()
+    counted, slipped = bench.status()["delivered_steps"], rotor.slipped_micro
+    turned = rotor.rotor_steps
+    bench.happen("slip", percent=percent)
+    bench.run(RATES[basal])
+    assert bench.raised() == ["under_infusion"]
+    status = bench.status()
+    assert status["state"] == "running", "its action is to go on and tell"
+    bench.sim.pump.advance()
+    head = rotor.rotor_steps - turned - (rotor.slipped_micro - slipped) // 1_000_000
+    assert abs(status["delivered_steps"] - counted - head) <= 3200 * 8 // 360, "what slipped is no delivery"
+
+
+@pytest.mark.requirement("SR-03")
+def test_what_a_slip_has_cost_is_in_the_log_and_not_at_every_slip() -> None:
+    bench = Bench()
+    bench.load(program(basal=24_000_000))
+    bench.happen("slip", percent=12)
+    bench.run("65 min")
+    rows = bench.events("undelivered")
+    assert len(rows) == 4, "one every quarter of an hour"
+    nl = sum(int(text.split("nl=")[1]) for text in rows)
+    assert nl == pytest.approx(0.12 * 1_000_000, rel=0.03)
+
+
+@pytest.mark.requirement("SR-03")
+@pytest.mark.parametrize("percent", [0, 5, 8])
+def test_a_slip_below_the_threshold_does_not_alarm(percent: int) -> None:
+    bench = Bench(seed=4)
+    bench.load(program(basal=480_000))
+    bench.happen("slip", percent=percent)
+    bench.run("12 h")
+    assert bench.raised() == []
+
+
+@pytest.mark.requirement("SR-16")
+@pytest.mark.parametrize("percent", [12, 30, 45])
+def test_a_stall_is_told_as_one_on_a_coupling_that_slips_already(percent: int) -> None:
+    for wait in ("61 s", "67 s", "73 s", "79 s"):
+        bench = Bench()
+        bench.load(program(basal=4_800_000))
+        bench.happen("slip", percent=percent)
+        bench.run(wait)
+        bench.happen("stall")
+        rotor = bench.sim.pump.rotor
+        degrees: list[float] = []
+
+        def watch(bench: Bench = bench, rotor: Any = rotor, degrees: list[float] = degrees) -> None:
+            bench.wire.pump()
+            if "stall" in bench.sim.rig.alarms.active and not degrees:
+                bench.sim.pump.advance()
+                lost = rotor.field_steps - rotor.rotor_steps
+                degrees.append(lost * 360 * rotor.steps_den / rotor.steps_num)
+
+        bench.sim.after_tick = watch
+        bench.run("3 min")
+        assert bench.raised() == ["stall"]
+        assert degrees[0] <= 10.0, wait
+
+
+@pytest.mark.requirement("SR-33")
+def test_the_third_stall_in_ten_minutes_is_told_as_restarts_by_its_own_name() -> None:
+    bench = Bench()
+    bench.load(program(basal=24_000_000))
+    for _ in range(3):
+        bench.happen("stall")
+        bench.run("30 s")
+        bench.happen("free")
+        bench.run("1 s")
+        if "restarts" not in bench.alarms():
+            bench.act("ack")
+            bench.act("resume")
+            bench.run("30 s")
+    assert bench.raised() == ["stall", "stall", "stall", "restarts"]
+    assert "of=stall" in bench.events("alarm")[-1]
+    assert sorted(bench.alarms()) == ["restarts", "stall"]
+
+
+def test_no_record_names_two_things_by_one_key() -> None:
+    """What reads `name=restarts name=stall` as a dictionary reads a stall."""
+    bench = Bench(reservoir_nl=2_200_000)
+    bench.load(program(basal=24_000_000, low_nl=2_000_000, demand=((8_000, 60_000, 0, 10),)))
+    for event in ("press_bolus", "occlude", "release", "press_stop", "brownout", "stall", "free"):
+        bench.happen(event)
+        bench.run("3 min")
+        bench.act("ack")
+        if bench.status()["mode"] == "stopped":
+            bench.act("resume")
+    bench.run("10 min")
+    assert len(bench.records) > 20
+    assert {row[1] for row in spec.ALARMS} >= set(bench.raised())
+    for _header, _state, text in bench.records:
+        keys = [word.partition("=")[0] for word in text.split()]
+        assert len(keys) == len(set(keys)), text
