@@ -59,7 +59,12 @@ def _arguments() -> argparse.ArgumentParser:
     serve.add_argument(
         "--balance-set", metavar="NAME=NUMBER", action="append", default=[], help="a property of the balance"
     )
-    commands.add_parser("rehearse", help="one JSON document in, one out; see docs/explanation/simulator.md")
+    rehearse = commands.add_parser(
+        "rehearse", help="one JSON document in, one out; see docs/explanation/simulator.md"
+    )
+    rehearse.add_argument(
+        "--many", action="store_true", help="a request a line, an answer a line, to the end"
+    )
     return parser
 
 
@@ -68,9 +73,10 @@ def main() -> int:
     _firmware_on_path()
     given = _arguments().parse_args()
     if given.command == "rehearse":
-        from rigsim.rehearse import main as rehearse
+        from rigsim import rehearse
 
-        return rehearse(sys.stdin, sys.stdout, sys.stderr)
+        run = rehearse.many if given.many else rehearse.main
+        return run(sys.stdin, sys.stdout, sys.stderr)
     from rigsim.serve import serve
 
     return serve(

@@ -18,6 +18,7 @@ from typing import Any
 from rigsim import shims
 from rigsim.chip import CYCLES_PER_US, PWRON_RESET, WDT_RESET, Chip, on, set_current
 from rigsim.flash import NorFlash
+from rigsim.geometry import PumpHead
 from rigsim.physics.pump import Pump
 from rigsim.port import SimPort
 from rigsim.power import ChipReset, PowerCut
@@ -35,7 +36,8 @@ BOOT_LIMIT = 8  # resets in a row, without a tick between them, before the drive
 
 
 class SimRig:
-    """A rig: give it `flash` to go on with an older one's memory; `slow` executes every tick.
+    """A rig: give it `flash` to go on with an older one's memory; `slow` executes every tick; `head` is another pump
+    head than the usual one, `truth` sets values that the seed would draw (physics/truth.py).
 
     A tick that raises ends the run, so that no test misses it; with `on_fault` the rig goes on as the Pico does.
     """
@@ -47,6 +49,8 @@ class SimRig:
         reservoir_nl: float = RESERVOIR_NL,
         slow: bool = False,
         port: SimPort | None = None,
+        head: PumpHead | None = None,
+        truth: dict[str, float] | None = None,
     ) -> None:
         shims.install()
         self.chip = Chip(seed, NorFlash(seed=seed) if flash is None else flash)
@@ -54,7 +58,7 @@ class SimRig:
             self.chip.flash.lay_out_journal()
         with on(self.chip):
             self.wiring = firmware_wiring()
-        self.pump = Pump(self.chip, self.wiring, reservoir_nl)
+        self.pump = Pump(self.chip, self.wiring, reservoir_nl, head, truth)
         self.port = SimPort() if port is None else port
         self.slow = slow
         self.rig: Any = None

@@ -79,7 +79,7 @@ class NorFlash(bytearray):
         numbers = self._random.sample(range(2, BLOCKS), log_blocks + settings_blocks)
         roles = [(0, i, log_blocks) for i in range(log_blocks)]
         roles += [(1, i, settings_blocks) for i in range(settings_blocks)]
-        for number, (role, index, count) in zip(numbers, roles, strict=True):
+        for number, (role, index, count) in zip(numbers, roles):
             mark = JOURNAL_MAGIC + struct.pack("<BBHH", 1, role, index, count)
             self._set(number * BLOCK, mark + _ERASED[len(mark) :])
 

@@ -16,7 +16,6 @@ roller and track; a squeezed tube keeps its perimeter: at lumen height b a stadi
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
@@ -266,7 +265,19 @@ def _refuse_impossible(head: PumpHead) -> None:
         raise HeadError(f"{head.name}: ramp_lift_mm {head.ramp_lift_mm} never frees the tube")
 
 
+_given: dict[str, Any] = {}
+
+
+def use_document(document: dict[str, Any]) -> None:
+    """Take the table of pumphead.toml as read by another interpreter: PyPy's Python has no tomllib."""
+    _given.update(document)
+
+
 def _head_document() -> dict[str, Any]:
+    if _given:
+        return _given
+    import tomllib
+
     text = resources.files("rigsim").joinpath("data/pumphead.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 

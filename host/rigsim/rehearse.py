@@ -14,16 +14,20 @@ import contextlib
 import json
 import math
 import time
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import datetime, timezone
 from typing import IO, Any
 
 from pumpwire.spec import KINDS
 
+from rigsim import geometry
 from rigsim.chip import CYCLES_PER_MS, CYCLES_PER_S
 from rigsim.commission import commit, first_calibration
 from rigsim.costs import Costs
 from rigsim.driver import SimRig
 from rigsim.events import EventError, World, book
+from rigsim.geometry import DEFAULT_HEAD, HeadError, PumpHead, load_head
+from rigsim.physics.truth import Truth
 from rigsim.recorder import Recorder
 from rigsim.wire import NoAnswer, Refused, Wire
 
@@ -38,22 +42,30 @@ class RehearsalError(ValueError):
 
 def main(source: IO[str], sink: IO[str], messages: IO[str]) -> int:
     """Read the request, write the report; returns 0, 1 (it failed), 2 (a bad request) or 3 (refused by the rig)."""
-    try:
-        request = json.load(source)
-        report = rehearse(request, messages)
-    except Refused as error:
-        json.dump({"refused": error.name, "verb": error.verb, "fields": error.fields}, messages)
-        messages.write("\n")
-        return 3
-    except (RehearsalError, EventError, json.JSONDecodeError) as error:
-        messages.write(json.dumps({"error": str(error)}) + "\n")
-        return 2
-    except NoAnswer as error:
-        messages.write(json.dumps({"error": str(error)}) + "\n")
-        return 1
-    json.dump(report, sink)
-    sink.write("\n")
+    code, answer = answer_to(source.read(), messages)
+    (messages if code else sink).write(json.dumps(answer) + "\n")
+    return code
+
+
+def many(source: IO[str], sink: IO[str], messages: IO[str]) -> int:
+    """Requests line by line, an answer line for each: {"code", "report"}; the compiler stays warm between them."""
+    for line in source:
+        code, answer = answer_to(line, messages)
+        sink.write(json.dumps({"code": code, "report": answer}) + "\n")
+        sink.flush()
     return 0
+
+
+def answer_to(text: str, messages: IO[str]) -> tuple[int, dict[str, Any]]:
+    """The exit code of a request, and its report or why there is none."""
+    try:
+        return 0, rehearse(json.loads(text), messages)
+    except Refused as error:
+        return 3, {"refused": error.name, "verb": error.verb, "fields": error.fields}
+    except (RehearsalError, EventError, HeadError, json.JSONDecodeError) as error:
+        return 2, {"error": str(error)}
+    except NoAnswer as error:
+        return 1, {"error": str(error)}
 
 
 def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[str, Any]:
@@ -81,8 +93,14 @@ class _Run:
 
     def __init__(self, request: dict[str, Any], file: IO[str] | None, trace: IO[str] | None = None) -> None:
         reservoir_nl = int(request.get("reservoir_nl", _reservoir_of(request["program"])))
+        if "head_table" in request:
+            geometry.use_document(request["head_table"])
         self.rig = SimRig(
-            int(request.get("seed", 0)), reservoir_nl=reservoir_nl, slow=bool(request.get("slow"))
+            int(request.get("seed", 0)),
+            reservoir_nl=reservoir_nl,
+            slow=bool(request.get("slow")),
+            head=_head_of(request["head"]) if request.get("head") else None,
+            truth=_truth_of(request.get("truth") or {}),
         )
         self.costs = Costs()
         self.rig.on_boot = self.costs.attach
@@ -206,12 +224,33 @@ class _Run:
         return volumes
 
 
+def _head_of(changes: dict[str, Any]) -> PumpHead:
+    """The head `name` with some of its dimensions changed. Raises HeadError."""
+    head = load_head(str(changes.get("name", DEFAULT_HEAD)))
+    dimensions = {name: float(value) for name, value in changes.items() if name != "name"}
+    unknown = set(dimensions) - {name for name, value in vars(head).items() if isinstance(value, float)}
+    if unknown:
+        raise HeadError(f"a head has no {', '.join(sorted(unknown))}")
+    return replace(head, **dimensions) if dimensions else head
+
+
+def _truth_of(changes: dict[str, Any]) -> dict[str, float]:
+    """Values of a rig that are not to be drawn from its seed. Raises RehearsalError."""
+    drawn = {entry.name for entry in fields(Truth) if entry.type == "float"}
+    unknown = set(changes) - drawn
+    if unknown:
+        raise RehearsalError(
+            f"a simulated rig has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(drawn))}"
+        )
+    return {name: float(value) for name, value in changes.items()}
+
+
 def _number(status: dict[str, str], name: str) -> int:
     return int(status.get(name) or 0)
 
 
 def _iso(utc_us: int) -> str:
-    moment = datetime.fromtimestamp(utc_us // 1_000_000, UTC).replace(microsecond=utc_us % 1_000_000)
+    moment = datetime.fromtimestamp(utc_us // 1_000_000, timezone.utc).replace(microsecond=utc_us % 1_000_000)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -33,7 +33,7 @@ class Block:
         self.start = start
         self.ends = ends
         self.end = ends[-1] if ends else start
-        self.edges = [end - high_cycles for word, end in zip(words, ends, strict=True) if word & 1]
+        self.edges = [end - high_cycles for word, end in zip(words, ends) if word & 1]
         self.words = words
 
     def pulses_by(self, cycle: int) -> int:

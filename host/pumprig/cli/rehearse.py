@@ -10,28 +10,21 @@ Leaves: the run to rigsim, files to therapy/, records to store/.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
-import threading
-from binascii import a2b_base64
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
-from pumprig import quantities
+from pumprig import quantities, rehearsal
 from pumprig.cli.log import progress_of
 from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
-from pumprig.errors import InputFileError, PumpError, UsageError
-from pumprig.rig import refusals, simulator
-from pumprig.store import Store, ledger
+from pumprig.errors import PumpError, UsageError
 from pumprig.therapy import events as event_files
 from pumprig.therapy import program as programs
 
 START = "2026-01-01T00:00:00Z"
-BATCH = 500
 MOST_SHOWN = 10
 
 
@@ -42,9 +35,23 @@ MOST_SHOWN = 10
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which simulated rig.")
 @click.option("--start", default=START, show_default=True, help="The simulated start, ISO 8601.")
 @click.option("--slow", is_flag=True, help="Run every tick, also those that provably do nothing.")
+@click.option(
+    "--set",
+    "changed",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Change the simulated rig: head.NAME a dimension of its pump head, rig.NAME what its seed would draw.",
+)
 @click.option("-o", "--output", type=OutputFile(), help="A new database for the log.")
 def rehearse(
-    file: Path, for_: str, events: Path | None, seed: int, start: str, slow: bool, output: Path | None
+    file: Path,
+    for_: str,
+    events: Path | None,
+    seed: int,
+    start: str,
+    slow: bool,
+    changed: tuple[str, ...],
+    output: Path | None,
 ) -> None:
     """Run the program FILE on the simulated rig in virtual time, with timed events."""
     settings = current()
@@ -59,23 +66,17 @@ def rehearse(
     late = sum(int(row["at_ms"]) > for_ms for row in listed)
     if late:
         settings.say(f"warning: {late} of {len(listed)} events lie beyond --for and do not happen")
-    request = {
-        "program": loaded.text,
-        "program_name": loaded.name,
-        "for_ms": for_ms,
-        "events": listed,
-        "seed": seed,
-        "slow": slow,
-        "start_utc_us": start_us,
-        "progress": True,
-    }
+    request = rehearsal.request(
+        loaded, for_ms, events=listed, seed=seed, start_utc_us=start_us, slow=slow, **_changes(changed)
+    )
     with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
         records = Path(folder) / "records.txt"
         if output is not None:
             request["records"] = str(records)
-        report = run(settings, request)
+        with progress_of(settings, "rehearsing") as progress:
+            report = rehearsal.run(request, progress)
         if output is not None:
-            _store(output, records, report, loaded)
+            rehearsal.keep(output, records, report, loaded)
     settings.document(report)
     if not settings.json:
         _show(settings, report)
@@ -87,92 +88,25 @@ def rehearse(
         )
 
 
-def run(settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
-    """Start the simulator, wait, and return its report. Raises PumpError, RefusedError."""
-    child = subprocess.Popen(
-        simulator.command(["rehearse"]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=simulator.environment(),
-    )
-    messages: list[str] = []
-    with progress_of(settings, "rehearsing") as progress:
-        assert child.stderr is not None
-        reader = threading.Thread(target=_listen, args=(child.stderr, messages, progress), daemon=True)
-        reader.start()
+def _changes(changed: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """`head.NAME=VALUE` and `rig.NAME=VALUE` -> what `rehearsal.request` takes. Raises UsageError."""
+    found: dict[str, dict[str, Any]] = {"head": {}, "truth": {}}
+    for text in changed:
+        name, equals, value = text.partition("=")
+        kind, dot, field = name.partition(".")
+        if not equals or not dot or kind not in ("head", "rig") or not value:
+            raise UsageError(
+                f"--set {text}: not understood.",
+                "Nothing was run.",
+                "Like --set head.occlusion=0.2 or --set rig.stall_pa=3e5.",
+            )
         try:
-            assert child.stdin is not None
-            assert child.stdout is not None
-            child.stdin.write(json.dumps(request))
-            child.stdin.close()
-            output = child.stdout.read()
-            code = child.wait()
-        except BaseException:
-            child.kill()
-            child.wait()
-            raise
-        reader.join(2)
-    if code == 0:
-        report: dict[str, Any] = json.loads(output)
-        return report
-    raise _failure(code, messages)
-
-
-def _listen(stream: IO[str], messages: list[str], progress: Any) -> None:
-    for line in stream:
-        if line.startswith('{"progress"'):
-            if progress:
-                progress(round(json.loads(line)["progress"] * 1000), 1000)
-        else:
-            messages.append(line.strip())
-
-
-def _failure(code: int, messages: list[str]) -> PumpError:
-    last = messages[-1] if messages else ""
-    try:
-        told: dict[str, Any] = json.loads(last)
-    except ValueError:
-        return PumpError(
-            f"The simulator failed: {last or 'no reason given'}.", "There is no result.", "Run it with -v."
-        )
-    if "refused" in told:
-        fields = {name: str(value) for name, value in told.get("fields", {}).items()}
-        return refusals.refused(str(told.get("verb")), {"name": str(told["refused"]), **fields})
-    why = str(told.get("error", last))
-    return (
-        InputFileError(why, [])
-        if code == 2
-        else PumpError(f"The rehearsal failed: {why}.", "There is no result.")
-    )
-
-
-def _store(path: Path, records: Path, report: dict[str, Any], loaded: programs.Program) -> None:
-    """The records into a new database, verified like any pull."""
-    store = Store(path)
-    device = str(report["device_id"])
-    calibration = report["calibration"]
-    try:
-        store.note_device(device, str(report["firmware"]), int(report["protocol"]))
-        store.note_calibration(
-            device,
-            int(calibration["id"]),
-            int(calibration["step_nl_num"]),
-            int(calibration["step_nl_den"]),
-            int(calibration["u_ppm"]),
-        )
-        store.note_program(device, loaded.hash, loaded.text)
-        page: list[bytes] = []
-        with open(records, encoding="ascii") as file:
-            for line in file:
-                page.append(a2b_base64(line))
-                if len(page) == BATCH:
-                    ledger.add(store, device, page)
-                    page.clear()
-        ledger.add(store, device, page)
-    finally:
-        store.close()
+            found["head" if kind == "head" else "truth"][field] = (
+                value if name == "head.name" else float(value)
+            )
+        except ValueError:
+            raise UsageError(f"--set {text}: {value} is no number.", "Nothing was run.") from None
+    return found
 
 
 def _show(settings: Settings, report: dict[str, Any]) -> None:

@@ -13,12 +13,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +31,7 @@ from pumprig.errors import PumpError, UsageError
 
 START_S = 15.0
 STOP_S = 5.0
+PYPY_FROM_MS = 10 * 86_400_000  # simulated; below it PyPy's compiler has not yet paid for itself
 WINDOWS = sys.platform == "win32"
 
 
@@ -40,6 +44,62 @@ def command(arguments: list[str]) -> list[str]:
             "Install pumprig anew.",
         )
     return [sys.executable, "-m", "rigsim", *arguments]
+
+
+def rehearsing(for_ms: int) -> tuple[list[str], dict[str, str], dict[str, object]]:
+    """Command, environment and additions to each request of a simulator that takes run after run.
+
+    PyPy, where there is one, runs the same files some four times as fast once its compiler is warm; before that it is
+    slower, so short work stays with this interpreter. Both give the same reports to the byte (docs/decisions/pypy.md).
+    """
+    arguments = command(["rehearse", "--many"])
+    fast = pypy() if for_ms >= PYPY_FROM_MS else None
+    if fast is None:
+        return arguments, environment(), {}
+    spec = importlib.util.find_spec("rigsim")
+    home = Path((spec.submodule_search_locations or [""])[0] if spec else "")
+    folders = [str(home.parent), *(str(folder) for folder in (home / "firmware" / "lib",) if folder.is_dir())]
+    folders += [str(Path(place).parent) for place in _places("pumpwire")]
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    heads = tomllib.loads((home / "data" / "pumphead.toml").read_text("utf-8"))
+    return (
+        [fast, *arguments[1:]],
+        {**settings, "PYTHONPATH": os.pathsep.join(folders), "PYTHONIOENCODING": "utf-8"},
+        {"head_table": heads},
+    )
+
+
+def _places(package: str) -> list[str]:
+    spec = importlib.util.find_spec(package)
+    return list(spec.submodule_search_locations or []) if spec else []
+
+
+@cache
+def pypy() -> str | None:
+    """The PyPy (3.9 or newer) to be used: PUMPRIG_PYPY (empty: none), else `pypy3` on the path. None: there is none.
+
+    Raises UsageError where PUMPRIG_PYPY names something else.
+    """
+    named = os.environ.get("PUMPRIG_PYPY")
+    found = shutil.which("pypy3") if named is None else named or None
+    if found is None:
+        return None
+    code = "import sys; print(sys.implementation.name, sys.version_info >= (3, 9))"
+    try:
+        said = subprocess.run(
+            [found, "-c", code], capture_output=True, text=True, check=False, timeout=30
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    if said.strip() == "pypy True":
+        return found
+    if named:
+        raise UsageError(
+            f"PUMPRIG_PYPY names {named}, which is no PyPy 3.9 or newer.",
+            "Nothing was started.",
+            "Name one, or set it empty to use this Python.",
+        )
+    return None
 
 
 def environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rigsim.chip import CYCLES_PER_S, Chip
@@ -47,11 +48,18 @@ class Wiring:
 class Pump:
     """Everything that is not the Pico."""
 
-    def __init__(self, chip: Chip, wiring: Wiring, reservoir_nl: float, head: PumpHead | None = None) -> None:
+    def __init__(
+        self,
+        chip: Chip,
+        wiring: Wiring,
+        reservoir_nl: float,
+        head: PumpHead | None = None,
+        truth: dict[str, float] | None = None,
+    ) -> None:
         self.chip = chip
         self.wiring = wiring
         self._head = head
-        self.truth: Truth = draw(chip.seed)
+        self.truth: Truth = replace(draw(chip.seed), **(truth or {}))
         self.fluid = Fluid(self.truth, reservoir_nl)
         self.rotor = Rotor(self.truth, wiring.steps_num, wiring.steps_den, wiring.cycle_steps)
         self.rotor.enabled = not wiring.has_enable

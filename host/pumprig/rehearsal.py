@@ -1,0 +1,192 @@
+"""A program on the simulated rig in virtual time, as fast as it goes.
+
+Owns: the simulator's request and report, its process, which interpreter runs it.
+Rules: the same request gives the same report but for `wall_s`, on every interpreter; the simulator is one chip a
+process, so each run has a process to itself, or one after the other through the same `Worker`; nothing is printed here.
+Units: by the names' endings; times of a request in ms since the commit, instants in microseconds UTC.
+Leaves: the run to rigsim, files to therapy/, records to store/.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from binascii import a2b_base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from pumprig.errors import InputFileError, PumpError
+from pumprig.rig import refusals, simulator
+from pumprig.store import Store, ledger
+from pumprig.therapy.program import Program
+
+START_UTC_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+BATCH = 500
+Request = dict[str, Any]
+Report = dict[str, Any]
+Progress = Callable[[int, int], None]
+
+
+def request(
+    program: Program,
+    for_ms: int,
+    *,
+    events: list[dict[str, Any]] | None = None,
+    seed: int = 0,
+    start_utc_us: int = START_UTC_US,
+    slow: bool = False,
+    head: dict[str, Any] | None = None,
+    truth: dict[str, float] | None = None,
+) -> Request:
+    """What the simulator takes. `head`: another pump head, or changes of its dimensions; `truth`: values that the seed
+    would draw (docs/explanation/simulator.md names both)."""
+    asked: Request = {
+        "program": program.text,
+        "program_name": program.name,
+        "for_ms": for_ms,
+        "events": events or [],
+        "seed": seed,
+        "slow": slow,
+        "start_utc_us": start_utc_us,
+    }
+    if head:
+        asked["head"] = head
+    if truth:
+        asked["truth"] = truth
+    return asked
+
+
+def run(asked: Request, progress: Progress | None = None) -> Report:
+    """Run a request in a process of its own; its report. Raises PumpError, RefusedError, InputFileError."""
+    with Worker(asked["for_ms"]) as worker:
+        return worker.run(asked, progress)
+
+
+class Worker:
+    """A simulator that takes run after run, so that its compiler stays warm.
+
+    `for_ms`, the simulated time that is to be expected of it, chooses the interpreter. One thread at a time.
+    """
+
+    def __init__(self, for_ms: int) -> None:
+        command, environment, self._extra = simulator.rehearsing(for_ms)
+        self._messages: list[str] = []
+        self._progress: Progress | None = None
+        self._child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
+        self._reader = threading.Thread(target=self._listen, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_what: object) -> None:
+        self.close()
+
+    def run(self, asked: Request, progress: Progress | None = None) -> Report:
+        """One run; its report. Raises PumpError, RefusedError, InputFileError; Crashed: this worker is at its end."""
+        self._progress = progress
+        line = json.dumps({**asked, **self._extra, "progress": progress is not None})
+        try:
+            _pipe(self._child.stdin).write(line + "\n")
+            _pipe(self._child.stdin).flush()
+            answer = _pipe(self._child.stdout).readline()
+        except OSError:
+            answer = ""
+        except BaseException:  # Ctrl-C: there is nobody to wait for
+            self.kill()
+            raise
+        if not answer:
+            self.kill()
+            raise Crashed(self._messages[-1] if self._messages else "no reason given")
+        told = json.loads(answer)
+        if told["code"]:
+            raise _failure(told["code"], told["report"])
+        return finish(asked, told["report"])
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._child.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End it after what it has been given."""
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:
+                    self._child.kill()
+        self._child.wait()
+        self._reader.join(2)
+
+    def _listen(self) -> None:
+        for line in _pipe(self._child.stderr):
+            if line.startswith('{"progress"'):
+                if self._progress is not None:
+                    self._progress(round(json.loads(line)["progress"] * 1000), 1000)
+            elif line.strip():
+                self._messages.append(line.strip())
+
+
+class Crashed(PumpError):
+    """The simulator's process ended in the middle of a run."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The simulator failed: {why}.", "There is no result.", "Run it with -v.")
+
+
+def finish(asked: Request, report: Report) -> Report:
+    """What follows from a report and its request."""
+    return report
+
+
+def keep(path: Path, records: Path, report: Report, program: Program) -> None:
+    """The records of a run (the request's `records`) into a new database, verified like any pull. Raises PumpError."""
+    store = Store(path)
+    device = str(report["device_id"])
+    calibration = report["calibration"]
+    try:
+        store.note_device(device, str(report["firmware"]), int(report["protocol"]))
+        store.note_calibration(
+            device,
+            int(calibration["id"]),
+            int(calibration["step_nl_num"]),
+            int(calibration["step_nl_den"]),
+            int(calibration["u_ppm"]),
+        )
+        store.note_program(device, program.hash, program.text)
+        page: list[bytes] = []
+        with open(records, encoding="ascii") as file:
+            for line in file:
+                page.append(a2b_base64(line))
+                if len(page) == BATCH:
+                    ledger.add(store, device, page)
+                    page.clear()
+        ledger.add(store, device, page)
+    finally:
+        store.close()
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+def _failure(code: int, told: dict[str, Any]) -> PumpError:
+    if "refused" in told:
+        fields = {name: str(value) for name, value in told.get("fields", {}).items()}
+        return refusals.refused(str(told.get("verb")), {"name": str(told["refused"]), **fields})
+    why = str(told.get("error"))
+    if code == 2:
+        return InputFileError(why, [])
+    return PumpError(f"The rehearsal failed: {why}.", "There is no result.")
