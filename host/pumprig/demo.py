@@ -28,6 +28,7 @@ from pumprig.store import Store
 from pumprig.store.intents import StoredIntents
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
+from pumprig.terminal import RETURN, put
 from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program
 
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     try:
         _run(path, folder)
     except PumpError as error:
-        print(f"error: {error}", file=sys.stderr)
+        put(f"error: {error}", err=True)
         return error.exit_code
     return 0
 
@@ -64,25 +65,25 @@ def _run(path: Path, folder: Path) -> None:
     for old in folder.glob("pumprig.db*"):
         old.unlink()
     port = private.ensure(["--speed", str(SPEED), "--seed", str(SEED)])
-    print(f"simulated rig ready on {port}, running the real firmware at {SPEED} times real time", flush=True)
+    put(f"simulated rig ready on {port}, running the real firmware at {SPEED} times real time")
     store = Store(folder / "pumprig.db")
     try:
         client = Client(SerialLink(port), StoredIntents(store))
         _load(client, program)
         from_us = int(client.read("status").fields["utc_us"]) - MARGIN_US
-        print(f"programmed: {program.name} ({program.mode}), hash {program.hash}", flush=True)
+        put(f"programmed: {program.name} ({program.mode}), hash {program.hash}")
         _deliver(client)
         result = pull(client, store)
-        print(f"log pulled: {result.new} records into {store.path}")
+        put(f"log pulled: {result.new} records into {store.path}")
         client.close()
         report = folder / "report.html"
         write(store, result.device_id, from_us, None, report)
         _summary(store, result.device_id)
-        print(f"report:    {report}")
+        put(f"report:    {report}")
     finally:
         store.close()
         private.stop()
-    print(f"took {time.monotonic() - begun_s:.0f} s")
+    put(f"took {time.monotonic() - begun_s:.0f} s")
 
 
 def _load(client: Client, program: Program) -> None:
@@ -119,7 +120,8 @@ def _deliver(client: Client) -> None:
             _ask(client, verb, dict(values))
         _draw(passed_s, fields)
         time.sleep(0.2)
-    print(f"\ndelivered for {duration_text(passed_s * 1000)} of simulated time")
+    put("")
+    put(f"delivered for {duration_text(passed_s * 1000)} of simulated time")
 
 
 def _ask(client: Client, verb: str, values: dict[str, int | str | None]) -> None:
@@ -127,7 +129,8 @@ def _ask(client: Client, verb: str, values: dict[str, int | str | None]) -> None
         with client.session():
             client.change(verb, values)
     except (RefusedError, LinkError) as error:  # the demonstration goes on; what was refused is in the log
-        print(f"\n{error}")
+        put("")
+        put(str(error))
 
 
 def _draw(passed_s: float, fields: dict[str, str]) -> None:
@@ -136,18 +139,18 @@ def _draw(passed_s: float, fields: dict[str, str]) -> None:
     rate = rate_text(int(fields["rate_nl_per_day"]) / 24)
     told = f"{duration_text(passed_s * 1000):>12}  {fields['state']:8} {rate:28} "
     told += volume_text(int(fields["delivered_nl"]))
-    print("\r" + told.ljust(76), end="", flush=True)
+    put(RETURN, told.ljust(76), end="")
 
 
 def _summary(store: Store, device_id: str) -> None:
     sums = total(store, device_id, None, None)
     verdict = verify(store, device_id)
     volume = volume_with_u(sums.volume_nl or 0, sums.u_nl or 0)
-    print(f"delivered: {volume} (k = 2), {sums.steps} counted steps")
+    put(f"delivered: {volume} (k = 2), {sums.steps} counted steps")
     for kind, volume_nl in (sums.by_kind_nl or {}).items():
         if volume_nl:
-            print(f"           {kind:9} {volume_text(volume_nl)}")
-    print(f"log:       {verdict.count} records, chain {'verified' if verdict.verified else 'NOT verified'}")
+            put(f"           {kind:9} {volume_text(volume_nl)}")
+    put(f"log:       {verdict.count} records, chain {'verified' if verdict.verified else 'NOT verified'}")
 
 
 if __name__ == "__main__":

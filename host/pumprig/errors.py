@@ -24,6 +24,10 @@ class PumpError(Exception):
     def __str__(self) -> str:
         return " ".join(part for part in (self.happened, self.not_done, self.next_step) if part)
 
+    def lines(self) -> list[str]:
+        """What is shown to a person, line by line."""
+        return [str(self)]
+
     def details(self) -> dict[str, object]:
         """What `--json` prints beside the three sentences."""
         return {}
@@ -43,7 +47,10 @@ class InputFileError(PumpError):
         self.faults = faults
 
     def __str__(self) -> str:
-        return "\n  ".join([super().__str__(), *self.faults])
+        return "\n  ".join(self.lines())
+
+    def lines(self) -> list[str]:
+        return [super().__str__(), *self.faults]
 
     def details(self) -> dict[str, object]:
         return {"faults": self.faults}

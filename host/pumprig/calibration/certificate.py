@@ -46,10 +46,10 @@ class Part:
 
 def html(record: Record) -> str:
     """The certificate as one HTML file without outside references."""
-    from jinja2 import Environment
+    from pumprig.pages import environment, picture
 
     source = resources.files("pumprig.calibration").joinpath("templates/certificate.html").read_text("utf-8")
-    template = Environment(autoescape=True).from_string(source)
+    template = environment().from_string(source)
     return template.render(
         id=record.id,
         made_at=record.content["made_at"],
@@ -59,8 +59,9 @@ def html(record: Record) -> str:
         facts=_facts(record),
         rows=_rows(record),
         hysteresis=_hysteresis(record),
-        rates_svg=_pictures(folder() / str(record.id) / "rates")[0],
+        rates_svg=picture(_pictures(folder() / str(record.id) / "rates")[0]),
         parts=_parts(record),
+        picture=picture,
     )
 
 

@@ -78,6 +78,8 @@ class Picture:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
+        from pumprig.plainconsole import styled
+
         flow = self.flow_ul_per_h()
         stage = progress.stage
         grid = Table.grid(padding=(0, 2))
@@ -89,5 +91,5 @@ class Picture:
         grid.add_row("steps", "" if progress.steps is None else str(progress.steps))
         grid.add_row("left", quantities.duration_text(1000 * round(progress.left_s)))
         if progress.trouble:
-            grid.add_row("[bold red]trouble", f"[bold red]{progress.trouble}")
+            grid.add_row(styled("trouble", "bold red"), styled(progress.trouble, "bold red"))
         return Panel(grid, title="calibration run", title_align="left", expand=False)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
+import io
 import os
 import sys
 from typing import Any
@@ -20,8 +20,10 @@ from typing import Any
 import click
 
 from pumprig import __version__
-from pumprig.cli.settings import Settings, painted
+from pumprig.cli.settings import Settings
 from pumprig.errors import PumpError, UsageError
+from pumprig.shown import shown
+from pumprig.terminal import painted, put, put_document, put_text
 
 # name: (module in this folder, attribute, one line of help)
 COMMANDS = {
@@ -69,7 +71,7 @@ def _set(name: str) -> Any:
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
-        click.echo(f"pumprig {__version__}")
+        put(f"pumprig {__version__}")
         ctx.exit()
 
 
@@ -163,10 +165,12 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     except click.exceptions.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. The pump goes on as programmed.", err=True)
+        put_text("\nInterrupted. The pump goes on as programmed.", err=True)
         return 130
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        put_text(said.getvalue().rstrip(), err=True)
         if settings.json or "--json" in words:
             _document(UsageError(error.format_message(), "Nothing was begun.", "--help shows what there is."))
         return 2
@@ -187,24 +191,32 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
 
 def show(error: PumpError) -> None:
     """Tell a failure to a person: on a terminal no line breaks within a word."""
-    text = f"error: {error}"
-    if sys.stderr.isatty():
-        import shutil
-        import textwrap
+    first, *more = error.lines()
+    for turn, line in enumerate(_wrapped("error: " + shown(first))):
+        if turn:
+            put(line, err=True)
+        else:
+            put(painted("error:", fg="red"), line.removeprefix("error:"), err=True)
+    for line in [piece for text in more for piece in _wrapped("  " + shown(text))]:
+        put(line, err=True)
 
-        columns = shutil.get_terminal_size().columns
-        text = "\n".join(
-            textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
-            for line in text.splitlines()
-        )
-    click.echo(text.replace("error:", painted("error:", fg="red"), 1), err=True)
+
+def _wrapped(line: str) -> list[str]:
+    if not sys.stderr.isatty():
+        return [line]
+    import shutil
+    import textwrap
+
+    return textwrap.wrap(
+        line, shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _failed(error: PumpError, settings: Settings) -> int:
     if settings.verbose:
         import traceback
 
-        traceback.print_exception(error)
+        put_text("".join(traceback.format_exception(error)).rstrip(), err=True)
     else:
         show(error)
     if settings.json:
@@ -221,7 +233,7 @@ def _document(error: PumpError) -> None:
         "exit_code": error.exit_code,
         **error.details(),
     }
-    click.echo(json.dumps(told))
+    put_document(told)
 
 
 def main() -> None:

@@ -36,7 +36,8 @@ def alarms(ctx: click.Context) -> None:
         settings.show("no alarm")
         return
     from rich.table import Table
-    from rich.text import Text
+
+    from pumprig.plainconsole import styled
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for heading in ("alarm", "priority", "since", "acknowledged", "meaning"):
@@ -45,9 +46,7 @@ def alarms(ctx: click.Context) -> None:
         style = STYLES.get(str(row["priority"]), "")
         since = (row["since"] or "not known")[:19].replace("T", " ")
         seen = "yes" if row["acknowledged"] else "no"
-        table.add_row(
-            Text(row["name"], style=style), row["priority"], since, seen, TEXTS.get(row["name"], "")
-        )
+        table.add_row(styled(row["name"], style), row["priority"], since, seen, TEXTS.get(row["name"], ""))
     settings.console().print(table)
 
 

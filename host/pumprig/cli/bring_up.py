@@ -12,16 +12,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-import click
-
 from pumprig.cli.connect import reading
 from pumprig.cli.settings import Settings
 from pumprig.doctor import bringup
 from pumprig.errors import PumpError, UsageError
+from pumprig.terminal import asked_number, put
+from pumprig.terminal import confirm as confirmed
 
 
 def _show(step: bringup.Step, number: int, count: int) -> None:
-    click.echo(f"\n{number}/{count}  {step.title}\n  {step.do}", err=True)
+    put("", err=True)
+    put(f"{number}/{count}  {step.title}", err=True)
+    put(f"  {step.do}", err=True)
 
 
 def bring_up(settings: Settings, driver: str) -> None:
@@ -37,11 +39,11 @@ def bring_up(settings: Settings, driver: str) -> None:
 
     def confirm(step: bringup.Step) -> bool:
         _show(step, place[step.id], len(steps))
-        return click.confirm(f"  {step.ask}", err=True)
+        return confirmed(f"  {step.ask}")
 
     def measured(step: bringup.Step, window: bringup.Window) -> float:
         _show(step, place[step.id], len(steps))
-        return click.prompt(f"  {window.name}, {window.unit}", type=float, err=True)
+        return asked_number(f"  {window.name}, {window.unit}")
 
     def status() -> Mapping[str, str]:
         with reading(settings) as client:
@@ -51,7 +53,7 @@ def bring_up(settings: Settings, driver: str) -> None:
     for result in bringup.walk(steps, confirm, measured, status):
         if result.step.device:
             _show(result.step, place[result.step.id], len(steps))
-        click.echo(f"  {'right' if result.passed else 'WRONG'}: {result.found}", err=True)
+        put(f"  {'right' if result.passed else 'WRONG'}: {result.found}", err=True)
         results.append({"step": result.step.id, "passed": result.passed, "found": result.found})
         if not result.passed:
             settings.document({"driver": driver, "passed": False, "steps": results})

@@ -12,6 +12,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from pumprig.terminal import put_text
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -21,4 +23,4 @@ def completion(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(root, {}, "pumprig", "_PUMPRIG_COMPLETE").source())
+    put_text(found(root, {}, "pumprig", "_PUMPRIG_COMPLETE").source())

@@ -25,6 +25,7 @@ from pumprig.console.hold import Held
 from pumprig.errors import PumpError, UsageError
 from pumprig.rig import discovery
 from pumprig.rig.link import SerialLink
+from pumprig.terminal import put
 
 
 @dataclass
@@ -44,7 +45,7 @@ class ConsoleSettings(Settings):
         if said == "stop" and self.held is not None:
             from pumprig.console.session import stopped
 
-            click.echo(stopped(self.held))
+            put(stopped(self.held))
             raise PumpError("Stopped instead.", "What was asked for was not done.")
         if said != "yes":
             raise PumpError("Not confirmed.", "Nothing was changed.")

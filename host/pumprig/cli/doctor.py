@@ -13,8 +13,9 @@ from dataclasses import asdict
 
 import click
 
-from pumprig.cli.settings import current, painted
+from pumprig.cli.settings import current
 from pumprig.doctor.checks import all_checks
+from pumprig.terminal import painted
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -34,5 +35,7 @@ def doctor(walk: bool, driver: str) -> int:
     settings.document([asdict(row) for row in rows])
     for row in rows:
         mark = painted(f"{row.verdict:4}", fg=STYLES[row.verdict])
-        settings.show(f"{mark}  {row.name}: {row.finding}" + (f"\n      {row.to_do}" if row.to_do else ""))
+        settings.show(mark, f"  {row.name}: {row.finding}")
+        if row.to_do:
+            settings.show(f"      {row.to_do}")
     return 1 if any(row.verdict == "fail" for row in rows) else 0

@@ -139,7 +139,7 @@ def show() -> None:
     if not settings.json:
         settings.console().print(table_of(columns, now_us))
         for _heading, program, _facts in columns:
-            settings.show("\n" + to_toml(program.document))
+            settings.show_text("\n" + to_toml(program.document))
 
 
 @program.command()

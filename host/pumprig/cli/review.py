@@ -15,7 +15,8 @@ from typing import Any
 from pumpwire import documents, units
 
 from pumprig import quantities
-from pumprig.cli.settings import Settings, painted
+from pumprig.cli.settings import Settings
+from pumprig.terminal import painted
 from pumprig.therapy import forecast
 from pumprig.therapy.program import Program
 
@@ -57,7 +58,7 @@ def warn(settings: Settings, facts: dict[str, Any]) -> None:
 
 
 def _warn(settings: Settings, text: str) -> None:
-    settings.say(f"{painted('warning:', fg='yellow')} {text}")
+    settings.say(painted("warning:", fg="yellow"), f" {text}")
 
 
 def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) -> Any:

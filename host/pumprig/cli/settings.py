@@ -2,7 +2,8 @@
 
 Owns: the settings of one command line, asking for consent, printing.
 Rules: JSON alone on stdout, everything else on stderr when --json is given; a changing command asks on a terminal,
-takes --yes, and without either refuses before anything is sent; colour only on a terminal and never with NO_COLOR.
+takes --yes, and without either refuses before anything is sent; colour only on a terminal and never with NO_COLOR;
+nothing that is printed is interpreted: a message is one line, and what hides in it is shown (shown.py).
 Callers: the commands of this folder.
 Units: none.
 Leaves: exit codes to cli/__init__.py.
@@ -10,7 +11,6 @@ Leaves: exit codes to cli/__init__.py.
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import sys
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pumprig import paths
+from pumprig import paths, terminal
 from pumprig.errors import PumpError, UsageError
+from pumprig.terminal import Painted, confirm, put, put_document, put_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,26 +40,29 @@ class Settings:
     verbose: bool = False
     held: Held | None = None  # the rig that the console holds open
 
-    def say(self, text: str) -> None:
-        """A message for a person: on stderr, nothing with --quiet."""
+    def say(self, *parts: str | Painted) -> None:
+        """A message for a person: one line on stderr, nothing with --quiet."""
         if not self.quiet:
-            click.echo(text, err=True)
+            put(*parts, err=True)
 
-    def show(self, text: str) -> None:
-        """The answer for a person: on stdout, nothing with --json."""
+    def show(self, *parts: str | Painted) -> None:
+        """The answer for a person: one line on stdout, nothing with --json."""
         if not self.json:
-            click.echo(text)
+            put(*parts)
+
+    def show_text(self, text: str) -> None:
+        """An answer of several lines, whose line ends are our own."""
+        if not self.json:
+            put_text(text)
 
     def document(self, content: Any) -> None:
         """The answer as one JSON document or line: on stdout, only with --json."""
         if self.json:
-            click.echo(json_module.dumps(content, ensure_ascii=False))
+            put_document(content)
 
     def console(self, stderr: bool = False) -> Console:
-        """A console of rich, which honours NO_COLOR and the terminal's width."""
-        from rich.console import Console
-
-        return Console(stderr=stderr, no_color="NO_COLOR" in os.environ or None, highlight=False)
+        """A console of rich, which honours NO_COLOR and the terminal's width, and interprets nothing."""
+        return terminal.console(stderr)
 
     def consent(self, yes: bool) -> None:
         """Refuse, before anything is sent, what can be neither asked nor was agreed to. Raises UsageError."""
@@ -69,7 +73,7 @@ class Settings:
 
     def ask(self, yes: bool, question: str) -> None:
         """Ask on the terminal unless agreed. Raises PumpError for a no."""
-        if not yes and not click.confirm(question, err=True):
+        if not yes and not confirm(question):
             raise PumpError("Not confirmed.", "Nothing was changed.")
 
     def database(self) -> Path:
@@ -81,11 +85,6 @@ class Settings:
 def current() -> Settings:
     """The settings of the command that is running."""
     return click.get_current_context().ensure_object(Settings)
-
-
-def painted(text: str, **style: Any) -> str:
-    """Text in a style for a terminal; plain where NO_COLOR is set."""
-    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
 
 
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")

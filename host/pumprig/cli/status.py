@@ -71,19 +71,20 @@ def watch(interval: str, count: int | None) -> None:
 def table_of(content: dict[str, Any]) -> Table:
     """A reading as a table of two columns."""
     from rich.table import Table
-    from rich.text import Text
+
+    from pumprig.plainconsole import styled
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     state = str(content["state"])
-    table.add_row("state", Text(state, style=STATE_STYLES.get(state, "")))
+    table.add_row("state", styled(state, STATE_STYLES.get(state, "")))
     for name, text in _rows(content):
         table.add_row(name, text)
     for alarm in content["alarms"]:
         style = {"high": "bold red", "medium": "yellow"}.get(str(alarm["priority"]), "")
         seen = ", acknowledged" if alarm["acknowledged"] else ""
-        table.add_row("alarm", Text(f"{alarm['name']} ({alarm['priority']}{seen})", style=style))
+        table.add_row("alarm", styled(f"{alarm['name']} ({alarm['priority']}{seen})", style))
     return table
 
 

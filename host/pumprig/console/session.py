@@ -17,8 +17,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import click
-
 from pumprig import quantities
 from pumprig.console import grammar
 from pumprig.console.completion import completed, shared
@@ -26,6 +24,8 @@ from pumprig.console.hold import Held
 from pumprig.console.script import Recorder, Step
 from pumprig.console.statusline import fit, line_of
 from pumprig.errors import PumpError
+from pumprig.shown import shown
+from pumprig.terminal import BELL, painted, put, put_text
 
 GOES_ON = "Ctrl-C does not stop the pump; `stop` or ^X does. `quit` leaves it running."
 Answer = Callable[[str], str]  # puts a question to the person and returns yes, no or stop
@@ -89,16 +89,16 @@ class Runner:
 
     def _native(self, command: grammar.Command, words: list[str]) -> int:
         if command.name == "stop":
-            click.echo(stopped(self._held))
+            put(stopped(self._held))
             self._look()
         elif command.name == "help":
-            click.echo(help_text(words[0] if words else ""))
+            put_text(help_text(words[0] if words else ""))
         elif command.name == "wait":
             time_ms = quantities.parse(" ".join(words), "time", "the time")
             try:
                 time.sleep(time_ms / 1000)
             except KeyboardInterrupt:
-                click.echo("the wait ended; the pump goes on")
+                put("the wait ended; the pump goes on")
                 return 130
         return 0
 
@@ -130,25 +130,25 @@ def _patient(needed: bool) -> Generator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
         if pressed:
-            click.echo(GOES_ON, err=True)
+            put(GOES_ON, err=True)
 
 
 def play(runner: Runner, steps: list[Step], yes: bool) -> int:
     """Run a script to its end or its first surprise. Returns 0, or the surprising exit code (1 for a missing one)."""
     for step in steps:
-        click.echo(f"> {step.line}")
+        put(painted(">", bold=True), f" {step.line}")
         answers = iter(step.answers)
 
         def ask(question: str, answers: Any = answers) -> str:
             said = next(answers, "no")
-            click.echo(f"{question} {said}", err=True)
+            put(f"{question} {said}", err=True)
             return said
 
         if step.line.split()[0].lower() == "quit":
             return 0
         code = runner.run(step.line, None if yes else ask)
         if code != step.code:
-            click.echo(
+            put(
                 f"line {step.number}: `{step.line}` ended with exit code {code}, not {step.code}. "
                 "The rest was not run; the pump goes on as programmed.",
                 err=True,
@@ -205,7 +205,7 @@ class Console:
     def _toolbar(self) -> str:
         width = int(self._session.app.output.get_size().columns)
         age_s = time.monotonic() - self._held.read_s
-        first = line_of(self._held.content, age_s, self._held.trouble, width)
+        first = shown(line_of(self._held.content, age_s, self._held.trouble, width))
         return f"{first}\n{self._hint(width)}"
 
     def _hint(self, width: int) -> str:
@@ -225,9 +225,7 @@ class Console:
         from pumpwire import texts
 
         for row in alarms:
-            print(
-                f"\aALARM {row['name']} ({row['priority']}): {texts.ALARMS.get(row['name'], '')}", flush=True
-            )
+            put(BELL, f"ALARM {row['name']} ({row['priority']}): {texts.ALARMS.get(row['name'], '')}")
 
     def _ask(self, question: str) -> str:
         """A question until it is answered; Ctrl-C and Ctrl-D say no."""
@@ -237,13 +235,13 @@ class Console:
         while True:
             try:
                 with patch_stdout(raw=True):
-                    said = str(self._question.prompt(f"{question} [yes/no] ")).strip().lower()
+                    said = str(self._question.prompt(shown(f"{question} [yes/no] "))).strip().lower()
             except (KeyboardInterrupt, EOFError):
                 said = "no"
             if said in ("yes", "y", "no", "n", "stop"):
                 self._asking = False
                 return {"y": "yes", "n": "no"}.get(said, said)
-            click.echo("Type yes, no or stop.")
+            put("Type yes, no or stop.")
 
     def run(self) -> int:
         """Until `quit` or Ctrl-D; returns 0."""
@@ -254,7 +252,7 @@ class Console:
                 with patch_stdout(raw=True):
                     line = str(self._session.prompt("pumprig> ")).strip()
             except KeyboardInterrupt:
-                click.echo(GOES_ON)
+                put(GOES_ON)
                 continue
             except EOFError:
                 break
@@ -265,6 +263,6 @@ class Console:
             try:
                 self._runner.run(line, self._ask)
             except KeyboardInterrupt:
-                click.echo(GOES_ON)
-        click.echo("left; the pump goes on as programmed")
+                put(GOES_ON)
+        put("left; the pump goes on as programmed")
         return 0

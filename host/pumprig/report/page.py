@@ -38,13 +38,13 @@ LOUD = {
 
 def render(store: Store, device_id: str, from_us: int | None, to_us: int | None) -> str:
     """The page of a device's log between two instants. Raises PumpError, StoreError."""
-    import jinja2
+    from pumprig.pages import environment
 
     sums = total(store, device_id, from_us, to_us)
     path = course(store, device_id, from_us, to_us)
     verdict = verify(store, device_id)
     relative = (sums.u_nl or 0) / abs(sums.volume_nl) if sums.volume_nl else 0.0
-    template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    template = environment().from_string(
         files("pumprig.report").joinpath("template.html").read_text(encoding="utf-8")
     )
     return template.render(

@@ -34,6 +34,7 @@ from pumprig.rig.answers import (
 from pumprig.rig.link import LinkBroken, Transport, Urgent
 from pumprig.rig.portshare import Desk
 from pumprig.rig.requests import Value, line_of
+from pumprig.shown import DEVICE_ID
 
 ANSWER_S = 1.0  # beyond the longest stall of the device: a flash erase of 0.4 s and two ticks
 ATTEMPTS = 4
@@ -44,6 +45,13 @@ FIRST_TAG = 1 << 32  # reading requests carry a tag above every number that a ch
 SILENCE = "nothing came back"
 NOT_CONSUMED = ("form", "crc", "unknown", "sequence", "access", "locked", "storage")
 SECRET = ("access",)  # verbs whose arguments are kept nowhere
+
+
+def device_id_of(text: str) -> str:
+    """The id in a greeting; files and rows are named by it. Raises ValueError for what is none."""
+    if not DEVICE_ID.fullmatch(text):
+        raise ValueError("no id of a rig")
+    return text
 
 
 class Client:
@@ -89,7 +97,7 @@ class Client:
         try:
             fields = self._read_rows("hello", {"digest": spec.digest()}, GREETING_S).fields
             greeting = Greeting(
-                fields["device_id"],
+                device_id_of(fields["device_id"]),
                 fields["firmware"],
                 int(fields["protocol"]),
                 fields["digest"],

@@ -23,6 +23,7 @@ from pumpwire import auth
 
 from pumprig import paths
 from pumprig.errors import PumpError
+from pumprig.shown import file_name
 
 PENDING = ".new"
 SERVICE = "pumprig"
@@ -34,7 +35,7 @@ def folder() -> Path:
 
 
 def _file(device_id: str) -> Path:
-    return folder() / f"{device_id}.key"
+    return folder() / f"{file_name(device_id)}.key"
 
 
 def of(device_id: str) -> list[bytes]:
@@ -85,7 +86,7 @@ def _asked(action: Callable[..., Any], *words: str) -> Any:
 
 
 def _pending(device_id: str) -> Path:
-    return folder() / f"{device_id}.key{PENDING}"
+    return folder() / f"{file_name(device_id)}.key{PENDING}"
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,7 +1,8 @@
 """The log as CSV, JSON Lines or Parquet.
 
 Owns: the exported columns and the three formats.
-Rules: one row a record, in the order of numbers; integers stay integers; a file appears whole or not at all.
+Rules: one row a record, in the order of numbers; integers stay integers; a file appears whole or not at all; no text
+of a CSV is a formula to a spreadsheet.
 Callers: the commands `log export` and `log show --json`.
 Units: by the columns' names.
 Leaves: reading records to ledger.py.
@@ -21,6 +22,7 @@ from pumpwire import spec
 from pumprig.errors import PumpError
 from pumprig.extras import to_install
 from pumprig.quantities import iso
+from pumprig.shown import cell
 from pumprig.store.ledger import Record
 from pumprig.store.totals import nl_of
 
@@ -83,7 +85,7 @@ def _csv(rows: Iterable[dict[str, Any]], path: Path) -> int:
             if writer is None:
                 writer = csv.DictWriter(file, list(row))
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerow({name: cell(value) for name, value in row.items()})
             count += 1
     return count
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pumprig.quantities import rate_text, volume_text
+from pumprig.shown import label
 from pumprig.therapy import bridge_table
 from pumprig.therapy.forecast import DAY_US, base_segments, check, daily_demand_nl, periodic_starts
 from pumprig.therapy.program import Program
@@ -37,7 +38,7 @@ def plot(program: Program, path: Path, now_us: int, days: int = 7) -> None:
     rising = bool(program.document["ramp"] or program.document["phases"])
     low = f", reservoir low after {facts['days_to_low']} d" if facts["days_to_low"] else ""
     figure.suptitle(
-        f"{program.name}  ·  {program.mode}, {daily} {'on the first day' if rising else 'a day'}{low}",
+        f"{label(program.name)}  ·  {program.mode}, {daily} {'on the first day' if rising else 'a day'}{low}",
         color=INK,
         fontsize=12,
         x=0.01,

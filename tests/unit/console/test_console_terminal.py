@@ -165,7 +165,10 @@ def test_without_a_terminal_there_is_no_session(port, home):
 
 
 def test_a_rig_that_goes_away_is_shown_as_lost_and_stop_says_that_nothing_confirmed_it(home):
-    words = [sys.executable, "-m", "rigsim", "serve", "--seed", "8"]
+    link = (
+        home["PUMPRIG_HOME"] + "/rig8"
+    )  # goes with the rig; a bare /dev/pts/N may be another rig's the next moment
+    words = [sys.executable, "-m", "rigsim", "serve", "--seed", "8", "--link", link]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment()) as rig:
         port = rig.stdout.readline().split()[1]
         with session(port, home) as screen:

@@ -1,0 +1,83 @@
+"""What is written to the terminal: lines, texts, documents, questions, tables.
+
+Owns: every byte that goes to stdout and stderr, and the styles in it.
+Rules: nothing is interpreted: a message is one line, and what hides in it is shown (shown.py); a style comes from here
+alone, never from within a text; colour only on a terminal and never with NO_COLOR.
+Callers: cli/settings.py for the commands, the console, the demo.
+Units: none.
+Leaves: what a character looks like to shown.py, whether something is printed at all to its callers.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pumprig.shown import json_text, shown, shown_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Text of our own in a style for a terminal; plain where NO_COLOR is set."""
+
+    text: str
+    style: dict[str, Any]
+
+    def __str__(self) -> str:
+        told = shown(self.text)
+        return told if os.environ.get("NO_COLOR") else click.style(told, **self.style)
+
+
+class Signal(Painted):
+    """A control character of our own."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+BELL = Signal("\a", {})  # rings before what follows
+RETURN = Signal("\r", {})  # what follows stands in the place of the line
+
+
+def painted(text: str, **style: Any) -> Painted:
+    """Text in a style, as a part of what is put."""
+    return Painted(text, style)
+
+
+def put(*parts: str | Painted, err: bool = False, end: str = "\n") -> None:
+    """Write one line made of parts."""
+    line = "".join(str(part) if isinstance(part, Painted) else shown(part) for part in parts)
+    click.echo(line + end, err=err, nl=False)
+
+
+def put_text(text: str, err: bool = False) -> None:
+    """Write a text of several lines whose line ends are our own."""
+    click.echo(shown_lines(text), err=err)
+
+
+def put_document(content: Any) -> None:
+    """Write one JSON document, as one line."""
+    click.echo(json_text(content))
+
+
+def confirm(question: str) -> bool:
+    """Ask for yes or no."""
+    return click.confirm(shown(question), err=True)
+
+
+def asked_number(question: str) -> float:
+    """Ask for a number."""
+    return float(click.prompt(shown(question), type=float, err=True))
+
+
+def console(stderr: bool = False) -> Console:
+    """A console of rich for tables and bars, which takes no text for markup."""
+    from pumprig.plainconsole import PlainConsole
+
+    return PlainConsole(stderr)
