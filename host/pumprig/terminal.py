@@ -42,7 +42,8 @@ class Signal(Painted):
 
 
 BELL = Signal("\a", {})  # rings before what follows
-RETURN = Signal("\r", {})  # what follows stands in the place of the line
+RETURN = Signal("\r", {})  # what follows stands over the line
+ANEW = Signal("\r\x1b[K", {})  # what follows stands in the place of the line
 
 
 def painted(text: str, **style: Any) -> Painted:

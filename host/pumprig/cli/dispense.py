@@ -24,6 +24,7 @@ from pumprig.errors import PumpError, UsageError
 from pumprig.rig.client import Client
 from pumprig.rig.requests import Value, fields_of
 from pumprig.rig.status import read_alarms
+from pumprig.terminal import ANEW, put
 
 LOOK_S = 0.5
 
@@ -86,7 +87,7 @@ def _asked(volume: tuple[str, ...], over: str | None, rate: str | None) -> tuple
 def _tell(settings: Settings, text: str) -> None:
     """How far the dose is, in a line of a terminal that is written over."""
     if sys.stderr.isatty() and not settings.quiet:
-        click.echo("\r\x1b[K" + text, nl=False, err=True)
+        put(ANEW, text, err=True, end="")
 
 
 def _waited(
