@@ -23,6 +23,7 @@ from pumprig.rig.link import SerialLink
 
 AGAIN_S = 0.05
 TRIES_S = 1.0  # a program that has just opened the port opens its desk a moment later
+BUTTON = "Press the stop button on the rig."
 
 
 @click.command()
@@ -37,7 +38,7 @@ def stop() -> None:
         steps = _stop(address).get("delivered_steps")
     except LinkError as error:
         raise LinkError(
-            error.happened, error.outcome, f"Press the stop button on the rig. {error.next_step}"
+            error.happened, error.outcome, f"{BUTTON} {error.next_step.replace(BUTTON, '')}".strip()
         ) from error
     settings.show(f"stopped; {steps} steps counted so far. `pumprig resume` runs the program again.")
     settings.document({"stopped": True, "delivered_steps": int(steps) if steps else None})

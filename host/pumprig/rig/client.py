@@ -32,6 +32,7 @@ from pumprig.rig.answers import (
     staged_of,
 )
 from pumprig.rig.link import LinkBroken, Transport, Urgent
+from pumprig.rig.patience import EXCHANGE_S, QUESTION_S, RETURN_S, Patience
 from pumprig.rig.portshare import Desk
 from pumprig.rig.requests import Value, line_of
 from pumprig.shown import DEVICE_ID
@@ -40,6 +41,7 @@ ANSWER_S = 1.0  # beyond the longest stall of the device: a flash erase of 0.4 s
 ATTEMPTS = 4
 GREETING_S = 0.6
 RECONNECTS = 25
+MOST_LINES = 10_000
 RECONNECT_PAUSE_S = 0.2
 FIRST_TAG = 1 << 32  # reading requests carry a tag above every number that a changing one can have
 SILENCE = "nothing came back"
@@ -133,21 +135,26 @@ class Client:
 
     def _read_rows(self, verb: str, values: dict[str, Value], timeout_s: float) -> Answer:
         heard = SILENCE
+        question = Patience(QUESTION_S, QUESTION_S)
         for _ in range(ATTEMPTS):
+            if not question.left_s():
+                break
             self._tag += 1
             try:
-                return self._exchange(self._tag, line_of(self._tag, verb, values), timeout_s)
+                line = line_of(self._tag, verb, values)
+                return self._exchange(self._tag, line, timeout_s, min(EXCHANGE_S, question.left_s()))
             except NoAnswer as error:
                 heard = str(error)
         raise NoAnswer(heard)
 
-    def _exchange(self, seq: int, line: str, timeout_s: float) -> Answer:
+    def _exchange(self, seq: int, line: str, timeout_s: float, most_s: float = EXCHANGE_S) -> Answer:
         """Send one line, collect its answer. Raises NoAnswer, Said, LinkBroken."""
         self._transport.send(line)
         rows: list[dict[str, str]] = []
         heard = SILENCE
-        for _ in range(10_000):  # a device that talks without end is not listened to without end
-            got = self._transport.receive(timeout_s)
+        patience = Patience(timeout_s, most_s)
+        for _ in range(MOST_LINES):  # a device that talks without end is not listened to without end
+            got = self._transport.receive(patience.left_s())
             if got is None:
                 break
             try:
@@ -162,6 +169,8 @@ class Client:
                 raise NoAnswer("the request was damaged on the way")
             if number != seq:
                 continue
+            patience.renew()
+            heard = "its answer does not end"
             if word == "err":
                 raise Said(fields)
             if fields:
@@ -291,7 +300,10 @@ class Client:
     def _reconnect(self, before: Greeting) -> Greeting:
         """Greet again, opening the port anew where it broke. Raises LinkError; never resets the device."""
         why = "it does not come back"
+        patience = Patience(RETURN_S, RETURN_S)
         for turn in range(RECONNECTS):
+            if not patience.left_s():
+                break
             try:
                 if turn:
                     self._transport.reopen()

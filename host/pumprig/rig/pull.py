@@ -1,8 +1,10 @@
 """The rig's log into the store: incremental, resumable, idempotent.
 
 Owns: which records to ask for, and what a pull found.
-Rules: begins after the last stored record; each page is verified and stored in one transaction before the next is
-asked for, so that a kill or a broken link costs nothing but the page under way.
+Rules: begins at the last stored record, which has to be the rig's own to the byte: another rig under the same id is
+told at once; each page is verified and stored in one transaction before the next is asked for, so that a kill or a
+broken link costs nothing but the page under way; a pull ends at the number that the log had when it began, and within
+a time that grows with what was promised, so that no device can keep it going.
 Callers: the commands `log pull`, `report`, `flash` and the demo.
 Units: record numbers.
 Leaves: the wire to client.py, seals and chain to store/ledger.py.
@@ -17,10 +19,13 @@ from dataclasses import dataclass
 
 from pumprig.errors import LinkError, StoreError
 from pumprig.rig.client import Client
+from pumprig.rig.patience import Patience
 from pumprig.store import Store, ledger
 from pumprig.store.intents import Settled, StoredIntents
 
 PAGE_ROWS = 64
+MOST_RECORDS = 1 << 16  # forty times what the flash of a rig holds
+BEGIN_S, RECORD_S = 30.0, 0.1  # how long a pull may take: some, and so much for every record
 
 
 @dataclass(frozen=True)
@@ -46,28 +51,63 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
     store.note_device(device, greeting.firmware, greeting.protocol)
     status, other = note_facts(client, store)
     start = ledger.last_number(store, device) + 1
-    if start > int(status["log_next"]):
+    end = _end_of_log(status, device, start)
+    _check_overlap(client, store, device, min(start, end) - 1)
+    if start > end:
         raise StoreError(
-            f"The store holds record {start - 1} of {device}, but the rig's log ends at {int(status['log_next']) - 1}.",
+            f"The store holds record {start - 1} of {device}, but the rig's log ends at {end - 1}.",
             "Nothing was stored.",
             "The rig's journal was cleared. Keep this database, and pull into a new one (PUMPRIG_DB).",
         )
+    limit_s = BEGIN_S + RECORD_S * (end - start)
+    patience = Patience(limit_s, limit_s)
     number, new, gap = start, 0, None
-    while True:
-        page, log_next, oldest = _page(client, number)
+    while number < end:
+        page, oldest = _page(client, number)
+        if not patience.left_s() or (oldest <= number and not page):
+            raise LinkError(
+                f"The rig sends its log too slowly, or not at all: {number - start} of {end - start} records came.",
+                "not done",
+                "What came is stored. Pull again: it goes on there.",
+            )
         if oldest > number:
-            gap = (number, oldest - 1)
+            gap = (gap[0] if gap else number, min(oldest, end) - 1)
             number = oldest
             continue
-        if page:
-            new += ledger.add(store, device, page)
-            number = ledger.last_number(store, device) + 1
+        new += ledger.add(store, device, page)
+        number += len(page)
         if progress:
-            progress(number - start, max(1, log_next - start))
-        if number >= log_next or not page:
-            break
+            progress(min(number, end) - start, max(1, end - start))
     store.note_pull(device, int(status["boot"]), int(status["mono_us"]), start, number)
     return Pulled(device, start, number, new, gap, StoredIntents(store).settle_by_log(device), other)
+
+
+def _end_of_log(status: dict[str, str], device: str, start: int) -> int:
+    """The number that the rig's next record will have. Raises LinkError for one that no rig can have."""
+    end = int(status["log_next"])
+    if end - start > MOST_RECORDS:
+        raise LinkError(
+            f"{device} says that {end - start} records wait, more than the memory of a rig holds.",
+            "not done",
+            "Nothing was stored. Check what is on that port with `pumprig doctor`.",
+        )
+    return end
+
+
+def _check_overlap(client: Client, store: Store, device: str, number: int) -> None:
+    """Compare a record that both hold, the last one. Raises StoreError where another rig has the same id."""
+    stored = ledger.raw_of(store, device, number)
+    if stored is None:
+        return
+    page, oldest = _page(client, number)
+    if oldest > number or not page or page[0] == stored:
+        return
+    raise StoreError(
+        f"The rig's record {number} is not the one that this store holds of {device}: another rig has the same id, or "
+        "its journal was cleared or edited.",
+        "Nothing was stored.",
+        "Keep this database for the rig that it knows, and pull this one into another (PUMPRIG_DB).",
+    )
 
 
 def note_facts(client: Client, store: Store) -> tuple[dict[str, str], int | None]:
@@ -87,8 +127,8 @@ def note_facts(client: Client, store: Store) -> tuple[dict[str, str], int | None
     return status, None if same else number
 
 
-def _page(client: Client, number: int) -> tuple[list[bytes], int, int]:
-    """The records from `number` on that one request brings, consecutive; (records, log_next, oldest)."""
+def _page(client: Client, number: int) -> tuple[list[bytes], int]:
+    """The records from `number` on that one request brings, consecutive, and the number of the oldest there."""
     answer = client.read("log", {"start": number, "count": PAGE_ROWS})
     end = answer.fields
     page: list[bytes] = []
@@ -105,4 +145,4 @@ def _page(client: Client, number: int) -> tuple[list[bytes], int, int]:
         expected += 1
     if "log_next" not in end or "first" not in end:
         raise LinkError("The rig's answer to `log` was not understood.", "not done", "Pull again.")
-    return page, int(end["log_next"]), int(end["first"])
+    return page, int(end["first"])

@@ -14,6 +14,7 @@ from pumpwire import codec
 from pumprig.errors import LinkError
 from pumprig.rig.answers import Answer, NoAnswer
 from pumprig.rig.link import LinkBroken, Transport, Urgent
+from pumprig.rig.patience import Patience
 from pumprig.rig.requests import line_of
 
 ANSWER_S = 1.0
@@ -46,8 +47,9 @@ def stop(transport: Transport) -> Answer:
 
 
 def _confirmation(transport: Transport) -> Answer:
+    patience = Patience(ANSWER_S)
     for _ in range(1000):
-        got = transport.receive(ANSWER_S)
+        got = transport.receive(patience.left_s())
         if got is None or got.startswith("<0 err"):
             break
         fields = confirmed(got)
