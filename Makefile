@@ -115,7 +115,8 @@ demo: $(STAMP) ## the whole path in under a minute: program, deliver, log, repor
 bench: $(STAMP) ## every figure, beside its goal or a peer; kept in out/bench/bench.json
 	$(PY) bench/run.py
 
-bench-long: $(STAMP) ## ten years of therapy, a thousand healthy days (two hours; goes on where it was broken off)
+bench-long: $(STAMP) ## ten thousand random weeks against the reference model, ten years, a thousand healthy days (hours; goes on)
+	$(PY) bench/weeks.py
 	$(PY) bench/long.py
 
 bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of the loop under load (half an hour; needs PUMPRIG_UF2)

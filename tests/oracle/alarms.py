@@ -1,0 +1,138 @@
+"""Which alarms a rig has reason for, and which it owes.
+
+Owns: the alarms that are active by the log; false alarms; alarms that do not come.
+Rules: an alarm needs its cause in the scenario or in the model; conditions alarm in the time that is stated.
+Callers: judge.py.
+Units: as in scenario.py.
+Leaves: what a stop does to model.py.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from oracle.scenario import Row
+
+if TYPE_CHECKING:
+    from oracle.judge import Judge
+
+STOPPING = ("self_test", "empty", "count_mismatch", "stall", "occlusion", "over_infusion")
+STOPPING += ("moved_stopped", "supply_stop", "cap", "restarts", "end_of_service")
+KEPT = ("empty", "end_of_service")  # until their condition ends, acknowledged or not
+REMIND_US = 600_000_000
+LOOK_US = 75_000_000  # the longest time between two looks of the monitor, and a little
+PRESS_MS = 1_000
+RESTARTS = 3
+
+
+class Alarms:
+    """The alarms of one walk."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.active: set[str] = set()
+        self.names: list[str] = []
+        self._stops: list[tuple[str, int]] = []
+        self._stopped_since_us: Fraction | None = None
+        self._low_since_us: Fraction | None = None
+
+    def look(self, row: Row) -> None:
+        """One record's worth."""
+        if row.event == "alarm":
+            self._raised(row)
+        elif row.event == "alarm_end":
+            self.active.discard(row.fields["name"])
+            self._judge.model.blocking.discard(row.fields["name"])
+        self._owed(row)
+
+    def acknowledged(self) -> None:
+        """A person has seen them: nothing forbids motion but what still holds."""
+        self._judge.model.blocking &= set(KEPT)
+
+    def booted(self) -> None:
+        """Times are counted anew."""
+        self._stopped_since_us = self._low_since_us = None
+
+    def stops(self, row: Row) -> bool:
+        """Whether there is a reason for a stop here: a press, or an alarm that comes with it."""
+        if self._did(("press_stop",), row, PRESS_MS):
+            return True
+        rows = self._judge.rows
+        at = self._judge.at
+        return any(
+            near.event == "alarm"
+            and near.fields["name"] in STOPPING
+            and abs(near.mono_us - row.mono_us) < 100_000
+            for near in rows[max(0, at - 3) : at + 4]
+        )
+
+    def _did(self, names: tuple[str, ...], row: Row, within_ms: int) -> bool:
+        since_ms = (row.world_us - self._judge.begun_world_us) / 1000
+        return any(
+            e.do in names and since_ms - within_ms <= e.at_ms <= since_ms for e in self._judge.scenario.events
+        )
+
+    def _lasts(self, begins: str, ends: str, row: Row) -> bool:
+        since_ms = (row.world_us - self._judge.begun_world_us) / 1000
+        state = False
+        for event in self._judge.scenario.events:
+            if event.at_ms <= since_ms and event.do in (begins, ends):
+                state = event.do == begins
+        return state
+
+    def _raised(self, row: Row) -> None:
+        name = row.fields["name"]
+        model = self._judge.model
+        self._judge.check(self._has_reason(name, row), f"false alarm {name}")
+        self.active.add(name)
+        self.names.append(name)
+        if name in STOPPING:
+            if model.mode != "stopped":
+                self._stops = [one for one in self._stops if row.world_us - one[1] < REMIND_US]
+                self._stops.append((name, row.world_us))
+            model.halt(name)
+            model.why = name
+            model.blocking.add(name)
+
+    def _has_reason(self, name: str, row: Row) -> bool:
+        model = self._judge.model
+        slack_nl = 4 * model.step_nl
+        if name == "power_return":
+            return self._judge.cuts.returned
+        if name == "stop_button":
+            return self._did(("press_stop",), row, PRESS_MS)
+        if name == "stopped_loaded":
+            return model.mode == "stopped" and self._stopped_us(row) >= REMIND_US - 1_000_000
+        if name == "low":
+            return model.program is not None and model.reservoir_nl < model.program.low_nl + slack_nl
+        if name == "empty":
+            return model.reservoir_nl < slack_nl
+        if name == "occlusion":
+            return self._lasts("occlude", "release", row) or self._did(("release",), row, 60_000)
+        if name == "stall":
+            return self._lasts("stall", "free", row)
+        if name == "restarts":
+            return len(self._stops) >= RESTARTS
+        return False
+
+    def _stopped_us(self, row: Row) -> Fraction:
+        return Fraction(0) if self._stopped_since_us is None else row.mono_us - self._stopped_since_us
+
+    def _owed(self, row: Row) -> None:
+        model = self._judge.model
+        if model.mode == "stopped":
+            if self._stopped_since_us is None:
+                self._stopped_since_us = Fraction(row.mono_us)
+            late = self._stopped_us(row) > REMIND_US + LOOK_US
+            self._judge.check(not late or "stopped_loaded" in self.active, "stopped_loaded does not come")
+        else:
+            self._stopped_since_us = None
+        low = model.program is not None and model.reservoir_nl < model.program.low_nl - 4 * model.step_nl
+        if not low:
+            self._low_since_us = None
+            return
+        if self._low_since_us is None:
+            self._low_since_us = Fraction(row.mono_us)
+        late = row.mono_us - self._low_since_us > LOOK_US
+        self._judge.check(not late or "low" in self.active, "low does not come")

@@ -1,0 +1,192 @@
+"""A loss of power, judged: what the rig knew, what it lost, what it takes up again.
+
+Owns: the model as it was at the last record, and the bounds of what a cut may cost.
+Rules: rules 3, 4 and 5 of interrupted therapy; time without power is no time to the rig, and of its program's own time
+it keeps whole seconds.
+Callers: judge.py.
+Units: as in scenario.py.
+Leaves: the walk to judge.py.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from oracle.model import KINDS, Bolus, Model
+from oracle.program import S_US
+from oracle.scenario import Row
+
+if TYPE_CHECKING:
+    from oracle.judge import Judge
+
+RECORD_NL = 5_000  # a record is due at least every so much
+FAST_S = 10  # or what flows in so long
+RECORD_S = 600  # or in so long
+SECOND_US = Fraction(1_100_000)
+
+
+class Cuts:
+    """The cuts of one walk."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.under_way = False
+        self.returned = False  # the pump ran when the power went
+        self._kept: Model | None = None
+        self._kept_row: Row | None = None
+        self._lost_steps = 0  # since the beginning, never in the books
+        self._pulses = 0
+        self._pulses_base: int | None = None
+        self._count = 0
+
+    def keep(self, row: Row) -> None:
+        """What the rig would come back with."""
+        self._kept = self._judge.model.copy()
+        self._kept_row = row
+
+    def cut(self, row: Row) -> None:
+        """The power goes: the model goes on to here, only to be thrown away."""
+        self.under_way = True
+        self._pulses = int(row.fields["pulses"])
+        self._judge.model.advance(Fraction(row.mono_us))
+
+    def boot(self, row: Row) -> None:
+        """The first record after it."""
+        judge, kept = self._judge, self._kept
+        assert kept is not None
+        assert self._kept_row is not None
+        self.under_way = False
+        self._count += 1
+        self._flowed = judge.model
+        judge.model = kept
+        kept.peek = judge._peek
+        kept.shift(row.mono_us - kept.t_us)
+        off_us = row.utc_us - row.mono_us - kept.utc_less_t_us
+        judge.check(abs(off_us) <= S_US, f"the clock comes back {float(off_us) / 1e6:.3f} s off")
+        self._steps_as_recorded(kept, self._kept_row)
+        self.returned = kept.mode != "stopped"
+        kept.slack_us = max(kept.slack_us, SECOND_US)
+        judge.alarms.booted()
+        if self.returned:
+            self._returns(row)
+        self._align(kept)
+
+    def _steps_as_recorded(self, kept: Model, row: Row) -> None:
+        """The phase below a step goes with the power."""
+        for kind in KINDS:
+            kept.given[kind] = row.state[f"{kind}_steps"] * kept.step_nl
+        done = row.state["bolus_done_steps"] * kept.step_nl
+        over = kept.slot()
+        if over is not None and row.state["bolus_kind"] and KINDS[row.state["bolus_kind"] - 1] == over.kind:
+            over.given_nl = min(over.nl, done)
+        if kept.spread is not None:
+            kept.spread.given_nl = row.state["spread_done_steps"] * kept.step_nl
+
+    def _returns(self, first: Row) -> None:
+        """It ran: the loss is bounded, stated, and counted as delivered."""
+        judge = self._judge
+        row = next((r for r in judge.rows[judge.at :][:6] if r.event == "power_return"), None)
+        judge.check(row is not None, "it ran, and no power_return is in the log")
+        assert row is not None
+        model = judge.model
+        assert self._kept_row is not None
+        before, after = self._kept_row.state, row.state
+        lost = self._lost(before)
+        assumed = after["assumed_steps"] - before["assumed_steps"]
+        judge.check(0 <= lost <= assumed, f"{lost} steps were lost, {assumed} assumed")
+        most_nl = self._bound_nl()
+        assumed_nl = assumed * model.step_nl
+        judge.check(
+            assumed_nl <= most_nl,
+            f"assumed {float(assumed_nl):.0f} nL, no more than {float(most_nl):.0f} can have left",
+        )
+        self._lost_steps += lost
+        model.reservoir_nl -= assumed_nl
+        if model.mode == "running":
+            model.past.add(model.t_us, model.t_us, assumed_nl, Fraction(0))
+        self._written_off(model.slot(), after, "bolus", assumed_nl)
+        self._written_off(model.spread, after, "spread", assumed_nl)
+        stops = model.mode == "priming" or model.program is None or model.program.on_return == "stop"
+        if stops:
+            model.halt("power")
+
+    def _lost(self, state: dict[str, int]) -> int:
+        counted = (
+            sum(state[f"{kind}_steps"] for kind in KINDS) - 2 * state["relief_steps"] + state["lost_steps"]
+        )
+        return self._pulses - counted - self._lost_steps
+
+    def _bound_nl(self) -> Fraction:
+        """The most that can have left since the last record."""
+        model, flowed = self._judge.model, self._flowed
+        most = Fraction(0)
+        for one in (model, flowed):
+            base, over = one.base_rate()[0], one.flowing()
+            if over is None and model.bolus:
+                over = model.bolus
+            over_rate = over.rate if over else 0
+            rate = base + over_rate
+            by_volume = max(Fraction(RECORD_NL), Fraction(rate * FAST_S, 86_400)) + Fraction(rate, 86_400)
+            left_nl = over.left_nl + 2 * one.step_nl if over else Fraction(0)
+            by_time = Fraction(base * RECORD_S, 86_400) + min(left_nl, Fraction(over_rate * RECORD_S, 86_400))
+            most = max(most, min(by_volume, by_time))
+        highest = model.program.highest_rate() if model.program else 0
+        return most * Fraction(101, 100) + Fraction(highest, 86_400) + 3 * model.step_nl
+
+    def _written_off(
+        self, over: Bolus | None, state: dict[str, int], name: str, assumed_nl: Fraction
+    ) -> None:
+        """Rule 4: a bolus goes on with what was left, less what is assumed, and never with more."""
+        judge = self._judge
+        if over is None:
+            return
+        model = judge.model
+        asked = state["bolus_steps" if name == "bolus" else "spread_steps_asked"]
+        ended = self._ended(over.kind)
+        if asked and not (name == "bolus" and KINDS[state["bolus_kind"] - 1] != over.kind):
+            done = state["bolus_done_steps" if name == "bolus" else "spread_done_steps"]
+        elif ended is not None:
+            done = int(ended.fields["done_steps"])
+        else:
+            judge.check(
+                over.left_nl <= assumed_nl + 2 * model.step_nl, f"the rest of a {over.kind} bolus is gone"
+            )
+            done = over.steps
+        more_nl = done * model.step_nl - over.given_nl
+        judge.check(
+            -model.step_nl <= more_nl <= assumed_nl + 2 * model.step_nl,
+            f"of a {over.kind} bolus {float(more_nl):.0f} nL are written off, {float(assumed_nl):.0f} assumed",
+        )
+        over.given_nl += more_nl
+        if not over.left_nl > 0:
+            model.end(over)
+
+    def _ended(self, kind: str) -> Row | None:
+        """The end of a bolus that the boot itself told."""
+        rows = self._judge.rows[self._judge.at :][:6]
+        return next((r for r in rows if r.event == "bolus_end" and r.fields["kind"] == kind), None)
+
+    def _align(self, model: Model) -> None:
+        """The program's own time came back up to a second early: the first periodic bolus shows by how much."""
+        if model.program is None:
+            return
+        judge = self._judge
+        boot = judge.rows[judge.at].boot
+        for row in judge.rows[judge.at :]:
+            if row.boot != boot or row.event == "cut" or row.fields.get("verb") == "commit":
+                return
+            if row.event != "bolus_start" or row.fields["kind"] != "periodic":
+                continue
+            at_us = int(row.fields.get("at_us", row.mono_us))
+            for i, periodic in enumerate(model.program.periodic):
+                every_us = periodic.every_s * S_US
+                late_us = (at_us - model.origin_us - model.due_us[i]) % every_us
+                late_us -= every_us if late_us > every_us / 2 else 0
+                if -TICK_US <= late_us <= SECOND_US:
+                    model.origin_us += late_us
+                    model.slack_us = Fraction(TICK_US)
+                    return
+
+
+TICK_US = 100_000

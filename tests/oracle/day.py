@@ -1,0 +1,115 @@
+"""Sums over 24 hours: what has flowed, and the most that a program can ask for.
+
+Owns: the record of past flow in exact fractions, and the bounds between which a cap's answer may lie.
+Rules: written from the contract's rule on the cap; the standard library only.
+Callers: model.py.
+Units: nL, nL/day, microseconds.
+Leaves: what is done about a cap to model.py.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+
+from oracle.program import DAY_US, NEVER_US, S_US, Periodic, Program
+
+KEPT_US = DAY_US + 3_600 * S_US
+GRAIN_US = 600 * S_US  # the device may count a stretch of so long in full until all of it is a day old
+
+
+class Past:
+    """What flowed in the last 25 hours: stretches of (from_us, until_us, nL, nL beyond the base flow)."""
+
+    def __init__(self) -> None:
+        self._rows: deque[tuple[Fraction, Fraction, Fraction, Fraction]] = deque()
+
+    def copy(self) -> Past:
+        other = Past()
+        other._rows = self._rows.copy()
+        return other
+
+    def shift(self, by_us: Fraction) -> None:
+        """The clock that counts is another one: add to every instant."""
+        self._rows = deque((a + by_us, b + by_us, nl, extra) for a, b, nl, extra in self._rows)
+
+    def add(self, from_us: Fraction, until_us: Fraction, nl: Fraction, extra_nl: Fraction) -> None:
+        """A stretch of constant flow, later than all before."""
+        if nl:
+            self._rows.append((from_us, until_us, nl, extra_nl))
+            while self._rows[0][1] < until_us - KEPT_US:
+                self._rows.popleft()
+
+    def since(self, from_us: Fraction) -> tuple[Fraction, Fraction]:
+        """(nL, nL beyond the base flow) since an instant."""
+        total = extra = Fraction(0)
+        for a, b, nl, extra_nl in reversed(self._rows):
+            if b <= from_us:
+                break
+            share = Fraction(1) if a >= from_us or a == b else (b - from_us) / (b - a)
+            total += nl * share
+            extra += extra_nl * share
+        return total, extra
+
+
+def most_base_nl(program: Program) -> Fraction:
+    """The most base flow in any 24 h, hours of a clock change apart."""
+    if program.ramp:
+        _start, step, _interval, ceiling = program.ramp
+        return Fraction(ceiling if step else program.ramp[0])
+    if program.is_constant:
+        return Fraction(program.days[""][0][1])
+    rows: list[tuple[int, int, int]] = []  # from_s, until_s, nL/day
+    if program.phases:
+        at_s = 0
+        for for_s, rate in program.phases:
+            rows.append((at_s, at_s + for_s, rate))
+            at_s += for_s
+        rows.append((at_s, at_s + 2 * DAY_US // S_US, program.phases[-1][1]))
+    else:
+        for day in range(9):
+            steps = program.pattern(day % 7)
+            for k, (from_s, rate) in enumerate(steps):
+                until_s = steps[k + 1][0] if k + 1 < len(steps) else 86_400
+                rows.append((day * 86_400 + from_s, day * 86_400 + until_s, rate))
+    starts = {a for a, _b, _rate in rows} | {b - 86_400 for _a, b, _rate in rows}
+    most = Fraction(0)
+    for start in starts:
+        total = sum(max(0, min(b, start + 86_400) - max(a, start)) * rate for a, b, rate in rows)
+        most = max(most, Fraction(total, 86_400))
+    return most
+
+
+def most_periodic_nl(row: Periodic) -> Fraction:
+    """The most that one row asks for in any 24 h."""
+    turns, rest_s = divmod(86_400, row.every_s)
+    return row.volume_nl * (turns + min(Fraction(1), Fraction(rest_s * 1000, row.over_ms)))
+
+
+def surely_nl(program: Program) -> Fraction:
+    """What some 24 h of the program reach without doubt."""
+    if sum(Fraction(row.over_ms, row.every_s * 1000) for row in program.periodic) > Fraction(1, 2):
+        return most_base_nl(program)  # boluses may have to wait, and be missed
+    always = sum(row.volume_nl * (86_400 // row.every_s) for row in program.periodic)
+    if program.is_constant and len(program.periodic) == 1:
+        return most_base_nl(program) + most_periodic_nl(program.periodic[0])
+    return most_base_nl(program) + always
+
+
+def never_above_nl(program: Program) -> Fraction:
+    """What no 24 h of the program exceed: repeated hours and every coincidence included."""
+    most = most_base_nl(program) + sum(most_periodic_nl(row) for row in program.periodic)
+    if program.zone != "UTC" and not program.is_constant and program.days:
+        most += Fraction(program.highest_rate(), 24)
+    return most
+
+
+def coming_base_nl(program: Program, elapsed_us: Fraction, utc_us: Fraction, span_us: Fraction) -> Fraction:
+    """The base flow of the coming time, if nothing interferes."""
+    total, done_us = Fraction(0), Fraction(0)
+    while done_us < span_us:
+        rate, holds_us = program.rate(elapsed_us + done_us, utc_us + done_us)
+        part_us = min(span_us - done_us, holds_us if holds_us < NEVER_US else span_us)
+        total += rate * part_us / DAY_US
+        done_us += part_us
+    return total

@@ -1,0 +1,249 @@
+"""The log of a rig against the reference model, record by record.
+
+Owns: the walk over what was seen; every volume, instant, grant, refusal and interruption compared.
+Rules: nothing of firmware/ or host/ is imported; what the model leaves open within bounds is taken from the log, and
+the bounds are checked; the first disagreement ends the walk, because all that follows would only repeat it.
+Callers: the tests of the oracle, the long run.
+Units: as in scenario.py; a fault is one line of text.
+Leaves: the rules to model.py and grants.py, requests to orders.py, alarms to alarms.py, power cuts to cuts.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from oracle.alarms import Alarms
+from oracle.cuts import Cuts
+from oracle.model import APART, KINDS, Claim, Model
+from oracle.orders import Orders
+from oracle.program import DAY_US
+from oracle.scenario import Row, Scenario, Seen
+
+TICK_US = 45_000  # two ticks: what is heard in one may act in the next
+LATE_US = 150_000  # a start or an end is logged so much later
+GRACE_US = 150_000  # after which an event that is due is missing in the log
+STEPS = 3  # of each kind that a record may be off
+STOPPED_TOGETHER_US = 300_000
+
+
+def _by_elapsed(model: Model) -> bool:
+    """Whether the base flow changes by the program's own time, of which a cut leaves whole seconds."""
+    return model.program is not None and bool(model.program.ramp or model.program.phases)
+
+
+class Disagreement(Exception):
+    """What differs; the text says got and right."""
+
+
+class Judge:
+    """One scenario's walk. `faults` says what differs."""
+
+    def __init__(self, scenario: Scenario, seen: Seen) -> None:
+        self.scenario = scenario
+        self.seen = seen
+        self.rows = seen.rows
+        self.at = 0
+        self.faults: list[str] = []
+        self.early: list[tuple[str, str]] = []  # seen up to two steps before the model came to it
+        self.model = Model(seen.step_nl)
+        self.model.peek = self._peek
+        self.alarms = Alarms(self)
+        self.cuts = Cuts(self)
+        self.begun_world_us = 0
+        self.orders = Orders(self)
+        self._handlers: dict[str, Callable[[Row], None]] = {
+            "bolus_start": self._on_bolus_start,
+            "bolus_end": self._on_bolus_end,
+            "missed": self._on_missed,
+            "refused": self.orders.refused,
+            "request": self.orders.demand,
+            "command": self.orders.command,
+        }
+
+    def run(self) -> list[str]:
+        """The disagreements: none, or the first one."""
+        try:
+            self._first()
+            while self.at < len(self.rows):
+                self._step(self.rows[self.at])
+                self.at += 1
+        except Disagreement as error:
+            row = self.rows[min(self.at, len(self.rows) - 1)]
+            since_s = (row.world_us - self.begun_world_us) / 1e6
+            self.faults.append(f"{since_s:.3f} s, boot {row.boot}, {row.event} {row.fields}: {error}")
+        return self.faults
+
+    def check(self, holds: bool, what: str) -> None:
+        """Disagree."""
+        if not holds:
+            raise Disagreement(what)
+
+    # --- the walk
+
+    def _first(self) -> None:
+        """Up to the commit of the first program, which is where the scenario begins."""
+        while self.rows[self.at].fields.get("hash") not in self.seen.programs:
+            self.at += 1
+        row = self.rows[self.at]
+        model = self.model
+        model.t_us = Fraction(row.mono_us)
+        model.utc_less_t_us = Fraction(row.utc_us - row.mono_us)
+        model.reservoir_nl = Fraction(self.scenario.program.reservoir_nl)
+        self.begun_world_us = row.world_us
+        model.load(self.scenario.program, self.orders.bridge(self.scenario.program))
+        self.cuts.keep(row)
+        self.at += 1
+
+    def _step(self, row: Row) -> None:
+        if row.event == "cut":
+            self.cuts.cut(row)
+            return
+        if self.cuts.under_way:
+            self.cuts.boot(row)
+        self._stop_begins(row)
+        self.model.advance(Fraction(row.mono_us))
+        self._drop_early()
+        handler = self._handlers.get(row.event)
+        if handler is not None:
+            handler(row)
+        self.alarms.look(row)
+        if self.model.t_us == row.mono_us:
+            self._volumes(row)
+        self._overdue(row)
+        self.cuts.keep(row)
+
+    def _stop_begins(self, row: Row) -> None:
+        """A stop ends boluses before it is logged itself."""
+        if self.model.mode == "stopped" or row.event not in ("bolus_end", "stop"):
+            return
+        for later in self.rows[self.at : self.at + 4]:
+            if (
+                later.event == "stop"
+                and later.boot == row.boot
+                and later.mono_us <= row.mono_us + STOPPED_TOGETHER_US
+            ):
+                self.model.advance(Fraction(row.mono_us))
+                self.check(
+                    self.model.mode == "priming" or self.alarms.stops(row), "the pump stops for no reason"
+                )
+                self.model.halt("stopped")
+                return
+
+    def _volumes(self, row: Row) -> None:
+        """Each kind's steps, to a few."""
+        model = self.model
+        over = model.flowing()
+        for kind in KINDS:
+            if kind == "relief":
+                continue
+            got_nl = row.state[f"{kind}_steps"] * model.step_nl
+            rate = over.rate if over and over.kind == kind else 0
+            if kind == "basal":
+                rate = model.program.highest_rate() if model.program else 0
+            if kind in APART:  # the fastest motion, with ramps; its end is compared
+                model.given[kind] = got_nl
+                continue
+            slack_us = 2 * TICK_US + (model.slack_us if kind == "basal" and _by_elapsed(model) else 0)
+            slack_nl = STEPS * model.step_nl + rate * slack_us / DAY_US
+            off_nl = got_nl - model.given[kind]
+            self.check(
+                abs(off_nl) <= slack_nl,
+                f"{kind} {float(got_nl):.1f} nL, right {float(model.given[kind]):.1f} "
+                f"(off {float(off_nl / model.step_nl):+.1f} steps, allowed {float(slack_nl / model.step_nl):.1f})",
+            )
+
+    def _overdue(self, row: Row) -> None:
+        for claim in self.model.claims:
+            late_us = GRACE_US + self.model.slack_us + self._step_of(claim)
+            if claim.at_us < row.mono_us - late_us:
+                raise Disagreement(
+                    f"{claim.what} of {claim.kind} at {float(claim.at_us) / 1e6:.3f} s is not in the log"
+                )
+
+    def _step_of(self, claim: Claim) -> Fraction:
+        """How long its bolus takes for two steps."""
+        return 2 * self.model.step_nl * DAY_US / claim.rate if claim.rate else Fraction(0)
+
+    def _peek(self, what: str, at_us: Fraction) -> bool:
+        """Whether the log has a refusal of a periodic bolus about now."""
+        boot = self.rows[self.at].boot
+        for row in self.rows[self.at : self.at + 12]:
+            if row.boot != boot or row.mono_us > at_us + GRACE_US:
+                return False
+            if (
+                row.event in (what, "missed")
+                and abs(row.mono_us - at_us) <= GRACE_US
+                and "verb" not in row.fields
+            ):
+                return True
+        return False
+
+    # --- what the log says of boluses
+
+    def take(self, what: str, kind: str) -> Claim | None:
+        """The oldest claim of this name and kind, taken off the list; one that comes within two steps, ahead of it."""
+        for claim in self.model.claims:
+            if claim.what == what and claim.kind == kind:
+                self.model.claims.remove(claim)
+                return claim
+        model = self.model.copy()
+        known = len(model.claims)
+        over = model.flowing()
+        model.advance(model.t_us + TICK_US + (model.steps_us(over) if over else 0))
+        for claim in model.claims[known:]:
+            if claim.what == what and claim.kind == kind:
+                self.early.append((what, kind))
+                return claim
+        return None
+
+    def _drop_early(self) -> None:
+        """The model comes to what the log had a little earlier."""
+        for claim in list(self.model.claims):
+            if (claim.what, claim.kind) in self.early:
+                self.early.remove((claim.what, claim.kind))
+                self.model.claims.remove(claim)
+
+    def _on_bolus_start(self, row: Row) -> None:
+        kind = row.fields["kind"]
+        claim = self.take("bolus_start", kind)
+        self.check(claim is not None, f"no {kind} bolus begins here")
+        assert claim is not None
+        got = int(row.fields["asked_steps"])
+        self.check(abs(got - claim.steps) <= 1, f"{kind} of {got} steps, right {claim.steps}")
+        over = self.model.slot() if kind != "spread" else self.model.spread
+        if over is not None and over.kind == kind and over.steps == claim.steps != got:
+            self.model.set_steps(over, got)
+        self._instant(row, claim)
+
+    def _on_bolus_end(self, row: Row) -> None:
+        kind = row.fields["kind"]
+        if kind == "bridge" and int(row.fields["done_steps"]) < int(row.fields["asked_steps"]):
+            return  # it will go on
+        claim = self.take("bolus_end", kind)
+        self.check(claim is not None, f"no {kind} bolus ends here")
+        assert claim is not None
+        done_nl = int(row.fields["done_steps"]) * self.model.step_nl
+        slack_nl = self.model.step_nl * STEPS
+        if done_nl < claim.steps * self.model.step_nl:
+            slack_nl += claim.rate * 2 * TICK_US / DAY_US
+        self.check(
+            abs(done_nl - claim.done_nl) <= slack_nl,
+            f"{kind} ended with {float(done_nl):.1f} nL, right {float(claim.done_nl):.1f}",
+        )
+        self._instant(row, claim)
+
+    def _instant(self, row: Row, claim: Claim) -> None:
+        at_us = int(row.fields.get("at_us", row.mono_us))
+        slack_us = LATE_US + self._step_of(claim) + self.model.slack_us
+        if claim.kind in APART:
+            slack_us += 2_000_000
+        self.check(
+            abs(at_us - claim.at_us) <= slack_us,
+            f"{claim.what} at {at_us / 1e6:.3f} s, right {float(claim.at_us) / 1e6:.3f}",
+        )
+
+    def _on_missed(self, row: Row) -> None:
+        kind = row.fields.get("kind", "periodic")
+        claim = self.take("missed", kind)
+        self.check(claim is not None, f"no {kind} bolus is missed here")

@@ -1,0 +1,309 @@
+"""The therapy in exact fractions: what flows, what begins and ends, what is missed.
+
+Owns: the course of a program and its boluses between interruptions, and what an interruption leaves of them.
+Rules: written from the contract's rules alone (docs/explanation/interrupted-therapy.md numbers them); the standard
+library only. What the rules leave open within bounds is taken from `peek`, the judge's look into the log.
+Callers: judge.py.
+Units: nL as Fraction, nL/day, microseconds of the device's own clock.
+Leaves: which requests are granted to grants.py, comparing to judge.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import floor
+
+from oracle.day import Past
+from oracle.program import DAY_US, NEVER_US, S_US, Program
+
+KINDS = ("basal", "periodic", "demand", "single", "spread", "bridge", "prime", "relief", "calibration")
+APART = ("prime", "calibration")
+ZERO = Fraction(0)
+
+
+@dataclass
+class Bolus:
+    """A whole number of steps at a rate, on top of the base flow; a bridge in its place."""
+
+    kind: str
+    steps: int
+    nl: Fraction
+    rate: int
+    row: int = 0
+    given_nl: Fraction = ZERO
+
+    @property
+    def left_nl(self) -> Fraction:
+        return self.nl - self.given_nl
+
+    def left_us(self) -> Fraction:
+        return self.left_nl * DAY_US / self.rate
+
+
+@dataclass
+class Claim:
+    """Something that the log has to say: `what` at `at_us`."""
+
+    what: str  # bolus_start, bolus_end, missed, refused
+    at_us: Fraction
+    kind: str
+    steps: int = 0
+    done_nl: Fraction = ZERO
+    why: str = ""
+    rate: int = 0
+
+
+Peek = Callable[[str, Fraction], bool]
+
+
+@dataclass
+class Model:
+    """The pump as the rules say. `step_nl` is the volume of a step, by the calibration."""
+
+    step_nl: Fraction
+    peek: Peek = lambda _what, _at_us: False
+    t_us: Fraction = ZERO
+    utc_less_t_us: Fraction = ZERO
+    program: Program | None = None
+    origin_us: Fraction = ZERO  # where the program's elapsed time is zero
+    slack_us: Fraction = ZERO  # by how much that may be off, after a power cut
+    mode: str = "stopped"
+    why: str = "stopped"
+    bolus: Bolus | None = None  # single, demand, periodic; prime apart
+    spread: Bolus | None = None
+    bridge: Bolus | None = None
+    due_us: list[Fraction] = field(default_factory=list[Fraction])  # elapsed, of each periodic row
+    carry_nl: list[Fraction] = field(default_factory=list[Fraction])
+    demand_carry_nl: Fraction = ZERO
+    demands_us: list[Fraction] = field(default_factory=list[Fraction])
+    given: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(KINDS, ZERO))
+    past: Past = field(default_factory=Past)
+    reservoir_nl: Fraction = ZERO
+    blocking: set[str] = field(default_factory=set[str])
+    claims: list[Claim] = field(default_factory=list[Claim])
+    ended_us: dict[bool, Fraction] = field(
+        default_factory=dict[bool, Fraction]
+    )  # by is-spread: two steps after
+
+    # --- keeping and going back
+
+    def copy(self) -> Model:
+        """As it is now."""
+        return replace(
+            self,
+            bolus=self.bolus and replace(self.bolus),
+            spread=self.spread and replace(self.spread),
+            bridge=self.bridge and replace(self.bridge),
+            due_us=list(self.due_us),
+            carry_nl=list(self.carry_nl),
+            demands_us=list(self.demands_us),
+            given=dict(self.given),
+            past=self.past.copy(),
+            blocking=set(self.blocking),
+            claims=list(self.claims),
+        )
+
+    def shift(self, by_us: Fraction) -> None:
+        """The device's clock counts from another instant after a boot."""
+        self.t_us += by_us
+        self.origin_us += by_us
+        self.utc_less_t_us -= by_us
+        self.demands_us = [at + by_us for at in self.demands_us]
+        self.past.shift(by_us)
+        self.claims = [replace(claim, at_us=claim.at_us + by_us) for claim in self.claims]
+
+    @property
+    def elapsed_us(self) -> Fraction:
+        return self.t_us - self.origin_us
+
+    # --- what flows
+
+    def base_rate(self) -> tuple[int, Fraction]:
+        """(nL/day, microseconds that it holds)."""
+        if self.mode != "running" or self.program is None or self.bridge is not None:
+            return 0, NEVER_US
+        return self.program.rate(max(ZERO, self.elapsed_us), self.t_us + self.utc_less_t_us)
+
+    def flowing(self) -> Bolus | None:
+        """The bolus (or bridge) that flows now."""
+        if self.mode == "stopped":
+            return None
+        return self.bolus or self.bridge or self.spread
+
+    def slot(self) -> Bolus | None:
+        """What keeps another bolus from beginning: rule 2."""
+        return self.bolus or self.bridge
+
+    def rate_now(self) -> int:
+        """All flows together, nL/day."""
+        over = self.flowing()
+        return self.base_rate()[0] + (over.rate if over else 0)
+
+    def pending_nl(self) -> Fraction:
+        """What is granted and has not left."""
+        return sum(
+            (b.left_nl for b in (self.bolus, self.spread, self.bridge) if b and b.kind not in APART), ZERO
+        )
+
+    def advance(self, to_us: Fraction) -> None:
+        """Let time pass."""
+        while self.t_us < to_us:
+            self._fall_due()
+            over = self.flowing()
+            rate, holds_us = self.base_rate()
+            span_us = min(to_us - self.t_us, holds_us, self._next_due_us())
+            if over is not None:
+                span_us = min(span_us, over.left_us())
+            self._flow(span_us, rate, over)
+            if over is not None and not over.left_nl:
+                self.end(over)
+
+    def _flow(self, span_us: Fraction, rate: int, over: Bolus | None) -> None:
+        base_nl = rate * span_us / DAY_US
+        over_nl = min(over.left_nl, over.rate * span_us / DAY_US) if over else ZERO
+        self.given["basal"] += base_nl
+        if over is not None:
+            over.given_nl += over_nl
+            self.given[over.kind] += over_nl
+        self.reservoir_nl -= base_nl + over_nl
+        until_us = self.t_us + span_us
+        if over is None or over.kind not in APART:
+            self.past.add(self.t_us, until_us, base_nl + over_nl, over_nl)
+        self.t_us = until_us
+
+    def end(self, over: Bolus) -> None:
+        """Its last step has left."""
+        self.claims.append(Claim("bolus_end", self.t_us, over.kind, over.steps, over.nl, rate=over.rate))
+        self._drop(over)
+        if over.kind in APART:
+            self.mode = "stopped"
+            self.why = "stopped"
+
+    def steps_us(self, over: Bolus) -> Fraction:
+        """How long two steps of a bolus take: its last one may come so much earlier or later."""
+        return 2 * self.step_nl * DAY_US / over.rate
+
+    def _drop(self, over: Bolus) -> None:
+        self.ended_us[over.kind == "spread"] = self.t_us + self.steps_us(over)
+        if over is self.bolus:
+            self.bolus = None
+        elif over is self.bridge:
+            self.bridge = None
+        else:
+            self.spread = None
+
+    # --- the program's grid: rules 1 and 2
+
+    def _next_due_us(self) -> Fraction:
+        """Until a periodic bolus falls due, or one that waits is missed."""
+        if self.program is None:
+            return NEVER_US
+        soonest = NEVER_US
+        for i, row in enumerate(self.program.periodic):
+            due_us = self.due_us[i]
+            if due_us <= self.elapsed_us:
+                due_us += row.every_s * S_US
+            soonest = min(soonest, due_us - self.elapsed_us)
+        return soonest
+
+    def _fall_due(self) -> None:
+        if self.program is None:
+            return
+        order = sorted(range(len(self.due_us)), key=lambda i: (self.due_us[i], i))
+        for i in order:
+            every_us = self.program.periodic[i].every_s * S_US
+            while self.due_us[i] <= self.elapsed_us and self.mode != "running":
+                self._miss(i, self.why)
+            while self.due_us[i] + every_us <= self.elapsed_us:
+                self._miss(i, "busy")
+            if self.due_us[i] <= self.elapsed_us and self.slot() is None:
+                self._begin(i)
+
+    def _miss(self, i: int, why: str) -> None:
+        assert self.program is not None
+        row = self.program.periodic[i]
+        at_us = self.due_us[i] + self.origin_us
+        self.claims.append(Claim("missed", at_us, "periodic", done_nl=Fraction(row.volume_nl), why=why))
+        self.due_us[i] += row.every_s * S_US
+
+    def _begin(self, i: int) -> None:
+        assert self.program is not None
+        row = self.program.periodic[i]
+        self.due_us[i] += row.every_s * S_US
+        certain, possible = self.cap_refuses(Fraction(row.volume_nl))
+        if certain or (possible and self.peek("refused", self.t_us)):
+            self.claims.append(Claim("refused", self.t_us, "periodic", why="cap"))
+            return
+        steps, self.carry_nl[i] = self.whole_steps(row.volume_nl, self.carry_nl[i])
+        if steps:
+            self.start(self.bolus_of("periodic", row.volume_nl, row.over_ms, steps, i))
+
+    def cap_refuses(self, volume_nl: Fraction) -> tuple[bool, bool]:
+        """(must, may) a volume be refused for the cap; filled in by grants.py."""
+        from oracle.grants import cap
+
+        return cap(self, volume_nl)
+
+    # --- boluses
+
+    def whole_steps(self, volume_nl: int, carry_nl: Fraction = ZERO) -> tuple[int, Fraction]:
+        """(steps of a turn, what the next turn has to make good): rule 7."""
+        want = volume_nl + carry_nl
+        steps = floor(want / self.step_nl + Fraction(1, 2))
+        return steps, want - steps * self.step_nl
+
+    def bolus_of(self, kind: str, volume_nl: int, over_ms: int, steps: int, row: int = 0) -> Bolus:
+        """A bolus is never slower than asked, at a whole number of nL/day."""
+        return Bolus(kind, steps, steps * self.step_nl, -(-volume_nl * 86_400_000 // over_ms), row)
+
+    def start(self, over: Bolus) -> None:
+        """It begins now, or as soon as what flows before it has ended."""
+        if over.kind == "spread":
+            self.spread = over
+        else:
+            self.bolus = over
+        self.claims.append(Claim("bolus_start", self.t_us, over.kind, over.steps, rate=over.rate))
+
+    def load(self, program: Program, bridge: Bolus | None) -> None:
+        """A program begins now: rule 3 for the bridge."""
+        self.cancel("commit")
+        self.program = program
+        self.origin_us = self.t_us
+        self.slack_us = ZERO
+        self.bridge = bridge
+        self.due_us = [
+            Fraction((row.every_s if row.first_s is None else row.first_s) * S_US) for row in program.periodic
+        ]
+        self.carry_nl = [ZERO] * len(program.periodic)
+        self.demand_carry_nl = ZERO
+        self.mode = "running"
+
+    def cancel(self, why: str) -> None:
+        """Boluses under way end; those that wait are missed; a bridge keeps its rest."""
+        for over in (self.bolus, self.spread):
+            if over is not None:
+                self.claims.append(
+                    Claim("bolus_end", self.t_us, over.kind, over.steps, over.given_nl, why, over.rate)
+                )
+        self.bolus = self.spread = None
+        if self.program is not None and self.mode == "running":
+            self.mode, self.why = "stopped", why
+            self._fall_due()  # those that waited
+
+    def halt(self, why: str) -> None:
+        """A stop by a person, a button or an alarm."""
+        if self.mode != "stopped":
+            self.cancel(why)
+            self.mode, self.why = "stopped", why
+
+    def set_steps(self, over: Bolus, steps: int) -> None:
+        """The log gave a turn one step more or less than the nearest: the sum is what counts."""
+        more_nl = (steps - over.steps) * self.step_nl
+        over.steps = steps
+        over.nl += more_nl
+        if over.kind == "periodic":
+            self.carry_nl[over.row] -= more_nl
+        elif over.kind == "demand":
+            self.demand_carry_nl -= more_nl

@@ -1,0 +1,145 @@
+"""Commands, requests and refusals in the log: each granted or refused as the rules say.
+
+Owns: what each command does to the model, and the scenario's event that a refusal answers.
+Rules: a refusal's reason is one that holds; a granted request has none against it.
+Callers: judge.py.
+Units: as in scenario.py.
+Leaves: the reasons to grants.py, the effects to model.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from oracle import grants
+from oracle.model import Bolus, Claim
+from oracle.program import Program
+from oracle.scenario import Row
+
+if TYPE_CHECKING:
+    from oracle.judge import Judge
+
+
+class Orders:
+    """The orders of one walk."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        events = judge.scenario.events
+        self._loads = [event.program for k, event in enumerate(events) if self._is_sent(k)]
+
+    def _is_sent(self, index: int) -> bool:
+        event = self._judge.scenario.events[index]
+        return event.program is not None and index not in self._judge.seen.refused_files
+
+    def _granted(self, row: Row, reasons: grants.Reasons) -> None:
+        must, _may = reasons
+        self._judge.check(not must, f"granted, right: refused for {sorted(must)}")
+
+    def refused(self, row: Row) -> None:
+        why = row.fields["why"]
+        if row.fields.get("what") == "periodic":
+            self._judge.check(
+                self._judge.take("refused", "periodic") is not None, "no periodic bolus is refused here"
+            )
+            return
+        must, may = self._reasons(row)
+        self._judge.check(why in must | may, f"refused for {why}, right: {sorted(must | may) or 'granted'}")
+
+    def _reasons(self, row: Row) -> grants.Reasons:
+        model, fields = self._judge.model, row.fields
+        verb = fields.get("verb", "request")
+        if verb == "bolus":
+            event = self._event(row, ("bolus",))
+            volume_nl, over_ms = event["volume_nl"], event.get("over_ms", 60_000)
+            return grants.bolus(model, volume_nl, over_ms, bool(event.get("spread")))
+        if verb in ("demand", "request"):
+            return grants.demand(model)
+        if verb == "resume":
+            return grants.resume(model)
+        if verb == "prime":
+            return grants.prime(model, self._event(row, ("prime",)).get("volume_nl", 0))
+        if verb in ("stage", "commit"):
+            return grants.commit(model, self._loads.pop(0))
+        return set(), set()
+
+    def _event(self, row: Row, names: tuple[str, ...]) -> dict[str, int]:
+        """The fields of the scenario's event that a refusal answers."""
+        since_ms = (row.world_us - self._judge.begun_world_us) / 1000
+        found = [e for e in self._judge.scenario.events if e.do in names and e.at_ms <= since_ms + 100]
+        self._judge.check(bool(found), "refused what nobody asked")
+        return found[-1].fields
+
+    def demand(self, row: Row) -> None:
+        model = self._judge.model
+        self._granted(row, grants.demand(model))
+        assert model.program is not None
+        assert model.program.demand is not None
+        one = model.program.demand
+        steps, model.demand_carry_nl = model.whole_steps(one.volume_nl, model.demand_carry_nl)
+        model.start(model.bolus_of("demand", one.volume_nl, one.over_ms, max(1, steps)))
+        model.demands_us.append(model.t_us)
+
+    def command(self, row: Row) -> None:
+        handler: Callable[[Row], None] | None = getattr(self, f"_do_{row.fields.get('verb')}", None)
+        if handler is not None:
+            handler(row)
+
+    def _do_demand(self, row: Row) -> None:
+        self.demand(row)
+
+    def _do_bolus(self, row: Row) -> None:
+        model = self._judge.model
+        volume_nl, over_ms = int(row.fields["volume_nl"]), int(row.fields["over_ms"])
+        spread = row.fields.get("spread") == "1"
+        self._granted(row, grants.bolus(model, volume_nl, over_ms, spread))
+        steps, _rest = model.whole_steps(volume_nl)
+        model.start(model.bolus_of("spread" if spread else "single", volume_nl, over_ms, max(1, steps)))
+
+    def _do_stop(self, row: Row) -> None:
+        self._judge.model.halt("stopped")
+
+    def _do_resume(self, row: Row) -> None:
+        self._granted(row, grants.resume(self._judge.model))
+        self._judge.model.mode = "running"
+
+    def _do_prime(self, row: Row) -> None:
+        model = self._judge.model
+        asked_nl = int(row.fields.get("volume_nl", 0))
+        self._granted(row, grants.prime(model, asked_nl))
+        volume_nl = asked_nl or (model.program.catheter_nl if model.program else 0)
+        steps, _rest = model.whole_steps(volume_nl)
+        rate = int(40_000 * 86_400 * model.step_nl)
+        model.mode = "priming"
+        model.start(Bolus("prime", steps, steps * model.step_nl, rate))
+
+    def _do_commit(self, row: Row) -> None:
+        program = self._judge.seen.programs.get(row.fields.get("hash", ""))
+        self._judge.check(program is not None, "a program begins that nobody loaded")
+        assert program is not None
+        self._loads.pop(0)
+        self._granted(row, grants.commit(self._judge.model, program))
+        self._judge.model.load(program, self.bridge(program))
+
+    def bridge(self, program: Program) -> Bolus | None:
+        if program.bridge is None:
+            return self._judge.model.bridge
+        volume_nl, rate = program.bridge
+        if not rate:
+            return None
+        steps, _rest = self._judge.model.whole_steps(volume_nl)
+        self._judge.model.claims.append(
+            Claim("bolus_start", self._judge.model.t_us, "bridge", steps, rate=rate)
+        )
+        return Bolus("bridge", steps, steps * self._judge.model.step_nl, rate)
+
+    def _do_refill(self, row: Row) -> None:
+        self._judge.model.reservoir_nl = Fraction(int(row.fields["volume_nl"]))
+
+    def _do_clock(self, row: Row) -> None:
+        self._judge.model.utc_less_t_us = Fraction(row.utc_us - row.mono_us)
+
+    def _do_ack(self, row: Row) -> None:
+        self._judge.alarms.acknowledged()
