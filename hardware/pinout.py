@@ -18,7 +18,7 @@ from rigsim.geometry import head_names, load_head
 
 HERE = Path(__file__).resolve().parent
 
-# GPIO -> pin of the Pico board (Raspberry Pi Pico datasheet, pinout); GP25 has none, it drives the LED on the board
+# GPIO -> pin of the board: the same on Pico, Pico W, Pico 2 and Pico 2 W (their datasheets, pinout)
 BOARD_PIN = {
     0: 1, 1: 2, 2: 4, 3: 5, 4: 6, 5: 7, 6: 9, 7: 10, 8: 11, 9: 12, 10: 14, 11: 15, 12: 16, 13: 17, 14: 19, 15: 20,
     16: 21, 17: 22, 18: 24, 19: 25, 20: 26, 21: 27, 22: 29, 26: 31, 27: 32, 28: 34,
@@ -38,6 +38,20 @@ AT_RESET = {
     "sda": "high by the sensors' pull-ups",
     "scl": "high by the sensors' pull-ups",
 }
+
+
+BOARDS = (
+    "## Boards",
+    "",
+    "The pins are the same on Pico, Pico W, Pico 2 and Pico 2 W. GP23, GP24, GP25 and GP29 are the board's own:",
+    "power supply, USB's presence, LED and supply voltage on Pico and Pico 2, the radio on the W boards. A",
+    "configuration that uses one of them is refused at start. The run LED is the board's own, asked for as `LED`.",
+    "",
+    "In reset each pad is an input. An RP2040 pulls it down weakly. On an RP2350 (stepping A2, erratum E9) the pad's",
+    "own leakage can hold a floating input near 2 V against that pull-down. So no input of this table rests on a",
+    "pull-down: buttons are pulled up and close to ground. What must stay low in reset has a resistor of its own,",
+    "8.2 kΩ or less, as the erratum asks. `step` and `dir` have none: while `enable` is high they move nothing.",
+)
 
 
 def pins() -> tuple[tuple[str, int, str, str], ...]:
@@ -66,6 +80,7 @@ def pins_page() -> str:
         lines.append(
             f"| {name} | GP{gpio} | {BOARD_PIN.get(gpio, 'on board')} | {direction} | {state} | {what} |"
         )
+    lines += ["", *BOARDS]
     return "\n".join(lines) + "\n"
 
 

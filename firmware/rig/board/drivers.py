@@ -8,6 +8,8 @@ Units: nanoseconds as in the data sheets, cycles of 8 ns, mA, mohm, mW, uJ.
 Leaves: pin numbers to pins.py, coil sequences to coils.py.
 """
 
+from rig.board.pins import RESERVED
+
 CLOCK_HZ = 125_000_000
 PIO_WORDS = 32
 COUNTER_NS = 64  # the counting machine has to see a level this long
@@ -100,11 +102,13 @@ class Setup:
 
 
 def check_pins(pins):
-    """Refuse a GPIO that two names share, or that the chip does not have. pins: (name, gpio) pairs."""
+    """Refuse a GPIO that two names share, or that is not free on some board. pins: (name, gpio) pairs."""
     seen = {}
     for name, number in pins:
         if not 0 <= number <= 29:
-            raise ValueError("pin %s: the RP2040 has no GPIO %d" % (name, number))
+            raise ValueError("pin %s: the chip has no GPIO %d on its pins" % (name, number))
+        if number in RESERVED:
+            raise ValueError("pin %s: GPIO %d is the board's own" % (name, number))
         if number in seen:
             raise ValueError("GPIO %d is given to %s and to %s" % (number, seen[number], name))
         seen[number] = name

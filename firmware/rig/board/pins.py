@@ -1,9 +1,10 @@
 """The pin table: the one source for board.py, the wiring plan, the simulator and the bring-up checklist.
 
 Owns: which GPIO of the Pico does what.
-Rules: a GPIO appears once; names are the ones on the wiring plan.
+Rules: a GPIO appears once, and none that a board keeps for itself; names are the ones on the wiring plan; no input
+rests on a pull-down, whose leakage on an RP2350 (erratum E9) leaves it between high and low.
 Callers: board.py at start; the host's hardware pages and the simulator's shims read the same table.
-Units: GPIO numbers of the RP2040, not the board's physical pin numbers.
+Units: GPIO numbers of the chip, not the board's physical pin numbers; the same on Pico, Pico W, Pico 2 and Pico 2 W.
 Leaves: electrical limits to hardware/, behaviour to board.py.
 """
 
@@ -23,9 +24,14 @@ PINS = (
     ("alarm_led", 14, "out", "alarm LED, high is lit"),
     ("sda", 16, "i2c", "I2C0 data: AS5600 encoder (0x36), pressure sensor (0x18), optional FRAM (0x50)"),
     ("scl", 17, "i2c", "I2C0 clock"),
-    ("run_led", 25, "out", "the Pico's own LED: blinks while the loop runs"),
     ("supply", 26, "adc", "motor supply through a 10:1 divider"),
 )
+
+LED = (
+    "LED"  # the board's own, by the board's own name: a GPIO on Pico and Pico 2, the radio's on the W boards
+)
+# of the board itself: power supply, USB's presence, LED and supply voltage; on a W board all four are the radio's
+RESERVED = (23, 24, 25, 29)
 
 
 def gpio(name):

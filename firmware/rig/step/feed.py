@@ -87,6 +87,7 @@ class Feed:
         self._load = self._loader.pack_ctrl(
             inc_read=True, inc_write=False, ring_sel=False, ring_size=_log2(4 * LENGTHS), irq_quiet=True
         )
+        self._load_off = self._loader.pack_ctrl(default=self._load, enable=False)
         self.at = 0  # ring index of the next word to be written
         self._cell = 0  # where the next block's length goes
         self.running = False
@@ -138,6 +139,9 @@ class Feed:
     def reset(self):
         """Stop DMA where it is and forget every word. Safe at any time."""
         self._sender.ctrl = self._send_off  # cuts the chain first, as RP2040-E13 asks for
+        self._loader.ctrl = (
+            self._load_off
+        )  # and both are disabled before they are aborted, as RP2350-E5 asks for
         self._loader.active(0)
         self._sender.active(0)
         self.running = False

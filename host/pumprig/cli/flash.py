@@ -49,6 +49,7 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
     A board whose journal is gone, because its filesystem was reformatted, carries on what the store knows of it:
     totals, calibration, program, log. With --identity a new Pico does so for a rig whose Pico is dead.
     """
+    from pumprig.flash.boards import kind_of
     from pumprig.flash.image import build, journal_files
     from pumprig.flash.install import install
 
@@ -66,7 +67,9 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
     board = Board(address)
     history = None
     try:
-        journal = journal_files()
+        kind = kind_of(board)
+        settings.say(f"{address}: {kind.name} ({kind.chip})")
+        journal = journal_files(kind.log_blocks)
         history = _carried_on(settings, board, identity)
         if history is not None:
             if identity is not None:
@@ -91,11 +94,13 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
         )
     key = _first_key(settings, address, no_key)
     settings.show(
-        f"{after.device_id} runs firmware {after.firmware}; it is stopped: `pumprig resume` goes on"
+        f"{after.device_id} on a {kind.name} runs firmware {after.firmware}; it is stopped: `pumprig resume` goes on"
     )
     settings.document(
         {
             **asdict(result),
+            "board": kind.name,
+            "chip": kind.chip,
             "device_id": after.device_id,
             "firmware": after.firmware,
             "carried_on_after": history.last.number if history else None,

@@ -123,9 +123,9 @@ def build() -> dict[str, bytes]:
     return files
 
 
-def journal_files() -> dict[str, bytes]:
+def journal_files(log_blocks: int = LOG_BLOCKS) -> dict[str, bytes]:
     """{path on the device: header} of the files that win raw blocks; each is filled with 0xFF to exactly one block."""
-    rows = {"log": (0, LOG_BLOCKS), "settings": (1, SETTINGS_BLOCKS)}
+    rows = {"log": (0, log_blocks), "settings": (1, SETTINGS_BLOCKS)}
     return {
         f"{JOURNAL_FOLDER}/{name}{index:03d}.bin": MAGIC + struct.pack("<BBHH", LAYOUT, role, index, count)
         for name, (role, count) in rows.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pumprig.errors import LinkError, PumpError
 from pumprig.flash import image, install
+from pumprig.flash.boards import kind_of
 from pumprig.flash.history import page
 
 VM = Path(sys.executable).parent / "micropython"
@@ -48,6 +49,11 @@ def board(vm):
     opened = install.Board(vm[0])
     yield opened
     opened.close()
+
+
+def test_a_micropython_on_no_pico_is_refused_by_what_it_says_of_itself(board):
+    with pytest.raises(PumpError, match="not supported"):
+        kind_of(board)
 
 
 def digest_of(path):

@@ -1,0 +1,51 @@
+"""Which boards are taken, and that firmware and journal fit each."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from pumprig.errors import PumpError
+from pumprig.flash import image, install
+from pumprig.flash.boards import BOARDS, Kind, named
+
+MACHINES = {
+    "Raspberry Pi Pico with RP2040": ("Raspberry Pi Pico", "RP2040"),
+    "Raspberry Pi Pico W with RP2040": ("Raspberry Pi Pico W", "RP2040"),
+    "Raspberry Pi Pico2 with RP2350": ("Raspberry Pi Pico 2", "RP2350"),
+    "Raspberry Pi Pico 2 W with RP2350": ("Raspberry Pi Pico 2 W", "RP2350"),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_supported_board_is_named_with_its_chip(machine: str) -> None:
+    kind = named(machine)
+    assert (kind.name, kind.chip) == MACHINES[machine]
+
+
+@pytest.mark.parametrize(
+    ("machine", "told"),
+    [
+        ("Raspberry Pi Pico2 with RP2350-RISCV", "RISC-V"),
+        ("Raspberry Pi Pico 2 W with RP2350-RISCV", "RISC-V"),
+        ("Raspberry Pi Pico with RP2350", "not supported"),
+        ("Pimoroni Tiny 2040 with RP2040", "not supported"),
+        ("ESP32 module with ESP32", "not supported"),
+        ("?", "not supported"),
+        ("", "not supported"),
+    ],
+)
+def test_any_other_is_refused_before_anything_is_written(machine: str, told: str) -> None:
+    with pytest.raises(PumpError, match=told) as refused:
+        named(machine)
+    assert refused.value.not_done == "Nothing was written."
+
+
+@pytest.mark.parametrize("kind", BOARDS.values(), ids=lambda kind: kind.name)
+def test_firmware_and_journal_fit_every_board_with_the_reserve(kind: Kind) -> None:
+    files = image.build()
+    blocks = sum(math.ceil(len(content) / image.BLOCK) for content in files.values())
+    blocks += len({Path(path).parent for path in files}) * 2  # a folder takes a pair
+    needed = (blocks + len(image.journal_files(kind.log_blocks)) + 2) * image.BLOCK + install.RESERVE_BYTES
+    assert needed <= kind.files_kib * 1024
