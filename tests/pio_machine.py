@@ -16,10 +16,14 @@ from rigsim import shims
 
 shims.install()
 
+from rig.board import cycles_pio  # noqa: E402
 from rig.step import coil_pio, pio  # noqa: E402
 
 STEP_PIN, STOP_PIN = 2, 10
-PROGRAMS = {program.name: program for program in (pio.step, pio.count, coil_pio.coils, coil_pio.coils_dark)}
+PROGRAMS = {
+    program.name: program
+    for program in (pio.step, pio.count, coil_pio.coils, coil_pio.coils_dark, cycles_pio.cycles)
+}
 HALT_AT = pio.HALT_AT
 
 

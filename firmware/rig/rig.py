@@ -117,6 +117,7 @@ class Rig:
         self.record("self_test", (("failed", ",".join(failed) or "none"),))
         if failed:
             self.alarm("self_test", (("failed", ",".join(failed)),))
+            self.alarms.held.append("self_test")  # the motor stays off until a start at which it passes
         self.link.say(
             "pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest)
         )

@@ -11,7 +11,7 @@ Leaves: the boot from the log to rig.py, the peripherals to board.py.
 import gc
 
 from rig import lend
-from rig.board import config
+from rig.board import config, sysclock
 from rig.step.stepper import Stepper
 
 WHOLE_BYTES = 24_576
@@ -21,12 +21,15 @@ FOR_BOOT = (
     "rig.boot.replay",
     "rig.log.blocks",
     "rig.board.drivers",
+    "rig.board.sysclock",
+    "rig.board.cycles_pio",
     "rig.board.pins",
 )
 
 
 def run():
     """Run the rig until it is reset, or return to the prompt for maintenance."""
+    sysclock.settle()
     stepper = Stepper(config)  # first: its ring needs 16 kB in one piece, which a used heap may not have
     try:
         rig = _build(stepper)

@@ -20,11 +20,17 @@ _NAMES = (*_SOURCES, *_TARGETS, *_CONDITIONS, "gpio", "block", "noblock", "pindi
 
 
 class PIO:
-    """The constants of rp2.PIO."""
+    """rp2.PIO: its constants, and a block whose programs are not counted."""
 
     IN_LOW, IN_HIGH, OUT_LOW, OUT_HIGH = 0, 1, 2, 3
     SHIFT_LEFT, SHIFT_RIGHT = 0, 1
     JOIN_NONE, JOIN_TX, JOIN_RX = 0, 1, 2
+
+    def __init__(self, block: int) -> None:
+        self.block = block
+
+    def remove_program(self, program: Program) -> None:
+        """Nothing is loaded here: a program runs where it stands."""
 
 
 class Program:

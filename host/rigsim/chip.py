@@ -22,6 +22,12 @@ from rigsim.power import ChipReset, PowerCut
 CYCLES_PER_US = 125
 CYCLES_PER_MS = 125_000
 CYCLES_PER_S = 125_000_000
+SYSTEM_HZ = CYCLES_PER_S
+CLOCK_FAULTS = (
+    "refused",
+    "kept",
+    "other",
+)  # machine.freq raises; says nothing and does nothing; says what is not so
 TICKS_MASK = (1 << 30) - 1
 PWRON_RESET = 1
 WDT_RESET = 3
@@ -56,6 +62,9 @@ class Chip:
         self.adc: dict[int, Callable[[], float]] = {}
         self.peripherals: dict[str, Any] = {}  # what a boot creates and a reset forgets (state machines, DMA)
         self.files: dict[str, bytes] = {}
+        self.start_hz = SYSTEM_HZ  # of the system clock that MicroPython leaves at power-on
+        self.clock_fault = ""  # of the system clock; one of CLOCK_FAULTS
+        self._system_hz = self.start_hz
         self._driven: dict[int, int] = {}  # from outside, by gpio
         self._pull: dict[int, int] = {}
         self._out: dict[int, int] = {}
@@ -81,6 +90,25 @@ class Chip:
             raise ChipReset(WDT_RESET)
         self.now = end
 
+    def system_clock(self, hz: int | None = None) -> int | None:
+        """machine.freq: read the system clock's frequency, or set it."""
+        self.need_power()
+        if hz is None:
+            return self._system_hz
+        if self.clock_fault == "refused":
+            raise ValueError("cannot change frequency")
+        if self.clock_fault != "kept":
+            self._system_hz = hz
+        return None
+
+    def system_cycles(self) -> int:
+        """Cycles of the system clock so far, as a free-running state machine counts them.
+
+        Steps are simulated at SYSTEM_HZ whatever this is: with a wrong clock the motor has to stay off.
+        """
+        hz = self._system_hz * 6 // 5 if self.clock_fault == "other" else self._system_hz
+        return self.now * hz // SYSTEM_HZ
+
     # --- power and reset
 
     def need_power(self) -> None:
@@ -95,6 +123,7 @@ class Chip:
         self.powered = self.flash.powered = True
         self.reset_cause = cause
         self.boot_cycle = self.now
+        self._system_hz = self.start_hz
         self.watchdog_us = 0
 
     def power_off(self) -> None:

@@ -29,7 +29,7 @@ LONGEST_JUMP_CYCLES = (
     240_000_000 * CYCLES_PER_US
 )  # the firmware's clock has to be read before ticks_us wraps half way
 RESERVOIR_NL = 20_000_000
-START_US = 250_000  # from the peripherals' start to the clock's: replay of the log, on the board
+START_US = 240_000  # from the peripherals' start to the clock's: replay of the log, on the board
 PROMPT = b"pumprig: maintenance; the motor is off; Ctrl-D runs the rig again\r\n>>> "
 SOFT_RESET = 4  # Ctrl-D at MicroPython's prompt
 BOOT_LIMIT = 8  # resets in a row, without a tick between them, before the driver gives up
@@ -110,7 +110,7 @@ class SimRig:
 
     def _start(self) -> None:
         """What the firmware's start.run() does before its loop; a maintenance boot leaves no rig running."""
-        from rig.board import config
+        from rig.board import config, sysclock
         from rig.board.board import Board
         from rig.rig import Rig
         from rig.step.stepper import Stepper
@@ -118,6 +118,7 @@ class SimRig:
         shims.isolate("rig.board.board")
         from rigsim.shim_pio import pulse_counter
 
+        sysclock.settle()
         stepper = Stepper(config)
         self.pump.attach_pulses(pulse_counter(self.chip, self.wiring.pins["step"]))
         board = Board(stepper)

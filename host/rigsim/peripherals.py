@@ -15,6 +15,8 @@ from typing import Any
 from rigsim.chip import current
 from rigsim.power import PowerCut
 
+NAMED = {"LED": 25}  # of the Pico's own pins
+
 
 class Pin:
     """machine.Pin: one GPIO of the chip that was current when it was made."""
@@ -23,8 +25,10 @@ class Pin:
     PULL_UP, PULL_DOWN = 1, 2
 
     def __init__(
-        self, gpio: int, mode: int = -1, pull: int | None = None, *, value: int | None = None
+        self, gpio: int | str, mode: int = -1, pull: int | None = None, *, value: int | None = None
     ) -> None:
+        if isinstance(gpio, str):
+            gpio = NAMED[gpio]
         if not 0 <= gpio <= 29:
             raise ValueError("invalid pin")
         self.gpio = gpio

@@ -28,7 +28,7 @@ _HALT_AT = 7  # of `step`, from its start
 
 
 class StateMachine:
-    """rp2.StateMachine for the programs of rig.step_pio and rig.step_coil_pio."""
+    """rp2.StateMachine for the firmware's programs: step, count, coils and cycles."""
 
     def __init__(self, machine_id: int, program: Program | None = None, **options: Any) -> None:
         self.chip = current()
@@ -40,7 +40,7 @@ class StateMachine:
         self._out: list[int] = []
         self._osr = self._isr = self._y = 0
         self.pattern = 0  # of four coils, as it was last forced from outside the program
-        self._x = 0  # of `count`: what it was at _x_pulses pulses
+        self._x = 0  # of `count` and `cycles`: what it was at _x_pulses pulses or cycles
         self._x_pulses = 0
         self._seen: Callable[[], int] = lambda: 0
         self.chip.peripherals.setdefault("machines", {})[machine_id] = self
@@ -50,6 +50,8 @@ class StateMachine:
             self.chip.set_output(self.unit.pin, 0)
         elif self.name == "count":
             self._seen = pulse_counter(self.chip, self.pins["in_base"])
+        elif self.name == "cycles":
+            self._seen = self.chip.system_cycles
 
     @property
     def name(self) -> str:

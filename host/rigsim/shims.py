@@ -54,7 +54,7 @@ def _machine() -> types.ModuleType:
         "reset": _reset,
         "reset_cause": lambda: current().reset_cause,
         "unique_id": lambda: current().unique_id,
-        "freq": lambda: CYCLES_PER_US * 1_000_000,
+        "freq": lambda hz=None: current().system_clock(hz),
         "idle": lambda: None,
     }
     for name, value in values.items():

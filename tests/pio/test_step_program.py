@@ -64,3 +64,11 @@ def test_the_counter_counts_every_pulse_of_four_cycles_or_more(pulses: list[tupl
 
 def test_all_programs_fit_one_pio_block() -> None:
     assert sum(len(program.words) for program in pio_machine.PROGRAMS.values()) <= 32
+
+
+def test_the_clock_s_counter_goes_down_by_one_at_every_cycle_past_zero() -> None:
+    seen: list[int] = []
+    for _before, after in pio_machine.run_follower("cycles", lambda _cycle: 0, 40, x_register=20):
+        seen.append(after.x_register & 0xFFFFFFFF)
+    assert seen == [(20 - cycle) & 0xFFFFFFFF for cycle in range(1, len(seen) + 1)]
+    assert len(seen) >= 39

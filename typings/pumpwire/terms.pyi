@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 
 DAY_S: int
+STEP_CLOCK_HZ: int
+STEP_CLOCK_OFF_PPM: int
 ANGLE_CELLS: int
 ANGLE_MEAN: int
 WEEKDAYS: tuple[str, ...]

@@ -112,7 +112,7 @@ ERRORS = {
 
 # alarm: what a person reads
 ALARMS = {
-    "self_test": "the power-on self test failed",
+    "self_test": "the power-on self test failed: the motor stays off until a start at which it passes",
     "empty": "the reservoir estimate reached zero",
     "low": "the reservoir estimate is below its alert level",
     "count_mismatch": "queued and counted steps disagree",

@@ -71,7 +71,8 @@ class Board:
     """The Pico's peripherals."""
 
     def __init__(self, stepper):
-        from rig.board.pins import gpio  # forgotten after the boot
+        from rig.board import sysclock  # these two are forgotten after the boot
+        from rig.board.pins import LED, gpio
 
         self.stepper = stepper
         self.ticks_us = time.ticks_us
@@ -80,7 +81,8 @@ class Board:
         self._buzzer = machine.PWM(machine.Pin(gpio("buzzer")))
         self._buzzer.duty_u16(0)
         self._alarm_led = machine.Pin(gpio("alarm_led"), machine.Pin.OUT, value=0)
-        self._run_led = machine.Pin(gpio("run_led"), machine.Pin.OUT, value=0)
+        self._run_led = machine.Pin(LED, machine.Pin.OUT, value=0)
+        self._lit = 0
         self._supply = machine.ADC(gpio("supply"))
         self._i2c = machine.I2C(
             0,
@@ -90,6 +92,7 @@ class Board:
             timeout=I2C_TIMEOUT_US,
         )
         self._measure_pressure()
+        self.clock_hz = sysclock.measured_hz()
         self.flash = _journal_device(self._i2c)
         self._watchdog = None
         self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
@@ -114,7 +117,10 @@ class Board:
 
     def blink(self, ticks):
         """Show that the loop runs."""
-        self._run_led.value(ticks // 25 & 1)
+        lit = ticks // 25 & 1
+        if lit != self._lit:  # on a W board this goes through the radio's chip
+            self._lit = lit
+            self._run_led.value(lit)
 
     def supply_mv(self):
         """Motor supply through the 10:1 divider, 3.3 V reference."""

@@ -8,6 +8,7 @@ Units: none.
 Leaves: the journal's own replay to journal.py, files' hashes to board.py.
 """
 
+from rig.board import sysclock
 from rig.watch import thresholds
 
 
@@ -26,7 +27,6 @@ def failures(rig):
         failed.append("pressure")
     if rig.board.supply_mv() < thresholds.SUPPLY_STOP_MV:
         failed.append("supply")
-    start_us = rig.clock.now_us()
-    if rig.clock.now_us() < start_us:
+    if not sysclock.is_right(rig.board.clock_hz):
         failed.append("clock")
     return failed

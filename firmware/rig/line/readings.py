@@ -32,6 +32,7 @@ class Readings:
             ("firmware", VERSION),
             ("protocol", spec.PROTOCOL),
             ("digest", rig.digest),
+            ("clock_hz", rig.board.clock_hz),
             ("boot", rig.boot_number),
             ("last_seq", rig.session.last_seq),
             ("last_code", rig.session.last_code),

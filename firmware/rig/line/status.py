@@ -36,6 +36,7 @@ def rows(rig, now_us):
         ("firmware", VERSION),
         ("protocol", spec.PROTOCOL),
         ("boot", rig.boot_number),
+        ("clock_hz", rig.board.clock_hz),
         ("state", state_of(rig)),
         ("mode", therapy.mode),
         ("last_seq", rig.session.last_seq),

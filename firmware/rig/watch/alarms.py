@@ -28,6 +28,7 @@ class Alarms:
         self._log = log
         self._sound = sound
         self.active = {}  # name -> [since_us, utc_us, acknowledged, next tone]
+        self.held = []  # names that no acknowledgement ends: their cause lasts until the next start
         self._silent_until_us = 0
         self._tone_until_us = 0
 
@@ -55,7 +56,7 @@ class Alarms:
     def acknowledge(self):
         """A person has seen them: event alarms end, conditions stay without sound."""
         for name in sorted(self.active):  # sorted: the log's order is the same on every interpreter
-            if name in CONDITIONS:
+            if name in CONDITIONS or name in self.held:
                 self.active[name][2] = True
             else:
                 self.clear(name)
@@ -68,7 +69,9 @@ class Alarms:
         """The name of an alarm that forbids motion, or an empty text."""
         for row in ALARMS:
             state = self.active.get(row[1])
-            if state and row[3] == "stop" and not (state[2] and row[1] not in ("empty", "end_of_service")):
+            if not state or row[3] != "stop":
+                continue
+            if not state[2] or row[1] in ("empty", "end_of_service") or row[1] in self.held:
                 return row[1]
         return ""
 

@@ -25,7 +25,7 @@ class Rotation:
         self._angle = 0  # unwrapped
         self._missing = 0
         self._reference = None  # (angle, steps) at which both were last taken to agree
-        self._marks = []  # (angle, steps, commanded steps, now_us) of the last few degrees, the oldest first
+        self._marks = []  # (angle, steps, commanded steps, now_us or -1) of the last few degrees, the oldest first
         self._windows = []  # (now_us, angle, commanded steps) where the ratio's windows begin, the oldest first
 
     def counts_of(self, steps):
@@ -63,7 +63,7 @@ class Rotation:
     def restart_window(self):
         """The flow changed its course: the ratio is judged anew from here."""
         self._windows = []
-        self._marks = [(mark[0], mark[1], None, 0) for mark in self._marks]
+        self._marks = [(mark[0], mark[1], 0, -1) for mark in self._marks]
 
     def lost_counts(self, before_steps, after_steps):
         """Counts that the rotor is behind the steps (negative: ahead), since the reference.
@@ -103,8 +103,8 @@ class Rotation:
 
     def take_lag(self, steps):
         """So many steps of lag are booked: the rest stays, and what is measured over windows goes on."""
-        angle, then = self._reference
-        self._reference = (angle, then + steps)
+        if self._reference is not None:
+            self._reference = (self._reference[0], self._reference[1] + steps)
 
     def accept(self):
         """Take the present position as given: everything starts anew."""
@@ -118,9 +118,11 @@ class Rotation:
         A window begins with every quarter of one, and ends a few degrees back: what is lost within these may be a
         stall that is just coming on.
         """
-        if not self._marks or self._marks[0][2] is None:
+        if not self._marks:
             return ""
         angle, _steps, commanded_steps, now_us = self._marks[0]
+        if now_us < 0:
+            return ""
         windows = self._windows
         if not windows or self._has_passed(windows[-1], commanded_steps, now_us, 4):
             windows.append((now_us, angle, commanded_steps))

@@ -108,10 +108,12 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
         rows.insert(2, ("titration", f"step {ramp['step']}" + (", held" if ramp["held"] else "")))
     if content["waiting"]:
         rows.insert(2, ("waiting", f"a program that begins at {_when(content['waiting']['begins_at'])}"))
+    hz = content["clock_hz"]
     battery, tube = content["battery"], content["tube"]
     offset = "never set" if clock["offset_s"] is None else f"{clock['offset_s']:+.1f} s against this computer"
     rows += [
         ("clock", offset),
+        ("step clock", "not known" if hz is None else f"{hz / 1e6:.3f} MHz, measured at power-on"),
         ("calibration", str(content["calibration_id"] or "none: nothing can be delivered")),
         ("log", f"next record {content['log_next']}; the rig keeps {content['log_days']} days"),
         ("loop", f"{loop['period_us']} µs, worst {loop['worst_us']} µs, late {loop['late']}"),

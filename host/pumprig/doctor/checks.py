@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pumpwire.terms import STEP_CLOCK_HZ, STEP_CLOCK_OFF_PPM
+
 from pumprig import paths
 from pumprig.errors import PumpError
 from pumprig.extras import to_install, to_install_coils
@@ -129,6 +131,20 @@ def _port(port: str | None, state: str | None) -> Iterator[Check]:
     yield from _rig(status)
 
 
+def _step_clock(hz: int | None) -> Check:
+    """The system clock that times the steps, as the rig measured it at power-on."""
+    if hz is None:
+        return Check("step clock", "warn", "not told: an older firmware", "`pumprig flash`")
+    if abs(hz - STEP_CLOCK_HZ) * 1_000_000 > STEP_CLOCK_OFF_PPM * STEP_CLOCK_HZ:
+        return Check(
+            "step clock",
+            "fail",
+            f"measured {hz / 1e6:.3f} MHz, must be {STEP_CLOCK_HZ // 1_000_000} MHz: the motor stays off",
+            "Take the power away and give it back; where that does not help, install MicroPython anew.",
+        )
+    return Check("step clock", "ok", f"{hz / 1e6:.3f} MHz, measured at power-on")
+
+
 def _rig(status: dict[str, Any]) -> Iterator[Check]:
     yield Check(
         "rig", "ok", f"{status['device_id']}, firmware {status['firmware']}, protocol {status['protocol']}"
@@ -140,6 +156,7 @@ def _rig(status: dict[str, Any]) -> Iterator[Check]:
         yield Check("clock", "warn", f"{offset:+.0f} s against this computer", "`pumprig clock set`")
     else:
         yield Check("clock", "ok", f"{offset:+.2f} s against this computer")
+    yield _step_clock(status["clock_hz"])
     if status["calibration_id"]:
         yield Check("calibration", "ok", f"number {status['calibration_id']}")
     else:

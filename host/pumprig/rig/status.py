@@ -82,6 +82,7 @@ def read_status(client: Client) -> dict[str, Any]:
             "worst_us": integer(fields, "worst_us"),
             "late": integer(fields, "late"),
         },
+        "clock_hz": integer(fields, "clock_hz"),
         "reset_cause": fields.get("reset_cause"),
     }
 
