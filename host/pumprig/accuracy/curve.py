@@ -10,7 +10,7 @@ Leaves: the window formulas to trumpet.py, the picture to graphs.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ from pumprig.accuracy.trumpet import (
     trumpet,
     trumpet_at,
 )
-from pumprig.calibration import budget, gravimetry
+from pumprig.calibration import budget, gravimetry, standing
 from pumprig.calibration import design as designs
-from pumprig.calibration.checks import check_unit
+from pumprig.calibration.checks import check_scale, check_unit
 from pumprig.calibration.screen import screen
 from pumprig.calibration.weighing import Weighing, readability_g, refuse
 
@@ -105,9 +105,11 @@ def analyse(
     if blocked is not None:
         weighing.take(weighing.t_s < weighing.numbers["occluded_at_s"])
     d_g = readability_g(weighing)
-    phase = designs.phases(weighing)
+    check_scale(weighing)
+    stops = _stops(weighing, d_g)
+    phase = designs.phases(weighing, stops)
     screened = screen(weighing, phase.progress, d_g)
-    phase = designs.phases(weighing)
+    phase = replace(designs.phases(weighing, stops), breaks=tuple(screened.breaks))
     run_s, volume = _volume(weighing, phase, screened.breaks)
     grid_s = np.arange(0.0, run_s[-1] - run_s[0] + 1e-6, 60.0 * SAMPLE_MIN)
     if len(grid_s) < 21:
@@ -123,6 +125,19 @@ def analyse(
     figures = _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s)
     figures.occlusion = blocked
     return figures
+
+
+def _stops(weighing: Weighing, d_g: float) -> standing.Standing:
+    """Standing time that the readings show; a start that only rises slowly belongs to the start-up graph."""
+    found = standing.find(weighing.t_s, weighing.mass_g, d_g)
+    whole = (float(weighing.mass_g[-1] - weighing.mass_g[0])) / float(weighing.t_s[-1] - weighing.t_s[0])
+    kept: list[tuple[float, float]] = []
+    for start_s, end_s in found.stretches:
+        after = end_s + (end_s - start_s)
+        first, last = np.interp((end_s, min(after, weighing.t_s[-1])), weighing.t_s, weighing.mass_g)
+        if start_s > weighing.t_s[0] or last - first > 0.7 * whole * (end_s - start_s):
+            kept.append((start_s, end_s))
+    return standing.Standing(kept, found.edge_sd_s)
 
 
 def _volume(weighing: Weighing, phase: designs.Phases, breaks: list[int]) -> tuple[Floats, Floats]:
@@ -153,7 +168,7 @@ def _blank(weighing: Weighing, phase: designs.Phases) -> float:
     if not phase.has_blank:
         weighing.warnings.append("no blank and no `# evaporation_g_per_h`: evaporation is not corrected")
         return 0.0
-    slopes = designs.blank_slopes(weighing.t_s, weighing.mass_g, ~phase.running)
+    slopes = designs.blank_slopes(weighing.t_s, weighing.mass_g, phase.still())
     return -float(np.mean(slopes)) if slopes else 0.0
 
 

@@ -98,7 +98,7 @@ def estimate(weighing: Weighing, steps_per_rev: float, harmonics: int = HARMONIC
         return values[:n].reshape(-1, size).mean(axis=1)
 
     phase = designs.phases(weighing)
-    slopes = designs.blank_slopes(weighing.t_s, weighing.mass_g, ~phase.running) if phase.has_blank else []
+    slopes = designs.blank_slopes(weighing.t_s, weighing.mass_g, phase.still()) if phase.has_blank else []
     lost_g_per_h = weighing.numbers.get("evaporation_g_per_h", -float(np.mean(slopes)) if slopes else 0.0)
     mass_ug = 1e6 * (weighing.mass_g - weighing.mass_g[0] + lost_g_per_h * weighing.t_s / 3600.0)
     ambient = budget.ambient_of(weighing)[0]

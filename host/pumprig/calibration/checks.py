@@ -19,11 +19,50 @@ from pumprig.calibration.design import (
     Phases,
     blank_slopes,
     roller_turns,
-    stretches,
 )
 from pumprig.calibration.weighing import Weighing, refuse
 
 LOWEST_FLOW_NL_PER_H = 1000.0  # half of 0.048 mL/day; in kilograms 1 mL/h would look like this
+
+
+def check_scale(weighing: Weighing) -> None:
+    """Refuse times or masses in another unit where the set rate gives it away, before anything is computed from them.
+
+    Seen by the faster half of the record's parts, against the rate.
+    """
+    rate = weighing.numbers.get("rate_nl_per_h")
+    if not rate or len(weighing.t_s) < 20:
+        return
+    edges = np.unique(np.linspace(0, len(weighing.t_s) - 1, 41).astype(np.int64))
+    slopes = np.abs(np.diff(weighing.mass_g[edges]) / np.diff(weighing.t_s[edges]))
+    g_per_h = 3600.0 * float(np.median(slopes[slopes >= np.median(slopes)]))  # where it ran, jumps apart
+    _refuse_scale(weighing, g_per_h / weighing.numbers.get("density_g_per_ml", 1.0) * 1e6 / rate, rate)
+
+
+TIME_SCALES = (("minutes", 60.0), ("hours", 3600.0), ("days (a spreadsheet's serial days)", 86400.0))
+
+
+def _refuse_scale(weighing: Weighing, ratio: float, rate: float) -> None:
+    """Raise where `ratio`, the flow over the stated rate, is that of a wrong unit."""
+    step = float(np.median(np.diff(weighing.t_s)))
+    found: list[str] = []
+    if 3e-4 < ratio < 3e-3:
+        found = ["the times look like milliseconds"] if step > 60.0 else ["the masses look like kilograms"]
+        if 20.0 < step <= 1000.0 and len(weighing.t_s) > 100:
+            found = ["the masses look like kilograms, or the times like milliseconds"]
+    elif 3e-7 < ratio < 3e-6:
+        found = ["the masses look like kilograms, and the times like milliseconds"]
+    elif 3e2 < ratio < 2.2e3:
+        found = ["the masses look like milligrams"]
+    else:
+        found = [f"the times look like {unit}" for unit, size in TIME_SCALES if 0.6 < ratio / size < 1.7]
+    if found:
+        raise refuse(
+            weighing.name,
+            f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: the flow is {ratio:.3g} times the stated rate of "
+            f"{rate:g} nL/h: {found[0]}.",
+            "Write masses in grams and times in seconds, or say the unit: --unit, or a column named t_min, t_ms.",
+        )
 
 
 def check_unit(weighing: Weighing, flow_nl_per_h: float, readability_g: float) -> None:
@@ -32,14 +71,7 @@ def check_unit(weighing: Weighing, flow_nl_per_h: float, readability_g: float) -
     row = int(weighing.row[0])
     if rate:
         ratio = abs(flow_nl_per_h) / rate
-        for low, high, unit in ((3e-4, 3e-3, "kilograms"), (3e2, 3e3, "milligrams")):
-            if low < ratio < high:
-                raise refuse(
-                    weighing.name,
-                    f"rows {row} to {int(weighing.row[-1])}: the flow is {ratio:.3g} times the stated rate of "
-                    f"{rate:g} nL/h: the masses look like {unit}.",
-                    "Write them in grams, or name the column mass_kg or mass_mg.",
-                )
+        _refuse_scale(weighing, ratio, rate)
         if not 1 / 3 < ratio < 3:
             weighing.warnings.append(f"the flow is {ratio:.3g} times the stated rate of {rate:g} nL/h")
     elif "density_g_per_ml" not in weighing.numbers and abs(flow_nl_per_h) < LOWEST_FLOW_NL_PER_H:
@@ -49,7 +81,8 @@ def check_unit(weighing: Weighing, flow_nl_per_h: float, readability_g: float) -
             "range; the masses look like kilograms.",
             "Write them in grams; if the flow is right, state it as `# rate_nl_per_h: ...`.",
         )
-    if readability_g < 1e-6 and "balance_readability_g" not in weighing.numbers:
+    fine = readability_g < 1e-6 and "balance_readability_g" not in weighing.numbers
+    if fine and not rate and np.isclose(np.log10(readability_g), round(np.log10(readability_g)), atol=1e-9):
         raise refuse(
             weighing.name,
             f"row {row}: the masses have digits below 1 ug; they look like kilograms.",
@@ -75,7 +108,7 @@ def check_sign(weighing: Weighing, flow_nl_per_h: float) -> None:
         raise refuse(
             weighing.name,
             f"{rows}: the mass falls while the pump runs ({flow_nl_per_h:.4g} nL/h).",
-            "Put the receiving vessel on the balance, and check the tube's direction.",
+            "If the source stands on the balance, add --falling; else check the tube's direction.",
         )
 
 
@@ -102,17 +135,23 @@ def check_blanks(weighing: Weighing, phase: Phases, readability_g: float, slope_
             f"row {row}: the evaporation of the blank is negative ({stated:g} g/h): the blank rises.",
             "Find what drips or drifts, and repeat the blank.",
         )
-    if not phase.has_blank:
+    if not phase.has_blank or weighing.quantity != "mass":
         return
-    for a, b in stretches(~phase.running):
+    for a, b in phase.still():
         hours = float(weighing.t_s[b - 1] - weighing.t_s[a]) / 3600.0
         if b - a < 20 or hours <= 0:
             continue
-        mask = np.zeros(len(weighing.t_s), dtype=np.bool_)
-        mask[a:b] = True
-        slope = blank_slopes(weighing.t_s, 1000.0 * weighing.mass_g, mask)[0]
+        sign = -1.0 if weighing.falling else 1.0
+        slope = sign * blank_slopes(weighing.t_s, 1000.0 * weighing.mass_g, [(a, b)])[0]
         fuzzy = np.hypot(slope_u_mg_per_h, 1000.0 * readability_g / hours)
-        if slope > drift_mg + 3.0 * fuzzy:
+        single = float(np.median(np.abs(np.diff(1000.0 * weighing.mass_g[a:b])))) * 1.4826 / 2**0.5
+        fuzzy = np.hypot(fuzzy, single * (12.0 / (b - a)) ** 0.5 / hours)
+        if slope > drift_mg + 3.0 * fuzzy and phase.stops.stretches:
+            weighing.warnings.append(
+                f"rows {int(weighing.row[a])} to {int(weighing.row[b - 1])}: taken as standing, and yet the mass rises "
+                f"by {slope:.3g} mg/h: a slow flow, or something that drips"
+            )
+        elif slope > drift_mg + 3.0 * fuzzy:
             raise refuse(
                 weighing.name,
                 f"rows {int(weighing.row[a])} to {int(weighing.row[b - 1])}: the blank rises by {slope:.3g} mg/h.",

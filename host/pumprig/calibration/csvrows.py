@@ -2,9 +2,9 @@
 
 Owns: separators, decimal marks, units in headers, metadata lines, and the meaning of cells that are no numbers.
 Rules: every row that is not read is named with its line number; an ambiguous row refuses the file.
-Callers: weighing.py only.
+Callers: files.py; foreign.py for the metadata lines.
 Units: rows are line numbers from 1; mass columns in kg or mg are scaled to g, with a warning.
-Leaves: times and the share of lost rows to weighing.py.
+Leaves: the order of times and the share of lost rows to files.py, the forms of a cell to cells.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pumprig.calibration import cells as forms
 from pumprig.calibration.weighing import COLUMNS, NUMBER_KEYS, Floats, Rejection, refuse
 
 OVERLOAD = re.compile(
@@ -24,6 +25,14 @@ OVERLOAD = re.compile(
 UNIT = re.compile(r"^([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*(kg|mg|g|t|lb|oz)$")
 PLAIN = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 COMMA = re.compile(r"^[-+]?\d*,\d+([eE][-+]?\d+)?$")
+UNITS_OF = {
+    "t_s": ("s",),
+    "mass_g": (),
+    "temp_c": ("°C", "C"),
+    "rh_pct": ("%",),
+    "pressure_hpa": ("hPa",),
+    "steps": (),
+}
 MASS_SCALES = {"mass_g": 1.0, "mass_kg": 1000.0, "mass_mg": 0.001}
 POSITIVE_KEYS = tuple(
     key
@@ -46,6 +55,26 @@ class Head:
     texts: dict[str, str] = field(default_factory=dict[str, str])
     rows_of_keys: dict[str, int] = field(default_factory=dict[str, int])
     warnings: list[str] = field(default_factory=list[str])
+
+
+def names_ours(names: list[str]) -> bool:
+    """Whether a header's names are those of our own format."""
+    lower = [name.strip().strip('"').lower() for name in names]
+    return "t_s" in lower and any(name in MASS_SCALES for name in lower)
+
+
+def is_ours(text: str) -> bool:
+    """Whether the first line that is no comment is a header of ours, or at least meant to be one."""
+    first = next((s for s in text.splitlines() if s.strip() and not s.lstrip().startswith("#")), "t_s")
+    return "t_s" in re.split(r"[\t;, ]+", first.lower().replace('"', ""))
+
+
+def metadata_of(lines: list[tuple[int, str]], name: str) -> Head:
+    """The `# key: value` lines of any file as a Head without columns."""
+    head = Head([], "", 0, 0, False, 1.0)
+    for row, line in lines:
+        _metadata(head, name, row, line)
+    return head
 
 
 def read_head(text: str, name: str) -> Head:
@@ -135,10 +164,12 @@ def _metadata(head: Head, name: str, row: int, line: str) -> None:
 
 
 def read_rows(text: str, head: Head, name: str) -> tuple[Floats, NDArray[Any], list[Rejection]]:
-    """Row by row: the readings (n, columns), their lines (n,), and what was left out."""
-    readings: list[list[float]] = []
-    rows: list[int] = []
+    """Row by row: the readings (n, columns), their lines (n,), and what was left out.
+
+    A `t_s` that holds clock times or dates is read as such, in seconds from the first.
+    """
     lost: dict[str, list[int]] = {}
+    kept: list[tuple[int, list[str]]] = []
     for row, line in enumerate(text[head.body_at :].splitlines(), head.row + 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -148,6 +179,13 @@ def read_rows(text: str, head: Head, name: str) -> tuple[Floats, NDArray[Any], l
         if len(cells) != len(head.columns):
             _wrong_count(cells, head, name, row, lost)
             continue
+        kept.append((row, cells))
+    clock = _clock_times(kept, head)
+    readings: list[list[float]] = []
+    rows: list[int] = []
+    for at, (row, cells) in enumerate(kept):
+        if clock is not None:
+            cells[head.columns.index("t_s")] = "" if np.isnan(clock[at]) else repr(float(clock[at]))
         values = _row(cells, head, name, row, lost)
         if values is not None:
             readings.append(values)
@@ -155,6 +193,19 @@ def read_rows(text: str, head: Head, name: str) -> tuple[Floats, NDArray[Any], l
     table = np.array(readings, dtype=np.float64).reshape(len(rows), len(head.columns))
     rejected = [Rejection(tuple(numbers), why) for why, numbers in lost.items()]
     return table, np.array(rows, dtype=np.int64), rejected
+
+
+def _clock_times(kept: list[tuple[int, list[str]]], head: Head) -> Floats | None:
+    """Seconds from the first row, where `t_s` holds clock times or dates instead of seconds."""
+    at = head.columns.index("t_s")
+    column = [cells[at] for _row, cells in kept]
+    found = forms.times(column) if column and any(":" in cell for cell in column[:3]) else None
+    if found is None or found[1] == "seconds":
+        return None
+    head.warnings.append(f"t_s holds times ({found[1]}), not seconds; read as such")
+    if found[1] != "HH:MM:SS":
+        head.texts.setdefault("begun_at", column[0])
+    return found[0] - found[0][np.isfinite(found[0])][0]
 
 
 def _wrong_count(cells: list[str], head: Head, name: str, row: int, lost: dict[str, list[int]]) -> None:
@@ -177,6 +228,11 @@ def _row(cells: list[str], head: Head, name: str, row: int, lost: dict[str, list
             values.append(float(cell.replace(",", ".")))
         elif column not in COLUMNS:
             values.append(0.0)
+        elif (told := forms.number(cell, head.separator != ",")) is not None and told[1] in (
+            "",
+            *UNITS_OF[column],
+        ):
+            values.append(told[0])
         else:
             lost.setdefault(_why(column, cell, name, row), []).append(row)
             return None
@@ -196,4 +252,4 @@ def _why(column: str, cell: str, name: str, row: int) -> str:
         )
     if column == "mass_g" and OVERLOAD.match(cell):
         return "the balance was overloaded or underloaded"
-    return f"{column} is not a number"
+    return f"{column} is '{cell[:16]}', which is not a number"

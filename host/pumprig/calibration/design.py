@@ -1,21 +1,23 @@
-"""What a weighing is fitted with: when the pump ran, and the columns of the regression.
+"""When the pump ran in a weighing, and how far it got.
 
-Owns: running and blank phases, the pump's progress, the roller angle, and the design matrix with its priors.
-Rules: one model for all: level per part + delivered mass per progress + evaporation and drift + pulsation.
-Callers: fit.py.
-Units: y in mg, t in h from the middle of the record; progress in steps, or in h of running; priors are 1 sd.
-Leaves: the noise to noise.py, the meaning of the fitted numbers to fit.py.
+Owns: running and blank phases, the pump's progress, the roller's angle, and the thinning of long records.
+Rules: counted steps before stated times, stated times before what the readings show.
+Callers: regression.py, fit.py, the accuracy graphs, the angle map.
+Units: progress in steps, or in h of running; times in s.
+Leaves: standing time without steps to standing.py, the columns of the fit to regression.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pumprig.calibration.weighing import Floats, Weighing, refuse
+from pumprig.calibration import standing
+from pumprig.calibration.weighing import Floats, Weighing, readability_g, refuse
 
 NOMINAL_NL_PER_REV = 10_000.0
 # of heads that a bench pump has; a wrong unit is 1000 times off
@@ -24,14 +26,7 @@ NOMINAL_ROLLERS = 3.0
 # so many times the usual time between two changes of the count: the pump stood, or nobody read
 PAUSE_SCALES = 20.0
 NOMINAL_STEPS_PER_REV = 3200.0
-MOST_READINGS = 100_000  # more are averaged in groups first
-HARMONICS = 3  # of the roller's passage
-ROLLER_SHARE, UNEQUAL_SHARE = (
-    0.3,
-    0.03,
-)  # priors of the pulsation and of the rollers' inequality, in roller volumes
-UNKNOWN_EVAPORATION_MG_PER_H = 2.0  # an open beaker: 0.048 mL/day and more
-EVAPORATION_CHANGE = 0.2  # it may change by this share over a record (standard deviation)
+MOST_READINGS = 30_000  # more are averaged in groups first
 
 
 @dataclass(frozen=True)
@@ -43,37 +38,57 @@ class Phases:
     by_steps: bool
     run_h: float
     has_blank: bool
+    stops: standing.Standing = standing.NONE
+    breaks: tuple[int, ...] = ()
+
+    def still(self) -> list[tuple[int, int]]:
+        """Start and end (exclusive) of each stretch in which the pump stood, apart where a jump parts it."""
+        found: list[tuple[int, int]] = []
+        for a, b in stretches(~self.running):
+            cuts = [a, *(at for at in self.breaks if a < at < b), b]
+            found += list(pairwise(cuts))
+        return found
 
 
-@dataclass(frozen=True)
-class Design:
-    """Columns x (n, p), y (n,) in mg, prior_sd (p,), and where the parameters of interest stand."""
+def phases(weighing: Weighing, known: standing.Standing | None = None) -> Phases:
+    """Running time from the counted steps, or from `run_from_s` and `run_to_s`, else as the readings show it.
 
-    x: Floats
-    y: Floats
-    t_h: Floats
-    prior_sd: Floats
-    flow_at: int
-    baseline_at: int
-    curve_at: int
-    scale: float
-    evaporation_mg_per_h: float
-    stated: bool
-    harmonics: int
-
-
-def phases(weighing: Weighing) -> Phases:
-    """Running time from the counted steps, or from `run_from_s` and `run_to_s`, else the whole record."""
+    `known` is standing time that was found in these readings before some were left out.
+    """
     t_s = weighing.t_s
     if weighing.steps is not None:
         return _by_steps(weighing, weighing.steps)
+    found = standing.find(t_s, weighing.mass_g, readability_g(weighing)) if known is None else known
+    if not {"run_from_s", "run_to_s"} & set(weighing.numbers):
+        return _by_standing(weighing, found)
     start_s = max(weighing.numbers.get("run_from_s", t_s[0]), t_s[0])
     end_s = min(weighing.numbers.get("run_to_s", t_s[-1]), t_s[-1])
     if end_s <= start_s:
         raise refuse(weighing.name, "run_from_s is not before run_to_s.", "Correct the two lines.")
+    inside = [pair for pair in found.stretches if start_s < pair[0] and pair[1] < end_s]
     running = (t_s >= start_s) & (t_s <= end_s)
-    progress = np.clip(t_s, start_s, end_s) / 3600.0
-    return Phases(progress, running, False, (end_s - start_s) / 3600.0, _has_blank(t_s, running))
+    progress = np.clip(t_s, start_s, end_s)
+    for first_s, last_s in inside:
+        running &= ~((t_s >= first_s) & (t_s <= last_s))
+        progress = progress - np.clip(t_s - first_s, 0.0, last_s - first_s)
+    run_h = float(progress[-1] - progress[0]) / 3600.0
+    stops = standing.Standing(inside, found.edge_sd_s)
+    return Phases(progress / 3600.0, running, False, run_h, _has_blank(t_s, running), stops)
+
+
+def _by_standing(weighing: Weighing, found: standing.Standing) -> Phases:
+    """Running is what lies between the stretches in which the pump stood."""
+    t_s = weighing.t_s
+    running = np.ones(len(t_s), dtype=np.bool_)
+    stood_s = np.zeros(len(t_s))
+    for start_s, end_s in found.stretches:
+        running &= ~((t_s >= start_s) & (t_s <= end_s)) | (t_s == end_s if end_s < t_s[-1] else False)
+        stood_s += np.clip(t_s - start_s, 0.0, end_s - start_s)
+    progress = (t_s - t_s[0] - stood_s) / 3600.0
+    run_h = float(progress[-1] - progress[0])
+    stood = float(stood_s[-1])
+    enough = _has_blank(t_s, running) and stood >= max(300.0, 0.05 * float(t_s[-1] - t_s[0]))
+    return Phases(progress, running, False, run_h, enough, found)
 
 
 def _by_steps(weighing: Weighing, steps: Floats) -> Phases:
@@ -140,86 +155,17 @@ def thinned(weighing: Weighing, phase: Phases, breaks: list[int]) -> tuple[Thinn
         return np.add.reduceat(values, bounds) / count
 
     running = np.logical_and.reduceat(phase.running, bounds)
-    short = replace(weighing, t_s=mean(weighing.t_s), mass_g=mean(weighing.mass_g), ambient={}, steps=None)
+    air = {name: mean(values) for name, values in weighing.ambient.items()}
+    short = replace(weighing, t_s=mean(weighing.t_s), mass_g=mean(weighing.mass_g), ambient=air, steps=None)
+    short.flow_nl_per_h = None
     moved = replace(phase, progress=mean(phase.progress), running=running)
-    return Thinned(short, moved, [int(at) for at in np.searchsorted(bounds, breaks)]), size
+    cuts = [int(at) for at in np.searchsorted(bounds, breaks)]
+    return Thinned(short, replace(moved, breaks=tuple(cuts)), cuts), size
 
 
-def _rollers(weighing: Weighing, phase: Phases) -> int:
-    """Rollers in one turn where the turn is known (from steps), else 1: only the passage's harmonics."""
-    return round(weighing.numbers.get("rollers", NOMINAL_ROLLERS)) if phase.by_steps else 1
-
-
-def design(weighing: Weighing, phase: Phases, breaks: list[int], readability_g: float) -> Design:
-    """Build the regression: one level per part, progress, baseline and its change, and the roller's harmonics."""
-    n = len(weighing.t_s)
-    t_h = (weighing.t_s - 0.5 * (weighing.t_s[0] + weighing.t_s[-1])) / 3600.0
-    span_h = float(t_h[-1] - t_h[0])
-    parts = np.zeros(n, dtype=np.int64)
-    parts[breaks] = 1
-    part = np.cumsum(parts)
-    levels = (part[:, None] == np.arange(part[-1] + 1)[None, :]).astype(np.float64)
-    whole = float(phase.progress[-1] - phase.progress[0])
-    progress = (phase.progress - phase.progress[0]) / whole
-    stated = weighing.numbers.get("evaporation_g_per_h")
-    evaporation = 1000.0 * stated if stated is not None else 0.0
-    y = 1000.0 * (weighing.mass_g - weighing.mass_g[0]) + evaporation * t_h
-    columns = [levels, progress[:, None], t_h[:, None], (t_h**2 / (2.0 * span_h))[:, None]]
-    prior = [np.full(levels.shape[1], np.inf), np.array([np.inf])]
-    prior.append(np.array([_baseline_sd(weighing, phase, readability_g)]))
-    usual = abs(evaporation) if stated is not None else _blank_slope(weighing, phase)
-    prior.append(np.array([EVAPORATION_CHANGE * max(usual, 500.0 * readability_g)]))
-    turns = roller_turns(weighing, phase)
-    harmonics = 0
-    if turns is not None and len(turns) * 0.5 > turns[-1] - turns[0]:
-        gain_mg = abs(float(y[-1] - y[0])) / max(float(turns[-1] - turns[0]), 1.0)
-        rollers = _rollers(weighing, phase)
-        for k in range(1, HARMONICS * rollers + 1):
-            angle = 2 * np.pi * k / rollers * turns
-            columns.append(np.column_stack((np.cos(angle), np.sin(angle))))
-            share = ROLLER_SHARE if k % rollers == 0 else UNEQUAL_SHARE
-            prior.append(np.full(2, share * gain_mg * rollers / max(k, rollers)))
-        harmonics = 2 * HARMONICS * rollers
-    flow_at = levels.shape[1]
-    return Design(
-        np.hstack(columns),
-        y,
-        t_h,
-        np.concatenate(prior),
-        flow_at,
-        flow_at + 1,
-        flow_at + 2,
-        whole,
-        evaporation,
-        stated is not None,
-        harmonics,
-    )
-
-
-def _baseline_sd(weighing: Weighing, phase: Phases, readability_g: float) -> float:
-    """Prior of what evaporation and drift differ from the stated value, in mg/h; flat where only blanks tell."""
-    stated = weighing.numbers.get("evaporation_g_per_h")
-    drift_g = weighing.numbers.get("balance_drift_g_per_h", readability_g) / 3**0.5
-    if stated is None:
-        return np.inf if phase.has_blank else UNKNOWN_EVAPORATION_MG_PER_H / 3**0.5
-    u_g = weighing.numbers.get("u_evaporation_g_per_h", float(np.hypot(0.1 * stated, 0.2 * readability_g)))
-    return 1000.0 * float(np.hypot(u_g, drift_g))
-
-
-def _blank_slope(weighing: Weighing, phase: Phases) -> float:
-    """A first look at the size of the slope while the pump stands, in mg/h; 0 without a blank."""
-    if not phase.has_blank:
-        return 0.0
-    still = ~phase.running
-    slopes = [abs(s) for s in blank_slopes(weighing.t_s, 1000.0 * weighing.mass_g, still)]
-    return float(np.mean(slopes)) if slopes else 0.0
-
-
-def blank_slopes(t_s: Floats, mass_mg: Floats, still: NDArray[Any]) -> list[float]:
-    """Least-squares slope in mg/h of each stretch of `still` readings that is long enough (20 readings)."""
-    return [
-        float(np.polyfit(t_s[a:b] / 3600.0, mass_mg[a:b], 1)[0]) for a, b in stretches(still) if b - a >= 20
-    ]
+def blank_slopes(t_s: Floats, mass_mg: Floats, still: list[tuple[int, int]]) -> list[float]:
+    """Least-squares slope in mg/h of each of `still` that is long enough (20 readings)."""
+    return [float(np.polyfit(t_s[a:b] / 3600.0, mass_mg[a:b], 1)[0]) for a, b in still if b - a >= 20]
 
 
 def stretches(mask: NDArray[Any]) -> list[tuple[int, int]]:

@@ -3,113 +3,79 @@
 Owns: the order of the steps (read, screen, fit, check, budget) and the result that the command line prints.
 Rules: the same readings give the same figures; no figure leaves without its uncertainty; no check can be switched off.
 Callers: the command line, the calibration run, the certificate, the coverage study.
-Units: nL, nL/h, nL/rev, g/h, uL/mg; `u_` and `U` values are expanded with k = 2 unless a name says standard.
+Units: nL, nL/h, nL/rev, g/h, uL/mg; `u_` and `U` values are expanded with `k` unless a name says standard.
 Leaves: plots to plots.py, storage to store.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isinf, sqrt
+from dataclasses import replace
+from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pumprig.calibration import budget, checks
+from pumprig.calibration import budget, checks, steady
 from pumprig.calibration import design as designs
-from pumprig.calibration.noise import Estimate, estimate, make_blocks
+from pumprig.calibration.blanks import use_blanks
+from pumprig.calibration.files import AS_OURS, read_file
+from pumprig.calibration.fitted import Fit
+from pumprig.calibration.flowlog import fit_flow
+from pumprig.calibration.foreign import ReadAs
+from pumprig.calibration.models import Readings
+from pumprig.calibration.noise import Estimate
+from pumprig.calibration.regression import EVAPORATION_IN_RUN, Design
 from pumprig.calibration.screen import screen
-from pumprig.calibration.weighing import Floats, Weighing, read_csv, readability_g, refuse
+from pumprig.calibration.weighing import Weighing, readability_g, refuse
+
+UNKNOWN_PULSE_MG = 0.15 * designs.NOMINAL_NL_PER_REV / designs.NOMINAL_ROLLERS / 1000.0
+EVAPORATION_UNSEEN_AIR = 0.1  # what 1.5 K that nobody recorded do to the evaporation
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A fitted weighing. `curve_t_h`, `curve_residual_mg` (m,) are block means for the plots."""
-
-    weighing: Weighing
-    result: budget.Result
-    nl_per_rev: float | None
-    u_nl_per_rev: float | None
-    evaporation_g_per_h: float
-    white_sd_mg: float
-    wander_sd_mg: float
-    memory_h: float
-    run_h: float
-    curve_t_h: Floats
-    curve_mass_mg: Floats
-    curve_residual_mg: Floats
-
-    def as_json(self) -> dict[str, Any]:
-        """The document of `calibrate fit --json`."""
-        result = self.result
-        document: dict[str, Any] = {
-            "volume_nl": result.volume_nl,
-            "u_volume_nl": result.u_volume_nl,
-            "flow_nl_per_h": result.flow_nl_per_h,
-            "u_flow_nl_per_h": result.u_flow_nl_per_h,
-            "k": budget.K,
-            "dof": None if isinf(result.dof) else result.dof,
-            "evaporation_g_per_h": self.evaporation_g_per_h,
-            "z_ul_per_mg": result.z_ul_per_mg,
-            "budget": [
-                {"source": t.source, "u_nl_per_h": t.u_nl_per_h, "dof": None if isinf(t.dof) else t.dof}
-                for t in result.terms
-            ],
-            "noise": {
-                "white_sd_mg": self.white_sd_mg,
-                "wander_sd_mg": self.wander_sd_mg,
-                "memory_h": self.memory_h if self.wander_sd_mg else None,
-            },
-            "run_h": self.run_h,
-            "readings": len(self.weighing.t_s),
-            "rejected": [{"rows": list(r.rows), "why": r.why} for r in self.weighing.rejected],
-            "warnings": list(self.weighing.warnings),
-            "sha256": self.weighing.sha256,
-        }
-        if self.nl_per_rev is not None:
-            document["nl_per_rev"] = self.nl_per_rev
-            document["u_nl_per_rev"] = self.u_nl_per_rev
-        return document
-
-
-def fit_file(path: str | Path, blanks: list[Path] | None = None) -> Fit:
+def fit_file(path: str | Path, blanks: list[Path] | None = None, how: ReadAs = AS_OURS) -> Fit:
     """Fit a weighing from CSV; `blanks` are weighings with the pump standing, before or after. Raises WeighingError."""
-    weighing = read_csv(path)
-    use_blanks(weighing, [read_csv(blank) for blank in blanks or []])
+    weighing = read_file(path, how)
+    use_blanks(weighing, [read_file(blank, how) for blank in blanks or []])
     return fit(weighing)
 
 
 def fit(weighing: Weighing) -> Fit:
     """Fit a weighing (changed in place: rejected rows, warnings). Raises WeighingError where a check fails."""
+    if weighing.quantity == "flow":
+        return fit_flow(weighing)
     readability = readability_g(weighing)
+    checks.check_scale(weighing)
     phase = designs.phases(weighing)
+    _tell_stops(weighing, phase)
+    delivered = float(phase.progress[-1] - phase.progress[0])
+    run_h = phase.run_h
     screened = screen(weighing, phase.progress, readability)
-    phase = designs.phases(weighing)
+    phase = replace(designs.phases(weighing, phase.stops), breaks=tuple(screened.breaks))
     thin, size = designs.thinned(weighing, phase, screened.breaks)
-    model = designs.design(thin.weighing, thin.phase, thin.breaks, readability)
-    least_mg = 100.0 * readability / sqrt(size)
-    blocks = make_blocks(model.t_h, model.y, model.x, np.array(thin.breaks, dtype=np.int64), least_mg)
-    found = estimate(blocks, model.prior_sd)
+    at_readings = Readings(thin, readability, size)
+    model, blocks, found = at_readings.best(weighing, phase)
     _check_drift(weighing, model, found)
-    whole = float(phase.progress[-1] - phase.progress[0])
-    mass_mg = float(found.beta[model.flow_at]) * whole / model.scale
+    mass_mg = float(found.beta[model.flow_at]) * delivered / model.scale
+    pulse_mg = 0.0 if designs.roller_turns(weighing, phase) is not None else UNKNOWN_PULSE_MG
+    model, blocks, found = at_readings.bent(weighing, model, blocks, found, pulse_mg, mass_mg / run_h)
+    mass_mg = float(found.beta[model.flow_at]) * delivered / model.scale
     white_sd_mg = found.white_sd * sqrt(size)
     terms = _mass_terms(weighing, model, found, budget.mass_terms(weighing, readability, white_sd_mg))
-    run_h = phase.run_h
-    if designs.roller_turns(weighing, phase) is None:
+    terms += _evaporation_terms(weighing, phase, model, found, run_h, readability)
+    if designs.roller_turns(weighing, phase) is None and weighing.quantity == "mass":
         terms.append(_unknown_pulsation(mass_mg))
     checks.check_blanks(weighing, phase, readability, 0.0)
-    result, notes = budget.combine(weighing, mass_mg, run_h, terms)
+    result, notes = budget.combine(weighing, mass_mg, run_h, terms, _edges(model, found))
     weighing.warnings += notes
-    evaporation = model.evaporation_mg_per_h - float(found.beta[model.baseline_at])
+    sign = -1.0 if weighing.falling else 1.0
+    evaporation = model.evaporation_mg_per_h - sign * float(found.beta[model.baseline_at])
     uncorrected = result.flow_nl_per_h * (1.0 - model.evaporation_mg_per_h * run_h / mass_mg)
     checks.check_unit(weighing, uncorrected, readability)
     checks.check_sign(weighing, result.flow_nl_per_h)
     checks.check_length(weighing, phase, result.volume_nl)
     checks.check_size(weighing, result.flow_nl_per_h, result.u_flow_nl_per_h)
     checks.check_evaporation(weighing, evaporation, mass_mg / run_h)
-    per_rev = _per_rev(weighing, phase, result)
+    per_rev = _per_rev(weighing, delivered, phase, result)
     checks.check_per_rev(weighing, per_rev[0])
     return Fit(
         weighing,
@@ -127,8 +93,55 @@ def fit(weighing: Weighing) -> Fit:
     )
 
 
+def _tell_stops(weighing: Weighing, phase: designs.Phases) -> None:
+    """Say which standing time was found in the readings."""
+    found = phase.stops.stretches
+    if not found:
+        return
+    told = ", ".join(f"{start:.0f} to {end:.0f} s" for start, end in found)
+    weighing.warnings.append(
+        f"no counted steps: the pump stood from {told}, as the readings show; state `# run_from_s` and `# run_to_s` "
+        "where that is wrong"
+    )
+
+
+def _edges(model: Design, found: Estimate) -> tuple[float, float]:
+    """What the edges of standing time add to the delivered mass beyond the flow's share, and its uncertainty, mg."""
+    at = np.arange(model.edges.start, model.edges.stop)
+    if not len(at):
+        return 0.0, 0.0
+    cov = found.cov
+    extra = float(cov[np.ix_(at, at)].sum() + 2.0 * cov[model.flow_at, at].sum())
+    return float(found.beta[at].sum()), sqrt(max(extra, 0.0))
+
+
+def _evaporation_terms(
+    weighing: Weighing,
+    phase: designs.Phases,
+    model: Design,
+    found: Estimate,
+    run_h: float,
+    readability: float,
+) -> list[budget.MassTerm]:
+    """What blanks cannot tell of the run: that it evaporates as they do; and blanks that contradict each other."""
+    terms: list[budget.MassTerm] = []
+    from_blanks = bool(np.isinf(model.prior_sd[model.baseline_at]))
+    lost = abs(model.evaporation_mg_per_h - float(found.beta[model.baseline_at]))
+    if model.stated or from_blanks:
+        share = weighing.numbers.get("evaporation_change_pct", 100.0 * EVAPORATION_IN_RUN) / 100.0
+        if "temp_c" not in weighing.ambient and "evaporation_change_pct" not in weighing.numbers:
+            share = float(np.hypot(share, EVAPORATION_UNSEEN_AIR))
+        terms.append(budget.MassTerm("evaporation in the run, against the blanks", share * lost * run_h))
+    if phase.has_blank:
+        apart, told = steady.contradiction(weighing, phase, found, 1000.0 * readability)
+        if told and not model.door.stop > model.door.start:
+            weighing.warnings.append(told)
+            terms.append(budget.MassTerm("blanks that contradict each other", 0.5 * apart * run_h))
+    return terms
+
+
 def _mass_terms(
-    weighing: Weighing, model: designs.Design, found: Estimate, balance: list[budget.MassTerm]
+    weighing: Weighing, model: Design, found: Estimate, balance: list[budget.MassTerm]
 ) -> list[budget.MassTerm]:
     """Split the fitted mass's variance into noise, blanks and priors; then the balance's Type B terms."""
     at, base = model.flow_at, [model.baseline_at, model.curve_at]
@@ -148,9 +161,15 @@ def _mass_terms(
         name = "evaporation and drift (as stated)" if model.stated else "evaporation (not stated)"
         terms.append(budget.MassTerm(name, sqrt(float(by_prior[model.baseline_at]))))
     terms.append(budget.MassTerm("change of the evaporation", sqrt(float(by_prior[model.curve_at]))))
+    first = model.curve_at + 1
     if model.harmonics:
-        terms.append(budget.MassTerm("pulsation", sqrt(float(by_prior[model.curve_at + 1 :].sum()))))
-    if not model.stated and not from_blanks:
+        terms.append(
+            budget.MassTerm("pulsation", sqrt(float(by_prior[first : first + model.harmonics].sum())))
+        )
+    others = sqrt(float(by_prior[first + model.harmonics :].sum()))
+    if others:
+        terms.append(budget.MassTerm("edges, settling, temperature and change of the flow", others))
+    if not model.stated and not from_blanks and weighing.quantity == "mass":
         weighing.warnings.append(
             "no blank and no `# evaporation_g_per_h`: up to 2 mg/h may have evaporated, and count as uncertainty"
         )
@@ -167,20 +186,20 @@ def _unknown_pulsation(mass_mg: float) -> budget.MassTerm:
 
 
 def _per_rev(
-    weighing: Weighing, phase: designs.Phases, result: budget.Result
+    weighing: Weighing, delivered: float, phase: designs.Phases, result: budget.Result
 ) -> tuple[float | None, float | None]:
-    """Volume per revolution in nL and its U (k = 2), where steps were counted; the clock's share does not count."""
+    """Volume per revolution in nL and its U, where steps were counted; the clock's share does not count."""
     if not phase.by_steps:
         return None, None
     steps_per_rev = weighing.numbers.get("steps_per_rev")
     if steps_per_rev is None:
         steps_per_rev = designs.NOMINAL_STEPS_PER_REV
         weighing.warnings.append("no `# steps_per_rev`: 3200 steps for one revolution are taken")
-    revs = float(phase.progress[-1] - phase.progress[0]) / steps_per_rev
+    revs = delivered / steps_per_rev
     return result.volume_nl / revs, result.u_volume_nl / revs
 
 
-def _check_drift(weighing: Weighing, model: designs.Design, found: Estimate) -> None:
+def _check_drift(weighing: Weighing, model: Design, found: Estimate) -> None:
     if not np.isfinite(found.beta).all() or not np.isfinite(found.cov).all():
         raise refuse(
             weighing.name,
@@ -189,36 +208,3 @@ def _check_drift(weighing: Weighing, model: designs.Design, found: Estimate) -> 
         )
     if found.beta[model.flow_at] == 0:
         raise refuse(weighing.name, "the mass never changes.", "Check the balance's output.")
-
-
-def use_blanks(weighing: Weighing, blanks: list[Weighing]) -> None:
-    """Turn blank weighings into the stated evaporation and its standard uncertainty; none changes nothing.
-
-    A blank holds the balance's drift as well as the evaporation, so that no drift is allowed for beside it.
-    Raises WeighingError for a blank that rises.
-    """
-    if not blanks:
-        return
-    slopes: list[float] = []
-    variances: list[float] = []
-    for blank in blanks:
-        t_h = (blank.t_s - blank.t_s.mean()) / 3600.0
-        x = np.column_stack((np.ones_like(t_h), t_h))
-        d_g = readability_g(blank)
-        found = estimate(
-            make_blocks(t_h, blank.mass_g, x, np.array([], dtype=np.int64)), np.array([np.inf, np.inf])
-        )
-        slope, u = float(found.beta[1]), sqrt(float(found.cov[1, 1]))
-        if slope > 3.0 * u + 2.0 * weighing.numbers.get("balance_drift_g_per_h", d_g):
-            raise refuse(
-                blank.name,
-                f"rows {int(blank.row[0])} to {int(blank.row[-1])}: the blank rises by {1000 * slope:.3g} mg/h.",
-                "Find what drips, siphons or drifts while the pump stands, and repeat.",
-            )
-        slopes.append(-slope)
-        variances.append(u**2 + (d_g / sqrt(6.0) / float(np.ptp(t_h))) ** 2)
-    mean = float(np.mean(slopes))
-    scatter = float(np.var(slopes, ddof=1)) / len(slopes) if len(slopes) > 1 else (0.1 * mean) ** 2
-    weighing.numbers["evaporation_g_per_h"] = mean
-    weighing.numbers["u_evaporation_g_per_h"] = sqrt(float(np.mean(variances)) / len(slopes) + scatter)
-    weighing.numbers.setdefault("balance_drift_g_per_h", 0.0)

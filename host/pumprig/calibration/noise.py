@@ -53,7 +53,8 @@ class Estimate:
 
     `sampling` (p, p) is the part of the covariance that noise causes, `prior` (p, p) column k the part of each
     variance that comes from the prior of parameter k; `dof` (p,) the effective degrees of freedom of each
-    variance; `white_sd` of one reading; `wander_sd` and `memory` of the wandering part, at the most likely setting.
+    variance; `log_evidence` compares models of the same readings; `white_sd` of one reading; `wander_sd` and
+    `memory` of the wandering part, at the most likely setting.
     """
 
     beta: Floats
@@ -64,6 +65,7 @@ class Estimate:
     white_sd: float
     wander_sd: float
     memory: float
+    log_evidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,7 @@ def _estimate(blocks: Blocks, prior_sd: Floats) -> Estimate:
         shares += list((1.0 - WHITE_ONLY_SHARE) * row.weight * width / width.sum())
     evidence = np.array([s.log_evidence for s in settings])
     weight = np.array(shares) * np.exp(evidence - evidence.max())
+    told = float(evidence.max() + np.log(weight.sum()) + 0.5 * np.log(precision[precision > 0]).sum())
     weight /= weight.sum()
     best = settings[int(np.argmax(weight))]
     beta = np.array(sum(w * s.beta for w, s in zip(weight, settings, strict=True)))
@@ -297,4 +300,5 @@ def _estimate(blocks: Blocks, prior_sd: Floats) -> Estimate:
         best.scale**0.5,
         (best.wander * best.scale) ** 0.5,
         best.memory,
+        told,
     )

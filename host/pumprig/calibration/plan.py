@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 
 from pumprig.calibration.budget import CLOCK_PPM, IMMERSION_SHARE, SENSITIVITY_PPM, K
-from pumprig.calibration.design import (
+from pumprig.calibration.design import NOMINAL_NL_PER_REV, NOMINAL_ROLLERS
+from pumprig.calibration.noise import Blocks, gauss_markov
+from pumprig.calibration.regression import (
     EVAPORATION_CHANGE,
-    NOMINAL_NL_PER_REV,
-    NOMINAL_ROLLERS,
     UNKNOWN_EVAPORATION_MG_PER_H,
 )
-from pumprig.calibration.noise import Blocks, gauss_markov
 
 WANDER_PER_ROOT_H = 0.5  # random walk in readabilities: what a good bench with a draught shield shows
 EVAPORATION_SHARE = 0.25  # of an open beaker's, with a lid or oil
+EVAPORATION_IN_RUN_COVERED = 0.05  # with a lid or oil, the run evaporates as the blanks do within 5 % (1 sd)
 LONGEST_H = 24.0 * 14
 BLOCKS = 240
 
@@ -99,6 +99,11 @@ def forecast(readability_g: float, rate_nl_per_h: float, run_h: float) -> Foreca
     terms = {
         "noise of the readings": sqrt(alone) / mass_mg,
         "evaporation and drift": sqrt(max(float(cov[1, 1]) - alone, 0.0)) / mass_mg,
+        "evaporation in the run, against the blanks": EVAPORATION_IN_RUN_COVERED
+        * EVAPORATION_SHARE
+        * UNKNOWN_EVAPORATION_MG_PER_H
+        * run_h
+        / mass_mg,
         "linearity of the balance": d_mg / sqrt(3.0) / mass_mg,
         "immersed tube": IMMERSION_SHARE / sqrt(3.0),
         "temperature": 2.3e-4 * 0.3,
@@ -135,6 +140,10 @@ def plan(
     if 1e-4 * rate_nl_per_h < UNKNOWN_EVAPORATION_MG_PER_H * EVAPORATION_SHARE:
         warnings.append(
             "evaporation may exceed 10 % of the flow: use a lid, a trap or 1.5 mm of paraffin oil"
+        )
+    if best.terms["evaporation in the run, against the blanks"] > 0.2 * best.u_pct:
+        warnings.append(
+            "reckoned with a lid or oil, and with `# evaporation_change_pct: 5` in the file; an open vessel counts 20 %"
         )
     inside = tuple(w for w in (2.0, 5.0, 11.0, 19.0, 31.0) if w < 60.0 * period_h)
     if inside:

@@ -60,8 +60,7 @@ def screen(weighing: Weighing, progress: Floats, readability_g: float) -> Screen
     jumps = _find(weighing.t_s, weighing.mass_g, progress, readability_g, weighing)
     drop_g = _drops(jumps, weighing.mass_g)
     if drop_g:
-        _keep_drops(weighing, jumps, drop_g)
-        return Screened(drop_g=drop_g)
+        return Screened(_keep_drops(weighing, jumps, drop_g, progress), drop_g)
     _refuse_frozen(weighing, progress, readability_g, jumps)
     return _apply(weighing, jumps, readability_g)
 
@@ -150,8 +149,11 @@ def _drops(jumps: list[_Jump], mass_g: Floats) -> float:
     return float(np.median(levels)) if levels.sum() > 0.5 * gain_g else 0.0
 
 
-def _keep_drops(weighing: Weighing, jumps: list[_Jump], drop_g: float) -> None:
-    """Keep the reading after each drop: there the same amount hangs at the tube's end each time."""
+def _keep_drops(weighing: Weighing, jumps: list[_Jump], drop_g: float, progress: Floats) -> list[int]:
+    """Keep the reading after each drop: there the same amount hangs at the tube's end each time; and the blanks.
+
+    Returned are the first readings of the parts: what hangs when the pump starts and stops is not known.
+    """
     if len(jumps) < 10:
         raise refuse(
             weighing.name,
@@ -159,12 +161,24 @@ def _keep_drops(weighing: Weighing, jumps: list[_Jump], drop_g: float) -> None:
             f"{len(jumps)} drops are too few for a flow.",
             "Let the tube's end dip into the fluid, or weigh for longer.",
         )
+    before, after = progress <= progress[0], progress >= progress[-1]
+    last = jumps[-1].last
+    after &= np.arange(len(after)) > last
+    before &= np.arange(len(before)) < jumps[0].first
     keep = np.zeros(len(weighing.t_s), dtype=np.bool_)
     keep[[jump.last for jump in jumps]] = True
+    breaks: list[int] = []
+    if before.sum() >= 20:
+        keep |= before
+        breaks.append(int(before.sum()))
+    if after.sum() >= 20:
+        keep |= after
+        breaks.append(int(keep.sum() - after.sum()))
     weighing.take(keep)
     weighing.warnings.append(
         f"the fluid falls in {len(jumps)} drops of about {1000 * drop_g:.3g} mg; only the reading after each is used"
     )
+    return breaks
 
 
 def _refuse_frozen(weighing: Weighing, progress: Floats, readability_g: float, jumps: list[_Jump]) -> None:
@@ -185,7 +199,7 @@ def _refuse_frozen(weighing: Weighing, progress: Floats, readability_g: float, j
             weighing.name,
             f"rows {int(weighing.row[starts[at]])} to {int(weighing.row[ends[at]])}: the reading stands still at "
             f"{mass_g[starts[at]]:g} g while the pump delivers (overload, or a line that hangs).",
-            "Check the balance's range and the readability stated, and repeat.",
+            "If the pump stood there, cut the record with --from and --to; else check the balance's range and repeat.",
         )
 
 

@@ -16,10 +16,12 @@ import click
 
 from pumprig import quantities
 from pumprig.cli.options import Picture
+from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 
 if TYPE_CHECKING:
     from pumprig.accuracy.curve import Accuracy
+    from pumprig.calibration.columns import ReadAs
 
 
 @click.command()
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
 @click.option(
     "--roller-period", default=None, help="Time of one roller passage, where the file does not tell."
 )
+@reading_options
 @click.option("--plot", "plot", type=Picture(), help="Graphs as .svg, .png or .pdf.")
-def accuracy(file: Path, rate: str, windows: str, roller_period: str | None, plot: Path | None) -> None:
+def accuracy(
+    file: Path, rate: str, windows: str, roller_period: str | None, plot: Path | None, how: ReadAs
+) -> None:
     """Start-up and trumpet graphs (after IEC 60601-2-24; no compliance is claimed) of the weighing FILE."""
     from pumprig.accuracy.curve import analyse
     from pumprig.accuracy.trumpet import WINDOWS_MIN
-    from pumprig.calibration.weighing import read_csv
+    from pumprig.calibration.files import read_file
 
     settings = current()
     rate_nl_per_h = quantities.parse(rate, "rate", "--rate") / quantities.NL_PER_DAY_PER_NL_PER_H
@@ -42,7 +47,7 @@ def accuracy(file: Path, rate: str, windows: str, roller_period: str | None, plo
         raise click.BadParameter("must be above zero", param_hint="--rate")
     period_s = quantities.parse(roller_period, "time", "--roller-period") / 1000.0 if roller_period else None
     result = analyse(
-        read_csv(file), rate_nl_per_h, tuple(sorted({*WINDOWS_MIN, *_minutes(windows)})), period_s
+        read_file(file, how), rate_nl_per_h, tuple(sorted({*WINDOWS_MIN, *_minutes(windows)})), period_s
     )
     if plot is not None:
         from pumprig.accuracy.graphs import save_graphs

@@ -20,10 +20,12 @@ from pumprig.cli.bench import run_command
 from pumprig.cli.connect import changing
 from pumprig.cli.fit import fit_command
 from pumprig.cli.options import NumberRange
+from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
 
 if TYPE_CHECKING:
+    from pumprig.calibration.columns import ReadAs
     from pumprig.rig.client import Client
 
 NOMINAL_U_PPM = 200_000
@@ -218,13 +220,14 @@ def report_command(number: int, output: Path) -> None:
 @calibrate.command("angle")
 @click.argument("file", type=CSV)
 @click.option("--steps-per-rev", default=3200.0, show_default=True, type=NumberRange(1, 1e7))
-def angle_command(file: Path, steps_per_rev: float) -> None:
+@reading_options
+def angle_command(file: Path, steps_per_rev: float, how: ReadAs) -> None:
     """The displacement over the rotor's angle from the weighing FILE, and the weights that even it out."""
     from pumprig.calibration.anglemap import estimate
-    from pumprig.calibration.weighing import read_csv
+    from pumprig.calibration.files import read_file
 
     settings = current()
-    found = estimate(read_csv(file), steps_per_rev)
+    found = estimate(read_file(file, how), steps_per_rev)
     amplitudes = (found.a**2 + found.b**2) ** 0.5
     for k, (amplitude, u) in enumerate(zip(amplitudes, found.u, strict=True), 1):
         if amplitude > 2 * u:

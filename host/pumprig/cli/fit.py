@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pumprig import quantities
 from pumprig.cli.options import NumberRange, Picture
+from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
 from pumprig.quantities import plus_minus
 
 if TYPE_CHECKING:
     from pumprig.calibration.anglemap import AngleMap
+    from pumprig.calibration.columns import ReadAs
     from pumprig.calibration.fit import Fit
 
 CSV = click.Path(dir_okay=False, path_type=Path)
@@ -36,6 +39,8 @@ CSV = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--angle", "mapped", is_flag=True, help="With --save: measure the displacement over the angle too."
 )
+@click.option("--rate", "rate", help="The set rate, like '20 ul/h': units and times are judged by it.")
+@reading_options
 @click.option("--person", default="", help="Who weighed; for --save, else as the file says.")
 @click.option("--tube", default="", help="Which tube; for --save, else as the file says.")
 def fit_command(
@@ -48,10 +53,12 @@ def fit_command(
     mapped: bool,
     person: str,
     tube: str,
+    rate: str | None,
+    how: ReadAs,
 ) -> None:
-    """Volume and flow of the weighings FILES with their uncertainty (k = 2)."""
+    """Volume and flow of the weighings FILES with their uncertainty (95 %)."""
+    from pumprig.calibration.files import read_file
     from pumprig.calibration.fit import fit, use_blanks
-    from pumprig.calibration.weighing import read_csv
 
     settings = current()
     if len(files) > 1 and (plot or not kept):
@@ -60,12 +67,14 @@ def fit_command(
         )
     fits: list[Fit] = []
     for file in files:
-        weighing = read_csv(file)
+        weighing = read_file(file, how)
+        if rate is not None:
+            weighing.numbers["rate_nl_per_h"] = rate_of(rate)
         if steps_per_rev is not None:
             weighing.numbers["steps_per_rev"] = steps_per_rev
         if rollers is not None:
             weighing.numbers["rollers"] = float(rollers)
-        use_blanks(weighing, [read_csv(blank) for blank in blanks])
+        use_blanks(weighing, [read_file(blank, how) for blank in blanks])
         fits.append(fit(weighing))
         for warning in weighing.warnings:
             settings.say(f"warning: {file.name}: {warning}")
@@ -98,6 +107,14 @@ def fit_command(
     settings.document(document)
 
 
+def rate_of(text: str) -> float:
+    """`20 ul/h` -> nL/h. Raises UsageError, also for zero."""
+    rate_nl_per_h = quantities.parse(text, "rate", "--rate") / quantities.NL_PER_DAY_PER_NL_PER_H
+    if rate_nl_per_h <= 0:
+        raise click.BadParameter("must be above zero", param_hint="--rate")
+    return rate_nl_per_h
+
+
 def _longest_map(fits: list[Fit]) -> AngleMap:
     """The angle map of the weighing with the most turns. Raises WeighingError where the rotor's angle is not known."""
     from pumprig.calibration.anglemap import estimate
@@ -118,11 +135,19 @@ def _longest_map(fits: list[Fit]) -> AngleMap:
     return estimate(weighing, weighing.numbers.get("steps_per_rev", NOMINAL_STEPS_PER_REV))
 
 
+def _dof(dof: float) -> str:
+    return "many" if dof > 999 else f"{dof:.0f}"
+
+
+def _k(k: float) -> str:
+    return f"{k:.2f}".rstrip("0").rstrip(".")
+
+
 def _fit_text(result: Fit) -> str:
     figures = result.result
     share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
     lines = [
-        f"{result.weighing.name} (k = 2)",
+        f"{result.weighing.name} (k = {_k(figures.k)} for {_dof(figures.dof)} degrees of freedom)",
         f"volume      {plus_minus(figures.volume_nl / 1000, figures.u_volume_nl / 1000)} µL",
         f"flow        {plus_minus(figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000)} µL/h ({share:.2g} %)",
     ]
@@ -134,7 +159,7 @@ def _fit_text(result: Fit) -> str:
     lines.append("budget (standard uncertainty of the flow)")
     for term in figures.terms:
         if term.u_nl_per_h > 1e-3 * figures.u_flow_nl_per_h:
-            dof = "inf" if term.dof > 1e6 else f"{term.dof:.0f}"
+            dof = _dof(term.dof)
             lines.append(f"  {term.source:<46} {term.u_nl_per_h:8.1f} nL/h  dof {dof}")
     for rejection in result.weighing.rejected:
         rows = ", ".join(str(row) for row in rejection.rows[:8]) + (" ..." if len(rejection.rows) > 8 else "")

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pumprig.accuracy.curve import analyse
 from pumprig.accuracy.trumpet import WINDOWS_MIN, WindowError, trumpet, trumpet_at
-from pumprig.calibration.weighing import WeighingError, parse_csv
+from pumprig.calibration.files import parse
+from pumprig.calibration.weighing import WeighingError
 from pumprig.cli import root
 from pumprig.cli.settings import Settings
 
@@ -72,7 +73,7 @@ def test_a_is_the_mean_error_of_the_second_hour_and_b_that_of_the_last() -> None
     hours = T_S / 3600.0
     flow = np.where((hours >= 1) & (hours < 2), 1.02, np.where(hours >= 3, 0.97, 1.0)) * RATE_NL_PER_H
     volume = np.concatenate(([0.0], np.cumsum(flow[:-1] * 10.0 / 3600.0)))
-    result = analyse(parse_csv(weighing_csv(T_S, volume).encode(), "x"), RATE_NL_PER_H)
+    result = analyse(parse(weighing_csv(T_S, volume).encode(), "x"), RATE_NL_PER_H)
     assert result.a_pct == pytest.approx(2.0, abs=0.01)
     assert result.b_pct == pytest.approx(-3.0, abs=0.01)
     assert [w.p_min for w in result.windows] == list(WINDOWS_MIN)
@@ -84,7 +85,7 @@ def test_a_is_the_mean_error_of_the_second_hour_and_b_that_of_the_last() -> None
 def test_the_startup_graph_shows_the_first_two_hours_by_half_minutes() -> None:
     rise = 1.0 - np.exp(-T_S / 600.0)
     volume = np.concatenate(([0.0], np.cumsum(rise[1:] * RATE_NL_PER_H * 10.0 / 3600.0)))
-    result = analyse(parse_csv(weighing_csv(T_S, volume).encode(), "x"), RATE_NL_PER_H)
+    result = analyse(parse(weighing_csv(T_S, volume).encode(), "x"), RATE_NL_PER_H)
     times, flows = result.startup()
     assert (len(times), times[0], times[-1]) == (240, 0.5, 120.0)
     assert flows[0] < 0.1 * RATE_NL_PER_H
@@ -94,7 +95,7 @@ def test_the_startup_graph_shows_the_first_two_hours_by_half_minutes() -> None:
 def test_a_roller_period_longer_than_every_window_is_said_and_answered_by_the_cycle() -> None:
     head = "# roller_period_s: 3600\n"
     volume = RATE_NL_PER_H / 3600.0 * (T_S + 200.0 * np.sin(2 * np.pi * T_S / 3600.0))
-    document = analyse(parse_csv(weighing_csv(T_S, volume, head).encode(), "x"), RATE_NL_PER_H).as_json()
+    document = analyse(parse(weighing_csv(T_S, volume, head).encode(), "x"), RATE_NL_PER_H).as_json()
     assert document["cycle"]["period_s"] == pytest.approx(3600.0, rel=1e-3)
     assert max(abs(w["ep_max_pct"]) for w in document["cycle"]["windows"]) < 0.1
     assert max(w["ep_max_pct"] for w in document["windows"]) > 20.0
@@ -104,7 +105,7 @@ def test_a_roller_period_longer_than_every_window_is_said_and_answered_by_the_cy
 def test_a_tare_in_the_middle_does_not_show_in_the_figures() -> None:
     volume = RATE_NL_PER_H / 3600.0 * T_S
     text = weighing_csv(T_S, np.where(T_S > 5000.0, volume - 5e6, volume))
-    result = analyse(parse_csv(text.encode(), "x"), RATE_NL_PER_H)
+    result = analyse(parse(text.encode(), "x"), RATE_NL_PER_H)
     assert abs(result.a_pct) < 0.05
     assert max(abs(w.ep_max_pct) for w in result.windows) < 1.0
     assert result.warnings
@@ -112,17 +113,17 @@ def test_a_tare_in_the_middle_does_not_show_in_the_figures() -> None:
 
 def test_a_short_record_names_its_own_periods_and_a_shorter_one_is_refused() -> None:
     volume = RATE_NL_PER_H / 3600.0 * T_S
-    result = analyse(parse_csv(weighing_csv(T_S[:360], volume[:360]).encode(), "x"), RATE_NL_PER_H)
+    result = analyse(parse(weighing_csv(T_S[:360], volume[:360]).encode(), "x"), RATE_NL_PER_H)
     assert any("not the second hour" in w for w in result.warnings)
     assert result.b_pct is None
     with pytest.raises(WeighingError, match="10 min"):
-        analyse(parse_csv(weighing_csv(T_S[:50], volume[:50]).encode(), "x"), RATE_NL_PER_H)
+        analyse(parse(weighing_csv(T_S[:50], volume[:50]).encode(), "x"), RATE_NL_PER_H)
 
 
 def test_the_first_day_and_hour_windows_are_reported_for_long_records() -> None:
     t_s = np.arange(0.0, 25 * 3600.0, 60.0)
     volume = 1.01 * RATE_NL_PER_H / 3600.0 * t_s
-    result = analyse(parse_csv(weighing_csv(t_s, volume).encode(), "x"), RATE_NL_PER_H)
+    result = analyse(parse(weighing_csv(t_s, volume).encode(), "x"), RATE_NL_PER_H)
     assert result.first_day is not None
     assert result.first_day["error_pct"] == pytest.approx(1.0, abs=0.01)
     assert result.hours[0].ep_max_pct == pytest.approx(1.0, abs=0.05)
@@ -156,10 +157,10 @@ def test_an_occlusion_test_gives_time_pressure_and_the_bolus_on_opening() -> Non
     flowing = np.minimum(T_S, 3000.0) * RATE_NL_PER_H / 3600.0
     volume = flowing + np.where(T_S > 5000.0, 2500.0, 0.0)
     head = "# occluded_at_s: 3000\n# alarm_at_s: 4500\n# alarm_pressure_hpa: 690\n# reopened_at_s: 4990\n"
-    found = analyse(parse_csv(weighing_csv(T_S, volume, head).encode(), "x"), RATE_NL_PER_H).occlusion
+    found = analyse(parse(weighing_csv(T_S, volume, head).encode(), "x"), RATE_NL_PER_H).occlusion
     assert found is not None
     assert (found["alarm_after_s"], found["alarm_pressure_hpa"]) == (1500.0, 690.0)
     assert abs(found["bolus_nl"] - 2500.0) < 1.0
     wrong = head.replace("4990", "4400")
     with pytest.raises(WeighingError, match="order"):
-        analyse(parse_csv(weighing_csv(T_S, volume, wrong).encode(), "x"), RATE_NL_PER_H)
+        analyse(parse(weighing_csv(T_S, volume, wrong).encode(), "x"), RATE_NL_PER_H)
