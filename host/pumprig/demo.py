@@ -77,7 +77,7 @@ def _run(path: Path, folder: Path) -> None:
         put(f"log pulled: {result.new} records into {store.path}")
         client.close()
         report = folder / "report.html"
-        write(store, result.device_id, from_us, None, report)
+        write(store, verify(store, result.device_id), from_us, None, report)
         _summary(store, result.device_id)
         put(f"report:    {report}")
     finally:
@@ -145,9 +145,9 @@ def _draw(passed_s: float, fields: dict[str, str]) -> None:
 def _summary(store: Store, device_id: str) -> None:
     sums = total(store, device_id, None, None)
     verdict = verify(store, device_id)
-    volume = volume_with_u(sums.volume_nl or 0, sums.u_nl or 0)
+    volume = volume_with_u(sums.volume_nl, sums.u_nl)
     put(f"delivered: {volume} (k = 2), {sums.steps} counted steps")
-    for kind, volume_nl in (sums.by_kind_nl or {}).items():
+    for kind, volume_nl in sums.by_kind_nl.items():
         if volume_nl:
             put(f"           {kind:9} {volume_text(volume_nl)}")
     put(f"log:       {verdict.count} records, chain {'verified' if verdict.verified else 'NOT verified'}")

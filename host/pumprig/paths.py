@@ -20,7 +20,7 @@ from pumprig.errors import UsageError
 def _folder(kind: str) -> Path:
     home = os.environ.get("PUMPRIG_HOME")
     if home:
-        return Path(home) / kind
+        return expanded(home) / kind
     import platformdirs
 
     named = {
@@ -28,7 +28,12 @@ def _folder(kind: str) -> Path:
         "data": platformdirs.user_data_path,
         "state": platformdirs.user_state_path,
     }
-    return named[kind]("pumprig", appauthor=False)
+    folder = named[kind]("pumprig", appauthor=False)
+    if not folder.is_absolute():  # no HOME, and no entry for this user among the system's
+        import tempfile
+
+        return Path(tempfile.gettempdir()) / f"pumprig-{getattr(os, 'getuid', lambda: 'user')()}-home" / kind
+    return folder
 
 
 def config_file() -> Path:
@@ -39,7 +44,36 @@ def config_file() -> Path:
 def database_file() -> Path:
     """The delivery log's database: PUMPRIG_DB, else in the data folder."""
     named = os.environ.get("PUMPRIG_DB")
-    return Path(named) if named else _folder("data") / "pumprig.db"
+    return expanded(named) if named else _folder("data") / "pumprig.db"
+
+
+def chosen_database() -> Path:
+    """The delivery log's database: PUMPRIG_DB, the configuration (beside whose file a bare name lies), the data folder.
+
+    Raises UsageError for a configuration that cannot be read.
+    """
+    if not os.environ.get("PUMPRIG_DB"):
+        configured = configuration().get("database")
+        if configured:
+            return config_file().parent / expanded(configured)
+    return database_file()
+
+
+def expanded(text: str) -> Path:
+    """A path as a person writes it: ~ is the home folder. Raises UsageError where there is none."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"'{text}' begins with ~, and this user has no home folder.",
+            "Nothing was begun.",
+            "Write the whole path.",
+        ) from None
+
+
+def state_folder() -> Path:
+    """What this computer remembers from one command to the next."""
+    return _folder("state")
 
 
 def keys_folder() -> Path:

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from pumpwire import documents
+
 from pumprig.errors import InputFileError, PumpError
 from pumprig.rig import refusals, simulator
 from pumprig.store import Store, ledger
@@ -150,7 +152,7 @@ def finish(asked: Request, report: Report) -> Report:
     return report
 
 
-def keep(path: Path, records: Path, report: Report, program: Program) -> None:
+def keep(path: Path, asked: Request, report: Report) -> None:
     """The records of a run (the request's `records`) into a new database, verified like any pull. Raises PumpError."""
     store = Store(path)
     device = str(report["device_id"])
@@ -164,15 +166,19 @@ def keep(path: Path, records: Path, report: Report, program: Program) -> None:
             int(calibration["step_nl_den"]),
             int(calibration["u_ppm"]),
         )
-        store.note_program(device, program.hash, program.text)
+        loaded = [str(event["document"]) for event in asked["events"] if "document" in event]
+        for text in (str(asked["program"]), *loaded):
+            store.note_program(device, documents.digest(text), text)
         page: list[bytes] = []
-        with open(records, encoding="ascii") as file:
+        with open(asked["records"], encoding="ascii") as file:
             for line in file:
                 page.append(a2b_base64(line))
                 if len(page) == BATCH:
                     ledger.add(store, device, page)
                     page.clear()
         ledger.add(store, device, page)
+        boot, mono_us, log_next = report["log_end"]
+        store.note_pull(device, boot, mono_us, 1, log_next)
     finally:
         store.close()
 

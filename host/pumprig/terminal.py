@@ -5,17 +5,20 @@ Rules: nothing is interpreted: a message is one line, and what hides in it is sh
 alone, never from within a text; colour only on a terminal and never with NO_COLOR.
 Callers: cli/settings.py for the commands, the console, the demo.
 Units: none.
-Leaves: what a character looks like to shown.py, whether something is printed at all to its callers.
+Leaves: what a character looks like to shown.py, broken streams to streams.py, whether something is printed at all to
+its callers.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pumprig import streams
 from pumprig.shown import json_text, shown, shown_lines
 
 if TYPE_CHECKING:
@@ -54,17 +57,17 @@ def painted(text: str, **style: Any) -> Painted:
 def put(*parts: str | Painted, err: bool = False, end: str = "\n") -> None:
     """Write one line made of parts."""
     line = "".join(str(part) if isinstance(part, Painted) else shown(part) for part in parts)
-    click.echo(line + end, err=err, nl=False)
+    streams.write(line + end, err)
 
 
 def put_text(text: str, err: bool = False) -> None:
     """Write a text of several lines whose line ends are our own."""
-    click.echo(shown_lines(text), err=err)
+    streams.write(shown_lines(text) + "\n", err)
 
 
 def put_document(content: Any) -> None:
     """Write one JSON document, as one line."""
-    click.echo(json_text(content))
+    streams.write((json_text(content) if streams.encodes_all() else json.dumps(content)) + "\n")
 
 
 def confirm(question: str) -> bool:

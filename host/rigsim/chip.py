@@ -16,6 +16,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from pumpwire.identity import SIMULATED
+
 from rigsim.flash import NorFlash
 from rigsim.power import ChipReset, PowerCut
 
@@ -44,6 +46,11 @@ class I2CDevice(Protocol):
     def read(self, length: int) -> bytes: ...
 
 
+def identity_of(what: bytes) -> bytes:
+    """The id of a simulated chip: the mark of simulated ones, then what it is told by."""
+    return bytes.fromhex(SIMULATED) + hashlib.sha256(b"pumprig chip " + what).digest()[:4]
+
+
 class Chip:
     """A Pico. `seed` gives it its identity; `flash` its memory, which outlives power."""
 
@@ -51,7 +58,7 @@ class Chip:
         self.seed = seed
         self.flash = NorFlash(seed=seed) if flash is None else flash
         self.flash.on_cut = self._lose_power
-        self.unique_id = hashlib.sha256(b"pumprig chip %d" % seed).digest()[:8]
+        self.unique_id = identity_of(b"%d" % seed)
         self.now = 0
         self.boot_cycle = 0
         self.ticks_offset_us = 0  # where ticks_us stands at power-on: lets a test begin close to a wrap

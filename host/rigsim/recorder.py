@@ -29,6 +29,7 @@ class Recorder:
         self._priorities = {row[1]: row[2] for row in spec.ALARMS}
         self._open: dict[str, dict[str, Any]] = {}
         self.count = 0
+        self.end = (0, 0, 1)  # boot and mono_us of the last record, number of the next
         self.faults: list[str] = []
         self.alarms: list[dict[str, Any]] = []
         self.refills = 0
@@ -47,6 +48,7 @@ class Recorder:
         header, _, text = records.unpack(raw)
         self._follow(raw, header)
         self.count += 1
+        self.end = (header["boot"], header["mono_us"], header["number"] + 1)
         if self._file is not None:
             self._file.write(b64encode(raw).decode() + "\n")
         event = records.EVENTS[header["event"]]

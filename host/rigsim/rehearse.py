@@ -199,6 +199,7 @@ class _Run:
             "undelivered_nl": recorder.undelivered_nl,
             "loop": {"late": _number(status, "late"), "worst_us": self.costs.worst_us},
             "log_records": recorder.count,
+            "log_end": recorder.end,
             "log_verified": not recorder.faults,
             "log_faults": recorder.faults[:20],
         }

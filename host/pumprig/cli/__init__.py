@@ -13,17 +13,18 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import os
 import sys
 from typing import Any
 
 import click
 
-from pumprig import __version__
+from pumprig import __version__, streams
 from pumprig.cli.settings import Settings
 from pumprig.errors import PumpError, UsageError
 from pumprig.shown import shown
 from pumprig.terminal import painted, put, put_document, put_text
+
+GOES_ON = " The pump goes on as programmed."
 
 # name: (module in this folder, attribute, one line of help)
 COMMANDS = {
@@ -158,6 +159,16 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     """Run one command line; returns its exit code. Every error ends here."""
     words = sys.argv[1:] if arguments is None else arguments
     settings = settings or Settings()
+    streams.begin()
+    code = _run(words, settings)
+    try:
+        streams.flush()
+    except streams.OutputLost as error:
+        code = code or _failed(error, settings)
+    return code
+
+
+def _run(words: list[str], settings: Settings) -> int:
     try:
         result = root.main(words, prog_name="pumprig", standalone_mode=False, obj=settings)
     except PumpError as error:
@@ -165,7 +176,7 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     except click.exceptions.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        put_text("\nInterrupted. The pump goes on as programmed.", err=True)
+        put_text(f"\nInterrupted.{GOES_ON if settings.met else ''}", err=True)
         return 130
     except click.ClickException as error:
         said = io.StringIO()
@@ -174,14 +185,13 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
         if settings.json or "--json" in words:
             _document(UsageError(error.format_message(), "Nothing was begun.", "--help shows what there is."))
         return 2
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # of help, say, which click prints itself
+        streams.silence()
         return 1
     except Exception as error:  # a defect of ours: still one clear line, and the trace with -v
         unforeseen = PumpError(
             f"an error that pumprig did not foresee: {type(error).__name__}: {error}",
-            "What was asked may not have been done; the pump goes on as programmed.",
+            f"What was asked may not have been done.{GOES_ON if settings.met else ''}",
             "`pumprig status` shows what holds now; the same command with -v shows where it arose.",
         )
         unforeseen.__cause__ = error
@@ -213,6 +223,8 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _failed(error: PumpError, settings: Settings) -> int:
+    if isinstance(error, streams.OutputLost) and error.quiet:
+        return error.exit_code  # who reads has enough
     if settings.verbose:
         import traceback
 
@@ -233,9 +245,11 @@ def _document(error: PumpError) -> None:
         "exit_code": error.exit_code,
         **error.details(),
     }
-    put_document(told)
+    with contextlib.suppress(streams.OutputLost):
+        put_document(told)
 
 
 def main() -> None:
     """The entry point."""
+    streams.prepare()
     sys.exit(run())

@@ -47,7 +47,7 @@ def alarms(ctx: click.Context) -> None:
         since = (row["since"] or "not known")[:19].replace("T", " ")
         seen = "yes" if row["acknowledged"] else "no"
         table.add_row(styled(row["name"], style), row["priority"], since, seen, TEXTS.get(row["name"], ""))
-    settings.console().print(table)
+    settings.print(table)
 
 
 @alarms.command()

@@ -27,6 +27,7 @@ from pumprig.store.intents import Settled, StoredIntents
 @contextmanager
 def reading(settings: Settings) -> Generator[Client]:
     """A rig to read from: no store, no session."""
+    settings.met = True
     if settings.held is not None:
         with settings.held.exclusive() as held:
             yield held
@@ -40,12 +41,12 @@ def reading(settings: Settings) -> Generator[Client]:
 
 
 @contextmanager
-def store_open(settings: Settings) -> Generator[Store]:
-    """The delivery log's database."""
+def store_open(settings: Settings, archive: bool = False) -> Generator[Store]:
+    """The delivery log's database; an archive: also one that may only be read."""
     if settings.held is not None:
         yield settings.held.store
         return
-    store = Store(settings.database())
+    store = Store(settings.database(), archive=archive)
     try:
         yield store
     finally:
@@ -62,13 +63,15 @@ def store_read(settings: Settings) -> Generator[Store]:
             "Nothing was read.",
             "`pumprig log pull` makes it; PUMPRIG_DB names another.",
         )
-    with store_open(settings) as store:
+    with store_open(settings, archive=True) as store:
         yield store
 
 
 @contextmanager
 def pulling(settings: Settings) -> Generator[tuple[Client, Store]]:
-    """A rig and the store."""
+    """A rig and the store. The store takes in what the rig says: from here on the command acts."""
+    settings.met = True
+    settings.acts()
     if settings.held is not None:
         with settings.held.exclusive() as held:
             tell(settings, settings.held.settle())

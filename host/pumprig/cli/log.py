@@ -19,21 +19,30 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pumpwire import spec
+from pumpwire import records
 
-from pumprig import quantities
+from pumprig import quantities, streams
 from pumprig.cli.connect import pulling, store_read, tell
 from pumprig.cli.settings import Settings, current
+from pumprig.cli.stored import (
+    VerifyError,
+    anyway_option,
+    believed,
+    device_of,
+    device_option,
+    from_option,
+    named,
+    span_of,
+    summary,
+    to_option,
+)
+from pumprig.cli.total import show_total, total_document
 from pumprig.errors import PumpError, UsageError
 from pumprig.rig.pull import Pulled, pull
 from pumprig.store import Store, ledger
-from pumprig.store.export import FORMATS, export, row_of
-from pumprig.store.totals import Total, total
-from pumprig.store.verify import Verdict, verify
-
-device_option = click.option("--device", metavar="ID", help="A device's id, where the store holds several.")
-from_option = click.option("--from", "from_", metavar="TIME", help="ISO 8601, or how long ago: `2 d`.")
-to_option = click.option("--to", metavar="TIME", help="ISO 8601, or how long ago: `2 d`.")
+from pumprig.store.export import FORMATS, Rows, export, form_of, plain
+from pumprig.store.totals import total
+from pumprig.store.verify import verify
 
 
 @click.group()
@@ -86,55 +95,25 @@ def _pulled(settings: Settings, store: Store, result: Pulled, follow: bool) -> N
         settings.say(
             f"warning: records {result.gap[0]} to {result.gap[1]} were overwritten on the rig before they were pulled"
         )
+    if result.store_note:
+        settings.say(f"warning: {result.store_note}")
     if result.other_calibration is not None:
         settings.say(
             f"warning: the store has other figures for calibration {result.other_calibration} than the rig: one was "
             "edited, or the number was used twice; volumes delivered with it cannot be trusted"
         )
     if follow:
-        calibrations = store.calibrations(result.device_id)
         if result.new:
+            rows = Rows(store, result.device_id)
             for record in ledger.read(store, result.device_id, last=result.new):
-                settings.document(row_of(result.device_id, record, calibrations))
+                settings.document(plain(rows.of(record)) if settings.json else None)
                 settings.show(_line(record))
+            streams.flush()
         return
     settings.show(
         f"{result.new} new records; the store holds {result.device_id} up to record {result.log_next - 1}"
     )
     settings.document({**asdict(result), "database": str(store.path)})
-
-
-def device_of(store: Store, chosen: str | None) -> str:
-    """The device that is meant. Raises UsageError where that is not clear."""
-    known = store.devices()
-    if chosen:
-        fitting = [device for device in known if device.startswith(chosen)]
-        if len(fitting) == 1:
-            return fitting[0]
-        raise UsageError(
-            f"No one device in the store begins with '{chosen}'.",
-            "",
-            "Stored: " + (", ".join(known) or "none"),
-        )
-    if len(known) == 1:
-        return known[0]
-    if not known:
-        raise PumpError(
-            f"The store {store.path} is empty.", "Nothing was read.", "`pumprig log pull` fills it."
-        )
-    raise UsageError(
-        "The store holds several devices.", "Nothing was read.", "Name one: --device " + ", ".join(known)
-    )
-
-
-def span_of(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
-    """The two options as microseconds UTC. Raises UsageError."""
-    now_us = quantities.now_utc_us()
-    first = quantities.parse_instant(from_, "--from", now_us) if from_ else None
-    last = quantities.parse_instant(to, "--to", now_us) if to else None
-    if first is not None and last is not None and first >= last:
-        raise UsageError("--from is not before --to.", "Nothing was read.")
-    return first, last
 
 
 @log.command("show")
@@ -149,14 +128,25 @@ def show(
     """Show stored records."""
     settings = current()
     from_us, to_us = span_of(from_, to)
+    unknown = [name for name in events if name not in records.EVENTS]
+    if unknown:
+        raise PumpError(
+            f"No record is ever of the event '{unknown[0]}'.",
+            "Nothing was read.",
+            "Events: " + ", ".join(sorted(name for name in records.EVENTS if name)) + ".",
+        )
     if last is None and not (from_ or to or settings.json):
         last = 40
     with store_read(settings) as store:
         chosen = device_of(store, device)
-        calibrations = store.calibrations(chosen)
+        rows = Rows(store, chosen)
+        shown = 0
         for record in ledger.read(store, chosen, from_us, to_us, events, last):
-            settings.document(row_of(chosen, record, calibrations))
+            shown += 1
+            settings.document(plain(rows.of(record)) if settings.json else None)
             settings.show(_line(record))
+    if not shown:
+        settings.say("no record of that kind in that time")
 
 
 def _line(record: ledger.Record) -> str:
@@ -169,115 +159,79 @@ def _line(record: ledger.Record) -> str:
 @device_option
 @from_option
 @to_option
-@click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
-def export_(device: str | None, from_: str | None, to: str | None, form: str, output: Path) -> None:
-    """Write stored records to a file."""
+@anyway_option
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Without it, by the file's suffix.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="The file; - is standard output.",
+)
+def export_(
+    device: str | None, from_: str | None, to: str | None, anyway: bool, form: str | None, output: Path
+) -> None:
+    """Write stored records to a file: CSV, JSON Lines or Parquet."""
     settings = current()
     from_us, to_us = span_of(from_, to)
+    to_stdout = str(output) == "-"
+    chosen_form = (form or "csv") if to_stdout else form_of(form, output)
+    if to_stdout and settings.json:
+        raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
     with store_read(settings) as store:
         chosen = device_of(store, device)
-        calibrations = store.calibrations(chosen)
-        rows = (row_of(chosen, record, calibrations) for record in ledger.read(store, chosen, from_us, to_us))
-        count = export(rows, form, output)
-    settings.show(f"wrote {count} records to {output}")
-    settings.document({"file": str(output), "format": form, "records": count})
+        believed(settings, store, chosen, anyway)
+        rows = Rows(store, chosen)
+        every = (rows.of(record) for record in ledger.read(store, chosen, from_us, to_us))
+        if to_stdout:
+            with streams.binary():
+                count = export(every, chosen_form, None)
+        else:
+            count = export(every, chosen_form, output)
+    settings.acts()
+    if to_stdout:
+        settings.say(f"wrote {count} records")
+    else:
+        settings.show(f"wrote {count} records to {output}")
+    settings.document({"file": str(output), "format": chosen_form, "records": count})
 
 
 @log.command("verify")
 @device_option
 def verify_(device: str | None) -> None:
-    """Check every stored record's seal, chain, number and columns."""
+    """Check seals, chain, numbers, columns, hashes of programs and calibrations, and the end against the last pull."""
     settings = current()
     with store_read(settings) as store:
         verdict = verify(store, device_of(store, device))
-    for first, last in verdict.gaps:
-        settings.show(f"gap: records {first} to {last} are missing")
-    for number, what in verdict.faults:
-        settings.show(f"record {number}: {what}")
-    told = f"{verdict.count} records, {verdict.first} to {verdict.last}"
-    if verdict.faults:
+    if not settings.json:
+        for first, last in verdict.gaps:
+            settings.show(f"gap: records {first} to {last} are missing")
+    if not verdict.ok:
+        for line in named(verdict, len(verdict.faults)):
+            settings.show(line)
         raise VerifyError(
             verdict,
-            f"{told}: {len(verdict.faults)} faults.",
-            "This store was edited or damaged; the rig's log is the original.",
+            "Nothing was changed.",
+            "This store was edited or damaged; the rig's log is the original. `log total`, `log export` and `report` "
+            "refuse it, unless --anyway is given.",
         )
-    if verdict.gaps:
-        raise VerifyError(
-            verdict,
-            f"{told}: every seal and every link is right, but for {len(verdict.gaps)} gaps.",
-            "`pumprig log pull` brings what the rig still holds.",
-        )
-    settings.document({**asdict(verdict), "verified": verdict.verified})
-    settings.show(f"{told}: every seal and every link of the chain is right")
-
-
-class VerifyError(PumpError):
-    """The store is not what the rig sealed; `details()` are the findings."""
-
-    def __init__(self, verdict: Verdict, happened: str, next_step: str) -> None:
-        super().__init__(happened, "Nothing was changed.", next_step)
-        self._verdict = verdict
-
-    def details(self) -> dict[str, object]:
-        return {**asdict(self._verdict), "verified": self._verdict.verified}
+    settings.document(verdict.document())
+    settings.show(summary(verdict))
 
 
 @log.command("total")
 @device_option
 @from_option
 @to_option
-def total_(device: str | None, from_: str | None, to: str | None) -> None:
+@anyway_option
+def total_(device: str | None, from_: str | None, to: str | None, anyway: bool) -> None:
     """Volume delivered between two instants, from counted steps, with its uncertainty (k = 2)."""
     settings = current()
     from_us, to_us = span_of(from_, to)
     with store_read(settings) as store:
-        result = total(store, device_of(store, device), from_us, to_us)
-    settings.document(total_document(result))
+        chosen = device_of(store, device)
+        verdict = believed(settings, store, chosen, anyway)
+        result = total(store, chosen, from_us, to_us)
+    settings.document({**total_document(result), "verified": verdict.ok, "digest": verdict.digest})
     if not settings.json:
-        _show_total(settings, result)
-
-
-def total_document(result: Total) -> dict[str, Any]:
-    """A total as JSON."""
-    return {
-        "device_id": result.device_id,
-        "from": quantities.iso(result.first.at_utc_us),
-        "to": quantities.iso(result.last.at_utc_us),
-        "from_record": result.first.number,
-        "to_record": result.last.number,
-        "delivered_steps": result.steps,
-        "delivered_nl": result.volume_nl,
-        "u_delivered_nl": result.u_nl,
-        "by_kind_steps": result.by_kind_steps,
-        "by_kind_nl": result.by_kind_nl,
-        "assumed_steps": result.assumed_steps,
-        "by_calibration": [asdict(part) for part in result.parts],
-    }
-
-
-def _show_total(settings: Settings, result: Total) -> None:
-    start, end = quantities.local_text(result.first.at_utc_us), quantities.local_text(result.last.at_utc_us)
-    settings.show(
-        f"{result.device_id}, records {result.first.number} to {result.last.number} ({start} to {end})"
-    )
-    if result.volume_nl is None:
-        settings.show(
-            f"{result.steps} steps; a calibration in use then is not known here, so that no volume is stated"
-        )
-        return
-    volume = quantities.volume_with_u(result.volume_nl, result.u_nl or 0)
-    settings.show(f"delivered {volume} (k = 2), {result.steps} steps")
-    for kind in spec.KINDS:
-        steps = result.by_kind_steps[kind]
-        if steps and result.by_kind_nl:
-            settings.show(
-                f"  {kind:12} {quantities.volume_text(result.by_kind_nl[kind]):>12}  {steps:10d} steps"
-            )
-    for part in result.parts:
-        if part.volume_nl is not None and part.steps:
-            settings.show(f"  calibration {part.calibration_id}: {quantities.volume_text(part.volume_nl)}")
-    if result.assumed_steps:
-        settings.show(
-            f"  besides, {result.assumed_steps} steps were taken as delivered at power losses without being counted"
-        )
+        show_total(settings, result)

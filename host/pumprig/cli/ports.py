@@ -40,4 +40,4 @@ def ports() -> None:
         table.add_row(
             row.device, row.kind, row.device_id or "", row.firmware or "", row.note or row.description
         )
-    settings.console().print(table)
+    settings.print(table)

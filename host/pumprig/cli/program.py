@@ -48,7 +48,7 @@ def check(file: Path) -> None:
     facts = forecast.check(loaded, now_us)
     settings.document(facts)
     if not settings.json:
-        settings.console().print(table_of([("", loaded, facts)], now_us))
+        settings.print(table_of([("", loaded, facts)], now_us))
         warn(settings, facts)
 
 
@@ -137,7 +137,7 @@ def show() -> None:
         told["waiting"] = {"text": later.text, "toml": to_toml(later.document), **(begins or {})}
     settings.document(told)
     if not settings.json:
-        settings.console().print(table_of(columns, now_us))
+        settings.print(table_of(columns, now_us))
         for _heading, program, _facts in columns:
             settings.show_text("\n" + to_toml(program.document))
 

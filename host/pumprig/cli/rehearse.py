@@ -76,7 +76,8 @@ def rehearse(
         with progress_of(settings, "rehearsing") as progress:
             report = rehearsal.run(request, progress)
         if output is not None:
-            rehearsal.keep(output, records, report, loaded)
+            rehearsal.keep(output, request, report)
+            settings.acts()
     settings.document(report)
     if not settings.json:
         _show(settings, report)

@@ -15,38 +15,51 @@ from pathlib import Path
 
 import click
 
-from pumprig.cli.connect import pulling, store_open
-from pumprig.cli.log import device_of, device_option, from_option, progress_of, span_of, to_option
+from pumprig.cli.connect import pulling, store_read
+from pumprig.cli.log import progress_of
 from pumprig.cli.settings import current
+from pumprig.cli.stored import (
+    anyway_option,
+    believed,
+    device_of,
+    device_option,
+    from_option,
+    span_of,
+    to_option,
+)
 from pumprig.errors import PumpError
 from pumprig.rig.pull import pull
 from pumprig.store import Store
+from pumprig.store.verify import Verdict
 
 
 @click.command()
 @device_option
 @from_option
 @to_option
+@anyway_option
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
-def report(device: str | None, from_: str | None, to: str | None, output: Path) -> None:
+def report(device: str | None, from_: str | None, to: str | None, anyway: bool, output: Path) -> None:
     """Write a self-contained HTML report of the stored log."""
     settings = current()
     from_us, to_us = span_of(from_, to)
     if settings.port:
         with pulling(settings) as (client, store), progress_of(settings, "pulling") as progress:
             device = device or pull(client, store, progress).device_id
-    with store_open(settings) as store:
+    with store_read(settings) as store:
         chosen = device_of(store, device)
-        write(store, chosen, from_us, to_us, output)
+        verdict = believed(settings, store, chosen, anyway)
+        write(store, verdict, from_us, to_us, output)
+    settings.acts()
     settings.show(f"wrote {output}")
-    settings.document({"file": str(output), "device_id": chosen})
+    settings.document({"file": str(output), "device_id": chosen, "digest": verdict.digest})
 
 
-def write(store: Store, device_id: str, from_us: int | None, to_us: int | None, output: Path) -> None:
+def write(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None, output: Path) -> None:
     """Render and write the page. Raises PumpError."""
     from pumprig.report.page import render
 
-    page = render(store, device_id, from_us, to_us)
+    page = render(store, verdict, from_us, to_us)
     part = output.with_name(output.name + ".part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

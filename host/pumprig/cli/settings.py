@@ -11,7 +11,6 @@ Leaves: exit codes to cli/__init__.py.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pumprig import paths, terminal
+from pumprig import paths, streams, terminal
 from pumprig.errors import PumpError, UsageError
 from pumprig.terminal import Painted, confirm, put, put_document, put_text
 
@@ -39,6 +38,11 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     held: Held | None = None  # the rig that the console holds open
+    met: bool = False  # a rig was talked to
+
+    def acts(self) -> None:
+        """From here on the command has an effect: whether its text can be printed decides nothing any more."""
+        streams.acts()
 
     def say(self, *parts: str | Painted) -> None:
         """A message for a person: one line on stderr, nothing with --quiet."""
@@ -76,10 +80,13 @@ class Settings:
         if not yes and not confirm(question):
             raise PumpError("Not confirmed.", "Nothing was changed.")
 
+    def print(self, what: Any) -> None:
+        """A table or the like for a person, on stdout."""
+        streams.draw(lambda: self.console().print(what))
+
     def database(self) -> Path:
         """The database file: PUMPRIG_DB, the configuration, else the platform's data folder."""
-        configured = None if os.environ.get("PUMPRIG_DB") else paths.configuration().get("database")
-        return Path(configured).expanduser() if configured else paths.database_file()
+        return paths.chosen_database()
 
 
 def current() -> Settings:

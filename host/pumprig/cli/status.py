@@ -39,7 +39,7 @@ def status() -> None:
         content = read_status(client)
     settings.document(content)
     if not settings.json:
-        settings.console().print(table_of(content))
+        settings.print(table_of(content))
 
 
 @click.command()

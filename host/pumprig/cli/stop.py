@@ -33,6 +33,8 @@ def stop() -> None:
     Where another pumprig holds the port, that one passes the stop on, past whatever it is doing.
     """
     settings = current()
+    settings.met = True
+    settings.acts()
     address = discovery.resolve(settings.port, settings.state)
     try:
         steps = _stop(address).get("delivered_steps")

@@ -92,7 +92,7 @@ def _configuration() -> Check:
 
 def _store(path: Path) -> Check:
     try:
-        store = Store(path)
+        store = Store(path, archive=True)
         devices = len(store.devices())
         store.close()
     except PumpError as error:

@@ -40,10 +40,9 @@ class History:
 def history_of(store: Store, device_id: str, chip_id: str) -> History | None:
     """The history of a rig as blocks for the board `chip_id`; None where the store has none. Raises StoreError."""
     number = ledger.last_number(store, device_id)
-    raw = ledger.raw_of(store, device_id, number) if number else None
-    if raw is None:
+    last = ledger.record_at(store, device_id, number) if number else None
+    if last is None:
         return None
-    last = ledger.decode(raw, store.anchors(device_id))
     state = {**last.state, **dict.fromkeys(ENDED, 0)}
     blocks: dict[str, bytes] = {}
     lost: list[str] = []
@@ -70,7 +69,7 @@ def history_of(store: Store, device_id: str, chip_id: str) -> History | None:
         "mono_us": 0,
         "utc_us": now_utc_us(),
         "calibration_id": calibration_id,
-        "chain": records.link(raw),
+        "chain": records.link(last.raw),
     }
     blocks[f"{JOURNAL_FOLDER}/log000.bin"] = page(records.pack(header, state, f"to={chip_id} after={number}"))
     return History(device_id, last, blocks, lost)

@@ -23,7 +23,7 @@ from pumprig.store import Store
 from pumprig.store.intents import fields_of
 from pumprig.store.ledger import Record
 from pumprig.store.totals import Total, total
-from pumprig.store.verify import verify
+from pumprig.store.verify import Verdict
 
 MAX_EVENTS = 400
 ALARMS = {row[1]: (row[2], texts.ALARMS[row[1]]) for row in spec.ALARMS}
@@ -36,14 +36,14 @@ LOUD = {
 }
 
 
-def render(store: Store, device_id: str, from_us: int | None, to_us: int | None) -> str:
+def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None) -> str:
     """The page of a device's log between two instants. Raises PumpError, StoreError."""
     from pumprig.pages import environment
 
+    device_id = verdict.device_id
     sums = total(store, device_id, from_us, to_us)
     path = course(store, device_id, from_us, to_us)
-    verdict = verify(store, device_id)
-    relative = (sums.u_nl or 0) / abs(sums.volume_nl) if sums.volume_nl else 0.0
+    relative = sums.u_nl / abs(sums.volume_nl) if sums.volume_nl else 0.0
     template = environment().from_string(
         files("pumprig.report").joinpath("template.html").read_text(encoding="utf-8")
     )
@@ -105,14 +105,12 @@ def _span(path: Course) -> dict[str, str]:
 def _cards(sums: Total, path: Course) -> list[dict[str, str]]:
     last = path.points[-1] if path.points else None
     alarms = sum(record.event == "alarm" for record in path.events)
-    known = sums.volume_nl is not None
     cards = [
         {
             "name": "delivered",
-            "value": volume_text(sums.volume_nl or 0) if known else "not known",
-            "note": f"± {volume_text(sums.u_nl or 0)} (k = 2)"
-            if known
-            else "the calibration is not in the store",
+            "value": volume_text(sums.volume_nl),
+            "note": f"± {volume_text(sums.u_nl)} (k = 2)"
+            + (f", and {sums.unknown_steps} steps not known" if sums.unknown_steps else ""),
         },
         {
             "name": "commanded",
@@ -139,7 +137,7 @@ def _signed(volume_nl: int) -> str:
 
 
 def _kinds(sums: Total) -> list[dict[str, str]]:
-    volumes = sums.by_kind_nl or {}
+    volumes = sums.by_kind_nl
     return [
         {
             "kind": kind,

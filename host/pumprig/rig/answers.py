@@ -65,6 +65,10 @@ class Intents(Protocol):
         """Its outcome: done, refused, not done or unknown."""
         ...
 
+    def learn(self, greeting: Greeting, verb: str, rows: list[dict[str, str]]) -> None:
+        """What the rig said of its calibration and its programs, or was given to stage; never raises."""
+        ...
+
 
 class NoIntents:
     """For readers, which change nothing."""
@@ -73,6 +77,9 @@ class NoIntents:
         return 0
 
     def settle(self, intent: int, outcome: str, code: int) -> None:
+        return
+
+    def learn(self, greeting: Greeting, verb: str, rows: list[dict[str, str]]) -> None:
         return
 
 

@@ -120,10 +120,10 @@ class Client:
         greeting = self.greet()
         try:
             try:
-                return self._read_rows(verb, values or {}, ANSWER_S)
+                answer = self._read_rows(verb, values or {}, ANSWER_S)
             except LinkBroken:
                 self._reconnect(greeting)
-                return self._read_rows(verb, values or {}, ANSWER_S)
+                answer = self._read_rows(verb, values or {}, ANSWER_S)
         except LinkBroken as error:
             raise LinkError(f"The link to {self.address} failed: {error}.") from None
         except NoAnswer as error:
@@ -132,6 +132,9 @@ class Client:
             ) from None
         except Said as said:
             raise refusals.refused(verb, said.fields) from None
+        if verb in ("status", "program"):
+            self._intents.learn(greeting, verb, answer.rows)
+        return answer
 
     def _read_rows(self, verb: str, values: dict[str, Value], timeout_s: float) -> Answer:
         heard = SILENCE
@@ -329,6 +332,7 @@ class Client:
     def stage(self, text: str) -> Staged:
         """Stage a document's canonical text in parts; returns what the device read back. Raises as `change`."""
         parts = list(parts_of(text))
+        self._intents.learn(self.greet(), "stage", [{"text": text}])
         answer = Answer()
         for i, part in enumerate(parts):
             answer = self.change("stage", {"part": i + 1, "parts": len(parts), "text": part})

@@ -17,10 +17,12 @@ from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pumpwire import documents
+
 from pumprig.errors import LinkError, StoreError
 from pumprig.rig.client import Client
 from pumprig.rig.patience import Patience
-from pumprig.store import Store, ledger
+from pumprig.store import Store, ledger, pulls
 from pumprig.store.intents import Settled, StoredIntents
 
 PAGE_ROWS = 64
@@ -33,6 +35,7 @@ class Pulled:
     """What a pull brought: numbers are the rig's; `gap` are records that were overwritten before they were fetched.
 
     other_calibration: the number of the rig's calibration where the store holds other figures under it, else None.
+    store_note: what is odd about the store: an older copy that was put back, or used by another computer.
     """
 
     device_id: str
@@ -42,6 +45,7 @@ class Pulled:
     gap: tuple[int, int] | None
     settled: list[Settled]
     other_calibration: int | None = None
+    store_note: str = ""
 
 
 def pull(client: Client, store: Store, progress: Callable[[int, int], None] | None = None) -> Pulled:
@@ -49,6 +53,7 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
     greeting = client.greet()
     device = greeting.device_id
     store.note_device(device, greeting.firmware, greeting.protocol)
+    odd = pulls.strange(store, device)
     status, other = note_facts(client, store)
     start = ledger.last_number(store, device) + 1
     end = _end_of_log(status, device, start)
@@ -61,7 +66,7 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
         )
     limit_s = BEGIN_S + RECORD_S * (end - start)
     patience = Patience(limit_s, limit_s)
-    number, new, gap = start, 0, None
+    number, new, gap, got = start, 0, None, 0
     while number < end:
         page, oldest = _page(client, number)
         if not patience.left_s() or (oldest <= number and not page):
@@ -72,14 +77,16 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
             )
         if oldest > number:
             gap = (gap[0] if gap else number, min(oldest, end) - 1)
-            number = oldest
+            number, got = oldest, 0
             continue
+        got = got or number
         new += ledger.add(store, device, page)
         number += len(page)
         if progress:
             progress(min(number, end) - start, max(1, end - start))
-    store.note_pull(device, int(status["boot"]), int(status["mono_us"]), start, number)
-    return Pulled(device, start, number, new, gap, StoredIntents(store).settle_by_log(device), other)
+    store.note_pull(device, int(status["boot"]), int(status["mono_us"]), start, number, got or number)
+    settled = StoredIntents(store).settle_by_log(device) if new else []
+    return Pulled(device, start, number, new, gap, settled, other, odd)
 
 
 def _end_of_log(status: dict[str, str], device: str, start: int) -> int:
@@ -120,10 +127,10 @@ def note_facts(client: Client, store: Store) -> tuple[dict[str, str], int | None
     figures = [int(status.get(name, "0")) for name in ("step_nl_num", "step_nl_den", "u_ppm")]
     same = not number or store.note_calibration(device, number, figures[0], figures[1], figures[2])
     rows = client.read("program").rows
-    text = "".join(row.get("text", "") for row in rows)
-    digest = rows[0].get("hash", "") if rows else ""
-    if text and digest:
-        store.note_program(device, digest, text)
+    for name in ("text", "later"):  # the active program, and the one that waits for its time
+        text = "".join(row.get(name, "") for row in rows)
+        if text:
+            store.note_program(device, documents.digest(text), text)
     return status, None if same else number
 
 

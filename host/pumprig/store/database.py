@@ -1,53 +1,85 @@
-"""The database file: opening, migrating, locking, and what its failures are called.
+"""The database file: opening it as the place allows, migrating, locking, and what its failures are called.
 
-Owns: the connection and its settings, and the small tables (devices, calibrations, programs, pulls).
+Owns: the connection and its settings, and the small tables (devices, calibrations, programs).
 Rules: WAL, foreign keys, synchronous FULL: what a call returned from is on the disk; every change is one
 transaction, so that a kill at any instant leaves the state before it or after it; whatever SQLite raises becomes
-StoreError.
+StoreError; an archive that may not be written is read all the same, and stays as it is.
 Callers: the command line opens one store per command; the modules of this folder do the rest.
 Units: by the columns' endings.
-Leaves: the schema to migrations.py, records to records.py, intents to intents.py.
+Leaves: the schema to migrations.py, an archive to archive.py, records to ledger.py, pulls to pulls.py, intents to
+intents.py, seals to seals.py.
 """
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pumprig.errors import StoreError
 from pumprig.quantities import now_utc_us
+from pumprig.store import pulls, seals
 
-SCHEMA_VERSION = 1  # the number of migrations; a database that has it needs no look at them
+SCHEMA_VERSION = 2  # the number of migrations; a database that has it needs no look at them
 BUSY_S = 5.0
+AGAIN_S = 0.02
+ARCHIVE = "This store may only be read."
 
 
 class Store:
-    """One open database."""
+    """One open database. `read_only`: it is an archive, which nothing may change."""
 
-    def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
+    def __init__(self, path: Path, busy_s: float = BUSY_S, archive: bool = False) -> None:
+        """archive: what may only be read is opened, too. Raises StoreError."""
         self.path = path
+        self.read_only = False
+        self._busy_s = busy_s
+        self._copy: Path | None = None
+        if archive and path.exists():
+            from pumprig.store.archive import is_archive
+
+            if is_archive(path):
+                self._open_archive()
+                return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            full = error.errno == errno.ENOSPC
             raise StoreError(
                 f"The folder {path.parent} cannot be made: {error.strerror}.",
                 "Nothing was stored.",
-                "Set PUMPRIG_DB.",
+                "Free some space." if full else "Set PUMPRIG_DB.",
             ) from None
         with self.guard():
             self.db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self.db.execute("PRAGMA foreign_keys = ON")
-            version = self._version()
-            if version != SCHEMA_VERSION:
-                self._migrate(version)
+            self._prepare()
             self.db.execute("PRAGMA synchronous = FULL")
+
+    def _prepare(self) -> None:
+        """Schema and journal, also where another process does the same at this moment."""
+        until_s = time.monotonic() + self._busy_s
+        while True:
+            try:
+                if self._version() != SCHEMA_VERSION:
+                    self._migrate()
+                mode = str(self.db.execute("PRAGMA journal_mode").fetchone()[0])
+                if mode != "wal":  # which SQLite refuses at once while somebody else has the file open
+                    self.db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until_s:
+                    raise
+                time.sleep(AGAIN_S)
 
     def _version(self) -> int:
         return int(self.db.execute("PRAGMA user_version").fetchone()[0])
 
-    def _migrate(self, version: int) -> None:
+    def _migrate(self) -> None:
+        version = self._version()
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.path} was made by a newer pumprig (schema {version}, this one knows {SCHEMA_VERSION}).",
@@ -56,21 +88,33 @@ class Store:
             )
         from pumprig.store.migrations import migrate
 
-        self.db.execute("PRAGMA journal_mode = WAL")
-        for turn in range(3):
-            try:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            if self._version() != SCHEMA_VERSION:  # else another process was first
                 migrate(self.db)
-                break
-            except sqlite3.Error:  # another process may be migrating at the same time
-                if turn == 2 or self.db.in_transaction:
-                    raise
-                if self._version() == SCHEMA_VERSION:
-                    return
-        self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    def _open_archive(self) -> None:
+        from pumprig.store.archive import opened
+
+        with self.guard():
+            self.db, self._copy = opened(self.path)
+            self.read_only = True
+            if self._copy is not None and self._version() != SCHEMA_VERSION:
+                self._migrate()
 
     def close(self) -> None:
         """Close the database."""
         self.db.close()
+        if self._copy is not None:
+            import shutil
+
+            shutil.rmtree(self._copy.parent, ignore_errors=True)
 
     @contextmanager
     def guard(self) -> Generator[None]:
@@ -83,6 +127,10 @@ class Store:
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
         """One transaction: all of the block or nothing of it. Raises StoreError."""
+        if self.read_only:
+            raise StoreError(
+                f"{self.path} may only be read.", "Nothing was stored.", "Name another store with PUMPRIG_DB."
+            )
         with self.guard():
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -93,18 +141,23 @@ class Store:
                 raise
             self.db.execute("COMMIT")
 
+    def store_id(self) -> str:
+        """The number that a store got when it was made; a copy has the same."""
+        with self.guard():
+            row = self.db.execute("SELECT value FROM facts WHERE name = 'store_id'").fetchone()
+        return str(row[0]) if row else ""
+
     # --- small tables
 
     def note_device(self, device_id: str, firmware: str, protocol: int) -> None:
         """Remember that a device was met."""
         now_us = now_utc_us()
         with self.transaction() as db:
-            db.execute(
-                "INSERT INTO devices VALUES (?, ?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE SET "
-                "firmware = excluded.firmware, protocol = excluded.protocol, "
-                "last_seen_utc_us = excluded.last_seen_utc_us",
-                (device_id, firmware, protocol, now_us, now_us),
-            )
+            facts = {"firmware": firmware, "protocol": protocol, "last_seen_utc_us": now_us}
+            if db.execute("SELECT 1 FROM devices WHERE device_id = ?", (device_id,)).fetchone():
+                seals.update(db, "devices", {"device_id": device_id}, facts)
+            else:
+                seals.insert(db, "devices", {"device_id": device_id, "first_seen_utc_us": now_us, **facts})
 
     def devices(self) -> list[str]:
         """Ids of the devices with records, the one met last first."""
@@ -121,12 +174,16 @@ class Store:
 
         False where another one is stored under this number: it stays as it is.
         """
-        with self.transaction() as db:
-            db.execute(
-                "INSERT OR IGNORE INTO calibrations VALUES (?, ?, ?, ?, ?, ?)",
-                (device_id, calibration_id, num, den, u_ppm, now_utc_us()),
-            )
-        return self.calibrations(device_id)[calibration_id] == (num, den, u_ppm)
+        known = self.calibrations(device_id).get(calibration_id)
+        if known is None:
+            row = {"device_id": device_id, "calibration_id": calibration_id, "step_nl_num": num}
+            row |= {"step_nl_den": den, "u_ppm": u_ppm, "seen_utc_us": now_utc_us()}
+            with self.transaction() as db:
+                found = "SELECT 1 FROM calibrations WHERE device_id = ? AND calibration_id = ?"
+                if not db.execute(found, (device_id, calibration_id)).fetchone():
+                    seals.insert(db, "calibrations", row)
+            known = self.calibrations(device_id)[calibration_id]
+        return known[0] * den == num * known[1] and known[2] == u_ppm
 
     def calibrations(self, device_id: str) -> dict[int, tuple[int, int, int]]:
         """{calibration id: (num, den, u_ppm)} as far as known."""
@@ -139,10 +196,13 @@ class Store:
 
     def note_program(self, device_id: str, digest: str, text: str) -> None:
         """Remember a program's canonical text under its hash."""
+        if digest in self.programs(device_id):
+            return
+        row = {"device_id": device_id, "hash": digest, "text": text, "seen_utc_us": now_utc_us()}
         with self.transaction() as db:
-            db.execute(
-                "INSERT OR IGNORE INTO programs VALUES (?, ?, ?, ?)", (device_id, digest, text, now_utc_us())
-            )
+            found = "SELECT 1 FROM programs WHERE device_id = ? AND hash = ?"
+            if not db.execute(found, (device_id, digest)).fetchone():
+                seals.insert(db, "programs", row)
 
     def programs(self, device_id: str) -> dict[str, str]:
         """{hash: canonical text} as far as known."""
@@ -150,22 +210,11 @@ class Store:
             rows = self.db.execute("SELECT hash, text FROM programs WHERE device_id = ?", (device_id,))
             return {str(row[0]): str(row[1]) for row in rows}
 
-    def note_pull(self, device_id: str, boot: int, mono_us: int, first: int, log_next: int) -> None:
-        """Remember a pull; it also ties the device's own clock to the host's."""
-        with self.transaction() as db:
-            db.execute(
-                "INSERT INTO pulls (device_id, boot, mono_us, host_utc_us, first, log_next) VALUES (?, ?, ?, ?, ?, ?)",
-                (device_id, boot, mono_us, now_utc_us(), first, log_next),
-            )
-
-    def anchors(self, device_id: str) -> dict[int, int]:
-        """{boot: host UTC minus device monotonic time in us}, from each boot's first pull."""
-        with self.guard():
-            rows = self.db.execute(
-                "SELECT boot, host_utc_us - mono_us FROM pulls WHERE device_id = ? ORDER BY id DESC",
-                (device_id,),
-            )
-            return {int(row[0]): int(row[1]) for row in rows}
+    def note_pull(
+        self, device_id: str, boot: int, mono_us: int, first: int, log_next: int, got: int = 0
+    ) -> None:
+        """Remember a pull: asked from `first`, brought from `got` (else from `first`) up to log_next - 1."""
+        pulls.note(self, device_id, boot, mono_us, (first, got or first, log_next))
 
 
 def store_error(path: Path, error: sqlite3.Error) -> StoreError:
@@ -177,11 +226,17 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
             "Nothing was stored; what was stored before is intact.",
             "Wait for the other program to end, then run this again.",
         )
-    if "full" in text:
+    if "full" in text or _is_full(path, text):
         return StoreError(
             f"The disk that holds {path} is full.",
             "The last page was not stored; what was stored before is intact, and the rig keeps its log.",
             "Free some space, then run this again: it goes on where it ended.",
+        )
+    if "readonly" in text:
+        return StoreError(
+            f"The database {path} may only be read.",
+            "Nothing was stored; `log show`, total, verify, export and report read it.",
+            "Name another file with PUMPRIG_DB, or see to the folder's permissions.",
         )
     if "not a database" in text or "malformed" in text:
         return StoreError(
@@ -194,3 +249,15 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
         "Nothing was stored.",
         "Check the folder's permissions, or name another file with PUMPRIG_DB.",
     )
+
+
+def _is_full(path: Path, text: str) -> bool:
+    """Whether what SQLite calls a disk I/O error, or a file that cannot be opened, is a disk without space."""
+    if "disk I/O" not in text and "unable to open" not in text:
+        return False
+    import shutil
+
+    try:
+        return shutil.disk_usage(path.parent).free < 65_536
+    except OSError:
+        return False

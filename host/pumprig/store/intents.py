@@ -1,6 +1,6 @@
-"""Intents: what is about to be sent, kept before it is sent, settled by the device's own number.
+"""Intents: what is about to be sent, kept before it is sent, settled by the device's own number; and what was learnt.
 
-Owns: the table of intents and the settling of old ones.
+Owns: the table of intents and the settling of old ones; which of the rig's answers the store keeps.
 Rules: an intent is on the disk before its first byte leaves; it is settled as done or refused only if the device's
 log or its last accepted number says so, as not done only if that number was never reached; otherwise it stays
 unknown.
@@ -11,11 +11,16 @@ Leaves: the wire to client.py.
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
-from pumpwire import codec
+from pumpwire import codec, documents
 
+from pumprig.errors import StoreError
 from pumprig.quantities import now_utc_us
+from pumprig.store import seals
 from pumprig.store.database import Store
 
 
@@ -30,28 +35,72 @@ class Settled:
     code: int
 
 
+class Met(Protocol):
+    """Who answered: a greeting, of which only this is needed here."""
+
+    @property
+    def device_id(self) -> str: ...
+    @property
+    def firmware(self) -> str: ...
+    @property
+    def protocol(self) -> int: ...
+
+
 class StoredIntents:
     """The client's Intents, on disk."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._owner = threading.get_ident()
+        self._learnt: set[tuple[str, object]] = set()
 
     def begin(self, device_id: str, boot: int, seq: int, verb: str, line: str) -> int:
         """Keep an intent; it is on the disk when this returns. Raises StoreError."""
         with self._store.transaction() as db:
-            cursor = db.execute(
-                "INSERT INTO intents (device_id, boot, seq, verb, line, begun_utc_us) VALUES (?, ?, ?, ?, ?, ?)",
-                (device_id, boot, seq, verb, line, now_utc_us()),
-            )
-            return int(cursor.lastrowid or 0)
+            number = seals.next_id(db, "intents")
+            row = {"id": number, "device_id": device_id, "boot": boot, "seq": seq, "verb": verb, "line": line}
+            row |= {"begun_utc_us": now_utc_us(), "outcome": None, "code": None, "settled_utc_us": None}
+            seals.insert(db, "intents", row)
+            return number
 
     def settle(self, intent: int, outcome: str, code: int) -> None:
         """Keep an outcome. Raises StoreError."""
         with self._store.transaction() as db:
-            db.execute(
-                "UPDATE intents SET outcome = ?, code = ?, settled_utc_us = ? WHERE id = ?",
-                (outcome, code, now_utc_us(), intent),
-            )
+            changes = {"outcome": outcome, "code": code, "settled_utc_us": now_utc_us()}
+            seals.update(db, "intents", {"id": intent}, changes)
+
+    def learn(self, greeting: Met, verb: str, rows: list[dict[str, str]]) -> None:
+        """Keep the calibration that a status names, a program that was read back, one that is about to be staged.
+
+        Only in the thread that opened the store, and only what is new; what cannot be kept now is met again.
+        """
+        if threading.get_ident() != self._owner or self._store.read_only:
+            return
+        with suppress(StoreError, ValueError):
+            if verb == "status":
+                self._learn_calibration(greeting, {key: value for row in rows for key, value in row.items()})
+            else:
+                for name in ("text", "later"):  # what runs or is staged, and what waits for its time
+                    self._learn_program(greeting, "".join(row.get(name, "") for row in rows))
+
+    def _learn_calibration(self, greeting: Met, status: dict[str, str]) -> None:
+        figures = tuple(
+            int(status.get(name) or 0) for name in ("calibration_id", "step_nl_num", "step_nl_den", "u_ppm")
+        )
+        if figures[0] and figures[2] and (greeting.device_id, figures) not in self._learnt:
+            self._meet(greeting)
+            self._store.note_calibration(greeting.device_id, *figures)
+            self._learnt.add((greeting.device_id, figures))
+
+    def _learn_program(self, greeting: Met, text: str) -> None:
+        if text.startswith("kind=program ") and (greeting.device_id, text) not in self._learnt:
+            self._meet(greeting)
+            self._store.note_program(greeting.device_id, documents.digest(text), text)
+            self._learnt.add((greeting.device_id, text))
+
+    def _meet(self, greeting: Met) -> None:
+        if greeting.device_id not in self._store.devices():
+            self._store.note_device(greeting.device_id, greeting.firmware, greeting.protocol)
 
     def settle_by_number(self, device_id: str, last_seq: int) -> list[Settled]:
         """After a greeting: intents whose number the device never reached were not done. Returns what is now known."""
@@ -69,7 +118,7 @@ class StoredIntents:
             with self._store.guard():
                 rows = self._store.db.execute(
                     "SELECT event, text FROM records WHERE device_id = ? AND boot >= ? "
-                    "AND event IN ('command', 'refused')",
+                    "AND event <> 'checkpoint' AND event IN ('command', 'refused')",
                     (device_id, boot),
                 ).fetchall()
             for event, text in rows:

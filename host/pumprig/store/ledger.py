@@ -3,69 +3,35 @@
 Owns: the table of records.
 Rules: a record enters only if its CRC is right and its chain value fits its stored predecessor; the same record
 twice is the same as once; the same key with other bytes is an error, never an overwrite.
-Callers: pull.py writes; totals, export, verify and the report read.
+Callers: the pull writes; totals, export, verify and the report read.
 Units: by the names' endings; steps are net counted steps since the rig's first boot.
-Leaves: bytes of a record to pumpwire.records.
+Leaves: decoding to record.py, dates to dates.py, what a calibration's record says to known.py.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-from pumpwire import records, spec
+from pumpwire import records
 
 from pumprig.errors import StoreError
+from pumprig.store import dates, known
 from pumprig.store.database import Store
+from pumprig.store.record import Record
+
+__all__ = ["Record", "add", "decode", "decoded", "last_number", "raw_of", "read", "record_at"]
 
 CLEARED = "The rig's journal was cleared or edited. Keep this database, and pull into a new one (PUMPRIG_DB)."
+INSERT = (
+    "INSERT INTO records (device_id, boot, number, raw, event, mono_us, utc_us, calibration_id, "
+    "net_steps, text, at_utc_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record, decoded. `at_utc_us` is None where neither clock knows the time."""
-
-    boot: int
-    number: int
-    event: str
-    mono_us: int
-    at_utc_us: int | None
-    calibration_id: int
-    net_steps: int
-    text: str
-    state: dict[str, int]
-    raw: bytes
-
-    def kind_steps(self) -> dict[str, int]:
-        """Counted steps by what they were made for, since the first boot; relief counts negative."""
-        steps = {kind: self.state[kind + "_steps"] for kind in spec.KINDS}
-        steps["relief"] = -steps["relief"]
-        return steps
-
-
-def decode(raw: bytes, anchors: dict[int, int] | None = None) -> Record:
+def decode(raw: bytes) -> Record:
     """A record's own bytes -> Record. Raises pumpwire.records.RecordError."""
-    header, state, text = records.unpack(raw)
-    boot, mono_us = int(header["boot"]), int(header["mono_us"])
-    at_us: int | None = int(header["utc_us"]) or None
-    if at_us is None and anchors and boot in anchors:
-        at_us = anchors[boot] + mono_us
-    event = int(header["event"])
-    name = records.EVENTS[event] if event < len(records.EVENTS) else f"event {event}"
-    net = sum(state[kind + "_steps"] for kind in spec.KINDS) - 2 * state["relief_steps"]
-    return Record(
-        boot,
-        int(header["number"]),
-        name,
-        mono_us,
-        at_us,
-        int(header["calibration_id"]),
-        net,
-        text,
-        state,
-        raw,
-    )
+    return Record(raw)
 
 
 def last_number(store: Store, device_id: str) -> int:
@@ -85,64 +51,103 @@ def raw_of(store: Store, device_id: str, number: int) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
+def record_at(store: Store, device_id: str, number: int) -> Record | None:
+    """A stored record, the one of the latest boot where a number occurs twice. Raises StoreError."""
+    with store.guard():
+        row = store.db.execute(
+            "SELECT raw, at_utc_us FROM records WHERE device_id = ? AND number = ? ORDER BY boot DESC LIMIT 1",
+            (device_id, number),
+        ).fetchone()
+    return decoded(row[0], row[1]) if row else None
+
+
 def add(store: Store, device_id: str, page: list[bytes]) -> int:
     """Take in one page of consecutive records; returns how many were new. All or nothing.
 
     Raises StoreError: a damaged record, a broken chain, other bytes under a known key, or the database's own
     failures.
     """
-    new = 0
+    taken = _verified(store, device_id, page)
     with store.transaction() as db:
-        previous: bytes | None = None
-        for raw in page:
-            try:
-                record = decode(raw)
-            except (records.RecordError, ValueError) as error:
-                raise StoreError(
-                    f"A record came damaged from the rig ({error}).",
-                    "Its page was not stored.",
-                    "Pull again.",
-                ) from None
-            if previous is None or records.unpack(previous)[0]["number"] != record.number - 1:
-                previous = raw_of(store, device_id, record.number - 1)
-            if previous is not None and records.unpack(raw)[0]["chain"] != records.link(previous):
-                raise StoreError(
-                    f"Record {record.number} does not continue record {record.number - 1}: the chain is broken.",
-                    "It was not stored.",
-                    CLEARED,
+        new = _unknown(db, device_id, taken)
+        dates.date_new(db, device_id, new)
+        db.executemany(
+            INSERT,
+            [
+                (
+                    device_id,
+                    record.boot,
+                    record.number,
+                    record.raw,
+                    record.event,
+                    record.mono_us,
+                    record.rig_utc_us,
+                    record.calibration_id,
+                    record.net_steps,
+                    record.text,
+                    record.at_utc_us,
                 )
-            new += _insert(db, device_id, record)
-            previous = raw
-    return new
-
-
-def _insert(db: Any, device_id: str, record: Record) -> int:
-    key = (device_id, record.boot, record.number)
-    cursor = db.execute(
-        "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *key,
-            record.raw,
-            record.event,
-            record.mono_us,
-            record.at_utc_us,
-            record.calibration_id,
-            record.net_steps,
-            record.text,
-        ),
-    )
-    if cursor.rowcount:
-        return 1
-    stored = db.execute(
-        "SELECT raw FROM records WHERE device_id = ? AND boot = ? AND number = ?", key
-    ).fetchone()
-    if bytes(stored[0]) != record.raw:
-        raise StoreError(
-            f"Record {record.number} of boot {record.boot} is already stored with other content.",
-            "It was not stored.",
-            CLEARED,
+                for record in new
+            ],
         )
-    return 0
+        for record in new:
+            dates.take(db, device_id, record)
+            known.take(db, device_id, record)
+    return len(new)
+
+
+def _verified(store: Store, device_id: str, page: list[bytes]) -> list[Record]:
+    """The records of a page, each after its predecessor. Raises StoreError."""
+    taken: list[Record] = []
+    previous: Record | None = None
+    for raw in page:
+        try:
+            record = Record(raw)
+            record.text.encode()
+        except (records.RecordError, ValueError) as error:
+            raise StoreError(
+                f"A record came damaged from the rig ({error}).",
+                "Its page was not stored.",
+                "Pull again.",
+            ) from None
+        before = previous.raw if previous is not None and previous.number == record.number - 1 else None
+        if before is None:
+            before = raw_of(store, device_id, record.number - 1)
+        if before is not None and record.chain != records.link(before):
+            raise StoreError(
+                f"Record {record.number} does not continue record {record.number - 1}: the chain is broken.",
+                "It was not stored.",
+                CLEARED,
+            )
+        taken.append(record)
+        previous = record
+    return taken
+
+
+def _unknown(db: sqlite3.Connection, device_id: str, taken: list[Record]) -> list[Record]:
+    """Those that are not stored yet. What is stored has to be what comes. Raises StoreError."""
+    if not taken:
+        return []
+    stored = {
+        (int(row[0]), int(row[1])): bytes(row[2])
+        for row in db.execute(
+            "SELECT boot, number, raw FROM records WHERE device_id = ? AND number BETWEEN ? AND ?",
+            (device_id, taken[0].number, taken[-1].number),
+        )
+    }
+    new: list[Record] = []
+    for record in taken:
+        key = (record.boot, record.number)
+        if key not in stored:
+            stored[key] = record.raw
+            new.append(record)
+        elif stored[key] != record.raw:
+            raise StoreError(
+                f"Record {record.number} of boot {record.boot} is already stored with other content.",
+                "It was not stored.",
+                CLEARED,
+            )
+    return new
 
 
 def read(
@@ -154,28 +159,34 @@ def read(
     last: int | None = None,
 ) -> Iterator[Record]:
     """Stored records in the order of their numbers. from_us inclusive, to_us exclusive; records without a time are
-    kept only where no limit is given. `last`: only so many, the newest. Raises StoreError."""
-    anchors = store.anchors(device_id)
+    kept only where no limit is given. `last`: only so many, the newest of those. Raises StoreError."""
     where, values = "device_id = ?", [device_id]
     if events:
-        where += f" AND event IN ({', '.join('?' * len(events))})"
+        told = "" if "checkpoint" in events else "event <> 'checkpoint' AND "
+        where += f" AND {told}event IN ({', '.join('?' * len(events))})"
         values += list(events)
-    query = f"SELECT raw FROM records WHERE {where} ORDER BY number, boot"
+    if from_us is not None:
+        where += f" AND at_utc_us >= {int(from_us)}"
+    if to_us is not None:
+        where += f" AND at_utc_us < {int(to_us)}"
+    query = f"SELECT raw, at_utc_us FROM records WHERE {where} ORDER BY number, boot"
     if last is not None:
-        query = f"SELECT raw FROM (SELECT raw, number, boot FROM records WHERE {where} "
+        query = f"SELECT raw, at_utc_us FROM (SELECT raw, at_utc_us, number, boot FROM records WHERE {where} "
         query += f"ORDER BY number DESC, boot DESC LIMIT {int(last)}) ORDER BY number, boot"
     with store.guard():
         for row in store.db.execute(query, values):
-            try:
-                record = decode(bytes(row[0]), anchors)
-            except (records.RecordError, ValueError) as error:
-                raise StoreError(
-                    f"A stored record is damaged ({error}).",
-                    "Nothing was computed.",
-                    "`pumprig log verify` names it.",
-                ) from None
-            if from_us is not None and (record.at_utc_us is None or record.at_utc_us < from_us):
-                continue
-            if to_us is not None and (record.at_utc_us is None or record.at_utc_us >= to_us):
-                continue
-            yield record
+            yield decoded(row[0], row[1])
+
+
+def decoded(raw: bytes, at_utc_us: int | None) -> Record:
+    """A stored record with its mended date. Raises StoreError for a damaged one."""
+    try:
+        record = Record(bytes(raw))
+    except (records.RecordError, ValueError) as error:
+        raise StoreError(
+            f"A stored record is damaged ({error}).",
+            "Nothing was computed.",
+            "`pumprig log verify` names it.",
+        ) from None
+    record.at_utc_us = at_utc_us
+    return record

@@ -1,8 +1,8 @@
 """The database's schema, one migration after the other.
 
 Owns: the tables and how an older database becomes the present one.
-Rules: a migration that was released is never changed; each runs in one transaction with the record that it ran;
-the last step sets the number that lets a start skip this module and its library.
+Rules: a migration that was released is never changed; all that are due run in the one transaction of database.py,
+with the records that they ran and the number that lets a start skip this module and its library.
 Callers: database.py, only when the database is new or old.
 Units: by the columns' endings; blobs hold a record's own bytes.
 Leaves: opening, locking and errors to database.py.
@@ -10,11 +10,14 @@ Leaves: opening, locking and errors to database.py.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
+
+from pumprig.store import dates, pulls, seals
 
 SCHEMA = Migrations("pumprig")
 
@@ -88,6 +91,34 @@ def m001_first(db: Any) -> None:
         db.execute(statement)
 
 
+BELIEVABLE = (
+    "ALTER TABLE records ADD COLUMN at_utc_us INTEGER",
+    "DROP INDEX records_by_number",
+    "CREATE INDEX records_by_number ON records (device_id, number, boot, calibration_id)",
+    "CREATE INDEX records_by_time ON records (device_id, at_utc_us, number)",
+    "CREATE INDEX records_told ON records (device_id, number) WHERE event <> 'checkpoint'",
+    "ALTER TABLE pulls ADD COLUMN got INTEGER",
+    "ALTER TABLE pulls ADD COLUMN end_link BLOB",
+    "ALTER TABLE pulls ADD COLUMN host TEXT",
+    "CREATE INDEX pulls_by_boot ON pulls (device_id, boot)",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    "CREATE TABLE tally (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, mix BLOB NOT NULL) STRICT",
+    *(f"ALTER TABLE {table} ADD COLUMN seal BLOB" for table in seals.TABLES),
+)
+
+
+@SCHEMA()
+def m002_believable(db: Any) -> None:
+    """Seals over the small tables, mended dates, what each pull brought, and the indexes of long logs."""
+    for statement in BELIEVABLE:
+        db.execute(statement)
+    connection: sqlite3.Connection = db.conn
+    connection.execute("INSERT INTO facts (name, value) VALUES ('store_id', ?)", (secrets.token_hex(8),))
+    pulls.complete_old(connection)
+    dates.date_all(connection)
+    seals.seal_all(connection)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database to the present schema. Raises sqlite3.Error."""
+    """Bring a database to the present schema, inside the caller's transaction. Raises sqlite3.Error."""
     SCHEMA.apply(Database(connection))

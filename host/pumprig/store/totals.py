@@ -2,23 +2,29 @@
 
 Owns: the sum over calibrations and kinds.
 Rules: steps are what was counted; a step has the volume of the calibration that was active when it was made, so
-that a later calibration never rewrites history; the uncertainty is expanded (k = 2).
+that a later calibration never rewrites history; what a calibration is not known for stays in steps, beside the
+sum of what is known; the uncertainty is expanded (k = 2).
 Callers: the commands `log total` and `report`, the demo.
 Units: nL, steps, microseconds UTC. U: volumes of one calibration share its error, so theirs add; different
 calibrations are independent, so theirs add in squares (GUM, JCGM 100:2008, 5.1.2 and F.1.2.3).
-Leaves: reading records to ledger.py.
+Leaves: reading records to ledger.py, what was asked for to asked.py.
 """
 
 from __future__ import annotations
 
 import math
+import sqlite3
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from pumpwire import spec
 
 from pumprig.errors import PumpError
 from pumprig.store.database import Store
-from pumprig.store.ledger import Record, read
+from pumprig.store.ledger import decoded
+from pumprig.store.record import Record
+
+Calibration = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -33,21 +39,30 @@ class Part:
 
 @dataclass(frozen=True)
 class Total:
-    """Delivered between two records. `assumed_steps`: taken as delivered at power losses, but not counted."""
+    """Delivered between two records: volume_nl ± u_nl of the steps whose calibration is known, and unknown_steps more.
+
+    `assumed_steps`: taken as delivered at power losses, but not counted.
+    """
 
     device_id: str
     first: Record
     last: Record
     steps: int
-    volume_nl: int | None
-    u_nl: int | None
+    volume_nl: int
+    u_nl: int
+    unknown_steps: int
     by_kind_steps: dict[str, int]
-    by_kind_nl: dict[str, int] | None
+    by_kind_nl: dict[str, int]
     assumed_steps: int
     parts: list[Part] = field(default_factory=list[Part])
 
+    @property
+    def unknown_ids(self) -> list[int]:
+        """The calibrations whose figures are not known here, and that delivered."""
+        return [part.calibration_id for part in self.parts if part.volume_nl is None]
 
-def nl_of(steps: int, calibration: tuple[int, int, int]) -> int:
+
+def nl_of(steps: int, calibration: Calibration) -> int:
     """Volume of steps under (num, den, u_ppm): rounded towards zero."""
     volume = abs(steps) * calibration[0] // calibration[1]
     return volume if steps >= 0 else -volume
@@ -56,50 +71,98 @@ def nl_of(steps: int, calibration: tuple[int, int, int]) -> int:
 def total(store: Store, device_id: str, from_us: int | None, to_us: int | None) -> Total:
     """Sum between the last record before from_us (else the first) and the last before to_us. Raises PumpError."""
     calibrations = store.calibrations(device_id)
-    first: Record | None = None
-    last: Record | None = None
+    with store.guard():
+        turns = _turns(store.db, device_id, *bounds(store.db, device_id, from_us, to_us))
     steps_by: dict[int, int] = {}
     kinds_by: dict[int, dict[str, int]] = {}
-    for record in read(store, device_id, to_us=to_us):
-        before_start = from_us is not None and record.at_utc_us is not None and record.at_utc_us < from_us
-        if first is None or before_start:
-            first = last = record
-            continue
-        assert last is not None
-        # steps since the last record were made under its calibration: a new one begins with nothing queued
-        bucket = last.calibration_id or record.calibration_id
-        steps_by[bucket] = steps_by.get(bucket, 0) + record.net_steps - last.net_steps
+    for before, after in pairwise(turns):
+        # steps since a record were made under its calibration: a new one begins with nothing queued
+        bucket = before.calibration_id or after.calibration_id
+        steps_by[bucket] = steps_by.get(bucket, 0) + after.net_steps - before.net_steps
         kinds = kinds_by.setdefault(bucket, dict.fromkeys(spec.KINDS, 0))
-        now, then = record.kind_steps(), last.kind_steps()
-        for kind in spec.KINDS:
-            kinds[kind] += now[kind] - then[kind]
-        last = record
-    if first is None or last is None:
-        raise PumpError(
-            f"The store has no record of {device_id} in that time.",
-            "No total was computed.",
-            "`pumprig log pull` first.",
-        )
+        then = before.kind_steps()
+        for kind, steps in after.kind_steps().items():
+            kinds[kind] += steps - then[kind]
     parts = [
         _part(number, steps, calibrations) for number, steps in sorted(steps_by.items()) if steps or number
     ]
-    known = all(part.volume_nl is not None for part in parts)
-    by_kind_steps = {kind: sum(kinds[kind] for kinds in kinds_by.values()) for kind in spec.KINDS}
+    first, last = turns[0], turns[-1]
     return Total(
         device_id,
         first,
         last,
         last.net_steps - first.net_steps,
-        sum(part.volume_nl or 0 for part in parts) if known else None,
-        round(math.hypot(*(part.u_nl or 0 for part in parts))) if known else None,
-        by_kind_steps,
-        _kinds_nl(kinds_by, calibrations) if known else None,
+        sum(part.volume_nl or 0 for part in parts),
+        round(math.hypot(*(part.u_nl or 0 for part in parts))),
+        sum(part.steps for part in parts if part.volume_nl is None),
+        {kind: sum(kinds[kind] for kinds in kinds_by.values()) for kind in spec.KINDS},
+        _kinds_nl(kinds_by, calibrations),
         last.state["assumed_steps"] - first.state["assumed_steps"],
         parts,
     )
 
 
-def _part(number: int, steps: int, calibrations: dict[int, tuple[int, int, int]]) -> Part:
+Place = tuple[int, int]  # (number, boot)
+
+
+def bounds(
+    db: sqlite3.Connection, device_id: str, from_us: int | None, to_us: int | None
+) -> tuple[Place, Place]:
+    """The records between which a span counts: the last before from_us (else the first), the last before to_us.
+
+    Raises PumpError where there is none.
+    """
+    first = _place(db, device_id, "at_utc_us < ?", from_us, "at_utc_us DESC, number DESC, boot DESC")
+    first = first or _place(db, device_id, "", None, "number, boot")
+    last = _place(db, device_id, "at_utc_us < ?", to_us, "at_utc_us DESC, number DESC, boot DESC")
+    if to_us is None:
+        last = _place(db, device_id, "", None, "number DESC, boot DESC")
+    since = None if from_us is None else _place(db, device_id, "at_utc_us >= ?", from_us, "at_utc_us, number")
+    if first is None or last is None or first > last or (from_us is not None and since is None):
+        raise PumpError(
+            f"The store has no record of {device_id} in that time.",
+            "No figure was computed.",
+            "`pumprig log pull` first, or name another time.",
+        )
+    return first, last
+
+
+def _place(
+    db: sqlite3.Connection, device_id: str, where: str, limit_us: int | None, order: str
+) -> Place | None:
+    if where and limit_us is None:
+        return None
+    found = db.execute(
+        f"SELECT number, boot FROM records WHERE device_id = ?{' AND ' + where if where else ''} "
+        f"ORDER BY {order} LIMIT 1",
+        (device_id, limit_us) if where else (device_id,),
+    ).fetchone()
+    return (int(found[0]), int(found[1])) if found else None
+
+
+def _turns(db: sqlite3.Connection, device_id: str, first: Place, last: Place) -> list[Record]:
+    """The records at which the calibration changes, between the first and the last. Raises StoreError."""
+    rows = db.execute(
+        """SELECT number, boot FROM (
+            SELECT number, boot, calibration_id,
+                   lag(calibration_id) OVER (ORDER BY number, boot) AS before
+            FROM records WHERE device_id = ? AND number BETWEEN ? AND ?)
+           WHERE calibration_id IS NOT before""",
+        (device_id, first[0], last[0]),
+    ).fetchall()
+    places = sorted({first, last, *((int(row[0]), int(row[1])) for row in rows)})
+    return [_record(db, device_id, place) for place in places if first <= place <= last]
+
+
+def _record(db: sqlite3.Connection, device_id: str, place: Place) -> Record:
+    row = db.execute(
+        "SELECT raw, at_utc_us FROM records WHERE device_id = ? AND number = ? AND boot = ?",
+        (device_id, *place),
+    ).fetchone()
+    return decoded(row[0], row[1])
+
+
+def _part(number: int, steps: int, calibrations: dict[int, Calibration]) -> Part:
     calibration = calibrations.get(number)
     if calibration is None:
         return Part(number, steps, 0 if not steps else None, 0 if not steps else None)
@@ -107,9 +170,7 @@ def _part(number: int, steps: int, calibrations: dict[int, tuple[int, int, int]]
     return Part(number, steps, volume_nl, math.ceil(abs(volume_nl) * calibration[2] / 1_000_000))
 
 
-def _kinds_nl(
-    kinds_by: dict[int, dict[str, int]], calibrations: dict[int, tuple[int, int, int]]
-) -> dict[str, int]:
+def _kinds_nl(kinds_by: dict[int, dict[str, int]], calibrations: dict[int, Calibration]) -> dict[str, int]:
     """Volumes by kind that add up to the total: what rounding takes from the parts goes to the largest."""
     out = dict.fromkeys(spec.KINDS, 0)
     for number, kinds in kinds_by.items():

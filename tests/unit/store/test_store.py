@@ -8,7 +8,7 @@ import pytest
 from pumprig.errors import StoreError
 from pumprig.store import Store, ledger
 from pumprig.store.database import SCHEMA_VERSION
-from pumprig.store.export import export, row_of
+from pumprig.store.export import Rows, export
 from pumprig.store.intents import StoredIntents
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
@@ -86,7 +86,7 @@ def test_verify_names_a_missing_record_an_edited_record_and_an_edited_column(sto
     verdict = verify(store, DEVICE)
     assert verdict.gaps == [(5, 6)]
     named = {number for number, _what in verdict.faults}
-    assert named == {12, 13, 20}
+    assert named == {5, 12, 13, 20}
     assert "net_steps" in dict(verdict.faults)[20]
 
 
@@ -95,9 +95,10 @@ def test_a_total_uses_each_steps_own_calibration_and_combines_their_uncertaintie
     first = chain(11, calibration_id=1)
     second = chain(10, 12, calibration_id=2, previous=first[-1])
     ledger.add(store, DEVICE, first + second)
-    unknown = total(store, DEVICE, None, None)
-    assert unknown.volume_nl is None
-    assert unknown.steps == 2_000
+    partial = total(store, DEVICE, None, None)
+    assert (partial.volume_nl, partial.unknown_steps, partial.unknown_ids) == (1_100 * 335 // 100, 900, [2])
+    assert partial.u_nl == pytest.approx(36.85, abs=1)
+    assert partial.steps == 2_000
     store.note_calibration(DEVICE, 2, 400, 100, 20_000)
     result = total(store, DEVICE, None, None)
     assert [part.steps for part in result.parts] == [1_100, 900]
@@ -122,9 +123,9 @@ def test_a_total_between_two_instants_counts_from_the_last_record_before_them(st
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_an_export_has_a_row_a_record_and_appears_whole(store, tmp_path, form):
     ledger.add(store, DEVICE, chain(20))
-    calibrations = store.calibrations(DEVICE)
     target = tmp_path / f"log.{form}"
-    rows = (row_of(DEVICE, record, calibrations) for record in ledger.read(store, DEVICE))
+    every = Rows(store, DEVICE)
+    rows = (every.of(record) for record in ledger.read(store, DEVICE))
     assert export(rows, form, target) == 20
     assert target.stat().st_size > 0
     assert not list(tmp_path.glob("*.part"))

@@ -1,0 +1,110 @@
+"""One record of the log as the host reads it: its seal checked at once, its state decoded where it is asked for.
+
+Owns: the class Record, and where each field of a version lies.
+Rules: nothing is decoded that its CRC does not cover; places follow from the tables of pumpwire.records, so that a new
+version needs nothing here; the bytes are kept as they came.
+Callers: ledger.py, verify.py, the walks over the log.
+Units: by the names' endings; steps are net counted steps since the rig's first boot.
+Leaves: the bytes of a record to pumpwire.records.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from pumpwire import records, spec
+
+_HEADER = struct.Struct("<" + "".join(row[1] for row in records.HEADER))
+_FIELD = {row[0]: i for i, row in enumerate(records.HEADER)}
+_VERSION, _EVENT, _NUMBER, _BOOT = (_FIELD[name] for name in ("version", "event", "number", "boot"))
+_MONO, _UTC, _CALIBRATION, _CHAIN = (
+    _FIELD[name] for name in ("mono_us", "utc_us", "calibration_id", "chain")
+)
+_AT = records.HEADER_SIZE
+
+
+def _places(fields: int) -> list[tuple[str, int, int]]:
+    """(name, first byte, byte after the last) of a version's fields."""
+    places: list[tuple[str, int, int]] = []
+    at = _AT
+    for name, size in records.STATE[:fields]:
+        places.append((name, at, at + size))
+        at += size
+    return places
+
+
+_PLACES = {version: _places(fields) for version, fields in records.FIELDS.items()}
+_END = {version: places[-1][2] for version, places in _PLACES.items()}
+_NONE = {version: {row[0]: 0 for row in records.STATE[fields:]} for version, fields in records.FIELDS.items()}
+_KINDS = [(row[1], row[2]) for row in _PLACES[1][: len(spec.KINDS)]]
+_RELIEF = _KINDS[spec.KINDS.index("relief")]
+_PROGRAM = next(row[1:] for row in _PLACES[1] if row[0] == "program_hash")
+_int = int.from_bytes
+
+
+class Record:
+    """One record, decoded. `at_utc_us` is None where no clock knows the time; `rig_utc_us` is the rig's own clock."""
+
+    __slots__ = (
+        "_state",
+        "at_utc_us",
+        "boot",
+        "calibration_id",
+        "chain",
+        "event",
+        "mono_us",
+        "number",
+        "raw",
+        "rig_utc_us",
+        "version",
+    )
+
+    def __init__(self, page: bytes) -> None:
+        """Raises pumpwire.records.RecordError, ValueError."""
+        raw = records.unseal(page)
+        values = _HEADER.unpack_from(raw)
+        self.raw: bytes = raw
+        self.version: int = values[_VERSION]
+        self.number: int = values[_NUMBER]
+        self.boot: int = values[_BOOT]
+        self.mono_us: int = values[_MONO]
+        self.rig_utc_us: int | None = values[_UTC] or None
+        self.at_utc_us: int | None = self.rig_utc_us
+        self.calibration_id: int = values[_CALIBRATION]
+        self.chain: bytes = values[_CHAIN]
+        event = values[_EVENT]
+        self.event: str = records.EVENTS[event] if event < len(records.EVENTS) else f"event {event}"
+        self._state: dict[str, int] | None = None
+
+    @property
+    def text(self) -> str:
+        """The event's own words."""
+        return self.raw[_END[self.version] : -4].decode()
+
+    @property
+    def state(self) -> dict[str, int]:
+        """The whole state that the record carries, 0 for what its version lacks."""
+        if self._state is None:
+            raw = self.raw
+            self._state = {name: _int(raw[i:j], "little") for name, i, j in _PLACES[self.version]}
+            self._state.update(_NONE[self.version])
+        return self._state
+
+    @property
+    def program_hash(self) -> int:
+        """The first half of the active program's hash, as a number; 0 for none."""
+        return _int(self.raw[_PROGRAM[0] : _PROGRAM[1]], "little")
+
+    @property
+    def net_steps(self) -> int:
+        """Counted steps forward minus counted steps of pressure relief."""
+        raw = self.raw
+        total = sum([_int(raw[i:j], "little") for i, j in _KINDS])
+        return total - 2 * _int(raw[_RELIEF[0] : _RELIEF[1]], "little")
+
+    def kind_steps(self) -> dict[str, int]:
+        """Counted steps by what they were made for, since the first boot; relief counts negative."""
+        raw = self.raw
+        steps = {kind: _int(raw[i:j], "little") for kind, (i, j) in zip(spec.KINDS, _KINDS, strict=True)}
+        steps["relief"] = -steps["relief"]
+        return steps

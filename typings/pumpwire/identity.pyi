@@ -1,0 +1,3 @@
+SIMULATED: str
+
+def is_simulated(device_id: str) -> bool: ...
