@@ -1,24 +1,51 @@
 """The program `pumprig`, also as `python -m pumprig`.
 
-Owns: nothing but the way in.
-Rules: a Ctrl-C while the modules are still being loaded ends like any other.
+Owns: Ctrl-C while the program is being loaded and while it ends.
+Rules: until a command's own code runs nothing was done, and a Ctrl-C ends at once with 130 and one line, whatever
+module is being loaded; afterwards the command says what it left; at the very end nothing is left to interrupt. The
+first hundredth of a second, in which Python itself starts, is Python's own.
 Callers: the console script, tests.
 Units: exit codes as the command-line contract states them.
-Leaves: everything to cli/__init__.py.
+Leaves: everything else to cli/__init__.py, which gives Ctrl-C to the command once it is loaded (`loaded`).
 """
 
+import os
 import sys
+
+TYPE_CHECKING = (
+    False  # `typing` takes long to load, and so does `signal`; `_signal`, which it wraps, is there at once
+)
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
+
+
+def _at_once(_number: int, _frame: object) -> None:
+    os.write(2, b"\nInterrupted before anything was done.\n")
+    os._exit(130)
+
+
+def loaded() -> None:
+    """From here on Ctrl-C is the command's."""
+    if signal.getsignal(signal.SIGINT) is _at_once:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> None:
     """Load the command line and run it."""
+    signal.signal(signal.SIGINT, _at_once)
+    code = 130
     try:
-        from pumprig import cli
+        from pumprig import cli, streams
+        from pumprig.cli.settings import Settings
 
-        cli.main()
+        streams.prepare()
+        code = cli.run(settings=Settings(loaded=loaded))
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted before anything was done.\n")
-        sys.exit(130)
+        sys.stderr.write("\nInterrupted.\n")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+
+if __name__ == "__main__":  # before a rig runs there is nothing to put in order
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 
 def _firmware_on_path() -> None:
@@ -47,6 +51,9 @@ def _arguments() -> argparse.ArgumentParser:
     )
     serve.add_argument("--speed", type=_speed, default=1.0, help="virtual seconds in a second")
     serve.add_argument("--seed", type=int, default=0, help="which rig: its identity and its physics")
+    serve.add_argument(
+        "--idle-end", metavar="S", type=float, default=float("inf"), help="end after so long without a host"
+    )
     serve.add_argument("--state", metavar="DIR", help="keep the rig here between runs")
     serve.add_argument("--scenario", metavar="FILE.json", help="events with `at_ms` since the start")
     serve.add_argument(
@@ -88,6 +95,7 @@ def main() -> int:
         given.scenario,
         given.balance,
         given.balance_set,
+        given.idle_end,
     )
 
 

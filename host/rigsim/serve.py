@@ -3,7 +3,7 @@
 Owns: the pacing, the process's life: ready line, signals, scenario, saved state.
 Rules: virtual time is wall time x speed, at most TALK_SPEED while a host talks; it runs ahead of that by one
 grid period at most, to answer input at once; a signal is a power cut; without its state directory the process
-ends.
+ends; so does one that no host has talked to for `idle_s`.
 Callers: rigsim.__main__; `pumprig sim` and tests start it as a program.
 Units: cycles, seconds of wall time, speed as a plain factor.
 Leaves: file descriptors to transport.py, the rig to driver.py, files to state.py.
@@ -19,6 +19,8 @@ import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
+
+from pumpwire import spec
 
 from rigsim.chip import CYCLES_PER_S
 from rigsim.commission import commission
@@ -50,6 +52,7 @@ class Server:
         speed: float,
         state: StateDir | None,
         balance: BalanceBeside | None,
+        idle_s: float = float("inf"),
     ) -> None:
         self.rig = rig
         self.balance = balance
@@ -62,6 +65,8 @@ class Server:
         self._target_s = time.monotonic()  # ... at this instant of the wall clock
         self._talk_s = 0.0  # a host talks until then
         self._saved_s = self._target_s
+        self._idle_s = idle_s
+        self._heard_s = self._target_s
         self._unread = b""
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -107,7 +112,8 @@ class Server:
         if room > 0:
             heard = self.line.read(room)
             if heard:
-                self._talk_s = time.monotonic() + TALK_S
+                self._heard_s = time.monotonic()
+                self._talk_s = self._heard_s + TALK_S
                 self._unread += heard
         if self._unread:
             self._unread = self._unread[self.rig.port.push(self._unread) :]
@@ -159,7 +165,7 @@ class Server:
         if now_s - self._saved_s >= SAVE_S:
             self.state.save(self.rig)
             self._saved_s = now_s
-        return True
+        return now_s - self._heard_s < self._idle_s
 
     def _sleep(self) -> None:
         wait_s = LOOK_S if self.balance is None else self.balance.pause_s
@@ -180,6 +186,7 @@ def serve(
     scenario: str | None,
     balance: str | None = None,
     balance_words: list[str] | None = None,
+    idle_s: float = float("inf"),
 ) -> int:
     """Run until a signal; returns the exit code. Prints `ready PORT` once the rig has booted, then `balance PORT`."""
     state = None
@@ -202,11 +209,13 @@ def serve(
         book(World(rig, wire, rig.chip.now, int(time.time() * 1_000_000)), events)
         if balance is not None:
             beside = balance_beside(rig, balance, balance_words or [])
-        server = Server(rig, wire, line, speed, state, beside)
+        server = Server(rig, wire, line, speed, state, beside, idle_s)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: server.end())
         if state is not None:
             state.save(rig)
+            told = {"port": line.name, "balance": beside.name if beside else None, "speed": speed}
+            state.tell({**told, "seed": rig.chip.seed, "digest": spec.digest()})
         print(f"ready {line.name}" + (f"\nbalance {beside.name}" if beside else ""), flush=True)
         server.run()
         rig.power_off()

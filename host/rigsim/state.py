@@ -1,8 +1,9 @@
 """A simulated rig that outlives its process: one directory with its flash, its physics and its time.
 
-Owns: the files of a state directory: `flash.bin`, `rig.json`, `lock`.
-Rules: one process at a time has a directory; the flash file always holds what the cells hold; rig.json is
-replaced whole, so a killed process leaves the last good one, at most a few seconds old.
+Owns: the files of a state directory: `flash.bin`, `rig.json`, `lock`, `process.json`.
+Rules: one process at a time has a directory, told by a lock that ends with the process; the flash file always holds
+what the cells hold; rig.json is replaced whole, so a killed process leaves the last good one, at most a few seconds
+old; a rig that was killed before it was ready was never there: its flash begins under another name.
 Callers: serve.py.
 Units: cycles of 8 ns, seconds of wall time.
 Leaves: what the numbers mean to physics/ and chip.py.
@@ -10,6 +11,7 @@ Leaves: what the numbers mean to physics/ and chip.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -21,6 +23,7 @@ from rigsim.driver import SimRig
 from rigsim.flash import NorFlash
 
 VERSION = 1
+LOCK_TRIES, LOCK_PAUSE_S = 20, 0.05  # who looks whether a rig lives holds the lock for a moment
 
 
 class StateError(RuntimeError):
@@ -44,6 +47,18 @@ class StateDir:
             os.close(self._lock)
             raise StateError(f"another simulated rig already uses {path}") from error
         self._flash: NorFlash | None = None
+        self._unborn = False  # the flash has not yet the name under which it is found again
+        self.tell({})
+
+    def tell(self, facts: dict[str, Any]) -> None:
+        """Let others know who runs here: the process, and once it is ready its port and more."""
+        self._replace("process.json", {"pid": os.getpid(), **facts})
+
+    def _replace(self, name: str, content: dict[str, Any]) -> None:
+        fresh = self._file(name + ".new")
+        with open(fresh, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        os.replace(fresh, self._file(name))
 
     def _file(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -62,7 +77,13 @@ class StateDir:
             raise StateError(
                 f"{self.path} was written by another version of the simulator; delete it to begin anew"
             )
-        self._flash = NorFlash(self._file("flash.bin"), seed=kept.get("seed", seed))
+        self._unborn = not os.path.exists(self._file("flash.bin"))
+        if self._unborn:
+            kept = {}  # without its flash there is no rig to go on with
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._file("flash.new"))
+        name = "flash.new" if self._unborn else "flash.bin"
+        self._flash = NorFlash(self._file(name), seed=kept.get("seed", seed))
         return self._flash, kept
 
     def resume(self, rig: SimRig, kept: dict[str, Any]) -> None:
@@ -83,10 +104,10 @@ class StateDir:
             "wall_s": time.time(),
             "pump": rig.pump.snapshot(),
         }
-        fresh = self._file("rig.json.new")
-        with open(fresh, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        os.replace(fresh, self._file("rig.json"))
+        if self._unborn:
+            os.replace(self._file("flash.new"), self._file("flash.bin"))
+            self._unborn = False
+        self._replace("rig.json", kept)
 
     def is_ours(self) -> bool:
         """Whether the directory and our lock in it are still there."""
@@ -99,10 +120,24 @@ class StateDir:
         """Let go of flash and lock."""
         if self._flash is not None:
             self._flash.close()
+        if self.is_ours():
+            with contextlib.suppress(OSError):
+                os.unlink(self._file("process.json"))
         os.close(self._lock)
 
 
 def _lock_file(descriptor: int) -> None:
+    for turn in range(LOCK_TRIES):
+        try:
+            _try_lock(descriptor)
+            return
+        except OSError:
+            if turn == LOCK_TRIES - 1:
+                raise
+            time.sleep(LOCK_PAUSE_S)
+
+
+def _try_lock(descriptor: int) -> None:
     if sys.platform == "win32":
         import msvcrt
 

@@ -56,7 +56,7 @@ class Pty:
         self._link = link
         self._master, slave = os.openpty()
         tty.setraw(slave)
-        self.name = os.ttyname(slave)
+        self.name = self._terminal = os.ttyname(slave)
         os.set_blocking(self._master, False)
         os.close(slave)
         if link is not None:
@@ -64,12 +64,16 @@ class Pty:
             self.name = link
 
     def _make_link(self, link: str) -> None:
-        if os.path.islink(link):
+        if os.path.lexists(link):
+            if not _made_here(link):
+                os.close(self._master)
+                raise TransportError(
+                    f"{link} exists, and no simulated rig made it; choose another path for --link"
+                )
             os.unlink(link)
-        elif os.path.exists(link):
-            os.close(self._master)
-            raise TransportError(f"{link} exists and is no link; choose another path for --link")
         try:
+            with open(_note(link), "w", encoding="utf-8") as note:
+                note.write(self.name)
             os.symlink(self.name, link)
         except OSError as error:
             os.close(self._master)
@@ -126,10 +130,28 @@ class Pty:
 
     def close(self) -> None:
         """Remove the link, if it is still ours, and the terminal."""
-        if self._link is not None and os.path.islink(self._link):
+        if self._link is not None and _made_here(self._link, self._terminal):
             with contextlib.suppress(OSError):
                 os.unlink(self._link)
+                os.unlink(_note(self._link))
         os.close(self._master)
+
+
+def _note(link: str) -> str:
+    """The file beside a link that says what it was made to: a killed rig's link is known again by it."""
+    folder, name = os.path.split(link)
+    return os.path.join(folder, f".{name}.rigsim")
+
+
+def _made_here(link: str, target: str | None = None) -> bool:
+    """Whether a simulated rig made this link, to this terminal if one is named."""
+    try:
+        points_at = os.readlink(link)
+        with open(_note(link), encoding="utf-8") as note:
+            noted = note.read()
+    except OSError:
+        return False
+    return points_at == noted and target in (None, noted)
 
 
 class Tcp:

@@ -131,8 +131,11 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.commands and cmd_name in COMMANDS:
             module, attribute, _help = COMMANDS[cmd_name]
-            loaded = getattr(importlib.import_module("pumprig.cli." + module), attribute)
-            self.add_command(with_global_options(loaded), cmd_name)
+            command = getattr(importlib.import_module("pumprig.cli." + module), attribute)
+            self.add_command(with_global_options(command), cmd_name)
+        settings = ctx.find_object(Settings)
+        if settings is not None and settings.loaded is not None:
+            settings.loaded()
         return self.commands.get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -247,9 +250,3 @@ def _document(error: PumpError) -> None:
     }
     with contextlib.suppress(streams.OutputLost):
         put_document(told)
-
-
-def main() -> None:
-    """The entry point."""
-    streams.prepare()
-    sys.exit(run())

@@ -12,6 +12,7 @@ Leaves: exit codes to cli/__init__.py.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class Settings:
     verbose: bool = False
     held: Held | None = None  # the rig that the console holds open
     met: bool = False  # a rig was talked to
+    loaded: Callable[[], None] | None = None  # called when the command is loaded and is about to begin
 
     def acts(self) -> None:
         """From here on the command has an effect: whether its text can be printed decides nothing any more."""

@@ -2,7 +2,8 @@
 
 Owns: starting it, finding its port again, ending it.
 Rules: one per state folder; whether it lives is told by a lock that only the living process holds, never by a process
-id alone; it is a separate program: nothing of it is imported here.
+id alone; what it is and where, the simulator writes itself, so that a command which is interrupted during the start
+leaves a rig that the next one finds; it is a separate program: nothing of it is imported here.
 Callers: discovery.py for the port `sim`; the command `sim`.
 Units: seconds.
 Leaves: what the simulated rig does to the program rigsim.
@@ -20,10 +21,10 @@ import sys
 import time
 import tomllib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pumpwire import spec
 
@@ -31,6 +32,7 @@ from pumprig.errors import PumpError, UsageError
 
 START_S = 15.0
 STOP_S = 5.0
+IDLE_S = 86_400  # a rig that no host has talked to for a day ends, and goes on at the next command
 PYPY_FROM_MS = 10 * 86_400_000  # simulated; below it PyPy's compiler has not yet paid for itself
 WINDOWS = sys.platform == "win32"
 
@@ -113,15 +115,23 @@ class PrivateRig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._facts = folder / "process.json"
+        self._told = folder / "process.json"  # written by the simulator itself
+
+    def facts(self) -> dict[str, Any] | None:
+        """What runs: `port`, `pid`, `speed`, `seed`, `balance`; None where none runs, or it is not ready."""
+        facts = self._read()
+        return facts if "port" in facts and self._lives() else None
 
     def port(self) -> str | None:
         """Its port if it lives."""
-        facts = self._read()
-        return facts["port"] if facts and self._lives() else None
+        facts = self.facts()
+        return str(facts["port"]) if facts else None
 
     def ensure(self, arguments: list[str] | None = None) -> str:
-        """Its port, after starting it where it does not live. Raises PumpError."""
+        """Its port, after starting it where it does not live. Raises PumpError.
+
+        One that an interrupted command began is waited for and taken.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -129,110 +139,122 @@ class PrivateRig:
                 f"The state folder {self.folder} cannot be made: {error.strerror}.",
                 "No simulated rig was started.",
             ) from None
-        with self._locked("start.lock"):
-            facts = self._read()
+        with self._starting():
+            facts = self._settled()
             if facts and facts.get("digest") != spec.digest():
                 self.stop()  # an older version's firmware runs in it: as after `flash`, it resumes with the new one
-            return self.port() or self._start(arguments or [])
+                facts = None
+            return str(facts["port"]) if facts else self._start(arguments or [])
 
     def stop(self) -> bool:
-        """End it, as a power loss would; returns whether it lived. Raises PumpError if it does not end."""
-        facts = self._read()
-        if not facts or not self._lives():
+        """End it as a power loss would, ready or not; returns whether it lived. Raises PumpError if it does not end."""
+        if not self._lives():
             return False
-        os.kill(int(facts["pid"]), signal.SIGTERM)
+        pid = 0
         until_s = time.monotonic() + STOP_S
         while self._lives():
+            if pid != self._read().get("pid", 0):
+                pid = int(self._read()["pid"])
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             if time.monotonic() > until_s:
-                raise PumpError(
-                    f"The simulated rig (process {facts['pid']}) did not end.", "", f"kill {facts['pid']}"
-                )
+                raise PumpError(f"The simulated rig (process {pid}) did not end.", "", f"kill -9 {pid}")
             time.sleep(0.02)
-        self._facts.unlink(missing_ok=True)
         return True
 
+    def throw_away(self) -> None:
+        """Forget the rig that was: the next start makes a new one. It has to have ended."""
+        for name in ("rig.json", "flash.bin", "flash.new", "process.json"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _settled(self) -> dict[str, Any] | None:
+        """The living rig's facts once it is ready; None where none lives, or one that does not get ready was ended."""
+        until_s = time.monotonic() + START_S
+        while self._lives():
+            facts = self._read()
+            if "port" in facts:
+                return facts
+            if time.monotonic() > until_s:
+                self.stop()
+                return None
+            time.sleep(0.02)
+        return None
+
     def _start(self, arguments: list[str]) -> str:
-        line = ["serve", "--state", str(self.folder)]
+        line = ["serve", "--state", str(self.folder), "--idle-end", str(IDLE_S)]
         line += ["--tcp", "0"] if WINDOWS else []
         errors = self.folder / "stderr.txt"
-        with open(self.folder / "alive.lock", "w") as alive, open(errors, "w") as stderr:
-            _lock(alive, wait=True)
+        self._told.unlink(missing_ok=True)
+        with open(errors, "w") as stderr:
             child = subprocess.Popen(
                 command(line + arguments),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                text=True,
                 env=environment(),
                 start_new_session=not WINDOWS,
-                pass_fds=() if WINDOWS else (alive.fileno(),),
             )
-            port = _ready_port(child)
-        if port is None:
-            child.terminate()
-            why = errors.read_text(errors="replace").strip().splitlines()
-            raise PumpError(
-                f"The simulated rig did not start: {why[-1] if why else 'no reason given'}.",
-                "Nothing was sent.",
-                f"The whole message is in {errors}.",
-            )
-        self._facts.write_text(json.dumps({"pid": child.pid, "port": port, "digest": spec.digest()}))
-        return port
+        until_s = time.monotonic() + START_S
+        while time.monotonic() < until_s:
+            facts = self.facts()
+            if facts:
+                return str(facts["port"])
+            if child.poll() is not None:
+                break
+            time.sleep(0.01)
+        child.terminate()
+        why = errors.read_text(errors="replace").strip().splitlines()
+        raise PumpError(
+            f"The simulated rig did not start: {why[-1] if why else 'no reason given'}.",
+            "Nothing was sent.",
+            f"The whole message is in {errors}.",
+        )
 
-    def _read(self) -> dict[str, str] | None:
+    def _read(self) -> dict[str, Any]:
         try:
-            facts: dict[str, str] = json.loads(self._facts.read_text())
+            facts: dict[str, Any] = json.loads(self._told.read_text())
         except (OSError, ValueError):
-            return None
+            return {}
         return facts
 
     def _lives(self) -> bool:
-        """Whether some process still holds the lock that was handed to the simulator."""
+        """Whether some process holds the state folder's lock; it ends with the process, however that ends."""
         try:
-            with open(self.folder / "alive.lock", "r+") as file:
-                return not _lock(file, wait=False)
+            with open(self.folder / "lock", "r+") as file:
+                return not _lock(file)
         except OSError:
             return False
 
     @contextmanager
-    def _locked(self, name: str) -> Generator[None]:
-        with open(self.folder / name, "w") as file:
-            _lock(file, wait=True)
+    def _starting(self) -> Generator[None]:
+        """One start at a time. Raises PumpError where another one does not end."""
+        with open(self.folder / "start.lock", "w") as file:
+            until_s = time.monotonic() + START_S + STOP_S
+            while not _lock(file):
+                if time.monotonic() > until_s:
+                    raise PumpError(
+                        "Another pumprig is starting the simulated rig and does not come to an end.",
+                        "Nothing was sent.",
+                        "End that program, then run this again.",
+                    )
+                time.sleep(0.05)
             yield
 
 
-def _lock(file: IO[str], wait: bool) -> bool:
-    """Lock a file until it is closed by everyone who inherited it; returns False if another process holds it."""
+def _lock(file: IO[str]) -> bool:
+    """Lock a file until it is closed; returns False if another process holds it."""
     if sys.platform == "win32":
         import msvcrt
 
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
     import fcntl
 
     try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def _ready_port(child: subprocess.Popen[str]) -> str | None:
-    """Wait for the line `ready PORT`; None if the program ended or took too long."""
-    import threading
-
-    stdout = child.stdout
-    assert stdout is not None
-    timer = threading.Timer(START_S, child.terminate)
-    timer.daemon = True
-    timer.start()
-    try:
-        for line in stdout:
-            if line.startswith("ready "):
-                return line[6:].strip()
-        return None
-    finally:
-        timer.cancel()
