@@ -9,6 +9,8 @@ Leaves: the wording of each case to the module that meets it.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 
 class PumpError(Exception):
     """Something failed; `str()` joins what happened, what was not done and the next step."""
@@ -68,6 +70,18 @@ class RefusedError(PumpError):
         self.code = code
         self.name = name
         self.numbers = numbers
+        self._at = datetime.now(UTC)
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, as the command table has it."""
+        return self.name
+
+    @property
+    def allowed_at(self) -> datetime | None:
+        """When the request would be allowed, where time alone decides that; else None."""
+        wait_s = self.numbers.get("wait_s", "")
+        return self._at + timedelta(seconds=int(wait_s)) if wait_s.isdigit() else None
 
     def details(self) -> dict[str, object]:
         return {"code": self.code, "rule": self.name, "numbers": self.numbers}

@@ -91,6 +91,11 @@ def duration_text(duration_ms: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def moment(utc_us: int | None) -> datetime | None:
+    """Microseconds since 1970 -> an aware datetime; 0 and None are not known."""
+    return EPOCH + timedelta(microseconds=utc_us) if utc_us else None
+
+
 def iso(utc_us: int | None) -> str | None:
     """Microseconds since 1970 -> ISO 8601 UTC with milliseconds; 0 and None are not known."""
     if not utc_us:

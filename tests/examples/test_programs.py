@@ -10,9 +10,10 @@ Leaves: what the examples deliver to test_examples.py.
 from io import StringIO
 
 import pytest
-from pumprig.cli.review import settings_of, table_of
+from pumprig.cli.review import table_of
 from pumprig.errors import InputFileError
 from pumprig.therapy import forecast, program
+from pumprig.therapy.review import settings_of
 from rich.console import Console
 
 NOW_US = 1_767_225_600_000_000

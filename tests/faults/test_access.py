@@ -84,7 +84,8 @@ def test_flashing_gives_a_rig_its_first_key_and_leaves_one_that_it_has(
     rig: SimRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flash = importlib.import_module("pumprig.cli.flash")
-    monkeypatch.setattr(flash, "SerialLink", lambda address: Line(rig))
+    interface = importlib.import_module("pumprig.api.rig")
+    monkeypatch.setattr(interface, "SerialLink", lambda address: Line(rig))
     assert flash._first_key(Settings(), "here", True) == ""
     assert not rig.rig.access.has_key()
     where = flash._first_key(Settings(), "here", False)

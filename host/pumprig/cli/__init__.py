@@ -40,6 +40,7 @@ COMMANDS = {
     "dispense": ("dispense", "dispense", "one dose from a standing pump, then it stands again"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
     "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
+    "hub": ("hub", "hub", "own the rigs' ports for everybody on this computer; `--stop`"),
     "key": ("key", "key", "the rig's key and PIN; `new`, `set`, `export`, `remove`, `pin`"),
     "lock": ("access", "lock", "end every programming session on the rig"),
     "log": ("log", "log", "the delivery log; `pull`, `show`, `export`, `verify`, `total`"),

@@ -5,14 +5,13 @@ Rules: unlocking proves the key with a harmless change; locking ends a host's se
 no key, as it only takes rights away.
 Callers: the command table.
 Units: none.
-Leaves: proving the key to client.py, keys to keys.py.
+Leaves: proving the key to the interface, keys to rig/keys.py.
 """
 
 from __future__ import annotations
 
 import click
 
-from pumprig.cli.connect import pulling
 from pumprig.cli.settings import current
 
 
@@ -20,9 +19,9 @@ from pumprig.cli.settings import current
 def unlock() -> None:
     """Prove that this computer may program the rig; every changing command does so by itself."""
     settings = current()
-    with pulling(settings) as (client, _store), client.session():
-        client.change("discard")
-        device = client.greet().device_id
+    with settings.changing() as rig:
+        rig.unlock()
+        device = rig.device_id
     settings.show(f"{device} takes changes from this computer")
     settings.document({"device_id": device, "unlocked": True})
 
@@ -31,9 +30,8 @@ def unlock() -> None:
 def lock() -> None:
     """End every programming session on the rig, that of a person at a terminal included."""
     settings = current()
-    with pulling(settings) as (client, _store):
-        client.read("open")
-        client.read("close")
-        device = client.greet().device_id
+    with settings.changing() as rig:
+        rig.lock()
+        device = rig.device_id
     settings.show(f"{device}: no session is open; status, log and stop go on working")
     settings.document({"device_id": device, "unlocked": False})

@@ -12,9 +12,8 @@ from __future__ import annotations
 import click
 from pumpwire import texts
 
-from pumprig.cli.connect import changing, pulling, reading
 from pumprig.cli.settings import current, yes_option
-from pumprig.rig.status import read_alarms
+from pumprig.rig.status import documents_of
 
 TEXTS = texts.ALARMS
 STYLES = {"high": "bold red", "medium": "yellow"}
@@ -27,8 +26,8 @@ def alarms(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = current()
-    with reading(settings) as client:
-        rows = read_alarms(client)
+    with settings.rig() as rig:
+        rows = documents_of(rig.alarms())
     settings.document([{**row, "text": TEXTS.get(row["name"], "")} for row in rows])
     if settings.json:
         return
@@ -56,12 +55,12 @@ def ack(yes: bool) -> None:
     """Acknowledge the active alarms."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
-        rows = read_alarms(client)
+    with settings.changing() as rig:
+        rows = documents_of(rig.alarms())
         if rows:
             settings.ask(yes, "Acknowledge " + ", ".join(str(row["name"]) for row in rows) + "?")
-            client.change("ack")
-        left = read_alarms(client)
+            rig.acknowledge()
+        left = documents_of(rig.alarms())
     settings.show(
         "acknowledged: " + ", ".join(str(row["name"]) for row in rows) if rows else "no alarm to acknowledge"
     )
@@ -74,7 +73,7 @@ def ack(yes: bool) -> None:
 def silence() -> None:
     """Silence the tone for 2 min. New alarms sound all the same."""
     settings = current()
-    with pulling(settings) as (client, _store):
-        client.change("silence")
+    with settings.changing() as rig:
+        rig.silence()
     settings.show("silent for 2 min")
     settings.document({"silent_s": 120})

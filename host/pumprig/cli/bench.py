@@ -4,7 +4,7 @@ Owns: the command's options, the pace of the readings, what is said at the end.
 Rules: nothing moves before consent; the run ends with the pump stopped; Ctrl-C stops the pump and keeps what was read.
 Callers: cli/calibrate.py adds it to its group.
 Units: options are quantities with units.
-Leaves: stages to calibration/bench.py, the rig to rigpump.py, the picture to calibration/live.py, figures to fit.py.
+Leaves: stages to calibration/bench.py, the rig to api/rigpump.py, pictures to calibration/live.py, figures to fit.py.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import Interrupted, PumpError, UsageError
 
 if TYPE_CHECKING:
+    from pumprig.api.rigpump import RigPump
     from pumprig.calibration.bench import Bench, Progress
     from pumprig.calibration.fit import Fit
     from pumprig.calibration.runfolder import Stage
-    from pumprig.cli.rigpump import RigPump
 
 
 @click.command("run")
@@ -81,9 +81,9 @@ def run_command(
     yes: bool,
 ) -> None:
     """Blank, run-in, run and blank again at each rate; every reading is stored as it comes."""
+    from pumprig.api.rigpump import RigPump
     from pumprig.balance.serial_balance import open_balance
     from pumprig.calibration import runfolder
-    from pumprig.cli.rigpump import RigPump
 
     settings = current()
     if resume and folder is None:
@@ -94,7 +94,7 @@ def run_command(
     settings.consent(yes)
     place = folder or paths.database_file().parent / "runs" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     with ExitStack() as stack:
-        pump = None if by_hand else stack.enter_context(closing(RigPump(settings)))
+        pump = None if by_hand else stack.enter_context(closing(RigPump(settings.rig)))
         if not resume:
             plan = _stages((*rates, *rates[-2::-1]) if back else rates, duration, blank, run_in)
             metadata: dict[str, Any] = {

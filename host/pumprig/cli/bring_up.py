@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from pumprig.cli.connect import reading
 from pumprig.cli.settings import Settings
 from pumprig.doctor import bringup
 from pumprig.errors import PumpError, UsageError
@@ -46,8 +45,8 @@ def bring_up(settings: Settings, driver: str) -> None:
         return asked_number(f"  {window.name}, {window.unit}")
 
     def status() -> Mapping[str, str]:
-        with reading(settings) as client:
-            return client.read("status").fields
+        with settings.rig() as rig:
+            return rig.status_fields()
 
     results: list[dict[str, object]] = []
     for result in bringup.walk(steps, confirm, measured, status):

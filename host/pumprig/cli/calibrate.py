@@ -4,7 +4,7 @@ Owns: the commands' options and their outputs, text and JSON.
 Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when a command runs.
 Callers: the command table.
 Units: options are quantities with units.
-Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the fit to cli/fit.py, the wire to client.py.
+Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the fit to cli/fit.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import click
 
 from pumprig import quantities
 from pumprig.cli.bench import run_command
-from pumprig.cli.connect import changing
 from pumprig.cli.fit import fit_command
 from pumprig.cli.options import NumberRange
 from pumprig.cli.readas import reading_options
@@ -25,8 +24,8 @@ from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
 
 if TYPE_CHECKING:
+    from pumprig.api.rig import Rig
     from pumprig.calibration.columns import ReadAs
-    from pumprig.rig.client import Client
 
 NOMINAL_U_PPM = 200_000
 CSV = click.Path(dir_okay=False, path_type=Path)
@@ -136,11 +135,11 @@ def apply_command(number: int, yes: bool) -> None:
     settings = current()
     record = register.load(number)
     settings.consent(yes)
-    with changing(settings) as client:
-        steps_now = int(client.read("status").fields["delivered_steps"])
+    with settings.changing() as rig:
+        steps_now = rig.status().delivered_steps
         for warning in record.warnings(datetime.now(UTC), (), steps_now):
             settings.say(f"warning: {warning}")
-        _commit(settings, client, record.document(), record.nl_per_rev, record.u_nl_per_rev, yes)
+        _commit(settings, rig, record.document(), record.nl_per_rev, record.u_nl_per_rev, yes)
     settings.show(f"calibration {number} is in force")
     settings.document({"id": number, "nl_per_rev": record.nl_per_rev, "u_nl_per_rev": record.u_nl_per_rev})
 
@@ -167,8 +166,8 @@ def nominal_command(per_rev: str, yes: bool) -> None:
     number = numbered(f"nominal {nl_per_rev} nl {NOMINAL_U_PPM} ppm")
     document = {"kind": "calibration", "id": number, "nl_num": nl_per_rev, "nl_den": 1}
     document |= {"u_ppm": NOMINAL_U_PPM, "at_utc_s": int(datetime.now(UTC).timestamp()), "by": "nominal"}
-    with changing(settings) as client:
-        _commit(settings, client, document, nl_per_rev, nl_per_rev * NOMINAL_U_PPM / 1e6, yes)
+    with settings.changing() as rig:
+        _commit(settings, rig, document, nl_per_rev, nl_per_rev * NOMINAL_U_PPM / 1e6, yes)
     settings.show("the nominal calibration is in force; weigh before you believe a volume")
     settings.document(
         {"id": number, "nl_per_rev": nl_per_rev, "u_nl_per_rev": nl_per_rev * NOMINAL_U_PPM / 1e6}
@@ -176,25 +175,22 @@ def nominal_command(per_rev: str, yes: bool) -> None:
 
 
 def _commit(
-    settings: Settings, client: Client, document: dict[str, Any], nl_per_rev: float, u: float, yes: bool
+    settings: Settings, rig: Rig, document: dict[str, Any], nl_per_rev: float, u: float, yes: bool
 ) -> None:
     """Stage a calibration, compare what the rig read back, ask, commit by its hash; a no discards it."""
     from pumpwire import documents
 
     text = documents.canonical(document)
-    staged = client.stage(text)
-    if staged.hash != documents.digest(text):
-        client.change("discard")
-        raise PumpError("The rig read back another calibration.", "Nothing was changed.", "Try again.")
+    staged = rig.stage_document(text)
     settings.say(
         f"staged: {nl_per_rev / 1000:.5f} µL per revolution ± {100 * u / nl_per_rev:.2g} % (hash {staged.hash})"
     )
     try:
         settings.ask(yes, "Make it the rig's calibration?")
     except PumpError:
-        client.change("discard")
+        staged.discard()
         raise
-    client.commit(staged.hash, False)
+    staged.commit()
 
 
 @calibrate.command("report")

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import click
 
-from pumprig.cli.connect import pulling, reading
 from pumprig.cli.settings import current, yes_option
-from pumprig.quantities import now_utc_us
-from pumprig.rig.status import read_status
 
 
 @click.group(invoke_without_command=True)
@@ -24,8 +21,8 @@ def clock(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = current()
-    with reading(settings) as client:
-        content = read_status(client)["clock"]
+    with settings.rig() as rig:
+        content = rig.status().document()["clock"]
     settings.document(content)
     if content["device"]:
         settings.show(f"{content['device']}, {content['offset_s']:+.3f} s against this computer")
@@ -39,9 +36,9 @@ def set_(yes: bool) -> None:
     """Set the rig's clock to this computer's."""
     settings = current()
     settings.consent(yes)
-    with pulling(settings) as (client, _store), client.session():
+    with settings.changing() as rig:
         settings.ask(yes, "Set the rig's clock to this computer's time?")
-        moved = client.change("clock", {"utc_us": now_utc_us()}).fields.get("moved_us", "")
-        content = read_status(client)["clock"]
+        moved_s = rig.set_clock()
+        content = rig.status().document()["clock"]
     settings.show(f"set; {content['offset_s']:+.3f} s against this computer")
-    settings.document({**content, "moved_s": int(moved) / 1e6 if moved.lstrip("-").isdigit() else None})
+    settings.document({**content, "moved_s": moved_s})

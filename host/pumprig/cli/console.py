@@ -19,12 +19,9 @@ from pathlib import Path
 import click
 
 from pumprig import cli, paths
-from pumprig.cli.connect import store_open, tell
 from pumprig.cli.settings import Settings, current
 from pumprig.console.hold import Held
 from pumprig.errors import PumpError, UsageError
-from pumprig.rig import discovery
-from pumprig.rig.link import SerialLink
 from pumprig.terminal import put
 
 
@@ -43,9 +40,8 @@ class ConsoleSettings(Settings):
             return
         said = self.answer(question)
         if said == "stop" and self.held is not None:
-            from pumprig.console.session import stopped
-
-            put(stopped(self.held))
+            steps = self.held.stop().delivered_steps
+            put(f"stopped; {steps} steps counted so far. `resume` runs the program again.")
             raise PumpError("Stopped instead.", "What was asked for was not done.")
         if said != "yes":
             raise PumpError("Not confirmed.", "Nothing was changed.")
@@ -62,7 +58,7 @@ class _CommandLine:
         """One command on the held rig; returns its exit code."""
         options = self.options
         settings = ConsoleSettings(
-            quiet=options.quiet, verbose=options.verbose, held=self.held, answer=answer
+            quiet=options.quiet, verbose=options.verbose, held=self.held.rig, answer=answer
         )
         return cli.run(words, settings)
 
@@ -96,17 +92,15 @@ def console(record: Path | None, play: Path | None, yes: bool) -> int:
         raise UsageError(
             "A session needs a terminal.", "Nothing was begun.", "Run a script with --play FILE."
         )
-    port = discovery.resolve(settings.port, settings.state)
-    recorder = script.Recorder(record, port) if record is not None else None
-    with store_open(settings) as store:
-        held = Held(SerialLink(port), store)
+    with settings.changing() as rig:
+        recorder = script.Recorder(record, rig.address) if record is not None else None
+        held = Held(rig)
         try:
-            tell(settings, held.begin())
+            held.begin()
             runner = Runner(held, _CommandLine(held, settings), recorder)
             if steps is not None:
                 return run_script(runner, steps, yes)
-            greeting = held.client.greet()
-            settings.say(f"{greeting.device_id} on {port}, firmware {greeting.firmware}")
+            settings.say(f"{rig.device_id} on {rig.address}, firmware {rig.firmware}")
             settings.say("A test instrument, never a medical device. `stop` or ^X stops the pump.")
             return Console(held, runner, _history()).run()
         finally:

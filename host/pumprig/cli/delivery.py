@@ -4,27 +4,22 @@ Owns: these commands.
 Rules: each asks or takes --yes; a rate is staged, read back, shown and committed by its hash; quantities carry units.
 Callers: the command table.
 Units: nL, nL/day, ms on the wire; with units on the command line.
-Leaves: numbers and outcomes to client.py, limits to the rig and the command table.
+Leaves: numbers and outcomes to the interface, limits to the rig and the command table.
 """
 
 from __future__ import annotations
 
 import click
-from pumpwire import documents, spec
 
 from pumprig import quantities
-from pumprig.cli.calibrated import warn_of_calibration
-from pumprig.cli.connect import changing
-from pumprig.cli.review import show_review, warn_of_bolus
+from pumprig.api.dose import Dose
+from pumprig.api.plan import Plan
+from pumprig.api.programs import Constant
+from pumprig.cli.review import show_plan
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
-from pumprig.rig import refusals
-from pumprig.rig.answers import Staged
-from pumprig.rig.client import Client
 from pumprig.rig.requests import fields_of
-from pumprig.rig.status import read_status
-from pumprig.therapy import program as programs
-from pumprig.therapy.program import Program
+from pumprig.rig.status import Status
 
 
 def quantity(words: tuple[str, ...], kind: str, what: str) -> int:
@@ -55,74 +50,24 @@ def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     if asked is not None:
         fields_of("rate", {"rate_nl_per_day": asked})
     settings.consent(yes)
-    with changing(settings) as client:
-        value = int(client.read("status").fields["minimum_nl_per_day"]) if asked is None else asked
-        old = active(client)
-        new = _constant(old, value)
-        staged = staged_as(client, new)
-        before = read_status(client)
-        show_review(settings, old, new, quantities.now_utc_us(), before["reservoir_nl"])
-        warn_of_calibration(settings, before, new.document)
-        warn_of_bolus(settings, before)
-        commit_staged(settings, client, staged.hash, override, yes)
-        after = read_status(client)
-        if after["therapy"]["hash"] != staged.hash:
-            raise PumpError("The rig does not run what was committed.", "", "Look at `pumprig status`.")
-    settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}, therapy {staged.hash}")
+    with settings.changing() as rig:
+        plan = rig.propose(Constant(asked))
+        show_plan(settings, plan)
+        after = commit(settings, plan, override, yes).document()
+    settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}, therapy {plan.hash}")
     settings.document(after)
 
 
-def _constant(old: Program | None, value: int) -> Program:
-    """The program of a constant rate. Raises RefusedError where the active limits, which it keeps, are exceeded."""
-    if old is not None and value > old.document["hard_nl_per_day"]:
-        limit = str(old.document["hard_nl_per_day"])
-        fields = {"name": "limit", "code": str(spec.ERRORS["limit"]), "rate_nl_per_day": str(value)}
-        raise refusals.refused("rate", {**fields, "limit_nl_per_day": limit})
-    return programs.constant(old, value)
-
-
-def active(client: Client) -> Program | None:
-    """The program that the rig runs. Raises PumpError if this tool does not understand it."""
-    return _program(client, "text")
-
-
-def waiting(client: Client) -> Program | None:
-    """The program that waits for its time. Raises PumpError if this tool does not understand it."""
-    return _program(client, "later")
-
-
-def _program(client: Client, field: str) -> Program | None:
-    text = "".join(row.get(field, "") for row in client.read("program").rows)
-    if not text:
-        return None
-    try:
-        return programs.of_text(text)
-    except documents.DocumentError as error:
-        raise PumpError(f"The rig's program is not understood: {error.args[0]}: {error.args[1]}.") from None
-
-
-def staged_as(client: Client, new: Program) -> Staged:
-    """Stage a program, and see that the rig read back just that. Raises as the client, and PumpError."""
-    staged = client.stage(new.text)
-    if staged.hash != new.hash:
-        client.change("discard")
-        raise PumpError(
-            f"The rig read back {staged.hash}, not {new.hash}.", "Nothing was committed.", "Try again."
-        )
-    return staged
-
-
-def commit_staged(
-    settings: Settings, client: Client, digest: str, override: bool, yes: bool, at_utc_s: int = 0
-) -> None:
+def commit(settings: Settings, plan: Plan, override: bool, yes: bool) -> Status:
     """Ask, then commit; a no discards what is staged. Raises PumpError, RefusedError."""
-    when = f" It begins at {quantities.local_text(at_utc_s * 1_000_000)}." if at_utc_s else ""
+    at = plan.at_utc_s
+    when = f" It begins at {quantities.local_text(at * 1_000_000)}." if at else ""
     try:
         settings.ask(yes, f"Commit this?{when}")
     except PumpError:
-        client.change("discard")
+        plan.discard()
         raise
-    client.commit(digest, override, at_utc_s)
+    return plan.commit(override)
 
 
 @click.command()
@@ -144,10 +89,10 @@ def bolus(volume: tuple[str, ...], over: str, spread: bool, yes: bool) -> None:
     settings.consent(yes)
     kind = "spread bolus" if spread else "bolus"
     text = f"{kind} {quantities.volume_text(volume_nl)} over {quantities.duration_text(over_ms)}"
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, f"Deliver a {text}?")
-        answer = client.change("bolus", values).fields
-    _granted(settings, kind, answer)
+        dose = rig.bolus(volume_nl=volume_nl, over_s=over_ms / 1000, spread=spread)
+    _granted(settings, kind, dose)
 
 
 @click.command()
@@ -156,10 +101,10 @@ def demand(yes: bool) -> None:
     """Ask for a demand bolus, as the request button does."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, "Ask for a demand bolus?")
-        answer = client.change("demand").fields
-    _granted(settings, "demand bolus", answer)
+        dose = rig.demand()
+    _granted(settings, "demand bolus", dose)
 
 
 @click.command()
@@ -176,14 +121,14 @@ def prime(volume: tuple[str, ...], yes: bool) -> None:
     fields_of("prime", {"volume_nl": volume_nl})
     settings.consent(yes)
     told = quantities.volume_text(volume_nl) if volume_nl else "the stored catheter volume"
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, f"Prime {told}?")
-        answer = client.change("prime", {"volume_nl": volume_nl}).fields
-    _granted(settings, "priming", answer)
+        dose = rig.prime(volume_nl=volume_nl or None)
+    _granted(settings, "priming", dose)
 
 
-def _granted(settings: Settings, what: str, answer: dict[str, str]) -> None:
-    numbers = {name: int(text) for name, text in answer.items() if text.isdigit()}
+def _granted(settings: Settings, what: str, dose: Dose) -> None:
+    numbers = dose.answer
     volume = quantities.volume_text(numbers["requested_nl"]) if "requested_nl" in numbers else ""
     settings.show(
         f"{what} begun: {volume} ({numbers.get('requested_steps', '?')} steps)" if volume else f"{what} begun"
@@ -197,9 +142,8 @@ def resume(yes: bool) -> None:
     """Run the active therapy again after a stop."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
-        settings.ask(yes, f"Resume {read_status(client)['therapy']['name'] or 'nothing'}?")
-        client.change("resume")
-        after = read_status(client)
+    with settings.changing() as rig:
+        settings.ask(yes, f"Resume {rig.status().therapy.name or 'nothing'}?")
+        after = rig.resume().document()
     settings.show(f"{after['state']}: {quantities.rate_text(after['rate_nl_per_h'])}")
     settings.document(after)

@@ -11,22 +11,17 @@ Leaves: whether the dose may be given to the rig.
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 import click
 
 from pumprig import quantities
-from pumprig.cli.connect import changing
+from pumprig.api.dose import Dose, Progress
 from pumprig.cli.delivery import quantity
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
-from pumprig.rig.client import Client
-from pumprig.rig.requests import Value, fields_of
-from pumprig.rig.status import read_alarms
+from pumprig.rig.requests import fields_of
 from pumprig.terminal import ANEW, put
-
-LOOK_S = 0.5
 
 
 @click.command()
@@ -41,47 +36,43 @@ def dispense(volume: tuple[str, ...], over: str | None, rate: str | None, wait: 
     The limits, the 24 h cap and the reservoir hold as for a bolus. A loaded program stays loaded and stopped.
     """
     settings = current()
-    values, text = _asked(volume, over, rate)
+    wanted, text = _asked(volume, over, rate)
     settings.consent(yes)
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, f"Dispense {text}?")
-        before = client.read("status").fields
-        answer = client.change("dispense", values).fields
-        told: dict[str, Any] = {
-            "begun": "dose",
-            **{name: int(word) for name, word in answer.items() if word.isdigit()},
-        }
-        settings.show(f"dose begun: {text} ({told.get('requested_steps', '?')} steps)")
-        ended = _waited(settings, client, before, told) if wait else {}
-    settings.document({**told, **ended})
+        dose = rig.dispense(**wanted)
+        settings.show(f"dose begun: {text} ({dose.requested_steps or '?'} steps)")
+        ended = _waited(settings, dose) if wait else {}
+    settings.document({"begun": "dose", **dose.answer, **ended})
     if ended and ended["outcome"] != "complete":
-        given = quantities.volume_text(ended["counted_nl"])
+        given = quantities.volume_text(ended["counted_nl"] or 0)
         raise PumpError(
-            f"The dose ended short: {given} of {quantities.volume_text(told.get('requested_nl', 0))}, {ended['why']}.",
+            f"The dose ended short: {given} of {quantities.volume_text(dose.requested_nl)}, {ended['why']}.",
             "What was left of it is not given.",
             "See `pumprig status` and `pumprig alarms`.",
         )
 
 
-def _asked(volume: tuple[str, ...], over: str | None, rate: str | None) -> tuple[dict[str, Value], str]:
-    """The arguments of the command, and how it is told. Raises UsageError."""
+def _asked(volume: tuple[str, ...], over: str | None, rate: str | None) -> tuple[dict[str, Any], str]:
+    """The arguments of Rig.dispense, and how they are told. Raises UsageError."""
     if over is not None and rate is not None:
         raise UsageError("Name --over or --rate, not both.", "Nothing was sent.")
     volume_nl = quantity(volume, "volume", "the volume")
-    values: dict[str, Value] = {"volume_nl": volume_nl}
     text = quantities.volume_text(volume_nl)
     if rate is not None:
-        values["rate_nl_per_day"] = quantities.parse(rate, "rate", "--rate")
-        if not values["rate_nl_per_day"]:
+        per_day = quantities.parse(rate, "rate", "--rate")
+        if not per_day:
             raise UsageError("A dose at no rate would never end.", "Nothing was sent.")
-        text += f" at {quantities.rate_text(int(values['rate_nl_per_day']) / 24)}"
-    else:
-        values["over_ms"] = quantities.parse(over or "1 min", "time", "--over")
-        if not values["over_ms"]:
-            raise UsageError("A dose over no time.", "Nothing was sent.", "The shortest takes 1 s.")
-        text += f" over {quantities.duration_text(int(values['over_ms']))}"
-    fields_of("dispense", values)
-    return values, text
+        fields_of("dispense", {"volume_nl": volume_nl, "rate_nl_per_day": per_day})
+        return {"volume_nl": volume_nl, "rate": rate}, f"{text} at {quantities.rate_text(per_day / 24)}"
+    over_ms = quantities.parse(over or "1 min", "time", "--over")
+    if not over_ms:
+        raise UsageError("A dose over no time.", "Nothing was sent.", "The shortest takes 1 s.")
+    fields_of("dispense", {"volume_nl": volume_nl, "over_ms": over_ms})
+    return {
+        "volume_nl": volume_nl,
+        "over_s": over_ms / 1000,
+    }, f"{text} over {quantities.duration_text(over_ms)}"
 
 
 def _tell(settings: Settings, text: str) -> None:
@@ -90,28 +81,29 @@ def _tell(settings: Settings, text: str) -> None:
         put(ANEW, text, err=True, end="")
 
 
-def _waited(
-    settings: Settings, client: Client, before: dict[str, str], told: dict[str, Any]
-) -> dict[str, Any]:
+def _waited(settings: Settings, dose: Dose) -> dict[str, Any]:
     """Wait for the dose's end; what became of it."""
-    asked_steps = int(told.get("requested_steps", 0))
-    fields = client.read("status").fields
-    while fields["mode"] == "dispensing":
-        _tell(settings, f"{100 * int(fields.get('bolus_done_steps', 0)) // max(1, asked_steps):3d} % given")
-        time.sleep(LOOK_S)
-        fields = client.read("status").fields
+
+    def progress(now: Progress) -> None:
+        if dose.outcome is None:
+            _tell(settings, f"{100 * (now.delivered_nl or 0) // max(1, now.requested_nl):3d} % given")
+
+    dose.wait(progress)
     _tell(settings, "")
-    counted_steps = int(fields["single_steps"]) - int(before["single_steps"])
-    counted_nl = counted_steps * int(fields["step_nl_num"]) // int(fields["step_nl_den"])
-    complete = counted_steps >= asked_steps
-    alarms = ", ".join(str(row["name"]) for row in read_alarms(client) if row["priority"] == "high")
-    why = "" if complete else f"stopped by the alarm {alarms}" if alarms else "it was stopped"
-    if complete:
-        settings.show(f"dose given: {quantities.volume_text(counted_nl)} ({counted_steps} steps)")
+    complete = dose.outcome == "given"
+    if complete and dose.counted_nl is not None:
+        volume = quantities.volume_with_u(dose.counted_nl, dose.u_nl or 0)
+        settings.show(f"dose given: {volume} (k = 2), {dose.counted_steps} steps counted")
     return {
         "outcome": "complete" if complete else "short",
-        "counted_steps": counted_steps,
-        "counted_nl": counted_nl,
-        "u_nl": round(counted_nl * int(fields["u_ppm"]) / 1e6),
-        "why": why,
+        "counted_steps": dose.counted_steps,
+        "counted_nl": dose.counted_nl,
+        "u_nl": dose.u_nl,
+        "why": "" if complete else _why(dose.outcome or ""),
     }
+
+
+def _why(outcome: str) -> str:
+    if outcome.startswith("alarm"):
+        return f"stopped by the {outcome}"
+    return "it was stopped" if outcome == "stopped" else f"it ended by: {outcome}"

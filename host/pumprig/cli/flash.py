@@ -16,20 +16,16 @@ from pathlib import Path
 
 import click
 
-from pumprig.cli.connect import store_open
-from pumprig.cli.key import give_new
+from pumprig.api.rig import connect_past_hub
 from pumprig.cli.log import device_of, progress_of
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import LinkError, PumpError, UsageError
 from pumprig.flash.history import History, history_of, page
 from pumprig.flash.install import Board, chip_id, is_blank
+from pumprig.hub.link import borrowed
 from pumprig.quantities import local_text
 from pumprig.rig import discovery, keys
 from pumprig.rig.answers import Greeting
-from pumprig.rig.client import Client
-from pumprig.rig.link import SerialLink
-from pumprig.rig.pull import pull
-from pumprig.store.intents import StoredIntents
 
 REBOOT_S = 60.0  # an emulated Pico is ten times slower than a real one
 
@@ -49,10 +45,6 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
     A board whose journal is gone, because its filesystem was reformatted, carries on what the store knows of it:
     totals, calibration, program, log. With --identity a new Pico does so for a rig whose Pico is dead.
     """
-    from pumprig.flash.boards import kind_of
-    from pumprig.flash.image import build, journal_files
-    from pumprig.flash.install import install
-
     settings = current()
     settings.consent(yes)
     address = discovery.resolve(settings.port, settings.state)
@@ -60,6 +52,17 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
         raise UsageError(
             "The simulated rig needs no installation.", "Nothing was written.", "Name a Pico with -p."
         )
+    with borrowed(address):
+        _install(settings, address, yes, skip_log, identity, no_key)
+
+
+def _install(
+    settings: Settings, address: str, yes: bool, skip_log: bool, identity: str | None, no_key: bool
+) -> None:
+    from pumprig.flash.boards import kind_of
+    from pumprig.flash.image import build, journal_files
+    from pumprig.flash.install import install
+
     files = build()
     before = _leave_running(settings, address, yes, skip_log)
     if before is None:
@@ -82,7 +85,7 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
         board.close()
         raise
     board.reset()
-    after = _greet(address)
+    after = _greet(settings, address)
     settings.show(
         f"{len(result.written)} files written, {len(result.unchanged)} unchanged, every SHA-256 right"
     )
@@ -120,7 +123,7 @@ def _carried_on(settings: Settings, board: Board, identity: str | None) -> Histo
                 "An identity moves only to a board without one: erase its filesystem first.",
             )
         return None
-    with store_open(settings) as store:
+    with settings.store() as store:
         device = chip if identity is None else device_of(store, identity)
         return history_of(store, device, chip or "unknown")
 
@@ -136,53 +139,42 @@ def _tell_history(settings: Settings, history: History) -> None:
 
 def _first_key(settings: Settings, address: str, no_key: bool) -> str:
     """Give a rig without a key its first one; returns where the key is, empty for none. Raises PumpError."""
-    with store_open(settings) as store:
-        client = Client(SerialLink(address), StoredIntents(store))
-        try:
-            device = client.greet().device_id
-            if client.asks_for_key():
-                if keys.of(device):
-                    return keys.where(device)
-                settings.show(f"{device} has a key that this computer does not hold: `pumprig key set`")
-                return ""
-            if no_key:
-                return ""
-            with client.session():
-                give_new(client)
-        finally:
-            client.close()
+    with connect_past_hub(address, settings.database()) as rig:
+        device = rig.device_id
+        if rig.asks_for_key():
+            if rig.holds_key():
+                return keys.where(device)
+            settings.show(f"{device} has a key that this computer does not hold: `pumprig key set`")
+            return ""
+        if no_key:
+            return ""
+        rig.new_key()
     settings.show(f"{device} has a key, kept in {keys.where(device)}. Keep a copy: `pumprig key export`.")
     return keys.where(device)
 
 
 def _leave_running(settings: Settings, address: str, yes: bool, skip_log: bool) -> Greeting | None:
     """If a rig runs there: pull its log and send it into maintenance. None if there is only a prompt."""
-    with store_open(settings) as store:
-        client = Client(SerialLink(address), StoredIntents(store))
-        try:
-            greeting = client.greet()
-        except LinkError:
-            client.close()
-            return None
-        except PumpError as error:
-            client.close()
-            if skip_log:
-                raise PumpError(
-                    error.happened,
-                    "Nothing was written.",
-                    "Hold the stop button for 3 s at power-on: the rig then waits at its prompt; flash again.",
-                ) from None
-            raise
-        try:
-            settings.ask(yes, f"Stop {greeting.device_id} and install the firmware?")
-            if not skip_log:
-                with progress_of(settings, "pulling the log") as progress:
-                    pulled = pull(client, store, progress)
-                settings.say(f"log pulled: {pulled.new} new records in {store.path}")
-            with client.session():
-                client.change("maintenance")
-        finally:
-            client.close()
+    try:
+        rig = connect_past_hub(address, settings.database())
+    except LinkError:
+        return None
+    except PumpError as error:
+        if skip_log:
+            raise PumpError(
+                error.happened,
+                "Nothing was written.",
+                "Hold the stop button for 3 s at power-on: the rig then waits at its prompt; flash again.",
+            ) from None
+        raise
+    with rig:
+        settings.ask(yes, f"Stop {rig.device_id} and install the firmware?")
+        if not skip_log:
+            with progress_of(settings, "pulling the log") as progress:
+                pulled = rig.pull(progress)
+            settings.say(f"log pulled: {pulled.new} new records in {rig.database}")
+        rig.begin_maintenance()
+        greeting = rig.greeting()
     _wait_for(address)
     return greeting
 
@@ -199,17 +191,14 @@ def _wait_for(address: str) -> None:
         time.sleep(0.2)
 
 
-def _greet(address: str) -> Greeting:
+def _greet(settings: Settings, address: str) -> Greeting:
     """Wait for the installed rig to say who it is. Raises LinkError."""
     until_s = time.monotonic() + REBOOT_S
     while True:
         _wait_for(address)
         try:
-            client = Client(SerialLink(address))
-            try:
-                return client.greet()
-            finally:
-                client.close()
+            with connect_past_hub(address, settings.database()) as rig:
+                return rig.greeting()
         except LinkError as error:
             if time.monotonic() > until_s:
                 raise LinkError(

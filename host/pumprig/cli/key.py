@@ -13,11 +13,9 @@ from typing import TextIO
 
 import click
 
-from pumprig.cli.connect import changing, reading
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import UsageError
 from pumprig.rig import keys, refusals
-from pumprig.rig.client import Client
 
 
 @click.group(invoke_without_command=True)
@@ -27,8 +25,8 @@ def key(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = current()
-    with reading(settings) as client:
-        device = client.greet().device_id
+    with settings.rig() as rig:
+        device = rig.device_id
     held = bool(keys.of(device))
     settings.show(f"{device}: this computer holds {'a' if held else 'no'} key, in {keys.where(device)}")
     settings.document({"device_id": device, "held": held, "where": keys.where(device)})
@@ -42,8 +40,8 @@ def set_(file: TextIO) -> None:
     found = keys.parse(file.read())
     if found is None:
         raise UsageError("That is no key: a key is 64 hex digits.", "Nothing was kept.")
-    with reading(settings) as client:
-        device = client.greet().device_id
+    with settings.rig() as rig:
+        device = rig.device_id
     keys.keep(device, found)
     settings.show(f"{device}: kept in {keys.where(device)}; `pumprig unlock` shows whether the rig takes it")
     settings.document({"device_id": device, "held": True, "where": keys.where(device)})
@@ -53,8 +51,8 @@ def set_(file: TextIO) -> None:
 def export() -> None:
     """Print the rig's key, to be kept somewhere safe or carried to another computer."""
     settings = current()
-    with reading(settings) as client:
-        device = client.greet().device_id
+    with settings.rig() as rig:
+        device = rig.device_id
     held = keys.of(device)
     if not held:
         raise refusals.no_key(device)
@@ -68,21 +66,12 @@ def new(yes: bool) -> None:
     """Set a new key: from then on only holders of it may change anything."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
-        device = client.greet().device_id
+    with settings.changing() as rig:
+        device = rig.device_id
         settings.ask(yes, f"Set a new key on {device}? Hosts without it can then only read and stop.")
-        give_new(client)
+        rig.new_key()
     settings.show(f"{device} has a new key, kept in {keys.where(device)}. Keep a copy: `pumprig key export`.")
     settings.document({"device_id": device, "held": True, "where": keys.where(device)})
-
-
-def give_new(client: Client) -> None:
-    """In a session: make a key, keep it here, set it there, keep it for good. Raises PumpError."""
-    device = client.greet().device_id
-    fresh = keys.make()
-    keys.begin(device, fresh)
-    client.change("access", {"key": fresh.hex()})
-    keys.finish(device)
 
 
 @key.command("remove")
@@ -91,11 +80,10 @@ def remove(yes: bool) -> None:
     """Remove the rig's key: then every host may program it."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
-        device = client.greet().device_id
+    with settings.changing() as rig:
+        device = rig.device_id
         settings.ask(yes, f"Remove the key of {device}?")
-        client.change("access", {"key": ""})
-    keys.forget(device)
+        rig.remove_key()
     settings.show(f"{device} has no key any more")
     settings.document({"device_id": device, "held": False})
 
@@ -115,12 +103,8 @@ def pin(pin: str | None, none: bool, typed: bool | None, yes: bool) -> None:
     if pin is not None and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
         raise UsageError("A PIN is 4 to 12 digits.", "Nothing was changed.")
     settings.consent(yes)
-    values: dict[str, int | str | None] = {
-        "pin": pin if pin is not None else "" if none else None,
-        "plain": None if typed is None else int(typed),
-    }
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, "Change how a person at a plain terminal may program?")
-        client.change("access", values)
+        rig.set_typing(pin=pin if pin is not None else "" if none else None, allowed=typed)
     settings.show("changed")
     settings.document({"pin": pin is not None, "typed": typed})

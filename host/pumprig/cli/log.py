@@ -22,7 +22,6 @@ import click
 from pumpwire import records
 
 from pumprig import quantities, streams
-from pumprig.cli.connect import pulling, store_read, tell
 from pumprig.cli.settings import Settings, current
 from pumprig.cli.stored import (
     VerifyError,
@@ -38,7 +37,7 @@ from pumprig.cli.stored import (
 )
 from pumprig.cli.total import show_total, total_document
 from pumprig.errors import PumpError, UsageError
-from pumprig.rig.pull import Pulled, pull
+from pumprig.rig.pull import Pulled
 from pumprig.store import Store, ledger
 from pumprig.store.export import FORMATS, Rows, export, form_of, plain
 from pumprig.store.totals import total
@@ -80,17 +79,17 @@ def pull_(follow: bool, interval: str) -> None:
     """Fetch what is not stored yet, verified, into the store."""
     settings = current()
     pause_s = quantities.parse(interval, "time", "--interval") / 1000
-    with pulling(settings) as (client, store):
+    with settings.changing() as rig, settings.store() as store:
         with progress_of(settings, "pulling") as progress:
-            result = pull(client, store, progress)
+            result = rig.pull(progress)
         _pulled(settings, store, result, follow)
         while follow:
             time.sleep(pause_s)
-            _pulled(settings, store, pull(client, store), follow)
+            _pulled(settings, store, rig.pull(), follow)
 
 
 def _pulled(settings: Settings, store: Store, result: Pulled, follow: bool) -> None:
-    tell(settings, result.settled)
+    settings.tell(result.settled)
     if result.gap:
         settings.say(
             f"warning: records {result.gap[0]} to {result.gap[1]} were overwritten on the rig before they were pulled"
@@ -137,7 +136,7 @@ def show(
         )
     if last is None and not (from_ or to or settings.json):
         last = 40
-    with store_read(settings) as store:
+    with settings.store_read() as store:
         chosen = device_of(store, device)
         rows = Rows(store, chosen)
         shown = 0
@@ -178,7 +177,7 @@ def export_(
     chosen_form = (form or "csv") if to_stdout else form_of(form, output)
     if to_stdout and settings.json:
         raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
-    with store_read(settings) as store:
+    with settings.store_read() as store:
         chosen = device_of(store, device)
         believed(settings, store, chosen, anyway)
         rows = Rows(store, chosen)
@@ -201,7 +200,7 @@ def export_(
 def verify_(device: str | None) -> None:
     """Check seals, chain, numbers, columns, hashes of programs and calibrations, and the end against the last pull."""
     settings = current()
-    with store_read(settings) as store:
+    with settings.store_read() as store:
         verdict = verify(store, device_of(store, device))
     if not settings.json:
         for first, last in verdict.gaps:
@@ -228,7 +227,7 @@ def total_(device: str | None, from_: str | None, to: str | None, anyway: bool) 
     """Volume delivered between two instants, from counted steps, with its uncertainty (k = 2)."""
     settings = current()
     from_us, to_us = span_of(from_, to)
-    with store_read(settings) as store:
+    with settings.store_read() as store:
         chosen = device_of(store, device)
         verdict = believed(settings, store, chosen, anyway)
         result = total(store, chosen, from_us, to_us)

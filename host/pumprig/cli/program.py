@@ -5,7 +5,7 @@ Rules: a file with any fault sends nothing; a program is staged, read back, comp
 one, agreed to, committed by that hash, and read back again.
 Callers: the command table.
 Units: shown with units; JSON by the names' endings.
-Leaves: files to therapy/, the review to review.py, the wire to client.py.
+Leaves: files to therapy/, the review to review.py, staging and committing to the interface's Plan.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from typing import Any
 import click
 
 from pumprig import quantities
-from pumprig.cli.calibrated import warn_of_calibration
-from pumprig.cli.connect import changing, reading
-from pumprig.cli.delivery import active, commit_staged, staged_as, waiting
+from pumprig.api.rig import Rig
+from pumprig.cli.delivery import commit
 from pumprig.cli.options import Picture
-from pumprig.cli.review import show_review, table_of, warn, warn_of_bolus
+from pumprig.cli.review import show_plan, table_of, warn
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import PumpError, UsageError
-from pumprig.rig.client import Client
-from pumprig.rig.status import read_status
 from pumprig.therapy import forecast
 from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program
@@ -49,7 +46,8 @@ def check(file: Path) -> None:
     settings.document(facts)
     if not settings.json:
         settings.print(table_of([("", loaded, facts)], now_us))
-        warn(settings, facts)
+        for row in facts["warnings"]:
+            warn(settings, f"{row['key']}: {row['text']}")
 
 
 @program.command()
@@ -64,37 +62,27 @@ def check(file: Path) -> None:
 @yes_option
 def load(file: Path, override: bool, at: str | None, bridge: str | None, yes: bool) -> None:
     """Stage FILE, show it beside the active program, ask, commit, read back."""
-    from pumprig.therapy import bridge as bridges
-
     settings = current()
     now_us = quantities.now_utc_us()
     at_utc_s = -(-_instant(at, now_us) // 1_000_000) if at else 0
     new = programs.load(file, at_utc_s * 1_000_000 or now_us)
     settings.consent(yes)
-    with changing(settings) as client:
-        old = active(client)
-        if bridge:
-            new = bridges.auto(old, new)
-        staged_as(client, new)
-        before = read_status(client)
-        facts = show_review(settings, old, new, now_us, before["reservoir_nl"])
-        warn_of_calibration(settings, before, new.document)
-        warn_of_bolus(settings, before)
-        commit_staged(settings, client, new.hash, override, yes, at_utc_s)
-        back = waiting(client) if at_utc_s else active(client)
-        if back is None or back.hash != new.hash:
-            raise PumpError("The rig does not run what was committed.", "", "Look at `pumprig program show`.")
-        after = read_status(client)
+    with settings.changing() as rig:
+        plan = rig.propose(new, at=quantities.moment(at_utc_s * 1_000_000), bridge=bridge)
+        show_plan(settings, plan)
+        after = commit(settings, plan, override, yes).document()
+    new = plan.program
+    told = {**plan.forecast, "status": after}
     if at_utc_s:
         begins = quantities.local_text(at_utc_s * 1_000_000)
         settings.show(f"{new.name} ({new.mode}, hash {new.hash}) waits and begins at {begins}")
         settings.say("a stop, or another commit, gives it up")
-        settings.document({**facts, "status": after})
+        settings.document(told)
         return
     settings.show(
         f"{after['state']}: {new.name} ({new.mode}), {quantities.rate_text(after['rate_nl_per_h'])}, hash {new.hash}"
     )
-    settings.document({**facts, "status": after})
+    settings.document(told)
 
 
 def _instant(text: str, now_us: int) -> int:
@@ -107,8 +95,8 @@ def _instant(text: str, now_us: int) -> int:
     return at_us
 
 
-def _needed(client: Client) -> Program:
-    found = active(client)
+def _needed(rig: Rig) -> Program:
+    found = rig.program()
     if found is None:
         raise PumpError(
             "No program is loaded.",
@@ -122,10 +110,10 @@ def _needed(client: Client) -> Program:
 def show() -> None:
     """The active program: what follows from it, and as TOML."""
     settings = current()
-    with reading(settings) as client:
-        later = waiting(client)
-        found = _needed(client) if later is None else active(client)
-        begins = read_status(client)["waiting"]
+    with settings.rig() as rig:
+        later = rig.waiting_program()
+        found = _needed(rig) if later is None else rig.program()
+        begins = rig.status().document()["waiting"]
     now_us = quantities.now_utc_us()
     columns = [("now", found, forecast.check(found, now_us))] if found else []
     if later is not None:
@@ -150,8 +138,8 @@ def save(file: Path, force: bool) -> None:
     settings = current()
     if file.exists() and not force:
         raise PumpError(f"{file} exists.", "Nothing was written.", "Choose another name, or add --force.")
-    with reading(settings) as client:
-        found = _needed(client)
+    with settings.rig() as rig:
+        found = _needed(rig)
     try:
         file.write_text(to_toml(found.document), encoding="utf-8")
     except OSError as error:

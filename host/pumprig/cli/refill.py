@@ -18,14 +18,12 @@ import click
 from pumpwire import documents
 
 from pumprig import quantities
+from pumprig.api.rig import Rig
 from pumprig.calibration import register
-from pumprig.cli.connect import changing
 from pumprig.cli.delivery import quantity
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError
-from pumprig.rig.client import Client
 from pumprig.rig.requests import fields_of
-from pumprig.rig.status import read_status
 
 LEAST_FOUND_U_NL = 1_000  # a person reads a syringe no better, and no better than half a percent
 LARGEST_U_PPM = 50_000  # a correction that is less certain is none
@@ -82,10 +80,9 @@ def refill(volume: tuple[str, ...], removed: str | None, correct: bool, yes: boo
     settings.consent(yes)
     found: Correction | None = None
     applied = False
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, f"The reservoir now holds {quantities.volume_text(volume_nl)}?")
-        answer = client.change("refill", values).fields
-        numbers = {name: int(text) for name, text in answer.items() if text.isdigit()}
+        numbers = rig.refill(volume_nl=volume_nl, removed_nl=removed_nl).numbers
         settings.show(
             f"reservoir {quantities.volume_text(volume_nl)}; before, the estimate was "
             f"{quantities.volume_text(numbers.get('estimated_nl', 0))}"
@@ -93,8 +90,8 @@ def refill(volume: tuple[str, ...], removed: str | None, correct: bool, yes: boo
         if removed_nl is not None:
             found = _compare(settings, numbers, removed_nl)
         if found is not None:
-            applied = _offer(settings, client, found, correct, yes)
-        after = read_status(client)
+            applied = _offer(settings, rig, found, correct, yes)
+        after = rig.status().document()
     told = {"estimated_nl": numbers.get("estimated_nl"), "removed_nl": removed_nl}
     correction = found and {"nl_per_rev": float(found.nl_per_rev), "u_ppm": found.u_ppm, "applied": applied}
     settings.document({**told, "correction": correction, **after})
@@ -121,29 +118,22 @@ def _compare(settings: Settings, numbers: dict[str, int], removed_nl: int) -> Co
     return found
 
 
-def _offer(settings: Settings, client: Client, found: Correction, correct: bool, yes: bool) -> bool:
+def _offer(settings: Settings, rig: Rig, found: Correction, correct: bool, yes: bool) -> bool:
     """Stage the correction and ask; the pump stands while it is taken over. -> whether it was."""
     if not correct and (yes or settings.json):
         settings.say("not corrected; repeat with --correct, or calibrate by weighing")
         return False
-    status = read_status(client)
-    was_running = status["state"] in ("running", "bolus")
-    text = found.text(register.angle_weights(int(status["calibration_id"] or 0)))
-    staged = client.stage(text)
-    if staged.hash != documents.digest(text):
-        client.change("discard")
-        raise PumpError("The rig read back another calibration.", "It was not changed.", "Try again.")
+    status = rig.status()
+    was_running = status.state in ("running", "bolus")
+    text = found.text(register.angle_weights(status.calibration_id or 0))
     pause = " The pump stands for a moment." if was_running else ""
+    staged = rig.stage_document(text)
     try:
         settings.ask(yes, f"Correct the calibration (hash {staged.hash})?{pause}")
     except PumpError:
-        client.change("discard")
+        staged.discard()
         settings.say("not corrected")
         return False
-    if was_running:
-        client.change("stop")
-    client.commit(staged.hash, False)
-    if was_running:
-        client.change("resume")
+    staged.commit(while_stopped=True)
     settings.show("the calibration is corrected" + ("; the pump runs again" if was_running else ""))
     return True

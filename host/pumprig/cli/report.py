@@ -15,7 +15,6 @@ from pathlib import Path
 
 import click
 
-from pumprig.cli.connect import pulling, store_read
 from pumprig.cli.log import progress_of
 from pumprig.cli.settings import current
 from pumprig.cli.stored import (
@@ -28,7 +27,6 @@ from pumprig.cli.stored import (
     to_option,
 )
 from pumprig.errors import PumpError
-from pumprig.rig.pull import pull
 from pumprig.store import Store
 from pumprig.store.verify import Verdict
 
@@ -44,9 +42,9 @@ def report(device: str | None, from_: str | None, to: str | None, anyway: bool, 
     settings = current()
     from_us, to_us = span_of(from_, to)
     if settings.port:
-        with pulling(settings) as (client, store), progress_of(settings, "pulling") as progress:
-            device = device or pull(client, store, progress).device_id
-    with store_read(settings) as store:
+        with settings.changing() as rig, progress_of(settings, "pulling") as progress:
+            device = device or rig.pull(progress).device_id
+    with settings.store_read() as store:
         chosen = device_of(store, device)
         verdict = believed(settings, store, chosen, anyway)
         write(store, verdict, from_us, to_us, output)

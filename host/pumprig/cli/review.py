@@ -1,63 +1,37 @@
-"""The review before a commit: the active and the new program side by side, and what follows from each.
+"""The review before a commit, as people see it: the active and the new program side by side.
 
-Owns: the table of settings and figures, and its warnings.
-Rules: what stands here was read back from the rig or computed from what was read back; a row that differs is marked
-in words, so that it shows without colour; fits 80 columns for programs of ordinary length.
+Owns: the table and its marks.
+Rules: a row that differs is marked in words, so that it shows without colour; fits 80 columns for programs of ordinary
+length.
 Callers: `program check|load|show`, `rate`, the console.
 Units: shown with units.
-Leaves: figures to therapy/forecast.py, asking and committing to its callers.
+Leaves: the rows to therapy/review.py, asking and committing to its callers.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pumpwire import documents, units
-
-from pumprig import quantities
+from pumprig.api.plan import Plan
 from pumprig.cli.settings import Settings
 from pumprig.terminal import painted
-from pumprig.therapy import forecast
 from pumprig.therapy.program import Program
-
-MOST_STEPS = 8
-UNLIMITED = documents.MAX_RATE_NL_PER_DAY
+from pumprig.therapy.review import rows_of, side_by_side
 
 
-def show_review(
-    settings: Settings, old: Program | None, new: Program, now_us: int, reservoir_nl: int | None
-) -> dict[str, Any]:
-    """Print old and new side by side on stderr, then every warning; returns the new program's figures.
-
-    reservoir_nl is what the reservoir holds now: a program's load does not fill it.
-    """
-    facts = forecast.check(new, now_us, reservoir_nl)
+def show_plan(settings: Settings, plan: Plan) -> None:
+    """Print old and new side by side on stderr, then every warning."""
     if not settings.json and not settings.quiet:
-        columns = [("now", old, forecast.check(old, now_us, reservoir_nl))] if old else []
-        settings.console(stderr=True).print(table_of([*columns, ("new", new, facts)], now_us))
-    warn(settings, facts)
-    settings.say(f"staged, not yet in force: {new.name} (hash {new.hash})")
-    return facts
+        now = [("now", plan.active, plan.active_forecast)] if plan.active and plan.active_forecast else []
+        columns = [*now, ("new", plan.program, plan.forecast)]
+        settings.console(stderr=True).print(table_of(columns, plan.made_utc_us))
+    for text in plan.warnings:
+        warn(settings, text)
+    settings.say(f"staged, not yet in force: {plan.program.name} (hash {plan.program.hash})")
 
 
-def warn_of_bolus(settings: Settings, status: dict[str, Any]) -> None:
-    """Say that a bolus or a bridge under way ends with the commit; `status` as read_status gives it."""
-    bolus = status["bolus"]
-    if bolus:
-        given, asked = (quantities.volume_text(bolus[name]) for name in ("delivered_nl", "requested_nl"))
-        text = f"the {bolus['kind']} under way, {given} of {asked}, ends here"
-        if bolus["kind"] == "bridge":
-            text += "; what the line still holds flows at the new rate"
-        _warn(settings, text)
-
-
-def warn(settings: Settings, facts: dict[str, Any]) -> None:
-    """Each warning on its own line."""
-    for row in facts["warnings"]:
-        _warn(settings, f"{row['key']}: {row['text']}")
-
-
-def _warn(settings: Settings, text: str) -> None:
+def warn(settings: Settings, text: str) -> None:
+    """One warning on its own line."""
     settings.say(painted("warning:", fg="yellow"), f" {text}")
 
 
@@ -72,143 +46,10 @@ def table_of(columns: list[tuple[str, Program, dict[str, Any]]], now_us: int) ->
     table.add_column("", style="dim", no_wrap=True)
     for heading, _program, _facts in columns:
         table.add_column(heading, overflow="fold")
-    shown = [{**settings_of(program), **figures_of(facts, now_us)} for _heading, program, facts in columns]
-    for name in _in_order(shown):
-        cells = [rows.get(name, "-") for rows in shown]
-        if set(cells) <= {"0 nL", "up to 0 nL", "-"}:
-            continue
+    for name, cells in side_by_side(
+        [rows_of(program, facts, now_us) for _heading, program, facts in columns]
+    ):
         differs = len(set(cells)) > 1
         mark = ["*" if differs else ""] if several else []
         table.add_row(*mark, name, *cells, style="bold" if differs else None)
     return table
-
-
-def _in_order(columns: list[dict[str, str]]) -> list[str]:
-    """The rows of all columns, each after the row that it follows in its own column."""
-    names: list[str] = []
-    for rows in columns:
-        place = 0
-        for name in rows:
-            if name not in names:
-                names.insert(place, name)
-            place = names.index(name) + 1
-    return names
-
-
-def settings_of(program: Program) -> dict[str, str]:
-    """What is programmed, in words; a setting at its default is left out."""
-    document = program.document
-    rows = {"name": program.name, "mode": program.mode, "hash": program.hash, **_drugs(document)}
-    rows |= _base(document)
-    for index, (every_s, volume_nl, over_ms, first_s) in enumerate(document["periodic"]):
-        first = f", first after {_time(first_s * 1000)}" if first_s else ""
-        number = f" {index + 1}" if len(document["periodic"]) > 1 else ""
-        rows[f"periodic bolus{number}"] = (
-            f"{_volume(volume_nl)} over {_time(over_ms)} every {_time(every_s * 1000)}{first}"
-        )
-    for volume_nl, over_ms, lockout_s, most in document["demand"]:
-        rows["demand bolus"] = (
-            f"{_volume(volume_nl)} over {_time(over_ms)}, lockout {_time(lockout_s * 1000)}, {most} in 24 h"
-        )
-    for field, name in (("soft_nl_per_day", "soft limit"), ("hard_nl_per_day", "hard limit")):
-        rows[name] = _rate(document[field]) if document[field] != UNLIMITED else "none"
-    rows["24 h cap"] = _volume(document["cap_nl"]) if document["cap_nl"] != UNLIMITED else "none"
-    rows["reservoir"] = f"{_volume(document['reservoir_nl'])}, low at {_volume(document['low_nl'])}"
-    if document["catheter_nl"]:
-        rows["catheter"] = _volume(document["catheter_nl"])
-    if document["zone"]:
-        offset_s = document["zone"][0][1] - forecast.DAY_S
-        rows["time zone"] = f"UTC{offset_s / 3600:+g} h, {len(document['zone']) - 1} changes known"
-    rows["after power loss"] = document["on_return"]
-    if document["on_stall"] != "stop":
-        rows["after a stall"] = "retried every 2 min, without catching up"
-    return rows
-
-
-def _drugs(document: dict[str, Any]) -> dict[str, str]:
-    drugs = forecast.drugs_of(document)
-    told = [f"{drug.name} {units.show(drug.concentration_ng_per_ml, 'concentration')}" for drug in drugs]
-    return {"drug": " + ".join(told)} if told else {}
-
-
-def _base(document: dict[str, Any]) -> dict[str, str]:
-    rows: dict[str, str] = {}
-    for volume_nl, rate in document["bridge"]:
-        rows["bridge"] = f"{_volume(volume_nl)} at {_rate(rate)}" if volume_nl else "none, as named"
-    for start, step, interval_s, ceiling in document["ramp"]:
-        rows["ramp"] = (
-            f"{_rate(start)}, + {_rate(step)} every {_time(interval_s * 1000)}, up to {_rate(ceiling)}"
-        )
-    if document["phases"]:
-        rows["phases"] = ", then ".join(
-            f"{_rate(rate)} for {_time(for_s * 1000)}" for for_s, rate in document["phases"]
-        )
-    if document["basal"]:
-        rows["basal"] = _steps(document["basal"])
-    return rows | {f"  {day}": _steps(document[day]) for day in documents.WEEKDAYS if document[day]}
-
-
-def _steps(steps: tuple[tuple[int, int], ...]) -> str:
-    """The steps of a day, all in the unit that makes them shortest."""
-    if len(steps) == 1:
-        return _rate(steps[0][1])
-    times = [f"{from_s // 3600:02d}:{from_s // 60 % 60:02d}" for from_s, _rate in steps]
-    told = [
-        ", ".join(
-            f"{at} {unit(rate)}" for at, (_from_s, rate) in zip(times, steps[:MOST_STEPS], strict=False)
-        )
-        for unit in (_per_hour, _per_day)
-    ]
-    best = min(told, key=lambda text: (" nl/day" in text, len(text)))
-    return best + (f" ... {len(steps)} steps" if len(steps) > MOST_STEPS else "")
-
-
-def figures_of(facts: dict[str, Any], now_us: int) -> dict[str, str]:
-    """What follows from a program, in words."""
-    volume = quantities.volume_text
-    rows = {
-        "highest rate": quantities.rate_text(facts["max_rate_nl_per_h"]),
-        "basal a day": volume(facts["daily_basal_nl"]),
-        "periodic a day": volume(facts["daily_periodic_nl"]),
-        "demand a day": "up to " + volume(facts["daily_demand_max_nl"]),
-    }
-    days = [nl // 10_000 for nl in facts["coming_days_nl"]]
-    if len(set(days)) > 1:
-        rows["day 1 to 7, mL"] = " ".join(f"{nl / 1e6:.2f}" for nl in facts["coming_days_nl"])
-    if facts["bridge"]:
-        rows["bridge ends"] = f"in about {quantities.duration_text(facts['bridge']['hours'] * 3_600_000)}"
-    rows["reservoir low"] = _days(facts["days_to_low"], now_us)
-    rows["reservoir empty"] = _days(facts["days_to_empty"], now_us)
-    for dose in facts["doses"]:
-        most = f" to {dose['ug_per_day_max']:g}" if dose["ug_per_day_max"] != dose["ug_per_day"] else ""
-        rows[f"dose, {dose['drug']}"] = f"{dose['ug_per_day']:g}{most} µg a day"
-    return rows
-
-
-def _days(days: float | None, now_us: int) -> str:
-    if days is None:
-        return "beyond ten years"
-    return f"after {days:g} d ({quantities.local_text(now_us + round(days * forecast.DAY_US))[:10]})"
-
-
-def _volume(volume_nl: int) -> str:
-    return units.show(volume_nl, "volume")
-
-
-def _time(time_ms: int) -> str:
-    return units.show(time_ms, "time")
-
-
-def _per_hour(rate_nl_per_day: int) -> str:
-    return units.show(rate_nl_per_day, "rate")
-
-
-def _per_day(rate_nl_per_day: int) -> str:
-    whole, part = divmod(rate_nl_per_day, 1_000_000)
-    return f"{whole}.{part:06d}".rstrip("0").rstrip(".") + " ml/day"
-
-
-def _rate(rate_nl_per_day: int) -> str:
-    """The shorter of µL/h and mL/day, exact."""
-    hourly, daily = _per_hour(rate_nl_per_day), _per_day(rate_nl_per_day)
-    return daily if "nl/day" in hourly and rate_nl_per_day >= 1000 else min(hourly, daily, key=len)

@@ -12,7 +12,8 @@ Leaves: exit codes to cli/__init__.py.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,15 @@ import click
 
 from pumprig import paths, streams, terminal
 from pumprig.errors import PumpError, UsageError
+from pumprig.quantities import local_text
 from pumprig.terminal import Painted, confirm, put, put_document, put_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pumprig.console.hold import Held
+    from pumprig.api.rig import Rig
+    from pumprig.store import Store
+    from pumprig.store.intents import Settled
 
 
 @dataclass
@@ -38,7 +42,7 @@ class Settings:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
-    held: Held | None = None  # the rig that the console holds open
+    held: Rig | None = None  # the rig that the console holds open
     met: bool = False  # a rig was talked to
     loaded: Callable[[], None] | None = None  # called when the command is loaded and is about to begin
 
@@ -85,6 +89,58 @@ class Settings:
     def print(self, what: Any) -> None:
         """A table or the like for a person, on stdout."""
         streams.draw(lambda: self.console().print(what))
+
+    @contextmanager
+    def rig(self) -> Generator[Rig]:
+        """The rig that is meant, open: the console's, or one of this command's own. Raises UsageError, LinkError."""
+        self.met = True
+        if self.held is not None:
+            yield self.held
+            return
+        from pumprig.api.rig import connect
+
+        with connect(self.port, state=self.state, database=self.database()) as rig:
+            yield rig
+
+    @contextmanager
+    def changing(self) -> Generator[Rig]:
+        """The rig, once it is told what became of commands of earlier runs; from here on the command acts."""
+        self.acts()
+        with self.rig() as rig:
+            self.tell(rig.settle())
+            for verb in rig.unsettled():
+                self.say(f"note: an earlier `{verb}` has no known outcome; `pumprig log pull` settles it")
+            yield rig
+
+    def tell(self, settled: Sequence[Settled]) -> None:
+        """Say what became of earlier commands."""
+        for row in settled:
+            begun = local_text(row.begun_utc_us)
+            self.say(f"note: the `{row.verb}` of {begun} is now settled: {row.outcome}")
+
+    @contextmanager
+    def store(self, archive: bool = False) -> Generator[Store]:
+        """The delivery log's database; an archive: also one that may only be read."""
+        from pumprig.store import Store
+
+        store = Store(self.database(), archive=archive)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def store_read(self) -> Generator[Store]:
+        """The delivery log's database, which has to be there. Raises PumpError."""
+        path = self.database()
+        if not path.exists():
+            raise PumpError(
+                f"There is no database {path}.",
+                "Nothing was read.",
+                "`pumprig log pull` makes it; PUMPRIG_DB names another.",
+            )
+        with self.store(archive=True) as store:
+            yield store
 
     def database(self) -> Path:
         """The database file: PUMPRIG_DB, the configuration, else the platform's data folder."""

@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pumprig import quantities
-from pumprig.cli.connect import reading
 from pumprig.cli.settings import current
-from pumprig.rig.status import read_status
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,8 +33,8 @@ STATE_STYLES = {
 def status() -> None:
     """One reading of everything."""
     settings = current()
-    with reading(settings) as client:
-        content = read_status(client)
+    with settings.rig() as rig:
+        content = rig.status().document()
     settings.document(content)
     if not settings.json:
         settings.print(table_of(content))
@@ -49,22 +47,22 @@ def watch(interval: str, count: int | None) -> None:
     """A live reading, until Ctrl-C, which ends the watching and not the pump."""
     settings = current()
     pause_s = quantities.parse(interval, "time", "--interval") / 1000
-    with reading(settings) as client:
+    with settings.rig() as rig:
         if settings.json:
             turn = 0
             while count is None or turn < count:
                 if turn:
                     time.sleep(pause_s)
-                settings.document(read_status(client))
+                settings.document(rig.status().document())
                 turn += 1
             return
         from rich.live import Live
 
-        with Live(table_of(read_status(client)), console=settings.console(), auto_refresh=False) as live:
+        with Live(table_of(rig.status().document()), console=settings.console(), auto_refresh=False) as live:
             turn = 1
             while count is None or turn < count:
                 time.sleep(pause_s)
-                live.update(table_of(read_status(client)), refresh=True)
+                live.update(table_of(rig.status().document()), refresh=True)
                 turn += 1
 
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 import click
 
 from pumprig import quantities
-from pumprig.cli.connect import changing, reading
 from pumprig.cli.settings import current, yes_option
-from pumprig.rig.status import read_status
 
 
 @click.group(invoke_without_command=True)
@@ -24,8 +22,8 @@ def tube(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = current()
-    with reading(settings) as client:
-        worn = read_status(client)["tube"]
+    with settings.rig() as rig:
+        worn = rig.status().document()["tube"]
     since = f" since {worn['since'][:10]}" if worn["since"] else ""
     settings.show(f"{worn['revolutions']} revolutions{since}; its life is {worn['life_revolutions']}")
     settings.document(worn)
@@ -37,11 +35,11 @@ def tube_new(yes: bool) -> None:
     """Tell the rig that a new tube is in. Calibrate then: each tube delivers its own volume."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, "A new tube is in?")
-        worn = client.change("tube").fields.get("revolutions", "?")
-        after = read_status(client)
-    settings.show(f"new tube; the one before had turned {worn} times")
+        worn = rig.new_tube()
+        after = rig.status().document()
+    settings.show(f"new tube; the one before had turned {'?' if worn is None else worn} times")
     settings.say("its volume a revolution is its own: run it in, then `pumprig calibrate run`")
     settings.document(after)
 
@@ -53,8 +51,8 @@ def battery(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = current()
-    with reading(settings) as client:
-        left = read_status(client)["battery"]
+    with settings.rig() as rig:
+        left = rig.status().document()["battery"]
     due = left["eri_at"][:10] if left["eri_at"] else "not known"
     settings.show(f"{left['percent']} %, {left['age_h']} h old; replacement is due {due} (a model)")
     settings.document(left)
@@ -66,11 +64,11 @@ def battery_new(yes: bool) -> None:
     """Begin a new implant: its battery is full, its alarms end."""
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, "A new implant, with a full battery?")
-        before = client.change("battery").fields.get("percent", "?")
-        after = read_status(client)
-    settings.show(f"new battery; the one before had {before} %")
+        before = rig.new_battery()
+        after = rig.status().document()
+    settings.show(f"new battery; the one before had {'?' if before is None else before} %")
     settings.document(after)
 
 
@@ -103,10 +101,9 @@ def go(yes: bool) -> None:
 def _ramp(do: str, question: str, yes: bool) -> None:
     settings = current()
     settings.consent(yes)
-    with changing(settings) as client:
+    with settings.changing() as rig:
         settings.ask(yes, question)
-        client.change("ramp", {"do": do})
-        after = read_status(client)
+        after = rig.titrate(do).document()
     ramp: dict[str, object] = after["therapy"]["ramp"]
     held = "held" if ramp["held"] else "rising"
     rate = quantities.rate_text(after["rate_nl_per_h"])

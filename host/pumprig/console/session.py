@@ -105,7 +105,7 @@ class Runner:
 
 def stopped(held: Held) -> str:
     """Stop the pump; returns what to tell of it. Raises PumpError."""
-    steps = held.stop().fields.get("delivered_steps")
+    steps = held.stop()
     return f"stopped; {steps} steps counted so far. `resume` runs the program again."
 
 

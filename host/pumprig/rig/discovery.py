@@ -54,15 +54,25 @@ def found() -> list[Found]:
     return sorted(rows, key=lambda row: (not row.is_pico, row.device))
 
 
+def named(chosen: str | None) -> str | None:
+    """The port that the option, PUMPRIG_PORT or the configuration names, in this order; None without any."""
+    name = chosen or os.environ.get("PUMPRIG_PORT") or paths.configuration().get("port")
+    return str(name) if name else None
+
+
 def resolve(chosen: str | None, state: str | None) -> str:
     """The address to open. Raises UsageError when there is none, or more than one to choose from."""
-    named = chosen or os.environ.get("PUMPRIG_PORT") or paths.configuration().get("port")
-    if named == SIM:
+    return address_of(named(chosen), state)
+
+
+def address_of(name: str | None, state: str | None) -> str:
+    """The address that a name means; without a name that of the only Pico. May start the private simulated rig."""
+    if name == SIM:
         from pumprig.rig.simulator import PrivateRig
 
         return PrivateRig(paths.simulator_folder(state)).ensure()
-    if named:
-        return _checked(str(named))
+    if name:
+        return _checked(name)
     picos = [row for row in found() if row.is_pico]
     if len(picos) == 1:
         return picos[0].device

@@ -31,13 +31,20 @@ BAUD = 115_200  # a USB serial port ignores it; never 1200, which some boards ta
 
 
 class LinkBroken(Exception):
-    """The port failed or went away; args[0] says how."""
+    """The port failed or went away; args[0] says how. `sent`: whether the request may have reached the port."""
+
+    def __init__(self, why: str, sent: bool = True) -> None:
+        super().__init__(why)
+        self.sent = sent
 
 
 class Transport(Protocol):
     """What the client needs of a link; tests run the client on one without any hardware."""
 
-    address: str
+    @property
+    def address(self) -> str:
+        """The port behind it."""
+        ...
 
     def send(self, line: str) -> None:
         """Send one line. Raises LinkBroken."""
@@ -111,6 +118,13 @@ class SerialLink:
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
 
+    def descriptor(self) -> int | None:
+        """The port's file descriptor; None where it has none (Windows, rfc2217)."""
+        try:
+            return int(self._port.fileno())
+        except (AttributeError, OSError, ValueError):
+            return None
+
     def send(self, line: str) -> None:
         self.write(line.encode("ascii", "replace") + b"\n")
 
@@ -178,10 +192,7 @@ class SerialLink:
     def _read(self, timeout_s: float) -> bytes:
         if self._port is None:
             raise LinkBroken("the port is closed")
-        try:
-            descriptor = self._port.fileno()
-        except (AttributeError, OSError):
-            descriptor = None
+        descriptor = self.descriptor()
         try:
             if descriptor is None:  # Windows and rfc2217: the port itself waits
                 self._port.timeout = min(timeout_s, 0.02)

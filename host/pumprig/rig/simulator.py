@@ -258,3 +258,8 @@ def _lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed; False if another process holds the lock."""
+    return _lock(file)

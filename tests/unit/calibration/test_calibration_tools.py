@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from pumprig.calibration import keep, register
+from pumprig.calibration.advice import base_rates_nl_per_h, warnings_for
 from pumprig.calibration.anglemap import AngleMap, estimate
 from pumprig.calibration.fit import fit
 from pumprig.calibration.plan import forecast, plan, two_readings_h
 from pumprig.calibration.rates import Point, fit_rates
 from pumprig.calibration.weighing import Weighing
 from pumprig.cli import root, run
-from pumprig.cli.calibrated import base_rates_nl_per_h, warn_of_calibration
 from pumprig.cli.settings import Settings
 from pumpwire import documents
 from pumpwire.documents import WEEKDAYS
@@ -167,20 +167,17 @@ def test_a_tube_that_has_turned_long_since_its_calibration_is_warned_of(
 
 
 def test_a_rate_or_a_step_outside_the_calibrated_range_is_warned_of_before_the_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = kept(tmp_path, monkeypatch)
-    status = {"calibration_id": record.id, "delivered_steps": 0}
     empty = {"basal": (), "phases": (), "ramp": (), **dict.fromkeys(WEEKDAYS, ())}
     inside = {**empty, "basal": ((0, 4_800_000),)}
-    warn_of_calibration(Settings(), status, inside)
-    assert "outside" not in capsys.readouterr().err
+    assert not any("outside" in text for text in warnings_for(record.id, 0, inside))
     steps = {**inside, "phases": ((3600, 480_000), (3600, 48_000_000)), "mon": ((0, 0),)}
-    warn_of_calibration(Settings(), status, steps)
-    assert "20 and 2000 uL/h: outside the calibrated 200 to 200 uL/h" in capsys.readouterr().err
+    told = "\n".join(warnings_for(record.id, 0, steps))
+    assert "20 and 2000 uL/h: outside the calibrated 200 to 200 uL/h" in told
     assert base_rates_nl_per_h({**empty, "ramp": ((24_000, 1, 1, 48_000),)}) == [1_000.0, 2_000.0]
-    warn_of_calibration(Settings(), {**status, "calibration_id": 1}, steps)
-    assert capsys.readouterr().err == ""
+    assert warnings_for(1, 0, steps) == []
 
 
 def test_a_map_is_kept_with_the_calibration_and_goes_to_the_device_with_it(

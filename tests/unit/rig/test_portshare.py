@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pumprig as interface
 import pytest
 from pumprig.console.hold import Held
 from pumprig.errors import LinkError
@@ -17,7 +18,6 @@ from pumprig.rig.client import Client
 from pumprig.rig.link import SerialLink
 from pumprig.rig.portshare import Desk
 from pumprig.rig.simulator import PrivateRig
-from pumprig.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +121,11 @@ def test_what_goes_wrong_at_the_desk_is_told_to_who_asked(tmp_path):
         assert portshare.ask(str(tmp_path / "port"), "stop") == {"error": "no rig"}
 
 
-def test_the_console_s_shared_link_lets_a_stop_of_another_program_pass(port, tmp_path):
-    held = Held(SerialLink(port), Store(tmp_path / "log.db"))
-    try:
+def test_a_stop_of_another_program_passes_a_rig_held_by_the_interface_as_the_console_does(port, tmp_path):
+    with interface.connect(port, database=tmp_path / "log.db") as rig:
+        held = Held(rig)
         held.begin()
         assert "delivered_steps" in portshare.ask(port, "stop")
         held.refresh()
         assert held.content["state"] == "stopped"
-    finally:
         held.close()
-        held.store.close()

@@ -1,30 +1,24 @@
 """The rig as a calibration's pump, with its clock.
 
-Owns: the rig's port during a run, opened anew after a loss; what of its status a run needs; its time.
+Owns: the rig during a run, connected anew after a loss; what of its status a run needs; its time.
 Rules: each change is a host session of its own, so that hours of reading keep nobody out; a link that failed is closed,
     and tried again only after a while, so that the balance is read on meanwhile.
 Callers: cli/bench.py.
 Units: nL/h, nL, seconds; steps counted since the rig was made.
-Leaves: the order of the stages to calibration/bench.py, the wire to client.py.
+Leaves: the order of the stages to calibration/bench.py, the rig to rig.py.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
 from pumpwire import spec
 
+from pumprig.api.rig import Rig
 from pumprig.calibration.bench import PumpState
-from pumprig.cli.connect import pulling
-from pumprig.cli.settings import Settings
 from pumprig.errors import LinkError, PumpError
-from pumprig.quantities import now_utc_us
-
-if TYPE_CHECKING:
-    from pumprig.rig.client import Client
-    from pumprig.rig.requests import Value
 
 RETRY_S = 15.0
 ENCODER_COUNTS = 4096  # of a turn
@@ -33,10 +27,10 @@ ENCODER_COUNTS = 4096  # of a turn
 class RigPump:
     """Deliveries of kind calibration, which are never therapy."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, connect: Callable[[], AbstractContextManager[Rig]]) -> None:
+        self._connect = connect
         self._stack = ExitStack()
-        self._client: Client | None = None
+        self._rig: Rig | None = None
         self._retry_s = 0.0
         self._looked_s = 0.0
         self._utc_s = 0.0
@@ -45,7 +39,12 @@ class RigPump:
     def run(self, rate_nl_per_h: float, duration_s: float) -> None:
         """Deliver at a rate for a time; the rig stops by itself at the end."""
         volume_nl = round(rate_nl_per_h * duration_s / 3600.0)
-        self._change("calibrate", {"rate_nl_per_day": round(24 * rate_nl_per_h), "volume_nl": volume_nl})
+        rig = self._open()
+        try:
+            rig.deliver_for_calibration(rate_nl_per_h=rate_nl_per_h, volume_nl=volume_nl)
+        except LinkError:
+            self.close()
+            raise
 
     def stop(self) -> None:
         """Stop the pump now."""
@@ -69,22 +68,22 @@ class RigPump:
 
     def device_id(self) -> str:
         """Which rig it is."""
-        return self._open().greet().device_id
+        return self._open().device_id
 
     def utc_s(self) -> float:
         """The rig's own clock at the last look; while it is away, that and the wall's time since."""
-        away_s = 0.0 if self._client is not None else time.monotonic() - self._looked_s
+        away_s = 0.0 if self._rig is not None else time.monotonic() - self._looked_s
         return self._utc_s + away_s
 
     def close(self) -> None:
         """Give the port back; the next use opens it anew."""
-        self._client = None
+        self._rig = None
         self._retry_s = time.monotonic() + RETRY_S
         self._stack.close()
 
     def _read(self) -> dict[str, str]:
         try:
-            fields = self._open().read("status").fields
+            fields = self._open().status_fields()
         except LinkError:
             self.close()
             raise
@@ -96,27 +95,18 @@ class RigPump:
         self._utc_s = utc_s + self._shift_s
         return fields
 
-    def _change(self, verb: str, values: dict[str, Value]) -> None:
-        client = self._open()
-        try:
-            with client.session():
-                client.change(verb, values)
-        except LinkError:
-            self.close()
-            raise
-
-    def _open(self) -> Client:
-        if self._client is not None:
-            return self._client
+    def _open(self) -> Rig:
+        if self._rig is not None:
+            return self._rig
         if time.monotonic() < self._retry_s:
             raise PumpError("The rig does not answer.", "Nothing was sent.")
         try:
-            client, _store = self._stack.enter_context(pulling(self._settings))
-            if "utc_us" not in client.read("status").fields:
-                with client.session():
-                    client.change("clock", {"utc_us": now_utc_us()})
+            rig = self._stack.enter_context(self._connect())
+            rig.settle()
+            if "utc_us" not in rig.status_fields():
+                rig.set_clock()
         except PumpError:
             self.close()
             raise
-        self._client = client
-        return client
+        self._rig = rig
+        return rig

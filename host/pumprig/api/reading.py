@@ -1,0 +1,135 @@
+"""Reading a rig: status, alarms, programs, its log as it grows.
+
+Owns: what can be asked without changing anything on the rig.
+Rules: a reading is of the moment it is asked for, never a kept one; records come from the store, into which they were
+pulled and verified first.
+Callers: api/rig.py.
+Units: by the names' endings; times are aware datetimes.
+Leaves: a status' fields to rig/status.py, records to store/.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pumprig.api.base import RigBase
+from pumprig.api.holding import Holding
+from pumprig.api.programs import program_on
+from pumprig.quantities import moment
+from pumprig.rig.pull import Pulled, pull
+from pumprig.rig.status import Alarm, Status, alarms_of, status_of
+from pumprig.store import ledger
+from pumprig.store.export import Rows
+from pumprig.therapy.program import Program
+
+
+@dataclass(frozen=True)
+class Event:
+    """One record of the rig's log."""
+
+    number: int
+    boot: int
+    at: datetime | None
+    event: str
+    text: str
+    delivered_steps: int
+    delivered_nl: int | None
+    row: dict[str, Any]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The event's own words, `name=value`."""
+        from pumprig.store.intents import fields_of
+
+        return fields_of(self.text)
+
+
+class Readings(RigBase):
+    """What can be read."""
+
+    def status(self) -> Status:
+        """One reading of everything. Raises LinkError."""
+        return self._call(lambda held: status_of(held.client))
+
+    def status_fields(self) -> dict[str, str]:
+        """One reading as the wire has it, for checks of a board; `status` is for everything else. Raises LinkError."""
+        return self._call(lambda held: held.client.read("status").fields)
+
+    def alarms(self) -> list[Alarm]:
+        """The active alarms. Raises LinkError."""
+        return self._call(lambda held: alarms_of(held.client))
+
+    def program(self) -> Program | None:
+        """The program that runs, or would after a resume; None without one. Raises LinkError."""
+        return self._call(lambda held: program_on(held.client, "text"))
+
+    def waiting_program(self) -> Program | None:
+        """The program that waits for its time. Raises LinkError."""
+        return self._call(lambda held: program_on(held.client, "later"))
+
+    def pull(self, progress: Callable[[int, int], None] | None = None) -> Pulled:
+        """Fetch the records that this computer does not have yet, verified, into its store.
+
+        progress(done, of) is called after each page. Safe to repeat and to break off. Raises LinkError, StoreError.
+        """
+
+        def work(held: Holding) -> Pulled:
+            held.settle()
+            return pull(held.client, held.store, progress)
+
+        return self._call(work)
+
+    def events(
+        self, since: int | None = None, follow: bool = True, interval_s: float = 1.0
+    ) -> Generator[Event]:
+        """The rig's records as they come; without `since`, those that come from now on.
+
+        since: the number of the last record already known. follow=False ends with the newest one. Ends when the rig is
+        closed. Raises LinkError, StoreError; after a LinkError a new call goes on where `since` says.
+        """
+        known = self._last() if since is None else since
+        while True:
+            for event in self._after(known):
+                known = event.number
+                yield event
+            if not follow:
+                return
+            time.sleep(interval_s)
+
+    def _last(self) -> int:
+        self.pull()
+        return self._call(lambda held: ledger.last_number(held.store, self.device_id))
+
+    def _after(self, number: int) -> list[Event]:
+        """Pull, and what came after a record."""
+
+        def work(held: Holding) -> list[Event]:
+            newest = int(held.client.read("status").fields["log_next"]) - 1
+            if newest > ledger.last_number(held.store, self.device_id):
+                pull(held.client, held.store)
+            newest = ledger.last_number(held.store, self.device_id)
+            if newest <= number:
+                return []
+            rows = Rows(held.store, self.device_id)
+            records = ledger.read(held.store, self.device_id, last=newest - number)
+            return [event_of(rows.of(record), record) for record in records]
+
+        return [event for event in self._call(work) if event.number > number]
+
+
+def event_of(row: dict[str, Any], record: ledger.Record) -> Event:
+    """A stored record for the interface."""
+    return Event(
+        record.number,
+        record.boot,
+        moment(record.at_utc_us),
+        record.event,
+        record.text,
+        record.net_steps,
+        row.get("delivered_nl"),
+        row,
+    )

@@ -1,0 +1,94 @@
+"""`pumprig hub`: one process that owns the rigs' ports for everybody on this computer.
+
+Owns: the command, its options, what it says.
+Rules: prints one line `ready` when users can come; ends with Ctrl-C, a signal or `--stop`, and no pump stops by that.
+Callers: the command table.
+Units: none.
+Leaves: the hub itself to pumprig.hub.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from pumprig.cli.settings import current
+from pumprig.errors import PumpError, UsageError
+
+END_S = 5.0
+
+
+@click.command()
+@click.argument("ports", nargs=-1, metavar="[PORT]...")
+@click.option("--stop", "end", is_flag=True, help="End the hub that runs. The pumps go on as programmed.")
+@click.option("--status", "show", is_flag=True, help="What the running hub holds, and who uses it.")
+def hub(ports: tuple[str, ...], end: bool, show: bool) -> None:
+    """Own the rigs' ports, so that several programs use one rig at once: commands, console, scripts.
+
+    Without PORT: every Pico found, and every port that a user names. With PORT: these alone. While it runs, everything
+    here uses it by itself, whichever name a port is given; without it, or after its end, the port itself.
+    """
+    settings = current()
+    named = (*ports, settings.port) if settings.port else ports
+    if end or show:
+        if named or (end and show):
+            raise UsageError("--stop and --status take nothing else.", "Nothing was done.")
+        _end() if end else _show()
+        return
+    from pumprig.hub import server, wire
+
+    def ready(running: server.Hub) -> None:
+        where = wire.socket_path() if wire.UNIX else "127.0.0.1"
+        settings.show(f"ready {where}")
+        settings.document({"ready": where, **running.status()})
+
+    import asyncio
+
+    asyncio.run(server.serve(list(named), settings.say, ready))
+    settings.say("the hub has ended; the pumps go on as programmed")
+
+
+def _status() -> dict[str, Any] | None:
+    from pumprig.hub import wire
+
+    try:
+        return wire.ask({"status": 1})
+    except wire.NoHub:
+        return None
+
+
+def _end() -> None:
+    from pumprig.hub import wire
+
+    settings = current()
+    try:
+        answer = wire.ask({"end": 1})
+    except wire.NoHub:
+        settings.show("there was none")
+        settings.document({"ended": False})
+        return
+    until_s = time.monotonic() + END_S
+    while _status() is not None:
+        if time.monotonic() > until_s:
+            raise PumpError(f"The hub (process {answer['pid']}) did not end.", "", f"kill {answer['pid']}")
+        time.sleep(0.02)
+    settings.show("ended; the pumps go on as programmed")
+    settings.document({"ended": True})
+
+
+def _show() -> None:
+    settings = current()
+    status = _status()
+    settings.document(status if status is not None else {"pid": None})
+    if status is None:
+        settings.show("no hub runs; `pumprig hub` starts one")
+        return
+    settings.show(f"hub, process {status['pid']}, at {status['socket']}; {status['users']} connections")
+    for rig in status["rigs"]:
+        state = "open" if rig["open"] else f"not open: {rig['trouble']}"
+        settings.show(
+            f"  {rig['port']}: {state}; {rig['users']} users, {rig['requests']} requests, "
+            f"{rig['answered_together']} answered together, {rig['stops']} stops"
+        )

@@ -1,0 +1,1 @@
+"""One process that owns the rigs' ports, and the way to it."""

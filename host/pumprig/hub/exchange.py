@@ -1,0 +1,86 @@
+"""One request on a shared line: whose it is, what is written for it, when it has waited too long.
+
+Owns: the value that line.py keeps in its queue, and taking lines apart.
+Rules: a numbered request is kept as the very line that its user sealed; a reading is kept without its number.
+Callers: line.py.
+Units: seconds, characters.
+Leaves: the order of requests to line.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pumprig.errors import LinkError
+from pumprig.rig import stopping
+
+CONFIRM_S = 5.0
+LOG_ROWS = (
+    16  # of one request while others use the port, too: a page of 64 would take it for a quarter second
+)
+
+
+class User(Protocol):
+    """Who asks: told lines, in order."""
+
+    def tell(self, line: str) -> None:
+        """Send a line; never blocks."""
+        ...
+
+
+class Caller:
+    """A User in another thread, that waits for the confirmation of its stop."""
+
+    def __init__(self) -> None:
+        self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def tell(self, line: str) -> None:
+        """Hand a line over."""
+        self._heard.put(line)
+
+    def confirmed(self) -> dict[str, str]:
+        """The confirmation's fields. Raises LinkError where none comes."""
+        try:
+            while True:
+                line = self._heard.get(timeout=CONFIRM_S)
+                fields = stopping.confirmed(line)
+                if fields is not None:
+                    return fields
+                if line.startswith(("!none", "!broken")):
+                    raise LinkError(f"The stop was not confirmed: {line.partition(' ')[2]}.", "unknown")
+        except queue.Empty:
+            raise LinkError("The stop was not confirmed.", "unknown") from None
+
+
+@dataclass(eq=False)
+class Exchange:
+    """One request and those who hear its answer: (user, the number under which it was asked)."""
+
+    verb: str
+    body: str  # of a reading without its number, of another request its whole line
+    users: list[tuple[User, str]]
+    changes: bool
+    number: str = ""  # under which it is on the line
+    began_s: float = 0.0
+    timer: asyncio.TimerHandle | None = field(default=None)
+
+
+def parts_of(body: str) -> tuple[str, str, str]:
+    """`>12 log start=3` -> ("12", "log", "log start=3"). Raises ValueError."""
+    number, _blank, rest = body[1:].partition(" ")
+    if not number.isdigit() or not rest:
+        raise ValueError(body)
+    return number, rest.partition(" ")[0], rest
+
+
+def fewer_rows(body: str) -> str:
+    """A request for log rows that leaves room for others."""
+    words = body.split(" ")
+    for i, word in enumerate(words):
+        name, _equals, value = word.partition("=")
+        if name == "count" and value.isdigit():
+            words[i] = f"count={min(LOG_ROWS, int(value))}"
+    return " ".join(words)
