@@ -14,12 +14,14 @@ import subprocess
 import threading
 from binascii import a2b_base64
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from pumpwire import documents
+from pumpwire import documents, spec
 
 from pumprig.errors import InputFileError, PumpError
+from pumprig.quantities import to_utc_us
 from pumprig.rig import refusals, simulator
 from pumprig.store import Store, ledger
 from pumprig.therapy.program import Program
@@ -181,6 +183,16 @@ def keep(path: Path, asked: Request, report: Report) -> None:
         store.note_pull(device, boot, mono_us, 1, log_next)
     finally:
         store.close()
+
+
+def alarm_names() -> list[str]:
+    """The alarms that a report may name."""
+    return [row[1] for row in spec.ALARMS]
+
+
+def utc_us_of(text: str) -> int:
+    """The instant of a report's time, microseconds UTC."""
+    return to_utc_us(datetime.fromisoformat(text))
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

@@ -55,6 +55,7 @@ COMMANDS = {
     "sim": ("sim", "sim", "a simulated rig as a serial port"),
     "status": ("status", "status", "one reading of everything"),
     "stop": ("stop", "stop", "stop the pump now"),
+    "study": ("study", "study", "many rehearsals with drawn faults; `report`, `show`"),
     "titrate": ("upkeep", "titrate", "a titration ramp under way; `hold`, `back`, `go`"),
     "tube": ("upkeep", "tube", "the tube's wear; `new`"),
     "unlock": ("access", "unlock", "prove that this computer may program the rig"),

@@ -221,7 +221,7 @@ class PrivateRig:
         """Whether some process holds the state folder's lock; it ends with the process, however that ends."""
         try:
             with open(self.folder / "lock", "r+") as file:
-                return not _lock(file)
+                return not lock(file)
         except OSError:
             return False
 
@@ -230,7 +230,7 @@ class PrivateRig:
         """One start at a time. Raises PumpError where another one does not end."""
         with open(self.folder / "start.lock", "w") as file:
             until_s = time.monotonic() + START_S + STOP_S
-            while not _lock(file):
+            while not lock(file):
                 if time.monotonic() > until_s:
                     raise PumpError(
                         "Another pumprig is starting the simulated rig and does not come to an end.",
@@ -241,7 +241,7 @@ class PrivateRig:
             yield
 
 
-def _lock(file: IO[str]) -> bool:
+def lock(file: IO[str]) -> bool:
     """Lock a file until it is closed; returns False if another process holds it."""
     if sys.platform == "win32":
         import msvcrt
