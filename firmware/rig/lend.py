@@ -23,6 +23,7 @@ DOCUMENTS = (  # in this order
     "pumpwire.fields",
     "pumpwire.checks",
     "pumpwire.documents",
+    "rig.flow.weigh",
 )
 TYPED = ("pumpwire.units", "rig.line.terminal")
 LATER = DOCUMENTS + ("rig.line.later",)

@@ -31,6 +31,10 @@ class Duty:
         self.waits = waits
         self.waited = 0  # ticks that were filled when its turn came
 
+    def wake(self):
+        """Be due at this tick or the next."""
+        self.due_us = 0
+
 
 class Loop:
     """Runs duties. `feed` is the watchdog's, `late(by_us)` is told of a missed tick, `flash` times its erases."""
@@ -58,12 +62,6 @@ class Loop:
             if duty.worst_us > worst.worst_us:
                 worst = duty
         return worst
-
-    def wake(self, name):
-        """Make a duty due at this or the next tick."""
-        for duty in self.duties:
-            if duty.name == name:
-                duty.due_us = 0
 
     def tick(self):
         """Run what is due; returns the next microsecond, on the grid, at which a tick is needed."""

@@ -18,10 +18,12 @@ from rig import lend
 from rig.board.flashmap import LOG, SETTINGS
 from rig.boot import snapshot
 from rig.clock import Clock
-from rig.flow.day_cap import Window
+from rig.flow.counted import CountedRate
+from rig.flow.day_cap import DayCap
 from rig.flow.delivery import Delivery
 from rig.flow.dosing import Dosing
 from rig.flow.forecast import Forecast
+from rig.flow.requests import Requests
 from rig.flow.therapy import Therapy
 from rig.line.access import Access
 from rig.line.buttons import Buttons
@@ -44,6 +46,7 @@ from rig.watch.reservoir import Reservoir
 from rig.watch.rotation import Rotation
 
 DAY_S = 86_400
+FORESEEN = ("checkpoint", "bolus_start", "bolus_end")  # these change no forecast
 
 
 class Rig:
@@ -58,16 +61,16 @@ class Rig:
         self.clock = Clock(board.ticks_us, board.ticks_diff)
         self.dosing = Dosing(motor.steps_num, motor.steps_den)
         self._motor = motor
-        self.window = Window(self.dosing)
+        self.cap = DayCap(self.dosing)
         self.reservoir = Reservoir(self.dosing)
         self.alarms = Alarms(self.record, board.sound)
         self.journal = Journal(find(board.flash, LOG))
         self.unread = Unread()
         self.settings = Settings(find(board.flash, SETTINGS))
-        self.therapy = Therapy(self.dosing, self.window, self.need_fluid)
-        self.delivery = Delivery(
-            self.clock, board.stepper, self.dosing, self.therapy, self.window, self.record, board.angle
-        )
+        self.therapy = Therapy(self.dosing)
+        self.requests = Requests(self.therapy, self.dosing, self.cap, self.need_fluid)
+        parts = self.clock, board.stepper, self.dosing, self.therapy, self.cap
+        self.delivery = Delivery(parts, self.record, board.angle, self._plan_known)
         self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
@@ -83,18 +86,22 @@ class Rig:
         self.implant = Implant(self)
         self.forecast = Forecast(self)
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
-        self._rate_mark = (0, 0)
-        self._rate_last = (0, 0)
+        self.counted = CountedRate(self.dosing)
+        self.feeding = Duty("delivery", self.delivery.run, False, 1)  # a fast queue lasts for 100 ms
+        self.watching = Duty("monitor", self._watch, False)
+        self.sounding = Duty("alarms", self.alarms.run, False)
+        self.recording = Duty("journal", self.checkpoint.run, False)
+        self.foreseeing = Duty("forecast", self.forecast.run, False)
         self.loop = Loop(
             self.clock,
             (
                 Duty("buttons", self.buttons.poll, True),
                 Duty("link", self.link.poll, True),
-                Duty("delivery", self.delivery.run, False, 1),  # a fast queue lasts for 100 ms
-                Duty("monitor", self._watch, False),
-                Duty("alarms", self.alarms.run, False),
-                Duty("journal", self.checkpoint.run, False),
-                Duty("forecast", self.forecast.run, False),
+                self.feeding,
+                self.watching,
+                self.sounding,
+                self.recording,
+                self.foreseeing,
                 Duty("housekeeping", self._keep_house, True),
             ),
             board.feed,
@@ -111,7 +118,7 @@ class Rig:
         now_us = self.clock.now_us()
         maintenance = recovery.restore(self, now_us)
         self._take_up_access()
-        self._rate_mark = self._rate_last = (now_us, self.dosing.delivered_nl())
+        self.counted.begin(now_us)
         self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
         failed = selftest.failures(self)
         self.record("self_test", (("failed", ",".join(failed) or "none"),))
@@ -143,16 +150,30 @@ class Rig:
         self.monitor.restart()
         per_step = self.dosing.volume_num * DAY_S
         self.therapy.max_rate_nl_per_day = self._motor.max_steps_per_s * per_step // self.dosing.volume_den
-        self.therapy.prime_rate_nl_per_day = (
+        self.requests.prime_rate_nl_per_day = (
             self._motor.prime_steps_per_s * per_step // self.dosing.volume_den
         )
 
-    def use_program(self, document, text, digest, now_us, elapsed_us=0):
-        """Make a program the active one; motion follows."""
-        self.therapy.load(document, text, digest, now_us, elapsed_us)
-        self.window.use(document["cap_nl"], programs.max_day_nl(document))
-        if programs.needs_clock(document) and not self.clock.offset_us:
-            self.alarm("clock", ())
+    def use_program(self, document, text, digest, now_us, weighed, elapsed_us=None, waiting=0):
+        """Make a program the active one; motion follows. weighed: what rig.flow.weigh found."""
+        self.therapy.load(document, text, digest, now_us, elapsed_us, waiting)
+        self.cap.use(document["cap_nl"], weighed[0], weighed[1], now_us)
+        self.monitor.check_clock(now_us)
+
+    # --- the flow
+
+    def flow_changed(self, now_us):
+        """What should flow has changed: cut, plan anew, and wake whoever depends on it. The only way to do so."""
+        self.delivery.replan(now_us)
+        self.feeding.wake()
+        self._plan_known()
+        self.forecast.renew()
+        self.foreseeing.wake()
+
+    def _plan_known(self):
+        """When a bolus begins or ends has come to be known: who acts before it looks anew."""
+        self.watching.wake()
+        self.recording.wake()
 
     # --- state and log
 
@@ -165,38 +186,43 @@ class Rig:
         rows, self._waiting = self._waiting, None
         return rows
 
-    def record(self, event, fields):
-        """Put an event with the whole state into the log; returns the record's number, 0 while it must wait."""
+    def record(self, event, fields, at_us=0):
+        """Put an event with the whole state into the log; returns the record's number, 0 while it must wait.
+
+        at_us: when it happened, if that was not just now.
+        """
         if self._waiting is not None:
             self._waiting.append((event, fields))
             return 0
         now_us = self.clock.now_us()
         self.delivery.book(now_us)
-        return self._append(event, fields, now_us, snapshot.state_of(self, now_us))
+        return self._append(event, fields, now_us, snapshot.state_of(self, now_us), at_us or now_us)
 
     def record_all(self, rows):
         """Put several events, (event, fields) each, into the log with the state that they leave together."""
         now_us = self.clock.now_us()
+        self.delivery.book(now_us)
         state_then = snapshot.state_of(self, now_us)
         for event, fields in rows:
-            self._append(event, fields, now_us, state_then)
+            self._append(event, fields, now_us, state_then, now_us)
 
-    def _append(self, event, fields, now_us, state_then):
+    def _append(self, event, fields, now_us, state_then, at_us):
+        at_us = max(at_us, self.checkpoint.at_us)  # the log's times never go back
         header = {
             "event": EVENTS.index(event),
             "boot": self.boot_number,
-            "mono_us": now_us,
-            "utc_us": self.clock.utc_us(now_us),
+            "mono_us": at_us,
+            "utc_us": self.clock.utc_us(at_us),
             "calibration_id": self.dosing.calibration_id,
         }
         number = self.journal.append(header, state_then, bytes(codec.joined(fields)[1:]))
         if event == "alarm":
             self.unread.note(fields[0][1], number, header["utc_us"])
         self.checkpoint.recorded(now_us)
-        self.loop.wake("journal")
-        if event != "checkpoint":  # which tells of no change
+        self.recording.wake()
+        if event not in FORESEEN:
             self.forecast.renew()
-            self.loop.wake("forecast")
+            self.foreseeing.wake()
         return number
 
     def alarm(self, name, fields):
@@ -204,11 +230,11 @@ class Rig:
         now_us = self.clock.now_us()
         if self.alarms.raise_alarm(name, now_us, self.clock.utc_us(now_us), fields):
             was_running = self.therapy.mode != "stopped"
-            self.stop(now_us)
+            self.stop(now_us, "alarm " + name if was_running else "")
             retried = name == "stall" and self.therapy.retries_stalls()
             if was_running and name != "restarts" and not retried:
                 self._count_restart(name, now_us)
-        self.loop.wake("alarms")
+        self.sounding.wake()
 
     def _count_restart(self, name, now_us):
         """The same alarm, stop and start again and again: stop until someone looks (SR-33)."""
@@ -218,31 +244,31 @@ class Rig:
             self._stops = []
             self.alarm("restarts", (("of", name),))
 
-    def stop(self, now_us):
+    def stop(self, now_us, halted_by=""):
         """Stop now, within one pulse: cut the queue, cancel boluses, keep the program loaded."""
         mode, was_open = self.therapy.mode, self.delivery.open_us >= 0
-        self.therapy.mode = "stopped"
-        self.delivery.replan(now_us)
+        self.therapy.pass_time(now_us)
+        self.therapy.stop(halted_by)
+        self.flow_changed(now_us)
         self._stopped(mode, was_open)
 
     def stop_gently(self, now_us):
         """Stop as a person asks for it: above the motor's start/stop rate by a ramp of at most 200 ms (SR-12)."""
         mode, was_open = self.therapy.mode, self.delivery.open_us >= 0
         self.delivery.brake(now_us, lambda _now_us: self._stopped(mode, was_open))
-        self.loop.wake("delivery")
+        self.feeding.wake()
 
     def _stopped(self, mode, was_open):
         """The motor stands: cancel boluses and log the exact count."""
         self.give_up_later("stop")
-        for overlay in self.therapy.stop():
-            self.dosing.forgo(overlay)
-            self.record("bolus_end", overlay.told())
+        self.therapy.stop()
+        self.delivery.end_cancelled()
         if mode != "stopped" or was_open:
             self.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))
 
     def need_fluid(self, volume_nl):
         """Refuse what the reservoir does not hold, by the estimate. Raises Refused."""
-        left_nl = self.reservoir.volume_nl() - self.dosing.nl_of(self.window.pending_steps)
+        left_nl = self.reservoir.volume_nl() - self.dosing.nl_of(self.cap.pending_steps)
         if volume_nl > left_nl:
             raise Refused("reservoir", (("asked_nl", volume_nl), ("left_nl", max(0, left_nl))))
 
@@ -282,37 +308,17 @@ class Rig:
         due_us = self.monitor.run(now_us)
         self.commands.staging.watch(now_us)
         if self.therapy.later[0]:
-            due_us = min(due_us, self._wait(now_us))
-        if now_us - self._rate_last[0] >= 60_000_000:
-            self._rate_mark = self._rate_last
-            self._rate_last = (now_us, self.dosing.delivered_nl())
+            due_us = min(due_us, self.commands.staging.wait(now_us))
+        if self.counted.look(now_us):
+            self.monitor.check_clock(now_us)
             self.implant.minute(now_us)
         return due_us
-
-    def _wait(self, now_us):
-        """Begin the program that waits when its time has come; returns when to look again."""
-        utc_us = self.clock.utc_us(now_us)
-        left_us = self.therapy.later[1] * 1_000_000 - utc_us
-        if not utc_us or left_us > 0:
-            return now_us + max(0, left_us)
-        for name in lend.LATER:
-            if lend.fetch(name):
-                self.session.used_us = now_us  # so that the pieces before are not given back meanwhile
-                return now_us + 1  # a piece a tick
-        return lend.get("rig.line.later").begin(self, now_us)
 
     def give_up_later(self, why):
         """The program that waits is not to begin any more."""
         if self.therapy.later[0]:
             self.therapy.later = (0, 0)
             self.record("program", (("waited", 1), ("why", why)))
-
-    def counted_rate(self, now_us):
-        """nL/day over the last one to two minutes, from counted steps."""
-        span_us = now_us - self._rate_mark[0]
-        if span_us <= 0:
-            return 0
-        return (self.dosing.delivered_nl() - self._rate_mark[1]) * DAY_S * 1_000_000 // span_us
 
     def flow_nl_per_day(self, now_us):
         """The commanded rate now, all flows together."""

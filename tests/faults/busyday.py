@@ -58,9 +58,7 @@ def choices(sim: Any) -> dict[str, Any]:
         "key": rig.access.has_key(),
         "plain": rig.access._plain,
         "pin": rig.access._pin,
-        "bolus": (therapy.bolus.kind, therapy.bolus.steps)
-        if therapy.bolus and therapy.bolus.kind > 1
-        else None,
+        "bolus": [(overlay.kind, overlay.steps) for overlay in therapy.boluses.queue if overlay.row < 0],
         "spread": therapy.spread.steps if therapy.spread else None,
     }
 

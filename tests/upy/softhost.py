@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pumpwire import codec, documents
+from pumpwire import codec, documents, records
 from upy.device.softboard import Bench, lay_out
 
 CALIBRATION = "kind=calibration id=7 nl_num=9973 nl_den=1 u_ppm=20000"
@@ -58,18 +58,23 @@ class Host:
         rig = self.rig
         therapy = rig.therapy
         return (
-            *(rig.session.last_seq, therapy.program_hash, therapy.demand_asked, rig.commands.staging.text),
+            *(rig.session.last_seq, therapy.program_hash, rig.requests.asked, rig.commands.staging.text),
             *(rig.reservoir.base_nl, rig.clock.offset_us, rig.access.has_key()),
         )
+
+    def told(self) -> int:
+        """How many records tell of something that happened: checkpoints come by themselves."""
+        journal = self.rig.journal
+        raws = [journal.read(number) for number in range(journal.oldest(), journal.next_number)]
+        return len([raw for raw in raws if raw is not None and records.EVENTS[raw[3]] != "checkpoint"])
 
     def image(self) -> tuple[Any, ...]:
         """What commands change, and what time may change too: boluses end, records and alarms come."""
         therapy = self.rig.therapy
         passing = (
-            self.rig.journal.next_number,
+            self.told(),
             therapy.mode,
-            therapy.bolus,
-            therapy.spread,
+            [overlay.kind for overlay in therapy.overlays() if overlay.begun or overlay.row < 0],
             self.rig.alarms.masks(),
         )
         return *passing, *self.choices()

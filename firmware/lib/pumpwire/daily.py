@@ -11,11 +11,14 @@ Leaves: the rate at an instant to program.py, what flowed already to rig.flow.da
 from pumpwire.program import (
     DAY_US,
     SECOND_US,
+    base_rate,
     bridge_of,
     day_rate,
+    due_us,
     is_constant,
     is_daily,
     max_base_rate,
+    turns_before,
 )
 from pumpwire.terms import DAY_S, day_nl
 
@@ -145,46 +148,39 @@ def _widest(pieces):
     return -(-most // DAY_US)
 
 
-def slots_nl(program, elapsed_us, utc_us, bridge_nl, slot_us, count):
-    """What base flow, bridge and periodic boluses bring in each of the next `count` slots, nL rounded up. A generator.
+def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count):
+    """What base flow, bridge and periodic boluses have brought by the end of each of the coming slots. A generator.
 
-    bridge_nl: (what is left of the bridge, its rate); its time belongs to it alone.
+    bridge: (nL left of it, nL/day); its time belongs to it alone. The first slot ends after first_us. nL, rounded down.
     """
-    from pumpwire.program import base_rate, turns_before
-
-    left = bridge_nl[0] * DAY_US
-    given = []
-    at_us = 0
-    for slot in range(1, count + 1):
-        units = 0
-        while at_us < slot * slot_us:
-            span_us = slot * slot_us - at_us
+    left = bridge[0] * DAY_US
+    brought = []
+    at_us = units = 0
+    for slot in range(count):
+        end_us = first_us + slot * slot_us
+        while at_us < end_us:
+            span_us = end_us - at_us
             if left > 0:
-                span_us = min(span_us, -(-left // bridge_nl[1]))
-                units += min(left, bridge_nl[1] * span_us)
-                left -= bridge_nl[1] * span_us
+                span_us = min(span_us, -(-left // bridge[1]))
+                units += min(left, bridge[1] * span_us)
+                left -= bridge[1] * span_us
             else:
                 rate, holds_us = base_rate(program, elapsed_us + at_us, utc_us + at_us if utc_us else 0)
                 span_us = min(span_us, holds_us)
                 units += rate * span_us
             at_us += span_us
-        given.append(-(-units // DAY_US))
+        volume_nl = units // DAY_US
+        for row in program["periodic"]:
+            volume_nl += _periodic_nl(row, elapsed_us + end_us) - _periodic_nl(row, elapsed_us)
+        brought.append(volume_nl)
         yield
-    for row in program["periodic"]:
-        before_nl = _periodic_nl(row, elapsed_us, turns_before)
-        for slot in range(1, count + 1):
-            after_nl = _periodic_nl(row, elapsed_us + slot * slot_us, turns_before)
-            given[slot - 1] += after_nl - before_nl
-            before_nl = after_nl
-            yield
-    return given
+    return brought
 
 
-def _periodic_nl(row, elapsed_us, turns_before):
+def _periodic_nl(row, elapsed_us):
     """What a periodic bolus has brought until elapsed_us, each turn evenly over its time."""
     turns = turns_before(row, elapsed_us)
     if not turns:
         return 0
-    into_us = elapsed_us - ((row[3] or row[0]) + (turns - 1) * row[0]) * SECOND_US
-    over_us = row[2] * 1000
-    return (turns - 1) * row[1] + row[1] * min(into_us, over_us) // over_us
+    into_us = elapsed_us - due_us(row, turns - 1)
+    return (turns - 1) * row[1] + row[1] * min(into_us, row[2] * 1000) // (row[2] * 1000)

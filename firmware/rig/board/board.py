@@ -93,6 +93,7 @@ class Board:
         )
         self._measure_pressure()
         self.clock_hz = sysclock.measured_hz()
+        self.clock_is_right = sysclock.is_right(self.clock_hz)
         self.flash = _journal_device(self._i2c)
         self._watchdog = None
         self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")

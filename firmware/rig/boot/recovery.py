@@ -14,10 +14,12 @@ from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS, MODES
 
 from rig import lend
-from rig.boot.replay import alarms, last_day
+from rig.boot.replay import alarms, day
 from rig.boot.snapshot import program_number
-from rig.flow.dosing import Overlay
+from rig.flow.delivery import ASKED
+from rig.flow.overlay import Overlay
 from rig.log import kept_documents
+from rig.refused import Refused
 from rig.watch import thresholds
 
 
@@ -52,11 +54,10 @@ def _restore(rig, now_us):
     rig.reservoir.u_base_nl = rig.reservoir.base_nl // 200
     rig.assumed_steps = state["assumed_steps"]
     rig.implant.restore(state, now_us)
-    _restore_therapy(rig, state, now_us)
-    if rig.dosing.quantum:
-        last_day(rig, header, now_us)
-        if MODES[state["mode"]] != "stopped":
-            _power_returned(rig, MODES[state["mode"]], now_us)
+    given_us = day(rig, rig.journal, now_us)
+    _restore_therapy(rig, state, now_us, given_us)
+    if rig.dosing.quantum and MODES[state["mode"]] != "stopped":
+        _power_returned(rig, header, MODES[state["mode"]], now_us)
     if EVENTS[header["event"]] == "fault":
         rig.faults = int(text.split()[0].partition("=")[2])
         if rig.faults >= thresholds.FAULTS:
@@ -82,7 +83,7 @@ def _restore_ledger(rig, header, state):
     rig.dosing.commanded_base_nl = rig.dosing.delivered_nl()  # commanded volume is told since the boot
 
 
-def _restore_therapy(rig, state, now_us):
+def _restore_therapy(rig, state, now_us, given_us):
     therapy = rig.therapy
     wanted = state["program_hash"]
     if wanted:
@@ -92,53 +93,74 @@ def _restore_therapy(rig, state, now_us):
         if not text:
             rig.alarm("self_test", (("why", "the program is damaged"),))
             return
-        elapsed_us = state["program_elapsed_s"] * 1_000_000
-        rig.use_program(documents.parse(text), text, terms.digest(text), now_us, elapsed_us)
+        elapsed_us = ((state["program_elapsed_s"] << 16) + state["elapsed_part"]) * 1_000_000 // 65_536
+        _take_up_second(rig, state, "bridge", now_us)
+        document = documents.parse(text)
+        weighed = _weighed(rig, document, elapsed_us, now_us)
+        rig.use_program(document, text, terms.digest(text), now_us, weighed, elapsed_us, state["waiting"])
+    _take_up_second(rig, state, "spread", now_us)
     if state["bolus_kind"]:
-        therapy.bolus = _overlay(
+        bolus = _overlay(
             state["bolus_kind"] - 1,
             state["bolus_steps"],
             state["bolus_done_steps"],
             state["bolus_rate_nl_per_day"],
+            now_us,
         )
-    if state["spread_steps_asked"]:
-        therapy.spread = _overlay(
-            KINDS.index("spread"),
-            state["spread_steps_asked"],
-            state["spread_done_steps"],
-            state["spread_rate_nl_per_day"],
-        )
-    therapy.restore_demand(state["demand_wait_s"], now_us)
+        therapy.boluses.queue.append(bolus)
+    rig.requests.restore(given_us, state["demand_wait_s"], now_us)
     therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
+    therapy.halted_by = "alarm " + rig.alarms.blocking() if rig.alarms.blocking() else "stopped"
     if state["later"]:
         lend.get("rig.line.later").restore(rig, state["later"])
 
 
-def _overlay(kind, steps, done_steps, rate_nl_per_day):
-    overlay = Overlay(kind, steps, rate_nl_per_day)
+def _take_up_second(rig, state, kind, now_us):
+    """The bridge or the spread bolus, if the record has one."""
+    number = (state["second_kind"] or KINDS.index("spread") + 1) - 1
+    if state["spread_steps_asked"] and KINDS[number] == kind:
+        rows = state["spread_steps_asked"], state["spread_done_steps"], state["spread_rate_nl_per_day"]
+        setattr(rig.therapy, kind, _overlay(number, rows[0], rows[1], rows[2], now_us))
+
+
+def _weighed(rig, document, elapsed_us, now_us):
+    """What the cap makes of the active program; one that it would refuse today was accepted once, and goes on."""
+    weigh = lend.get("rig.flow.weigh")
+    utc_us = rig.clock.utc_us(now_us)
+    try:
+        steps = weigh.room(document, rig.cap, rig.dosing, rig.therapy.bridge, now_us, utc_us, elapsed_us)
+        return lend.get("pumpwire.daily").finish(steps)
+    except Refused:
+        return lend.get("pumpwire.daily").most_own_bound_nl(document), ()
+
+
+def _overlay(kind, steps, done_steps, rate_nl_per_day, now_us):
+    overlay = Overlay(kind, steps, rate_nl_per_day, now_us)
     overlay.done_steps = overlay.planned_steps = done_steps
-    overlay.announced = True
+    overlay.announced = done_steps > 0
+    overlay.begun = True
     return overlay
 
 
-def _power_returned(rig, mode, now_us):
+def _power_returned(rig, header, mode, now_us):
     """The pump ran when the power went: bound the loss, then resume or stop as the program says."""
     therapy = rig.therapy
-    therapy.mode = mode
-    lost_nl = rig.checkpoint.loss_bound_nl(now_us)
-    lost_steps = rig.dosing.steps_of(lost_nl)
-    rig.assumed_steps += lost_steps
-    rig.reservoir.assume(lost_nl)
-    if mode != "priming":
-        rig.window.add(now_us, lost_steps, 0)
-    for overlay in (therapy.bolus, therapy.spread):
+    therapy.take_up(mode)
+    lost_steps = asked_steps = 0
+    for overlay, steps in rig.checkpoint.losses(now_us, header["mono_us"]):
+        lost_steps += steps
         if overlay is not None:
             # it may have had these steps already: a bolus is rather short by them than over
-            overlay.done_steps = overlay.planned_steps = min(overlay.steps, overlay.done_steps + lost_steps)
-            break
+            overlay.done_steps += steps
+            overlay.planned_steps = overlay.done_steps
+            asked_steps += steps if overlay.kind in ASKED else 0
+    lost_nl = rig.dosing.nl_of(lost_steps) + 1
+    rig.assumed_steps += lost_steps
+    rig.reservoir.assume(lost_nl)
+    rig.cap.add(now_us, 0, asked_steps)  # what the program gives by itself has its room already
     if mode == "priming" or therapy.program is None or therapy.program["on_return"] == "stop":
-        for overlay in therapy.stop():
-            rig.record("bolus_end", overlay.told())
+        therapy.stop("power")
+        rig.delivery.end_cancelled()
         if mode == "running":
             rig.give_up_later("stop")
     rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))

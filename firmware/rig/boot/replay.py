@@ -1,18 +1,20 @@
 """What the log says of the last 24 hours, for the cap and the demand boluses after a boot; and of every alarm.
 
 Owns: the walks over the records.
-Rules: never too little: records whose time cannot be known count as of the last 24 h.
+Rules: the time between two records is that of power, boot after boot; what no record tells of is not counted.
 Callers: recovery.py, once at boot.
 Units: steps, microseconds.
 Leaves: the window itself to day_cap.py, what is made of alarms to kept_alarms.py.
 """
 
 from pumpwire.records import EVENTS, unpack
-from pumpwire.spec import KINDS
 
-DAY_US = 86_400_000_000
-MOST_RECORDS = 400  # bounds the walk: beyond it the oldest record seen stands for the rest
-BOLUS_START = EVENTS.index("bolus_start")
+from rig.flow.day_cap import SLOT_US, SLOTS
+
+MOST_RECORDS = 400  # bounds the walk; the ring goes round in some 40
+OWN = ("basal", "periodic", "bridge")
+ASKED = ("demand", "single", "spread")
+CHECKPOINT = EVENTS.index("checkpoint")
 ALARM = EVENTS.index("alarm")
 KEPT = EVENTS.index("kept")
 
@@ -28,27 +30,78 @@ def alarms(rig):
             rig.unread.note(fields.get("name"), header["number"], header["utc_us"])
 
 
-def last_day(rig, newest, now_us):
-    """Put what was delivered in the 24 h before the newest record into the window, all of it at `now`."""
-    journal = rig.journal
-    number = newest["number"]
-    oldest = max(journal.oldest(), number - MOST_RECORDS)
-    first = None
-    while number >= oldest:
-        raw = journal.read(number)
-        number -= 1
-        if raw is None:
+def day(rig, journal, now_us):
+    """Take the ring of the last 24 h of power out of the checkpoints; returns the demand boluses given, as instants.
+
+    Each checkpoint has the newest slots of its time and some older ones: the walk goes back until all are known.
+    """
+    newest = first = None  # the last record, and the oldest one seen
+    top = None  # (slot, microseconds into it) at the last record
+    words = {}
+    for raw, after_us in _back(journal):
+        newest, first = newest or raw, raw
+        text = unpack(raw)[2] if raw[3] == CHECKPOINT else ""
+        if not text.startswith("day="):
             continue
-        header, state, text = unpack(raw)
-        if newest["utc_us"] and header["utc_us"] and newest["utc_us"] - header["utc_us"] > DAY_US:
+        parts = _parts(text)
+        if top is None:
+            total_us = parts[0] * SLOT_US + parts[1] * 1_000_000 + after_us
+            top = total_us // SLOT_US, total_us % SLOT_US
+            words[top[0]] = "%x.%x" % _between(raw, newest)
+            if parts[0] == top[0]:
+                words[top[0]] = _sum(words[top[0]], parts[2][0])
+        _take(parts, words)
+        if len([1 for slot in words if slot > top[0] - SLOTS]) >= SLOTS:
             break
-        if header["boot"] == newest["boot"] and newest["mono_us"] - header["mono_us"] > DAY_US:
-            break
-        first = state
-        if header["event"] == BOLUS_START and "kind=demand" in text:
-            rig.therapy.demands_us.insert(0, now_us)
-    if first is None:
-        return
-    totals = [rig.dosing.kind_steps[i] - first[KINDS[i] + "_steps"] for i in range(len(KINDS))]
-    extra = sum(totals[KINDS.index(name)] for name in ("periodic", "demand", "single", "spread", "bridge"))
-    rig.window.add(now_us, totals[0] + extra, extra)
+    if top is not None:
+        return rig.cap.restore(top[0], top[1], words, now_us)
+    if newest is not None:  # written by an older firmware: all that the walk saw counts as of now
+        own, asked = _between(first, newest)
+        rig.cap.add(now_us, own, asked)
+    return []
+
+
+def _back(journal):
+    """(record, microseconds of power from it to the last one), the last one first; boot after boot."""
+    after_us = before_us = boot = 0
+    for number in range(
+        journal.next_number - 1, max(journal.oldest(), journal.next_number - MOST_RECORDS) - 1, -1
+    ):
+        raw = journal.read(number)
+        if raw is not None:
+            of_boot, mono_us = int.from_bytes(raw[10:14], "little"), int.from_bytes(raw[14:22], "little")
+            if boot:
+                after_us += before_us - mono_us if of_boot == boot else before_us
+            before_us, boot = mono_us, of_boot
+            yield raw, after_us
+
+
+def _take(parts, words):
+    """What a checkpoint says of slots that no later one has told of."""
+    slot, _into_s, newest, first, old = parts
+    for back in range(len(newest)):
+        words.setdefault(slot - back, newest[back])
+    for i in range(len(old)):
+        words.setdefault(first + i, old[i])
+
+
+def _parts(text):
+    """The words of a checkpoint: see flow/day_cap.py."""
+    fields = dict([word.split("=", 1) for word in text.split(" ") if "=" in word])
+    at, _colon, newest = fields["day"].partition(":")
+    slot, _dot, into_s = at.partition(".")
+    first, _colon, old = fields.get("old", "0:").partition(":")
+    return int(slot, 16), int(into_s, 16), newest.split(","), int(first, 16), old.split(",")
+
+
+def _between(before, after):
+    """(the program's own steps, those of requests) from one record to a later one."""
+    before, after = unpack(before)[1], unpack(after)[1]
+    own = sum([max(0, after[name + "_steps"] - before[name + "_steps"]) for name in OWN])
+    return own, sum([max(0, after[name + "_steps"] - before[name + "_steps"]) for name in ASKED])
+
+
+def _sum(one, other):
+    """Two words of the same slot, added up."""
+    rows = [[int(part or "0", 16) for part in word.split(".")] + [0, 0] for word in (one, other)]
+    return "%x.%x.%x" % tuple([rows[0][i] + rows[1][i] for i in range(3)])

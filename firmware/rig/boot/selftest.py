@@ -8,7 +8,6 @@ Units: none.
 Leaves: the journal's own replay to journal.py, files' hashes to board.py.
 """
 
-from rig.board import sysclock
 from rig.watch import thresholds
 
 
@@ -27,6 +26,6 @@ def failures(rig):
         failed.append("pressure")
     if rig.board.supply_mv() < thresholds.SUPPLY_STOP_MV:
         failed.append("supply")
-    if not sysclock.is_right(rig.board.clock_hz):
+    if not rig.board.clock_is_right:
         failed.append("clock")
     return failed

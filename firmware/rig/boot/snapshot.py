@@ -23,6 +23,11 @@ def state_of(rig, now_us):
     therapy = rig.therapy
     dosing = rig.dosing
     active, acked = rig.alarms.masks()
+    bolus = therapy.coming(now_us)
+    at_us = (
+        max(now_us, bolus.start_us) if bolus is not None else now_us
+    )  # what begins at once counts as begun
+    elapsed_s, elapsed_part = _elapsed(therapy, at_us)
     state = {
         "delivered_base_nl": dosing.base_nl,
         "base_steps": dosing.base_steps,
@@ -34,8 +39,10 @@ def state_of(rig, now_us):
         "last_code": rig.session.last_code,
         "mode": MODES.index(therapy.mode),
         "program_hash": program_number(therapy.program_hash),
-        "demand_wait_s": therapy.demand_wait_s(now_us),
-        "program_elapsed_s": max(0, now_us - therapy.start_us) // 1_000_000 if therapy.program else 0,
+        "demand_wait_s": rig.requests.wait_s(now_us),
+        "program_elapsed_s": elapsed_s,
+        "elapsed_part": elapsed_part,
+        "waiting": therapy.boluses.waiting(at_us, bolus),
         "alarms": active,
         "acked": acked,
     }
@@ -43,13 +50,24 @@ def state_of(rig, now_us):
     for name, steps in zip(STEPS, dosing.kind_steps):
         if steps:
             state[name] = steps
-    if therapy.bolus is not None:
-        state["bolus_kind"] = therapy.bolus.kind + 1
-        state["bolus_steps"] = therapy.bolus.steps
-        state["bolus_done_steps"] = therapy.bolus.done_steps
-        state["bolus_rate_nl_per_day"] = therapy.bolus.rate_nl_per_day
-    if therapy.spread is not None:
-        state["spread_steps_asked"] = therapy.spread.steps
-        state["spread_done_steps"] = therapy.spread.done_steps
-        state["spread_rate_nl_per_day"] = therapy.spread.rate_nl_per_day
+    if bolus is not None:
+        state["bolus_kind"] = bolus.kind + 1
+        state["bolus_steps"] = bolus.steps
+        state["bolus_done_steps"] = bolus.done_steps
+        state["bolus_rate_nl_per_day"] = bolus.rate_nl_per_day
+    second = therapy.bridge or therapy.spread  # never both
+    if second is not None:
+        state["second_kind"] = second.kind + 1
+        state["spread_steps_asked"] = second.steps
+        state["spread_done_steps"] = second.done_steps
+        state["spread_rate_nl_per_day"] = second.rate_nl_per_day
     return state
+
+
+def _elapsed(therapy, at_us):
+    """(s, 65536ths of one) since the program's start, rounded up: a turn that has begun is not due again."""
+    if therapy.program is None:
+        return 0, 0
+    elapsed_us = max(0, at_us - therapy.start_us)
+    parts = -(-elapsed_us * 65_536 // 1_000_000)
+    return parts >> 16, parts & 0xFFFF

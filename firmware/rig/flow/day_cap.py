@@ -1,62 +1,171 @@
-"""What was delivered in the last 24 hours, for the rolling cap.
+"""What was delivered in the last 24 hours of power, for the rolling cap.
 
-Owns: a ring of counted steps in slots of ten minutes.
-Rules: never too little: a slot counts in full until it is wholly older than 24 h.
-Callers: delivery.py adds what was settled; therapy.py asks before a bolus; monitor.py before the base flow
-goes on.
+Owns: a ring of counted steps in slots of ten minutes, those of requests apart; how a record carries it.
+Rules: for a request never too little: its boluses count until their slot is wholly older than 24 h; for the alarm
+never too much: only slots wholly inside the last 24 h count. Time without power is no time. The ring outlives a power
+cut: each checkpoint carries the newest slots and a few older ones, in turn (boot/replay.py reads them).
 Units: steps, nL, microseconds of Clock.
-Leaves: what the cap is to the program, what happens at it to therapy.py and monitor.py.
+Leaves: what the cap is to the program, whether a program fits to weigh.py, the alarm to monitor.py.
+
+In a record's text: `day=92.1f4:2b,3c.a,0 old=57:3c,3c`: 0x1f4 s into slot 0x92, the newest slots back from it,
+then older slots on from 0x57. Of a slot: hexadecimal steps of the program's own, after a dot those of requests, after
+another dot the demand boluses given.
 """
 
 from array import array
 
 SLOT_US = 600_000_000
 SLOTS = 145  # 24 h and the slot that is filling
+MOST_TEXT = 56  # characters, less than a record's page has left
+TOLERANCE_STEPS = 4  # of rounding to whole steps, at either end of a day
 
 
-class Window:
-    """Counted steps of the last 24 h: all but priming and calibration, and of those the ones beyond the base flow."""
+class DayCap:
+    """Counted steps of the last 24 h, all but priming and calibration."""
 
     def __init__(self, dosing):
         self._dosing = dosing
-        self._all = array("I", [0] * SLOTS)
-        self._extra = array("I", [0] * SLOTS)
-        self._slot = 0
-        self.steps = 0
-        self.extra_steps = 0
+        self._own = array("I", [0] * SLOTS)
+        self._asked = array("I", [0] * SLOTS)
+        self._epoch_us = SLOTS * SLOT_US  # added to Clock, so that the slots of the day before have numbers
+        self._slot = SLOTS
+        self._added_us = self._epoch_us
+        self._cursor = 0
+        self.own_steps = 0
+        self.asked_steps = 0
+        self.pending_steps = 0  # of requested boluses under way, not yet counted
         self.cap_nl = 0
-        self.base_day_nl = 0
-        self.pending_steps = 0  # of boluses under way, not yet counted
+        self.own_day_nl = 0  # the most that the program delivers by itself in any 24 h
+        self._ahead_nl = ()  # of the slots from _from on: the most that any coming 24 h will hold of the program's own
+        self._from = 0
 
-    def use(self, cap_nl, base_day_nl):
-        """The cap and the base flow's daily volume of the program that is now active."""
+    def use(self, cap_nl, own_day_nl, ahead_nl, now_us):
+        """The cap of the program that is now active, and what weigh.py found."""
+        self.advance(now_us)
         self.cap_nl = cap_nl
-        self.base_day_nl = base_day_nl
+        self.own_day_nl = own_day_nl
+        self._ahead_nl = ahead_nl
+        self._from = self._slot
+
+    # --- counting
 
     def advance(self, now_us):
         """Drop the slots that are wholly older than 24 h."""
-        slot = now_us // SLOT_US
+        slot = (now_us + self._epoch_us) // SLOT_US
         for number in range(max(self._slot + 1, slot - SLOTS + 1), slot + 1):
             i = number % SLOTS
-            self.steps -= self._all[i]
-            self.extra_steps -= self._extra[i]
-            self._all[i] = self._extra[i] = 0
+            self.own_steps -= self._own[i]
+            self.asked_steps -= self._asked[i]
+            self._own[i] = self._asked[i] = 0
         self._slot = max(self._slot, slot)
 
-    def add(self, now_us, steps, extra_steps):
-        """Count steps settled now; extra_steps of them were beyond the base flow."""
+    def add(self, now_us, own_steps, asked_steps):
+        """Count what flowed evenly since the last time; what is of the slot before is put there."""
+        at_us = now_us + self._epoch_us
+        before_us = at_us // SLOT_US * SLOT_US - self._added_us  # of this time, before the slot's begin
+        passed_us = at_us - self._added_us
+        self._added_us = at_us
         self.advance(now_us)
-        i = self._slot % SLOTS
-        self._all[i] += steps
-        self._extra[i] += extra_steps
-        self.steps += steps
-        self.extra_steps += extra_steps
+        if 0 < before_us <= passed_us and own_steps + asked_steps > 0:
+            own, asked = own_steps * before_us // passed_us, asked_steps * before_us // passed_us
+            self._put(self._slot - 1, own, asked)
+            own_steps -= own
+            asked_steps -= asked
+        self._put(self._slot, own_steps, asked_steps)
 
-    def shortfall_nl(self, volume_nl):
-        """By how much a bolus would break the cap if the base flow is to fit under it too; <= 0: it fits."""
-        extra_nl = self._dosing.nl_of(self.extra_steps + self.pending_steps)
-        return extra_nl + self.base_day_nl + volume_nl - self.cap_nl
+    def _put(self, slot, own_steps, asked_steps):
+        i = slot % SLOTS
+        self._own[i] += own_steps
+        self._asked[i] += asked_steps
+        self.own_steps += own_steps
+        self.asked_steps += asked_steps
 
-    def is_full(self):
-        """Whether the last 24 h have reached the cap."""
-        return self._dosing.nl_of(self.steps) >= self.cap_nl
+    def is_due(self, now_us):
+        """Whether a slot has begun since something was counted."""
+        return (now_us + self._epoch_us) // SLOT_US != self._slot
+
+    def slot_end_us(self, now_us):
+        """When the slot that is filling is full."""
+        return now_us + SLOT_US - (now_us + self._epoch_us) % SLOT_US
+
+    def held(self, back):
+        """(own, asked) steps of the slot so many back; 0: the one that is filling."""
+        i = (self._slot - back) % SLOTS
+        return self._own[i], self._asked[i]
+
+    # --- judging
+
+    def _own_nl(self, ahead):
+        """The most of the program's own in any 24 h that ends later than so many slots from now."""
+        i = self._slot - self._from + ahead
+        return max(self.own_day_nl, self._ahead_nl[i] if i < len(self._ahead_nl) else 0)
+
+    def shortfall_nl(self, volume_nl, now_us):
+        """By how much a request would break the cap in the coming 24 h, beside the program's own; <= 0: it fits."""
+        self.advance(now_us)
+        asked_nl = self._dosing.nl_of(max(0, self.asked_steps + self.pending_steps - TOLERANCE_STEPS))
+        return asked_nl + self._own_nl(0) + volume_nl - self.cap_nl
+
+    def wait_s(self, volume_nl, now_us):
+        """Seconds until it would fit if nothing else is asked for; 0: it never would."""
+        steps = self.asked_steps + self.pending_steps
+        for gone in range(1, SLOTS):
+            steps -= self.held(SLOTS - gone)[1]
+            if self._dosing.nl_of(steps) + self._own_nl(gone) + volume_nl <= self.cap_nl:
+                return (
+                    (self.slot_end_us(now_us) - now_us) // 1_000_000 + (gone - 1) * SLOT_US // 1_000_000 + 1
+                )
+        return 0
+
+    def is_full(self, now_us):
+        """Whether more than the cap has certainly been delivered in the last 24 h."""
+        self.advance(now_us)
+        own, asked = self.held(SLOTS - 1)
+        steps = self.own_steps + self.asked_steps - own - asked - TOLERANCE_STEPS
+        return self._dosing.nl_of(max(0, steps)) > self.cap_nl
+
+    # --- through a power cut
+
+    def told(self, now_us, demands_us):
+        """What a checkpoint carries of the ring, as fields."""
+        self.advance(now_us)
+        into_s = (now_us + self._epoch_us) % SLOT_US // 1_000_000
+        counts = {}
+        for at_us in demands_us:
+            slot = (at_us + self._epoch_us) // SLOT_US
+            counts[slot] = counts.get(slot, 0) + 1
+        newest = ",".join([self._word(self._slot - back, counts) for back in range(3)])
+        day = "%x.%x:%s" % (self._slot, into_s, newest)
+        if not self._slot - SLOTS < self._cursor <= self._slot - 3:
+            self._cursor = self._slot - SLOTS + 1
+        first, words = self._cursor, []
+        size = len("day=%s old=%x:" % (day, first))
+        while self._cursor <= self._slot - 3:
+            word = self._word(self._cursor, counts)
+            size += len(word) + 1
+            if size > MOST_TEXT:
+                break
+            words.append(word)
+            self._cursor += 1
+        return (("day", day), ("old", "%x:%s" % (first, ",".join(words))))
+
+    def _word(self, slot, counts):
+        own, asked, demands = self._own[slot % SLOTS], self._asked[slot % SLOTS], counts.get(slot, 0)
+        if demands:
+            return "%x.%x.%x" % (own, asked, demands)
+        return "%x.%x" % (own, asked) if asked else "%x" % own if own else ""
+
+    def restore(self, slot, into_us, words, now_us):
+        """Take up the ring at a boot: so far into this slot, words of every slot that is known. Returns the demand
+        boluses given, as instants of Clock, each at the end of its slot at the latest."""
+        self._epoch_us = slot * SLOT_US + into_us - now_us
+        self._added_us = slot * SLOT_US + into_us
+        self._slot = slot
+        given_us = []
+        for number in sorted(words):
+            if slot - SLOTS < number <= slot:
+                parts = [int(part or "0", 16) for part in words[number].split(".")] + [0, 0]
+                self._put(number, parts[0], parts[1])
+                at_us = min(now_us, (number + 1) * SLOT_US - 1_000_000 - self._epoch_us)
+                given_us += [at_us] * parts[2]
+        return given_us

@@ -11,7 +11,7 @@ Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms t
 from pumpwire.program import NEVER_US
 
 from rig.flow.dosing import BASAL, CYCLES_PER_US
-from rig.flow.therapy import APART, CALIBRATION, PRIME
+from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
 
 SLOW_AHEAD_US = (
     120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
@@ -20,26 +20,24 @@ SLOW_LOW_US = 10_000_000
 FAST_AHEAD_US = 1_800_000
 FAST_LOW_US = 1_200_000  # a commit, which may erase twice, wants a second
 RAMP_US = 400_000  # twice the longest ramp
-SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its last step
+SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its first and its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
 STEPS_A_RUN = 1_000  # then the next tick goes on: writing them takes the Pico 4 ms of its 20
 MOST_SPANS = 24  # of the angle map's cells in the queue: 16 s at 50 steps/s
 SPANS_A_RUN = 3  # and planned in one tick, once the queue outlasts a stall
+ASKED = (DEMAND, SINGLE, SPREAD)  # what the cap has to find room for beside the program's own
 
 
 class Delivery:
-    """Therapy to stepper and back. `log(event, fields)` records starts and ends of boluses, `angle()` reads the
-    rotor's encoder.
+    """Therapy to stepper and back. `log(event, fields, at_us)` records starts and ends of boluses, `angle()` reads
+    the rotor's encoder.
     """
 
-    def __init__(self, clock, stepper, dosing, therapy, window, log, angle):
-        self._clock = clock
-        self._stepper = stepper
-        self._dosing = dosing
-        self._therapy = therapy
-        self._window = window
+    def __init__(self, parts, log, angle, planned):
+        self._clock, self._stepper, self._dosing, self._therapy, self._cap = parts
         self._log = log
         self._angle = angle
+        self._planned = planned  # told when the begin or the end of a bolus comes to be known
         self.open_us = -1  # when the stream began; -1: none
         self.due_us = NEVER_US
         self._stopped = None  # to be called at the end of a ramp down
@@ -74,10 +72,11 @@ class Delivery:
         self.settle(now_us)
         if self._wants_flow():
             self._fill(now_us)
-        elif self.open_us >= 0:
-            self._cut(now_us)
         else:
-            self.due_us = NEVER_US
+            if self.open_us >= 0:
+                self._cut(now_us)
+                self._therapy.unplan()
+            self.due_us = self._therapy.boluses.next_us(now_us)
         return self.due_us
 
     def _wants_flow(self):
@@ -89,41 +88,40 @@ class Delivery:
         )
 
     def settle(self, now_us):
-        """Book what was counted since the last time; begin and end boluses in the log."""
+        """Book what was counted since the last time; tell of the boluses that began, ended or were missed."""
+        self.book(now_us)
+        if self.relieving:
+            return
+        therapy = self._therapy
+        therapy.pass_time(now_us)
+        pending = 0
+        for overlay in therapy.overlays():
+            if not overlay.announced and overlay.done_steps:
+                overlay.announced = True
+                self._log("bolus_start", overlay.told(), min(now_us, overlay.first_us or now_us))
+            if overlay.kind in ASKED:
+                pending += overlay.left()
+        self._cap.pending_steps = pending
+        for overlay in therapy.finish():
+            self._log("bolus_end", overlay.told(), min(now_us, overlay.end_us or now_us))
+        therapy.boluses.tell_missed(self._log)
+
+    def book(self, now_us):
+        """Attribute what was counted until now; a record tells it. A ramp down books its own steps."""
         if self.relieving:
             self._dosing.relieve(self._stepper.counted())
             return
-        self.book(now_us)
-        therapy = self._therapy
-        pending = 0
-        for overlay in (therapy.bolus, therapy.spread):
-            if overlay is None:
-                continue
-            if not overlay.announced and now_us >= overlay.start_us:
-                overlay.announced = True
-                self._log("bolus_start", overlay.told())
-            if overlay.kind not in APART:
-                pending += overlay.steps - overlay.done_steps
-        self._window.pending_steps = pending
-        for overlay in therapy.finish():
-            self._log("bolus_end", overlay.told())
-            if therapy.mode != "running":  # priming, a calibration's delivery or a dose: it stands again
-                therapy.mode = "stopped"
-
-    def book(self, now_us):
-        """Attribute what was counted until now; a record tells it. Not while the motor goes back or ramps down: those
-        steps are in no plan.
-        """
-        if self.relieving or self._stopped is not None:
+        if self._stopped is not None:
             return
         kinds = self._dosing.kind_steps
-        basal = kinds[BASAL]
+        asked = sum([kinds[kind] for kind in ASKED])
         apart = kinds[PRIME] + kinds[CALIBRATION]
         steps, surplus = self._dosing.settle(self._stepper.counted())
         self.surplus_steps += surplus
-        if steps:
+        if steps or self._cap.is_due(now_us):
             steps -= kinds[PRIME] + kinds[CALIBRATION] - apart
-            self._window.add(now_us, steps, steps - (kinds[BASAL] - basal))
+            asked = sum([kinds[kind] for kind in ASKED]) - asked
+            self._cap.add(now_us, steps - asked, asked)
 
     def _fill(self, now_us):
         fresh = self.open_us < 0
@@ -147,11 +145,11 @@ class Delivery:
                 bites -= 1
                 if len(self._dosing.spans) >= MOST_SPANS or bites <= 0 and front_us - now_us > FAST_LOW_US:
                     break
-        self.due_us = min(max(now_us, self._front_us() - low_us), self._next_end_us(now_us))
+        self.due_us = min(max(now_us, self._front_us() - low_us), self._next_event_us(now_us))
 
     def _reach(self, now_us):
         """(how far to queue, when to queue again): shorter for fast flows, which need ramps to change."""
-        overlay, _until = self._therapy.overlay(now_us)
+        overlay = self._therapy.flowing(now_us)
         _kind, rate, _until = self._therapy.base(now_us, self._clock.utc_us(now_us))
         if overlay is not None:
             rate += overlay.rate_nl_per_day
@@ -161,7 +159,7 @@ class Delivery:
 
     def _whole_end_us(self, goal_us):
         """The goal, moved so that a bolus is not left with an end too short to slow down in."""
-        overlay, _until = self._therapy.overlay(self._front_us())
+        overlay, _until = self._therapy.plan_at(self._front_us())
         if overlay is None:
             return goal_us
         left_cycles = (overlay.steps - overlay.planned_steps) * self._dosing.step_cycles(
@@ -173,33 +171,36 @@ class Delivery:
     def _extend(self, front_us, goal_us):
         """Plan one stretch from front_us; returns the new front, or -1 where no more can be planned now."""
         therapy = self._therapy
-        if therapy.next_periodic_us() <= front_us:
-            _overlay, why = therapy.start_periodic(front_us)
-            if why:
-                self._log("refused", (("what", "periodic"), ("why", why)))
-        overlay, over_until_us = therapy.overlay(front_us)
+        overlay, over_until_us = therapy.plan_at(front_us)
         kind, rate, base_until_us = therapy.base(front_us, self._clock.utc_us(front_us))
         if not rate and overlay is None and therapy.mode != "running":
             return -1
         until_us = min(goal_us, over_until_us, base_until_us)
-        if therapy.next_periodic_us() > front_us:
-            until_us = min(until_us, therapy.next_periodic_us())
+        begin_cycles = self._stepper.appended_cycles
         cycles = (until_us - self.open_us) * CYCLES_PER_US - self._stepper.appended_cycles
         if cycles <= 0:
             return front_us + 1
         if not self._dosing.plan(self._stepper.append, kind, rate, overlay, cycles):
             return -1
         front_us = self._front_us()
-        if overlay is not None and overlay.planned_steps >= overlay.steps:
-            overlay.end_us = front_us
+        if overlay is not None:
+            if overlay.planned_steps and not overlay.first_us:
+                first_cycles = begin_cycles + overlay.first_cycles
+                overlay.first_us = self.open_us + -(-first_cycles // CYCLES_PER_US)
+                self._planned()
+            if overlay.planned_steps >= overlay.steps:
+                overlay.end_us = self.open_us + -(-self._stepper.appended_cycles // CYCLES_PER_US)
+                self._planned()
         return front_us
 
-    def _next_end_us(self, now_us):
-        """When a bolus that is wholly queued will have had its last step; its end is booked then."""
-        for overlay in (self._therapy.bolus, self._therapy.spread):
-            if overlay is not None and overlay.planned_steps >= overlay.steps:
-                return max(now_us + SETTLE_US, overlay.end_us + SETTLE_US)
-        return NEVER_US
+    def _next_event_us(self, now_us):
+        """When a queued bolus has had its first or its last step, or a turn falls due: it is booked then."""
+        soonest_us = self._therapy.boluses.next_us(now_us)
+        for overlay in self._therapy.overlays():
+            at_us = overlay.end_us if overlay.announced else overlay.first_us
+            if at_us:
+                soonest_us = min(soonest_us, max(now_us, at_us) + SETTLE_US)
+        return soonest_us
 
     def _cut(self, now_us):
         """End the stream: what is queued and not counted is given back."""
@@ -223,13 +224,14 @@ class Delivery:
         self._go_on_braking(now_us)
 
     def _go_on_braking(self, now_us):
-        overlay, _until = self._therapy.overlay(now_us)
+        overlay = self._therapy.flowing(now_us)
         standing = self._stepper.ramp_down()
         # the ramp's steps are the flow's that was under way, whether they had been planned or not
         self._dosing.settle(self._stepper.counted(), overlay.kind if overlay else BASAL)
         self.due_us = now_us + SETTLE_US
         if standing:
             self._dosing.rewind(max(0, self._brake_front_us - self._clock.now_us()) * CYCLES_PER_US)
+            self._therapy.unplan()
             self.open_us = -1
             self.due_us = NEVER_US
             stopped, self._stopped = self._stopped, None
@@ -244,6 +246,17 @@ class Delivery:
         if self.open_us >= 0:
             self._cut(now_us)
             self.settle(now_us)
+        self._therapy.unplan()
+        self.end_cancelled()
         self.due_us = now_us
         if stopped is not None:
             stopped(now_us)
+
+    def end_cancelled(self):
+        """Tell of the boluses that were cancelled, now that nothing of them is queued."""
+        rows, self._therapy.cancelled = self._therapy.cancelled, []
+        for overlay in rows:
+            self._dosing.forgo(overlay)
+            if overlay.done_steps and not overlay.announced:
+                self._log("bolus_start", overlay.told())
+            self._log("bolus_end", overlay.told())

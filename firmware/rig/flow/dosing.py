@@ -14,31 +14,14 @@ Leaves: when which rate holds to therapy.py, edges to motion.py and stepper.py, 
 
 from pumpwire.spec import KINDS
 
+from rig.step.motion import step_cycle
+
 CYCLES_PER_US = 125
 CYCLES_PER_DAY = 125_000_000 * 86_400
 BASAL = KINDS.index("basal")
 RELIEF = KINDS.index("relief")
 EVEN_CYCLES = 1_250_000  # flows of more than 100 steps/s are not evened out: the motor could not follow
 SPAN_STEPS = 100_000  # a steady span is closed after so many steps, so that its numbers stay small
-
-
-class Overlay:
-    """A bolus or priming: a whole number of steps at a rate, on top of the base flow."""
-
-    def __init__(self, kind, steps, rate_nl_per_day, start_us=0):
-        self.kind = kind
-        self.steps = steps
-        self.rate_nl_per_day = rate_nl_per_day
-        self.start_us = start_us
-        self.done_steps = 0  # counted
-        self.planned_steps = 0  # queued, counted ones included
-        self.acc = 0  # its own phase: commanded minus attributed, in units
-        self.announced = False  # its start is in the log
-        self.end_us = 0  # when its last step falls, once all are queued
-
-    def told(self):
-        """What the log says of it, as fields."""
-        return (("kind", KINDS[self.kind]), ("asked_steps", self.steps), ("done_steps", self.done_steps))
 
 
 class Span:
@@ -55,6 +38,7 @@ class Span:
         self.steps = 0
         self.counted = 0
         self.closed_acc = 0  # the phase that a finished overlay left behind, given back on a rewind
+        self.heir = None  # the overlay that began just there and took it over
 
     def is_mix(self, base_kind, base_inc, overlay, over_inc):
         """Whether the same flow goes on."""
@@ -165,7 +149,11 @@ class Dosing:
 
     def steps_of(self, volume_nl):
         """The whole number of steps nearest to a volume, at least one."""
-        return max(1, (2 * volume_nl * self.volume_den + self.volume_num) // (2 * self.volume_num))
+        return max(1, self.near_steps(volume_nl))
+
+    def near_steps(self, volume_nl):
+        """The whole number of steps nearest to a volume; none below half a step."""
+        return (2 * volume_nl * self.volume_den + self.volume_num) // (2 * self.volume_num)
 
     def step_cycles(self, rate_nl_per_day):
         """PIO cycles between two steps at a rate, rounded down; 0 for no rate."""
@@ -205,6 +193,8 @@ class Dosing:
 
         0: the queue is full. Stops by itself at the step that completes the overlay.
         """
+        if overlay and not overlay.planned_steps and self.spans:
+            self._inherit(overlay, self.spans[-1])
         base_inc = base_rate * self.volume_den
         over_inc = overlay.rate_nl_per_day * self.volume_den if overlay else 0
         inc = base_inc + over_inc
@@ -215,7 +205,7 @@ class Dosing:
         same = span is not None and span.is_mix(base_kind, base_inc, overlay, over_inc)
         fresh = not same or span.quantum != quantum
         if fresh:
-            carry = span.next_carry() if same else 0
+            carry = span.next_carry() if same else _carry(overlay, self.base_acc, inc, over_inc, quantum)
             span = Span(base_kind, base_inc, overlay, over_inc, quantum, carry)
         acc = self.base_acc + (overlay.acc if overlay else 0)
         # a phase of more than a step (a bolus that ended a little early) is a step that is due at once
@@ -248,13 +238,27 @@ class Dosing:
         if self._at_steps >= 0:
             self._at_steps += steps
         if overlay:
-            overlay.acc += flowed * over_inc - share * quantum
-            overlay.planned_steps += share
-            if overlay.planned_steps >= overlay.steps:
-                span.closed_acc = overlay.acc
-                self.commanded_units -= overlay.acc
-                overlay.acc = 0
+            if share and not overlay.planned_steps:
+                nth = span.steps_until(span.share(span.steps - steps) + 1) - (span.steps - steps)
+                overlay.first_cycles = step_cycle(acc, inc, quantum, nth)
+            self._planned(span, overlay, flowed * over_inc - share * quantum, share)
         return taken
+
+    def _planned(self, span, overlay, units, steps):
+        """Steps of an overlay are queued; it ends with its last one, and what flowed beyond that is no volume."""
+        overlay.acc += units
+        overlay.planned_steps += steps
+        if overlay.planned_steps >= overlay.steps:
+            span.closed_acc = overlay.acc
+            self.commanded_units -= overlay.acc
+            overlay.acc = 0
+
+    def _inherit(self, overlay, before):
+        """What begins at the very step that completes a bolus goes on with its phase: no flow is lost between them."""
+        if before.closed_acc and before.heir is None:
+            before.heir = overlay
+            overlay.acc += before.closed_acc
+            self.commanded_units += before.closed_acc
 
     # --- ledger
 
@@ -320,6 +324,20 @@ class Dosing:
             if overlay:
                 if share or cycles:
                     overlay.acc += span.closed_acc
-                    self.commanded_units += span.closed_acc
+                    if span.heir is None:
+                        self.commanded_units += span.closed_acc
+                    else:
+                        span.heir.acc -= span.closed_acc
                 overlay.acc += share * span.quantum - cycles * span.over_inc
                 overlay.planned_steps -= share
+
+
+def _carry(overlay, base_acc, inc, over_inc, quantum):
+    """What the sharing of a new mix goes on with: the bolus keeps the part of a step that it is owed.
+
+    A bolus of 3 in a flow of 4 is owed 0.9 of a step while 1.0 of a step is due of both: 0.9 - 3/4 x 1.0, of 4: 0.6.
+    """
+    if not overlay:
+        return 0
+    owed = overlay.acc * inc - over_inc * (base_acc + overlay.acc)
+    return min(max(0, owed // quantum), inc - 1)

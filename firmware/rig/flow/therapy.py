@@ -1,94 +1,85 @@
-"""The therapy: what should flow at an instant, and which requests are granted.
+"""The therapy: what should flow at an instant.
 
-Owns: the active program, the running bolus, the suspended spread bolus, lockouts, limits.
-Rules: a bolus never changes the programmed base rate; one bolus runs at a time, a demand or single bolus
-suspends a spread bolus; a refused request is an attempt and is told with its numbers; nothing here looks at
-hardware.
-Callers: delivery.py asks what to plan; session.py and the request button ask for boluses.
+Owns: the active program, the mode, the bridge, the spread bolus.
+Rules: a bolus never changes the programmed base rate; one bolus runs at a time, any of them suspends a spread bolus;
+a bridge keeps its rest through everything but a program with a bridge of its own; a refused request is an attempt and
+is told with its numbers; nothing here looks at hardware. The mode is set here only.
 Units: nL/day, nL, steps, microseconds of Clock.
-Leaves: rates over the day to pumpwire/program.py, steps to dosing.py, who may ask to session.py.
+Leaves: rates over the day to pumpwire/program.py, the bolus slot to boluses.py, what is granted to requests.py,
+steps to dosing.py.
 """
 
 from pumpwire import program as programs
+from pumpwire.program import NEVER_US
 from pumpwire.spec import KINDS
-from pumpwire.terms import bolus_rate_nl_per_day
 
-from rig.flow.dosing import BASAL, Overlay
+from rig.flow.boluses import LEAD_US, Boluses
+from rig.flow.dosing import BASAL
+from rig.flow.overlay import Overlay
 from rig.refused import Refused
 
-PERIODIC = KINDS.index("periodic")
 DEMAND = KINDS.index("demand")
 SINGLE = KINDS.index("single")
 SPREAD = KINDS.index("spread")
 PRIME = KINDS.index("prime")
 BRIDGE = KINDS.index("bridge")
 CALIBRATION = KINDS.index("calibration")
-APART = (PRIME, CALIBRATION)  # only from stopped, and never part of the therapy
-DAY_US = programs.DAY_US
 
 
 class Therapy:
-    """Program, boluses and their rules. `dosing` converts volumes, `window` knows the last 24 h."""
+    """Program, boluses and their rules. `dosing` converts volumes."""
 
-    def __init__(self, dosing, window, need_fluid=None):
+    def __init__(self, dosing):
         self._dosing = dosing
-        self._need_fluid = need_fluid  # refuses a volume that the reservoir does not hold
-        self._window = window
         self.max_rate_nl_per_day = 0  # the motor's, by the calibration; 0 while uncalibrated
-        self.prime_rate_nl_per_day = 0
         self.mode = "stopped"  # of spec.MODES; a calibration delivers while priming
+        self.halted_by = "stopped"  # what a turn that falls due while stopped is missed for; "alarm NAME"
         self.program = None
         self.program_text = ""
         self.program_hash = ""
         self.start_us = 0
-        self.bolus = None
+        self.boluses = Boluses(dosing)
         self.spread = None
-        self.periodic_next_us = []
-        self.demands_us = []  # when demand boluses were given, the last 24 h
-        self.demand_asked = self.demand_given = 0
+        self.bridge = None
+        self.cancelled = []  # whose end is still to be told
         self.ramp_held_us = -1  # since when the ramp is held; -1: it goes on
         self._ramp_behind_us = 0  # by how much the ramp is behind the program's time
         self.later = (0, 0)  # the program that waits: (number of its text, when it begins, UTC s); 0: none
 
     # --- program
 
-    def load(self, program, text, digest, now_us, elapsed_us=0):
-        """Make a program the active one; its elapsed time starts at elapsed_us. Boluses under way are dropped."""
+    def load(self, program, text, digest, now_us, elapsed_us=None, waiting=0):
+        """Make a program the active one, anew or so far into it. What was under way is cancelled."""
+        self.boluses.pass_time(now_us, "program" if self.mode == "running" else self.halted_by)
+        self.cancel()
         self.program = program
         self.program_text = text
         self.program_hash = digest
-        self.start_us = now_us - elapsed_us
+        self.start_us = now_us - (elapsed_us or 0)
         self.ramp_held_us = -1
         self._ramp_behind_us = 0
-        self.bolus = self.spread = None
-        for volume_nl, rate_nl_per_day in program["bridge"]:
-            if volume_nl and not elapsed_us:
-                self.bolus = Overlay(BRIDGE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
-        self.periodic_next_us = []
-        for every_s, _volume, _over, first_s in program["periodic"]:
-            every_us = every_s * 1_000_000
-            first_us = (first_s or every_s) * 1_000_000
-            turns = max(0, -(-(elapsed_us - first_us) // every_us))
-            self.periodic_next_us.append(self.start_us + first_us + turns * every_us)
+        if program["bridge"] and elapsed_us is None:
+            if self.bridge is not None:
+                self.cancelled.append(self.bridge)
+                self.bridge = None
+            volume_nl, rate_nl_per_day = program["bridge"][0]
+            if volume_nl:
+                self.bridge = Overlay(BRIDGE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
+        self.boluses.use(program["periodic"], self.start_us, now_us, waiting)
 
-    def check(self, program, override):
-        """Refuse a program that the pump or its own limits cannot carry. Raises Refused."""
+    def check(self, program, override, most_nl):
+        """Refuse what pump or limits cannot carry; most_nl: the program's most in any 24 h. Raises Refused."""
         active = self.program
         if active and not program["bridge"]:
             for name in ("drug", "concentration"):
                 if active[name] and active[name] != program[name]:
                     raise Refused("bridge", (("was", active[name]), ("new", program[name])))
-        base = programs.max_base_rate(program)
         hard = min(program["hard_nl_per_day"], self.max_rate_nl_per_day)
-        peak = base
-        for _every, volume_nl, over_ms, _first in program["periodic"]:
-            peak = max(peak, base + bolus_rate_nl_per_day(volume_nl, over_ms))
-        for volume_nl, over_ms, _lockout, _count in program["demand"]:
-            peak = max(peak, base + bolus_rate_nl_per_day(volume_nl, over_ms))
+        peak = programs.peak_rate(program)
         if peak > hard:
             raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
-        if programs.max_day_nl(program) > program["cap_nl"]:
-            raise Refused("cap", (("daily_nl", programs.max_day_nl(program)), ("cap_nl", program["cap_nl"])))
+        if most_nl > program["cap_nl"]:
+            raise Refused("cap", (("daily_nl", most_nl), ("cap_nl", program["cap_nl"])))
         if peak > program["soft_nl_per_day"] and not override:
             raise Refused(
                 "soft_limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", program["soft_nl_per_day"]))
@@ -98,20 +89,72 @@ class Therapy:
         """Whether a stall is tried again by itself: the program for a day in a magnet."""
         return self.program is not None and self.program["on_stall"] == "retry"
 
+    def clock_fault(self, utc_us):
+        """Why the clock cannot tell the program its time of the day, or an empty text."""
+        if self.program is None or not programs.needs_clock(self.program):
+            return ""
+        if not utc_us:
+            return "unset"
+        return "" if programs.knows_zone(self.program["zone"], utc_us) else "zone"
+
+    def add_outage(self, outage_us, now_us):
+        """The clock says how long there was no power: the program's grid has gone on meanwhile."""
+        if self.program is None:
+            return
+        self.start_us -= outage_us
+        self.boluses.start_us -= outage_us
+        if self.ramp_held_us >= 0:
+            self.ramp_held_us -= outage_us
+        self.boluses.pass_time(now_us, "power")
+
+    # --- mode
+
+    def run(self, now_us):
+        """The program flows from here on; what fell due before is missed."""
+        self.boluses.pass_time(now_us, "" if self.mode == "running" else self.halted_by)
+        self.mode = "running"
+        self.halted_by = "stopped"
+
+    def take_up(self, mode):
+        """After a boot: the mode of the last record."""
+        self.mode = mode
+
+    def stop(self, halted_by=""):
+        """Stop: boluses under way are cancelled. Program and bridge stay."""
+        self.mode = "stopped"
+        self.halted_by = halted_by or self.halted_by
+        self.cancel()
+
+    def cancel(self):
+        """Cancel the boluses under way; what they delivered is told once the queue is cut."""
+        self.cancelled += self.boluses.cancel()
+        if self.spread is not None:
+            self.cancelled.append(self.spread)
+            self.spread = None
+
+    def halt(self):
+        """Nothing flows any more; what was under way is cancelled by `stop` when its steps are counted."""
+        self.mode = "stopped"
+
+    def pass_time(self, now_us):
+        """Note what has begun, and what passed by."""
+        self.boluses.pass_time(now_us, "" if self.mode == "running" else self.halted_by)
+
     # --- what flows
 
     def base(self, at_us, utc_us):
         """(kind, nL/day, until_us) of the base flow at an instant."""
         if self.mode != "running" or self.program is None:
-            return BASAL, 0, programs.NEVER_US
-        if (
-            self.bolus is not None
-            and self.bolus.kind == BRIDGE
-            and self.bolus.planned_steps < self.bolus.steps
-        ):
-            return BASAL, 0, programs.NEVER_US  # the old fluid leaves first; the program's rate follows
+            return BASAL, 0, NEVER_US
+        bridge = self.bridge
+        if bridge is not None and (bridge.planned_steps < bridge.steps or at_us < bridge.end_us):
+            return (
+                BASAL,
+                0,
+                bridge.end_us or NEVER_US,
+            )  # the old fluid leaves first; the program's rate follows
         rate, holds_us = programs.base_rate(self.program, self.elapsed_us(at_us), utc_us)
-        return BASAL, rate, at_us + holds_us if self.ramp_held_us < 0 else programs.NEVER_US
+        return BASAL, rate, at_us + holds_us if self.ramp_held_us < 0 else NEVER_US
 
     def elapsed_us(self, at_us):
         """The program's own time: since its start, but what its ramp is behind."""
@@ -126,186 +169,106 @@ class Therapy:
         self._ramp_behind_us = behind_us
         self.ramp_held_us = now_us if held else -1
 
-    def overlay(self, at_us):
-        """(overlay or None, until_us) at an instant: the bolus, else the spread bolus."""
-        until_us = programs.NEVER_US
-        for overlay in (self.bolus, self.spread):
-            if overlay is None or overlay.planned_steps >= overlay.steps:
-                continue
-            if overlay.start_us <= at_us:
-                return overlay, until_us
-            until_us = min(until_us, overlay.start_us)
-        return None, until_us
+    def plan_at(self, front_us):
+        """(overlay or None, until_us) to plan from here on: a bolus, the bridge, a due turn, the spread bolus."""
+        overlay = self.boluses.at(front_us)
+        if overlay is None and self.mode == "running":
+            overlay = _unplanned(self.bridge)
+            if overlay is None:
+                overlay = self.boluses.begin_turn(front_us) or _unplanned(self.spread)
+        if self.mode != "running" or overlay is not None and overlay is not self.spread:
+            return overlay, NEVER_US
+        return overlay, self.boluses.planned_due_us(front_us)
 
     def flowing(self, at_us):
         """The overlay whose steps leave at an instant, also when all of them are planned; or None."""
-        for overlay in (self.bolus, self.spread):
-            if overlay is not None and overlay.start_us <= at_us and overlay.done_steps < overlay.steps:
-                return overlay
-        return None
+        overlay = self.boluses.flowing(at_us)
+        if overlay is None and self.mode == "running":
+            for overlay in (self.bridge, self.spread):
+                if overlay is not None and overlay.flows(at_us):
+                    return overlay
+            overlay = None
+        return overlay
 
-    def next_periodic_us(self):
-        """When the next periodic bolus is due."""
-        if self.mode != "running" or not self.periodic_next_us:
-            return programs.NEVER_US
-        return min(self.periodic_next_us)
+    def overlays(self):
+        """Every overlay that has steps left, in the order in which they flow."""
+        return [o for o in self.boluses.queue + [self.bridge, self.spread] if o is not None]
 
-    def start_periodic(self, front_us):
-        """Begin the periodic bolus that is due at the plan's front; -> (overlay or None, why it was left out)."""
-        for i in range(len(self.periodic_next_us)):
-            due_us = self.periodic_next_us[i]
-            if due_us > front_us:
-                continue
-            every_s, volume_nl, over_ms, _first = self.program["periodic"][i]
-            if (
-                self.bolus is not None
-                and self.bolus.kind == PERIODIC
-                and self.bolus.planned_steps < self.bolus.steps
-            ):
-                return None, ""  # waits for the one before
-            if self.bolus is not None and self.bolus.done_steps < self.bolus.steps:
-                return None, ""
-            self.periodic_next_us[i] = due_us + every_s * 1_000_000
-            short_nl = self._window.shortfall_nl(volume_nl)
-            if short_nl > 0:
-                return None, "cap"
-            self.bolus = self._overlay(PERIODIC, volume_nl, over_ms, max(due_us, front_us))
-            return self.bolus, ""
-        return None, ""
+    def under_way(self, now_us):
+        """The bolus that is told of as such: in the slot, else the bridge, else the spread one, suspended or not."""
+        return self.boluses.flowing(now_us) or self.bridge or self.spread
 
-    def _overlay(self, kind, volume_nl, over_ms, start_us):
-        return Overlay(
-            kind, self._dosing.steps_of(volume_nl), bolus_rate_nl_per_day(volume_nl, over_ms), start_us
-        )
+    def coming(self, now_us):
+        """The bolus in the slot now, or the one that begins within LEAD_US; or None."""
+        return self.boluses.flowing(now_us) or self.boluses.flowing(now_us + LEAD_US)
+
+    def unplan(self):
+        """The plan's end is now: what was planned ahead and has not begun is taken back."""
+        for overlay in self.boluses.unplan():
+            self._dosing.forgo(overlay)
+        for overlay in (self.bridge, self.spread):
+            if overlay is not None:
+                overlay.unplan()
+
+    def next_change_us(self, now_us, utc_us):
+        """The next instant at which the flow changes as far as it is planned: of the base flow, or of a bolus."""
+        _kind, _rate, soonest_us = self.base(now_us, utc_us)
+        for overlay in self.overlays():
+            for at_us in (overlay.start_us, overlay.end_us):
+                if at_us > now_us:
+                    soonest_us = min(soonest_us, at_us)
+        if self.mode == "running":
+            soonest_us = min(soonest_us, self.boluses.next_us(now_us))
+        return soonest_us
+
+    def next_rise_us(self, after_us, utc_us):
+        """The next instant, as far as it is planned, at which more may begin to flow than flowed before."""
+        _kind, rate, soonest_us = self.base(after_us, utc_us)
+        if (
+            soonest_us < NEVER_US
+            and self.base(soonest_us, utc_us and utc_us + soonest_us - after_us)[1] <= rate
+        ):
+            soonest_us = NEVER_US
+        follows = self.spread is not None or self.boluses.waiting(after_us, None)
+        for overlay in self.overlays():
+            if overlay.start_us > after_us:
+                soonest_us = min(soonest_us, overlay.start_us)
+            if overlay.end_us > after_us and (follows or overlay is self.bridge):
+                soonest_us = min(soonest_us, overlay.end_us)
+        if self.mode == "running":
+            soonest_us = min(soonest_us, self.boluses.next_us(after_us))
+        return soonest_us
 
     # --- requests
 
-    def request_bolus(self, volume_nl, over_ms, spread, now_us):
-        """Start a single or spread bolus; returns the overlay. Raises Refused."""
-        self._check_free(spread)
-        self._check_bolus(volume_nl, over_ms, now_us)
-        overlay = self._overlay(SPREAD if spread else SINGLE, volume_nl, over_ms, now_us)
-        if spread:
+    def add(self, overlay):
+        """Begin a granted bolus."""
+        if overlay.kind == SPREAD:
             self.spread = overlay
         else:
-            self.bolus = overlay
-        return overlay
+            self.boluses.queue.append(overlay)
 
-    def request_demand(self, now_us):
-        """Start the program's demand bolus; returns the overlay. Raises Refused; either way it was an attempt."""
-        self.demand_asked += 1
-        if self.program is None or not self.program["demand"]:
-            raise Refused("state", (("why", "the program has no demand bolus"),))
-        volume_nl, over_ms, lockout_s, most = self.program["demand"][0]
-        self.demands_us = [at for at in self.demands_us if now_us - at < DAY_US]
-        if self.demands_us and now_us - self.demands_us[-1] < lockout_s * 1_000_000:
-            raise Refused(
-                "lockout", (("wait_s", -((now_us - self.demands_us[-1]) // 1_000_000) + lockout_s),)
-            )
-        if len(self.demands_us) >= most:
-            wait_us = self.demands_us[0] + DAY_US - now_us if self.demands_us else DAY_US
-            raise Refused("count", (("max_per_24h", most), ("wait_s", -(-wait_us // 1_000_000))))
-        self._check_free(0)
-        self._check_bolus(volume_nl, over_ms, now_us)
-        self.bolus = self._overlay(DEMAND, volume_nl, over_ms, now_us)
-        self.demands_us.append(now_us)
-        self.demand_given += 1
-        return self.bolus
-
-    def demand_wait_s(self, now_us):
-        """Seconds until the lockout of the demand bolus has passed."""
-        if not self.demands_us or self.program is None or not self.program["demand"]:
-            return 0
-        wait_us = self.demands_us[-1] + self.program["demand"][0][2] * 1_000_000 - now_us
-        return max(0, -(-wait_us // 1_000_000))
-
-    def restore_demand(self, wait_s, now_us):
-        """After a boot the lockout goes on with what was left of it at the last record."""
-        if wait_s:
-            lockout_us = self.program["demand"][0][2] * 1_000_000
-            self.demands_us.append(now_us + wait_s * 1_000_000 - lockout_us)
-
-    def request_dispense(self, volume_nl, rate_nl_per_day, now_us):
-        """One dose from a standing pump, which then stands again; returns the overlay. Raises Refused."""
-        self._check_standing()
-        hard = self.max_rate_nl_per_day
-        if self.program is not None:
-            hard = min(hard, self.program["hard_nl_per_day"])
-        if rate_nl_per_day > hard:
-            raise Refused("limit", (("rate_nl_per_day", rate_nl_per_day), ("limit_nl_per_day", hard)))
-        if self.program is not None:
-            self._check_cap(volume_nl)
-        self._need(volume_nl)
-        self.bolus = Overlay(SINGLE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
-        self.mode = "dispensing"
-        return self.bolus
-
-    def request_prime(self, volume_nl):
-        """Start priming, from stopped only; volume 0 is the program's catheter volume. Returns the overlay."""
-        return self._start_apart(PRIME, volume_nl, self.prime_rate_nl_per_day)
-
-    def request_calibration(self, rate_nl_per_day, volume_nl):
-        """Deliver onto a balance, from stopped only. Returns the overlay. Raises Refused."""
-        if rate_nl_per_day > self.max_rate_nl_per_day:
-            raise Refused("limit", (("limit_nl_per_day", self.max_rate_nl_per_day),))
-        return self._start_apart(CALIBRATION, volume_nl, rate_nl_per_day)
-
-    def _start_apart(self, kind, volume_nl, rate_nl_per_day):
-        self._check_standing()
-        volume_nl = volume_nl or (self.program["catheter_nl"] if self.program else 0)
-        if not volume_nl:
-            raise Refused("argument", (("why", "no catheter volume is stored: name one"),))
-        self._need(volume_nl)
-        self.bolus = Overlay(kind, self._dosing.steps_of(volume_nl), rate_nl_per_day)
-        self.mode = "priming"
-        return self.bolus
-
-    def _check_standing(self):
-        if self.mode != "stopped":
-            raise Refused("state", (("why", "stop the pump first"),))
-
-    def _check_cap(self, volume_nl):
-        short_nl = self._window.shortfall_nl(volume_nl)
-        if short_nl > 0:
-            raise Refused("cap", (("cap_nl", self.program["cap_nl"]), ("short_nl", short_nl)))
-
-    def _check_free(self, spread):
-        if self.mode != "running":
-            raise Refused("state", (("why", "the pump is not running"),))
-        if spread and self.spread is not None:
-            raise Refused("busy", (("why", "a spread bolus is under way"),))
-        if not spread and self.bolus is not None:
-            raise Refused("busy", (("why", "a bolus is under way"),))
-
-    def _check_bolus(self, volume_nl, over_ms, now_us):
-        rate = bolus_rate_nl_per_day(volume_nl, over_ms)
-        hard = min(self.program["hard_nl_per_day"], self.max_rate_nl_per_day)
-        peak = rate + programs.max_base_rate(self.program)
-        if peak > hard:
-            raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
-        self._check_cap(volume_nl)
-        self._need(volume_nl)
-
-    def _need(self, volume_nl):
-        if self._need_fluid is not None:
-            self._need_fluid(volume_nl)
+    def add_apart(self, overlay, mode):
+        """Begin what flows while the program does not; it stands again afterwards."""
+        self.boluses.queue.append(overlay)
+        self.mode = mode
 
     # --- ends
 
     def finish(self):
         """Drop the overlays whose steps are all counted; returns them."""
-        ended = []
-        if self.bolus is not None and self.bolus.done_steps >= self.bolus.steps:
-            ended.append(self.bolus)
-            self.bolus = None
+        ended = self.boluses.finish()
+        if ended and self.mode != "running":
+            self.mode = "stopped"
+        if self.bridge is not None and self.bridge.done_steps >= self.bridge.steps:
+            ended.append(self.bridge)
+            self.bridge = None
         if self.spread is not None and self.spread.done_steps >= self.spread.steps:
             ended.append(self.spread)
             self.spread = None
         return ended
 
-    def stop(self):
-        """Stop: boluses under way are cancelled; returns them with what they delivered. The program stays loaded."""
-        ended = [overlay for overlay in (self.bolus, self.spread) if overlay is not None]
-        self.bolus = self.spread = None
-        self.mode = "stopped"
-        return ended
+
+def _unplanned(overlay):
+    """The overlay if steps of it are still to be planned."""
+    return overlay if overlay is not None and overlay.planned_steps < overlay.steps else None

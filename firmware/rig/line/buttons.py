@@ -56,7 +56,7 @@ class Buttons:
             self._request(now_us)
         if pressed & SILENCE:
             self._rig.alarms.silence(now_us)
-            self._rig.loop.wake("alarms")
+            self._rig.sounding.wake()
 
     def _stop(self, now_us):
         self._rig.stop(now_us)
@@ -66,11 +66,10 @@ class Buttons:
         rig = self._rig
         try:
             rig.need_ready()
-            overlay = rig.therapy.request_demand(now_us)
+            rig.delivery.settle(now_us)
+            overlay = rig.requests.demand(now_us)
         except Refused as refused:
             rig.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(refused.args[1]))
             return
         rig.record("request", (("steps", overlay.steps),))
-        rig.delivery.replan(now_us)
-        rig.loop.wake("delivery")
-        rig.loop.wake("monitor")
+        rig.flow_changed(now_us)

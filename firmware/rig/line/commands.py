@@ -88,9 +88,7 @@ class Commands:
         """Let the motion follow the state."""
         if self.replan:
             self.replan = False
-            self._rig.delivery.replan(now_us)
-            self._rig.loop.wake("delivery")
-            self._rig.loop.wake("monitor")
+            self._rig.flow_changed(now_us)
 
     def _do_stop(self, args, now_us):
         self._rig.stop_gently(now_us)
@@ -98,7 +96,7 @@ class Commands:
 
     def _do_silence(self, args, now_us):
         self._rig.alarms.silence(now_us)
-        self._rig.loop.wake("alarms")
+        self._rig.sounding.wake()
         return ()
 
     def _do_rate(self, args, now_us):
@@ -145,34 +143,33 @@ class Commands:
             raise Refused("state", (("why", "the clock is not set"),))
         if args["at_utc_s"] * 1_000_000 <= utc_us:
             raise Refused("argument", (("argument", "at_utc_s"), ("why", "this time has passed")))
-        rig.therapy.check(document, args["override"])
+        rig.therapy.check(document, args["override"], self.staging.own_nl(document))
         rig.give_up_later("commit")
         lend.get("rig.line.later").keep(rig, text, args["at_utc_s"], args["override"])
-        rig.loop.wake("monitor")
+        rig.watching.wake()
 
     def begin_program(self, document, text, override, now_us):
         """Make a program the active one, running; motion is to follow. Returns its hash. Raises Refused."""
         rig = self._rig
         digest = terms.digest(text)
-        rig.therapy.check(document, override)
+        rig.delivery.settle(now_us)
+        weighed = self.staging.weighed(document, now_us)
+        rig.therapy.check(document, override, weighed[0])
         rig.need_fluid(1)
         rig.need_ready()
-        rig.delivery.settle(now_us)
-        for overlay in rig.therapy.stop():
-            rig.record("bolus_end", overlay.told())
         rig.settings.store(kept_documents.PROGRAM, text)
-        rig.use_program(document, text, digest, now_us)
-        rig.therapy.mode = "running"
+        rig.use_program(document, text, digest, now_us, weighed)
+        rig.therapy.run(now_us)
         return digest
 
     def _do_bolus(self, args, now_us):
-        self._rig.need_ready()
-        overlay = self._rig.therapy.request_bolus(args["volume_nl"], args["over_ms"], args["spread"], now_us)
+        self._ready(now_us)
+        overlay = self._rig.requests.bolus(args["volume_nl"], args["over_ms"], args["spread"], now_us)
         return self._granted(overlay)
 
     def _do_demand(self, args, now_us):
-        self._rig.need_ready()
-        return self._granted(self._rig.therapy.request_demand(now_us))
+        self._ready(now_us)
+        return self._granted(self._rig.requests.demand(now_us))
 
     def _do_dispense(self, args, now_us):
         volume_nl, over_ms, rate_nl_per_day = args["volume_nl"], args["over_ms"], args["rate_nl_per_day"]
@@ -182,19 +179,22 @@ class Commands:
             if over_ms:
                 raise Refused("argument", (("argument", "over_ms"), ("low", SHORTEST_MS)))
             over_ms = 60_000
-        self._rig.need_ready()
+        self._ready(now_us)
         rate_nl_per_day = rate_nl_per_day or terms.bolus_rate_nl_per_day(volume_nl, over_ms)
-        return self._granted(self._rig.therapy.request_dispense(volume_nl, rate_nl_per_day, now_us))
+        return self._granted(self._rig.requests.dispense(volume_nl, rate_nl_per_day, now_us))
 
     def _do_prime(self, args, now_us):
-        self._rig.need_ready()
-        return self._granted(self._rig.therapy.request_prime(args["volume_nl"]))
+        self._ready(now_us)
+        return self._granted(self._rig.requests.prime(args["volume_nl"], now_us))
 
     def _do_calibrate(self, args, now_us):
+        self._ready(now_us)
+        return self._granted(self._rig.requests.calibrate(args["rate_nl_per_day"], args["volume_nl"], now_us))
+
+    def _ready(self, now_us):
+        """Refuse while nothing may move; what has ended until now is out of the way. Raises Refused."""
         self._rig.need_ready()
-        return self._granted(
-            self._rig.therapy.request_calibration(args["rate_nl_per_day"], args["volume_nl"])
-        )
+        self._rig.delivery.settle(now_us)
 
     def _granted(self, overlay):
         self.replan = True
@@ -213,7 +213,7 @@ class Commands:
         rig.need_fluid(1)
         rig.need_ready()
         if rig.therapy.mode != "running":
-            rig.therapy.mode = "running"
+            rig.therapy.run(now_us)
             rig.alarms.clear("stopped_loaded")
             self.replan = True
         return ()
@@ -237,14 +237,18 @@ class Commands:
     def _do_ack(self, args, now_us):
         self._rig.alarms.acknowledge()
         self._rig.monitor.accept_rotor()
-        self._rig.loop.wake("alarms")
-        self._rig.loop.wake("monitor")
+        self._rig.sounding.wake()
+        self._rig.watching.wake()
         return ()
 
     def _do_clock(self, args, now_us):
+        was_restored = self._rig.clock.source == "restored"
         moved_us = self._rig.clock.set_utc(args["utc_us"], now_us, "host")
-        self._rig.alarms.clear("clock")
-        self._rig.loop.wake("monitor")
+        self._rig.monitor.check_clock(now_us)
+        self._rig.watching.wake()
+        if was_restored and moved_us > 0:
+            self._rig.therapy.add_outage(moved_us, now_us)
+            self.replan = True
         if abs(moved_us) > 1_000_000:
             self._rig.record("clock", (("moved_us", moved_us),))
             self.replan = True

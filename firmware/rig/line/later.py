@@ -68,7 +68,5 @@ def begin(rig, now_us):
     rig.record("program", fields)
     for event, fields in told:
         rig.record(event, fields)
-    rig.delivery.replan(now_us)
-    rig.loop.wake("delivery")
-    rig.loop.wake("monitor")
+    rig.flow_changed(now_us)
     return now_us

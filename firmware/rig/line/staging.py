@@ -27,6 +27,7 @@ class Staging:
         self.text = ""
         self._since_us = 0
         self._reminded = False
+        self._weighed = NOTHING  # a document, whether beside what has flowed, and what was found
         self._read = NOTHING  # what the coming command is about: a text, its document, its canonical text
 
     # --- before a command acts
@@ -48,6 +49,10 @@ class Staging:
         yield
         self._read = (text, document, text if verb == "commit" else documents.canonical(document))
         yield
+        if document["kind"] == "program":
+            yield from self.weigh(
+                document, verb == "commit" and not args["at_utc_s"], self._rig.clock.now_us()
+            )
 
     def _about(self, verb, args):
         """The text of the document that a command is about; empty: none, or not a whole one."""
@@ -59,9 +64,42 @@ class Staging:
             return "".join(self._parts) + args["text"]
         return ""
 
+    def weigh(self, document, wholly, now_us):
+        """Find out whether a program fits under its cap, wholly: beside what has flowed, too. A generator."""
+        self._weighed = NOTHING
+        weigh = lend.get("rig.flow.weigh")
+        rig = self._rig
+        try:
+            if wholly:
+                utc_us = rig.clock.utc_us(now_us)
+                found = yield from weigh.room(
+                    document, rig.cap, rig.dosing, rig.therapy.bridge, now_us, utc_us
+                )
+            else:
+                found = ((yield from weigh.own(document)), ())
+        except Refused as refused:
+            found = refused
+        self._weighed = (document, wholly, found)
+
+    def weighed(self, document, now_us):
+        """(the most of a program's own in any 24 h, what DayCap.use takes ahead). Raises Refused."""
+        return self._found(document, True, now_us)
+
+    def own_nl(self, document):
+        """The most of a program's own in any 24 h, nL. Raises Refused."""
+        return self._found(document, False, 0)[0]
+
+    def _found(self, document, wholly, now_us):
+        if self._weighed[0] is not document or wholly and not self._weighed[1]:
+            for _turn in self.weigh(document, wholly, now_us):
+                pass  # not prepared: in one go
+        if isinstance(self._weighed[2], Refused):
+            raise self._weighed[2]
+        return self._weighed[2]
+
     def forget(self):
         """The command has acted: what was read for it is not needed any more."""
-        self._read = NOTHING
+        self._read = self._weighed = NOTHING
 
     def reading(self, text):
         """(document, canonical text) of a text, read while the command was prepared or now. Raises Refused."""
@@ -75,12 +113,8 @@ class Staging:
         return document, documents.canonical(document)
 
     def _constant(self, rate_nl_per_day):
-        """The canonical text of a constant therapy, with the reservoir and the line of the active one."""
-        program = {"kind": "program", "name": "constant", "basal": ((0, rate_nl_per_day),)}
-        active = self._rig.therapy.program
-        if active:
-            for name in ("reservoir_nl", "low_nl", "catheter_nl"):
-                program[name] = active[name]
+        """The canonical text of a constant base flow; all else of the active program stays."""
+        program = lend.get("pumpwire.daily").constant(self._rig.therapy.program, rate_nl_per_day)
         return lend.get("pumpwire.documents").canonical(program)
 
     # --- what is staged
@@ -106,7 +140,7 @@ class Staging:
     def _stage(self, text, now_us):
         document, text = self.reading(text)
         if document["kind"] == "program":
-            self._rig.therapy.check(document, True)
+            self._rig.therapy.check(document, True, self.own_nl(document))
         elif document["kind"] != "calibration":
             raise Refused("document", (("field", "kind"), ("why", "is set by its own command")))
         self.text = text
@@ -131,6 +165,19 @@ class Staging:
             self._reminded = True
             self._rig.record("reminder", (("what", "staged"),))
             self._rig.board.sound("single")
+
+    def wait(self, now_us):
+        """Begin the program that waits when its time has come; returns when to look again."""
+        rig = self._rig
+        utc_us = rig.clock.utc_us(now_us)
+        left_us = rig.therapy.later[1] * 1_000_000 - utc_us
+        if not utc_us or left_us > 0:
+            return now_us + max(0, left_us)
+        for name in lend.LATER:
+            if lend.fetch(name):
+                rig.session.used_us = now_us  # so that the pieces before are not given back meanwhile
+                return now_us + 1  # a piece a tick
+        return lend.get("rig.line.later").begin(rig, now_us)
 
     def hash_of_code(self, code):
         """The hash of what is staged, if code is its code. Raises Refused."""

@@ -21,7 +21,7 @@ def state_of(rig):
     therapy = rig.therapy
     if rig.alarms.blocking():
         return "alarm"
-    if therapy.mode == "dispensing" or therapy.mode == "running" and (therapy.bolus or therapy.spread):
+    if therapy.mode == "dispensing" or therapy.mode == "running" and therapy.under_way(rig.clock.now_us()):
         return "bolus"
     return therapy.mode
 
@@ -47,7 +47,7 @@ def rows(rig, now_us):
         ("rate_nl_per_day", rate),
         ("motor_mj_per_ul", _energy(rig, rate)),
         ("base_nl_per_day", base_rate),
-        ("counted_nl_per_day", rig.counted_rate(now_us)),
+        ("counted_nl_per_day", rig.counted.nl_per_day(now_us)),
         ("delivered_steps", rig.dosing.net_steps()),
     )
     yield (  # short rows: each takes a tick its time
@@ -80,21 +80,20 @@ def rows(rig, now_us):
             ("therapy_name", therapy.program["name"]),
             ("therapy_hash", therapy.program_hash),
             ("therapy_mode", programs.mode_of(therapy.program, implant_model.MINIMUM_NL_PER_DAY)),
-            ("demand_asked", therapy.demand_asked),
-            ("demand_given", therapy.demand_given),
+            ("demand_asked", rig.requests.asked),
+            ("demand_given", rig.requests.given),
         )
         if therapy.program["ramp"]:
             turn = therapy.elapsed_us(now_us) // (therapy.program["ramp"][0][2] * 1_000_000)
             yield (("ramp_step", turn), ("ramp_held", 1 if therapy.ramp_held_us >= 0 else 0))
-    for overlay in (therapy.bolus, therapy.spread):
-        if overlay is not None:
-            yield (
-                ("bolus_kind", KINDS[overlay.kind]),
-                ("bolus_steps", overlay.steps),
-                ("bolus_done_steps", overlay.done_steps),
-                ("bolus_rate_nl_per_day", overlay.rate_nl_per_day),
-            )
-            break
+    overlay = therapy.under_way(now_us)
+    if overlay is not None:
+        yield (
+            ("bolus_kind", KINDS[overlay.kind]),
+            ("bolus_steps", overlay.steps),
+            ("bolus_done_steps", overlay.done_steps),
+            ("bolus_rate_nl_per_day", overlay.rate_nl_per_day),
+        )
     active, acked = rig.alarms.masks()
     yield (
         ("mono_us", now_us),
@@ -138,9 +137,7 @@ def _implant(rig, now_us):
     program = rig.therapy.program
     daily_nl = implant.habit_nl(now_us)
     if program is not None:
-        daily_nl += rig.window.base_day_nl
-        for every_s, volume_nl, _over, _first in program["periodic"]:
-            daily_nl += volume_nl * 86_400 // every_s
+        daily_nl += programs.max_day_nl(program) + programs.periodic_a_day_nl(program)
     return (
         ("battery_percent", implant.percent()),
         ("battery_h", implant.age_h),

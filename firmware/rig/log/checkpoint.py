@@ -1,19 +1,26 @@
 """When a record is due although nothing happened, and what a power cut between two records leaves unknown.
 
-Owns: the interval of state records by volume, time and rise of the rate; the bound of the loss; the erase ahead.
-Rules: the loss at a power cut is bounded by what these records let flow in between; an erase is begun only where
-the queued motion outlasts it.
-Callers: the loop runs it; rig.py tells it of each record; recovery.py asks for the bound.
+Owns: the interval of state records by volume and time, the record before each rise of the flow; the bound of the loss;
+the erase ahead.
+Rules: the loss at a power cut is bounded by what can flow until the next record is due, so that many cuts in a row
+cannot add up to more than flowed: after a boot records come soon, then ever more rarely. What is about to begin is
+recorded as begun, shortly before its first step: no cut can let it begin anew. An erase is begun only where the queued
+motion outlasts it.
 Units: nL, nL/day, microseconds of Clock.
-Leaves: records to journal.py, what counts as delivered after a cut to recovery.py.
+Leaves: records to journal.py, what counts as delivered after a cut to boot/recovery.py.
 """
 
 from pumpwire import program as programs
+from pumpwire.program import DAY_US
+
+from rig.flow.boluses import LEAD_US
 
 INTERVAL_NL = 5_000  # a record at least every so much, or what flows in 10 s where that is more
-FAST_INTERVAL_S = 10
+FAST_INTERVAL_US = 10_000_000
 INTERVAL_US = 600_000_000
+SOON_US = 500_000  # the first interval after a boot; each may be as long as the time since then
 LOOK_US = 1_000_000  # a volume is looked at no oftener than this
+SLACK_US = 100_000  # by which a record may come late
 ERASE_ROOM_US = 500_000
 DAY_S = 86_400
 
@@ -23,46 +30,92 @@ class Checkpoint:
 
     def __init__(self, rig):
         self._rig = rig
-        self._at_us = self._at_nl = self._at_rate = 0  # of the last record
+        self.at_us = self._at_nl = 0  # of the last record
+        self._told_until_us = 0  # up to where what comes has been recorded as begun
+        self._day_us = 0  # when the slot of the 24 h ends that the last checkpoint was in
 
     def recorded(self, now_us):
         """A record carries the state as it is now."""
-        self._at_us = now_us
+        self.at_us = now_us
+        self._told_until_us = now_us + LEAD_US
         self._at_nl = self._rig.dosing.delivered_nl()
-        self._at_rate = self._rig.flow_nl_per_day(now_us)
 
-    def loss_bound_nl(self, now_us):
-        """The most that can have left since the last record, a bolus no more than is left of it."""
+    def told(self, now_us):
+        """What a checkpoint says of the last 24 h, as fields."""
+        self._day_us = self._rig.cap.slot_end_us(now_us)
+        return self._rig.cap.told(now_us, self._rig.requests.demands_us)
+
+    def losses(self, now_us, since_boot_us):
+        """What may have flowed since a record so long after its boot: [(overlay, or None for the base flow, steps)]."""
         rig = self._rig
-        rate = rig.flow_nl_per_day(now_us)
-        overlay = rig.therapy.flowing(now_us)
-        over_rate = overlay.rate_nl_per_day if overlay else 0
-        left_nl = rig.dosing.nl_of(overlay.steps - overlay.done_steps) + 1 if overlay else 0
-        peak = programs.max_base_rate(rig.therapy.program) if rig.therapy.program else 0
-        span_s = INTERVAL_US // 1_000_000
-        by_volume = max(INTERVAL_NL, rate * FAST_INTERVAL_S // DAY_S) + rate * LOOK_US // 1_000_000 // DAY_S
-        by_time = (rate - over_rate) * span_s // DAY_S + min(left_nl, over_rate * span_s // DAY_S)
-        return min(by_volume, by_time) + peak // DAY_S + 1
+        span_us = min(INTERVAL_US, max(SOON_US, since_boot_us)) + SLACK_US
+        most_nl = 0
+        left_us = span_us
+        rows = []
+        for overlay in rig.therapy.overlays():
+            steps = min(
+                overlay.left(), rig.dosing.near_steps(overlay.rate_nl_per_day * left_us // DAY_US) + 1
+            )
+            if steps:
+                rows.append((overlay, steps))
+                most_nl = max(most_nl, overlay.rate_nl_per_day)
+                left_us -= rig.dosing.nl_of(steps) * DAY_US // overlay.rate_nl_per_day
+            if left_us <= 0:
+                break
+        rate = self._base(now_us) + most_nl
+        by_volume = rig.dosing.near_steps(_interval_nl(rate) + rate * (LOOK_US + SLACK_US) // DAY_US) + 1
+        out = []
+        for overlay, steps in rows:
+            out.append((overlay, min(steps, by_volume)))
+            by_volume -= out[-1][1]
+        base_us = left_us if rig.therapy.bridge is not None else span_us
+        base = rig.dosing.near_steps(self._base(now_us) * max(0, base_us) // DAY_US) + 1
+        out.append((None, max(0, min(base, by_volume))))
+        return out
+
+    def _base(self, now_us):
+        """The highest base flow until a record tells of a change."""
+        therapy, clock = self._rig.therapy, self._rig.clock
+        highest = 0
+        for at_us in (now_us, now_us + LEAD_US):
+            if therapy.program is not None and therapy.mode == "running":
+                utc_us = clock.utc_us(at_us)
+                highest = max(
+                    highest, programs.base_rate(therapy.program, therapy.elapsed_us(at_us), utc_us)[0]
+                )
+        return highest
 
     def run(self, now_us):
         """Erase ahead, record what is due; returns when to look again."""
         rig = self._rig
         self._prepare(now_us)
         due_us = now_us + 20_000 if rig.journal.wants_erase() else programs.NEVER_US
-        _kind, _rate, change_us = rig.therapy.base(now_us, rig.clock.utc_us(now_us))
-        _overlay, begins_us = rig.therapy.overlay(now_us)
-        due_us = min(due_us, change_us, begins_us)
-        rate = rig.flow_nl_per_day(now_us)
-        if not rate:
+        if rig.therapy.program is None and rig.therapy.mode == "stopped":
             return due_us
-        rig.delivery.settle(now_us)
-        interval_nl = max(INTERVAL_NL, rate * FAST_INTERVAL_S // DAY_S)
+        rig.delivery.book(now_us)
+        rate = rig.flow_nl_per_day(now_us)
+        interval_nl = _interval_nl(rate)
         since_nl = rig.dosing.delivered_nl() - self._at_nl
-        if rate > self._at_rate or since_nl >= interval_nl or now_us - self._at_us >= INTERVAL_US:
-            rig.record("checkpoint", ())
+        rise_us = self._rise_us(now_us)
+        if (
+            since_nl >= interval_nl
+            or now_us - self.at_us >= min(INTERVAL_US, max(SOON_US, self.at_us))
+            or now_us >= self._day_us
+            or now_us >= rise_us - LEAD_US
+        ):
+            rig.record("checkpoint", self.told(now_us))
             since_nl = 0
-        left_us = (interval_nl - since_nl) * DAY_S * 1_000_000 // rate
-        return min(due_us, self._at_us + INTERVAL_US, now_us + max(LOOK_US, left_us))
+            rise_us = self._rise_us(now_us)
+        if rate:
+            left_us = (interval_nl - since_nl) * DAY_US // rate
+            due_us = min(due_us, now_us + max(LOOK_US, left_us))
+        by_time_us = self.at_us + min(INTERVAL_US, max(SOON_US, self.at_us))
+        return max(now_us, min(due_us, by_time_us, self._day_us, rise_us - LEAD_US))
+
+    def _rise_us(self, now_us):
+        """The next rise of the flow that no record has told of."""
+        after_us = max(now_us, self._told_until_us)
+        return self._rig.therapy.next_rise_us(after_us, self._rig.clock.utc_us(after_us))
 
     def _prepare(self, now_us):
         """Erase the next block of the log, when the queue outlasts that."""
@@ -79,5 +132,9 @@ class Checkpoint:
         """How many days the log holds at the active program's rate of records, rounded down."""
         program = self._rig.therapy.program
         daily_nl = programs.max_day_nl(program) if program else 0
-        a_day = max(DAY_S * 1_000_000 // INTERVAL_US, daily_nl // INTERVAL_NL) + 1
+        a_day = max(DAY_US // INTERVAL_US, daily_nl // INTERVAL_NL) + 1
         return self._rig.journal.capacity() // a_day
+
+
+def _interval_nl(rate):
+    return max(INTERVAL_NL, rate * FAST_INTERVAL_US // DAY_US)

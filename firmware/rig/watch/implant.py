@@ -120,7 +120,7 @@ class Implant:
 
     def demands(self, now_us):
         """Demand boluses given in the last seven days: six whole ones and today."""
-        given = self._rig.therapy.demand_given
+        given = self._rig.requests.given
         self._week[0] += given - self._given
         self._given = given
         while now_us - self._day_us >= DAY_US:

@@ -38,7 +38,6 @@ class Monitor:
         """Check; returns when to check again."""
         rig = self._rig
         rig.delivery.settle(now_us)
-        rig.window.advance(now_us)
         self.check_reservoir()
         self._check_count()
         if rig.therapy.mode != self._mode:
@@ -50,7 +49,7 @@ class Monitor:
         self._check_rotation(now_us)
         period_us = self._period_us(now_us)
         self._check_pressure(now_us, period_us >= thresholds.SMOOTH_US)
-        if rig.therapy.mode == "running" and rig.window.is_full():
+        if rig.therapy.mode == "running" and rig.cap.is_full(now_us):
             rig.alarm("cap", ())
         if now_us >= self._retry_us:
             self._retry(now_us)
@@ -70,19 +69,8 @@ class Monitor:
 
     def _next_change_us(self, now_us):
         """When the flow next changes by itself, or before: a step of the base flow, a bolus that begins or ends."""
-        therapy, dosing = self._rig.therapy, self._rig.dosing
-        _kind, _rate, due_us = therapy.base(now_us, self._rig.clock.utc_us(now_us))
-        due_us = min(due_us, therapy.next_periodic_us())
-        for overlay in (therapy.bolus, therapy.spread):
-            if overlay is None:
-                continue
-            if overlay.start_us > now_us:
-                due_us = min(due_us, overlay.start_us)
-            else:
-                left_steps = overlay.steps - overlay.done_steps
-                left_cycles = left_steps * dosing.step_cycles(overlay.rate_nl_per_day)
-                due_us = min(due_us, now_us + left_cycles // CYCLES_PER_US)
-        return max(now_us + 1, due_us)
+        utc_us = self._rig.clock.utc_us(now_us)
+        return max(now_us + 1, self._rig.therapy.next_change_us(now_us, utc_us))
 
     def check_reservoir(self):
         """Low below the program's level, empty at zero; both end with a refill."""
@@ -92,6 +80,11 @@ class Monitor:
         volume_nl = self._rig.reservoir.volume_nl()
         self._while(volume_nl == 0, "empty", ())
         self._while(volume_nl < program["low_nl"], "low", (("reservoir_nl", volume_nl),))
+
+    def check_clock(self, now_us):
+        """The program needs a time of the day that the clock, or its zone's list of changes, does not tell."""
+        why = self._rig.therapy.clock_fault(self._rig.clock.utc_us(now_us))
+        self._while(bool(why), "clock", (("why", why),))
 
     def _while(self, condition, name, fields):
         """An alarm that lasts as long as its condition."""
@@ -230,9 +223,8 @@ class Monitor:
         if not rig.alarms.blocking():
             rig.record("stall_end", ())
             self._tried_steps = rig.dosing.position_steps()
-            rig.therapy.mode = "running"
-            rig.delivery.replan(now_us)
-            rig.loop.wake("delivery")
+            rig.therapy.run(now_us)
+            rig.flow_changed(now_us)
 
     def _check_pressure(self, now_us, smooth):
         rig = self._rig

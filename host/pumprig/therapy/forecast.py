@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pumpwire import documents
+from pumpwire import daily, documents
+from pumpwire import program as arithmetic
 
 from pumprig.quantities import nl_per_h, rate_text, volume_text
 from pumprig.therapy import bridge_table
@@ -24,6 +25,7 @@ SECOND_US = 1_000_000
 DAY_US = DAY_S * SECOND_US
 NL_PER_ML = 1_000_000
 MAX_DAYS = 3_660
+FEW_STEPS_NL = 35  # ten steps of the commonest head (10 uL a revolution, 2 900 steps)
 DAYS = 7  # that a review and a plot show
 
 
@@ -44,59 +46,33 @@ def base_segments(document: dict[str, Any], start_us: int, begun_us: int, end_us
         yield Segment(at_us, bridged_us, document["bridge"][0][1])
         at_us = bridged_us
     while at_us < end_us:
-        rate, until_us = _base_rate(document, at_us - begun_us, at_us)
-        stop_us = min(end_us, until_us)
+        rate, holds_us = arithmetic.base_rate(document, at_us - begun_us, at_us)
+        stop_us = min(end_us, at_us + holds_us)
         yield Segment(at_us, stop_us, rate)
         at_us = stop_us
 
 
-def _base_rate(document: dict[str, Any], elapsed_us: int, at_us: int) -> tuple[int, int]:
-    """(nL/day, at_us until which it holds)."""
-    far_us = at_us + 10_000 * DAY_US
-    if document["ramp"]:
-        start, step, interval_s, ceiling = document["ramp"][0]
-        turn, into_us = divmod(max(0, elapsed_us), interval_s * SECOND_US)
-        rate = start + turn * step
-        if rate >= ceiling or not step:
-            return min(rate, ceiling), far_us
-        return rate, at_us + interval_s * SECOND_US - into_us
-    if document["phases"]:
-        end_us = 0
-        for for_s, rate in document["phases"]:
-            end_us += for_s * SECOND_US
-            if elapsed_us < end_us:
-                return rate, at_us + end_us - elapsed_us
-        return document["phases"][-1][1], far_us
-    if len(document["basal"]) == 1 and not any(document[day] for day in documents.WEEKDAYS):
-        return document["basal"][0][1], far_us
-    offset_us, change_us = _zone(document["zone"], at_us)
-    local_us = at_us + offset_us
-    day, in_day_us = divmod(local_us, DAY_US)
-    rate, until_us = 0, DAY_US
-    for from_s, step_rate in document[documents.WEEKDAYS[(day + 3) % 7]] or document["basal"]:
-        if from_s * SECOND_US > in_day_us:
-            until_us = from_s * SECOND_US
-            break
-        rate = step_rate
-    return rate, min(at_us + until_us - in_day_us, change_us)
-
-
-def _zone(zone: tuple[tuple[int, int], ...], at_us: int) -> tuple[int, int]:
-    offset_us = 0
-    for from_s, offset_s in zone:
-        if from_s * SECOND_US > at_us:
-            return offset_us, from_s * SECOND_US
-        offset_us = (offset_s - DAY_S) * SECOND_US
-    return offset_us, at_us + 10_000 * DAY_US
-
-
 def periodic_starts(document: dict[str, Any], begun_us: int, end_us: int) -> Iterator[tuple[int, int, int]]:
-    """(start_us, volume_nl, over_ms) of every periodic bolus until end_us, row by row of the program."""
-    for every_s, volume_nl, over_ms, first_s in document["periodic"]:
-        at_us = begun_us + (first_s or every_s) * SECOND_US
-        while at_us < end_us:
-            yield at_us, volume_nl, over_ms
-            at_us += every_s * SECOND_US
+    """(start_us, volume_nl, over_ms) of every periodic bolus until end_us, in the order in which they begin.
+
+    One at a time, the bridge first: a turn that falls due meanwhile begins at the end, or is missed at its next turn.
+    """
+    rows = document["periodic"]
+    turns = [0] * len(rows)
+    free_us = begun_us + bridge_table.lasts_us(document)
+    while rows:
+        for index, row in enumerate(rows):
+            turns[index] = max(turns[index], arithmetic.turns_before(row, free_us - begun_us + 1) - 1)
+        due, index = min(
+            (begun_us + arithmetic.due_us(row, turns[index]), index) for index, row in enumerate(rows)
+        )
+        start_us = max(due, free_us)
+        if start_us >= end_us:
+            return
+        _every_s, volume_nl, over_ms, _first_s = rows[index]
+        yield start_us, volume_nl, over_ms
+        turns[index] += 1
+        free_us = start_us + over_ms * 1000
 
 
 def base_units(document: dict[str, Any], start_us: int, begun_us: int, end_us: int) -> int:
@@ -108,28 +84,6 @@ def base_units(document: dict[str, Any], start_us: int, begun_us: int, end_us: i
 def base_volume_nl(document: dict[str, Any], start_us: int, begun_us: int, end_us: int) -> int:
     """Base volume of a stretch, rounded down."""
     return base_units(document, start_us, begun_us, end_us) // DAY_US
-
-
-def daily_demand_nl(document: dict[str, Any]) -> int:
-    """The most that demand boluses can deliver in 24 h: the count allowed, and what the lockout leaves room for."""
-    if not document["demand"]:
-        return 0
-    volume_nl, _over_ms, lockout_s, most = document["demand"][0]
-    return volume_nl * (min(most, -(-DAY_S // lockout_s)) if lockout_s else most)
-
-
-def daily_periodic_nl(document: dict[str, Any]) -> int:
-    """Mean volume of periodic boluses in a day, rounded."""
-    return sum(round(volume * DAY_S / every) for every, volume, _over, _first in document["periodic"])
-
-
-def peak_rate_nl_per_day(document: dict[str, Any]) -> int:
-    """The highest rate of all flows together: the highest base with the fastest bolus on top."""
-    rates = dict[str, int]()
-    for name, rate in documents.peak_rates(document):
-        rates[name] = max(rate, rates.get(name, 0))
-    boluses = [rates.pop(name, 0) for name in ("periodic", "demand")]
-    return max(rates.values(), default=0) + max(boluses)
 
 
 def days_nl(document: dict[str, Any], now_us: int, days: int = DAYS) -> list[int]:
@@ -152,9 +106,9 @@ def check(program: Program, now_us: int, reservoir_nl: int | None = None) -> dic
     bare = {**document, "bridge": ()}  # a day's figures are the program's own, not its bridge's
     days = 1 if document["ramp"] or document["phases"] else 7
     basal_nl = round(base_volume_nl(bare, now_us, now_us, now_us + days * DAY_US) / days)
-    periodic_nl, demand_nl = daily_periodic_nl(document), daily_demand_nl(document)
+    periodic_nl, demand_nl = arithmetic.periodic_a_day_nl(document), arithmetic.demand_a_day_nl(document)
     low, empty = _days(document, now_us, document["reservoir_nl"] if reservoir_nl is None else reservoir_nl)
-    peak = peak_rate_nl_per_day(document)
+    peak = arithmetic.peak_rate(document)
     return {
         "name": program.name,
         "hash": program.hash,
@@ -163,6 +117,7 @@ def check(program: Program, now_us: int, reservoir_nl: int | None = None) -> dic
         "daily_basal_nl": basal_nl,
         "daily_periodic_nl": periodic_nl,
         "daily_demand_max_nl": demand_nl,
+        "daily_max_nl": daily.finish(daily.most_own_nl(document)),
         "coming_days_nl": days_nl(document, now_us),
         "bridge": _bridge(document),
         "days_to_low": low,
@@ -194,7 +149,7 @@ def _bridge(document: dict[str, Any]) -> dict[str, Any] | None:
 
 def _days(document: dict[str, Any], now_us: int, reservoir_nl: int) -> tuple[float | None, float | None]:
     """Days until low and until empty from reservoir_nl, every demand bolus used; None beyond ten years."""
-    extra_nl = daily_periodic_nl(document) + daily_demand_nl(document)
+    extra_nl = arithmetic.periodic_a_day_nl(document) + arithmetic.demand_a_day_nl(document)
     left_nl = float(reservoir_nl)
     low: float | None = None
     for day in range(MAX_DAYS):
@@ -212,35 +167,45 @@ def _days(document: dict[str, Any], now_us: int, reservoir_nl: int) -> tuple[flo
 def _warnings(
     document: dict[str, Any], peak: int, daily_nl: int, low_days: float | None
 ) -> list[dict[str, str]]:
-    rows: list[dict[str, str]] = []
+    warned: list[dict[str, str]] = []
     if peak > document["soft_nl_per_day"]:
         soft = rate_text(document["soft_nl_per_day"] / 24)
         text = f"all flows together reach {rate_text(peak / 24)}, above the soft limit {soft}"
-        rows.append({"key": "limits.soft_max_rate", "text": text + "; `program load` needs --override"})
+        warned.append({"key": "limits.soft_max_rate", "text": text + "; `program load` needs --override"})
         over: dict[str, int] = {}
         for name, rate in documents.peak_rates(document):
             if rate > document["soft_nl_per_day"]:
                 over[name] = max(rate, over.get(name, 0))
         for name, rate in over.items():
-            rows.append(
+            warned.append(
                 {"key": name, "text": f"alone reaches {rate_text(rate / 24)}, above the soft limit {soft}"}
             )
     if daily_nl > document["cap_nl"]:
         text = f"a day with every demand bolus is {volume_text(daily_nl)}, above the cap"
-        rows.append(
+        warned.append(
             {
                 "key": "limits.max_per_24h",
                 "text": f"{text} {volume_text(document['cap_nl'])}: some are refused",
             }
         )
-    if document["demand"] and daily_demand_nl(document) < document["demand"][0][0] * document["demand"][0][3]:
-        rows.append(
+    if (
+        document["demand"]
+        and arithmetic.demand_a_day_nl(document) < document["demand"][0][0] * document["demand"][0][3]
+    ):
+        warned.append(
             {"key": "demand_bolus.max_per_24h", "text": "the lockout allows fewer boluses than this count"}
         )
+    for key, rows in (("periodic_bolus", document["periodic"]), ("demand_bolus", document["demand"])):
+        volume_nl = min((row[1 if key == "periodic_bolus" else 0] for row in rows), default=FEW_STEPS_NL)
+        if volume_nl < FEW_STEPS_NL:
+            text = f"{volume_text(volume_nl)} is less than ten steps of a usual pump head; what rounding takes from one"
+            warned.append({"key": key, "text": text + " bolus is given with a later one"})
     if low_days is not None and low_days < 1:
-        rows.append({"key": "reservoir.volume", "text": f"the reservoir is low after {low_days * 24:.1f} h"})
+        warned.append(
+            {"key": "reservoir.volume", "text": f"the reservoir is low after {low_days * 24:.1f} h"}
+        )
     if document["hard_nl_per_day"] == documents.MAX_RATE_NL_PER_DAY:
-        rows.append(
+        warned.append(
             {"key": "limits.hard_max_rate", "text": "no hard limit is set; only the motor's own limit holds"}
         )
-    return rows
+    return warned

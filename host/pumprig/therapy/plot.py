@@ -12,10 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pumpwire.program import demand_a_day_nl
+
 from pumprig.quantities import rate_text, volume_text
 from pumprig.shown import label
 from pumprig.therapy import bridge_table
-from pumprig.therapy.forecast import DAY_US, base_segments, check, daily_demand_nl, periodic_starts
+from pumprig.therapy.forecast import DAY_US, base_segments, check, periodic_starts
 from pumprig.therapy.program import Program
 
 INK, BLUE, ORANGE, GREY = "#1d2733", "#1f6f9f", "#d9822b", "#8a97a3"
@@ -107,7 +109,7 @@ def _volumes(axis: Any, program: Program, now_us: int, end_us: int) -> None:
         ys.append(base[segment] + share * (base[segment + 1] - base[segment]) + bolus_ml)
     days = [(at_us - now_us) / DAY_US for at_us in xs_us]
     axis.plot(days, ys, color=INK, linewidth=1.4, label="scheduled")
-    demand_ml = daily_demand_nl(program.document) / 1_000_000
+    demand_ml = demand_a_day_nl(program.document) / 1_000_000
     if demand_ml:
         most = [y + demand_ml * day for day, y in zip(days, ys, strict=True)]
         axis.plot(

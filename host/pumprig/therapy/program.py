@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from pumpwire import documents, terms, units
+from pumpwire import daily, documents, shapes, units
+from pumpwire import program as arithmetic
 
 from pumprig.paths import configuration
 from pumprig.quantities import now_utc_us, parse, volume_text
@@ -25,20 +26,7 @@ from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
 
 MAX_RATE = documents.MAX_RATE_NL_PER_DAY
-KEPT = (
-    "drug",
-    "concentration",
-    "reservoir_nl",
-    "low_nl",
-    "catheter_nl",
-    "soft_nl_per_day",
-    "hard_nl_per_day",
-    "cap_nl",
-    "zone",
-    "on_return",
-)
 MINIMUM = "minimum"  # in the place of a rate
-MAX_MS = 366 * 86_400_000
 FIELD_PATHS: dict[str, Path] = {
     "name": ("name",),
     "basal": ("basal",),
@@ -83,14 +71,7 @@ class Program:
 
 def mode_of(document: dict[str, Any]) -> str:
     """ramp, phases, flex, constant or minimum, as the rig names it."""
-    if document["ramp"]:
-        return "ramp"
-    if document["phases"]:
-        return "phases"
-    weekdays = any(document[day] for day in documents.WEEKDAYS)
-    if len(document["basal"]) != 1 or document["periodic"] or weekdays:
-        return "flex"
-    return MINIMUM if document["basal"][0][1] == minimum_nl_per_day() else "constant"
+    return arithmetic.mode_of(document, minimum_nl_per_day())
 
 
 @cache
@@ -123,26 +104,20 @@ def load(path: FilePath, now_us: int | None = None) -> Program:
 
 
 def _check_cap(reader: Reader, document: dict[str, Any]) -> None:
-    """The base flow's most in 24 h has to fit the cap, as the rig judges it."""
-    rates = [rate for name, rate in documents.peak_rates(document) if name in ("phases", "ramp")]
-    days = (
-        [terms.day_nl(document[name]) for name in ("basal", *documents.WEEKDAYS)]
-        if document["basal"]
-        else rates
-    )
-    day_nl = max(days, default=0)
-    if day_nl > document["cap_nl"]:
-        why = f"must be {volume_text(day_nl)} at least, a day of the base flow; the rig would refuse it"
-        reader.fault(("limits", "max_per_24h"), units.show(document["cap_nl"], "volume"), why)
+    """The program's own most in any 24 h has to fit the cap, as the rig judges it."""
+    most_nl = daily.finish(daily.most_own_nl(document))
+    if most_nl > document["cap_nl"]:
+        why = f"must be {volume_text(most_nl)} at least, the most that the program delivers by itself in any 24 h"
+        reader.fault(
+            ("limits", "max_per_24h"),
+            units.show(document["cap_nl"], "volume"),
+            why + "; the rig would refuse it",
+        )
 
 
 def constant(active: Program | None, rate_nl_per_day: int) -> Program:
-    """A constant rate that keeps the active program's drug, reservoir, catheter and limits, and nothing else of it."""
-    document: dict[str, Any] = {"kind": "program", "name": "constant", "basal": ((0, rate_nl_per_day),)}
-    if active is not None:
-        for field in KEPT:
-            document[field] = active.document[field]
-    return of_text(documents.canonical(document))
+    """A constant base rate; all else of the active program stays."""
+    return of_text(documents.canonical(daily.constant(active.document if active else None, rate_nl_per_day)))
 
 
 def drugs_of(document: dict[str, Any]) -> list[Drug]:
@@ -171,12 +146,14 @@ def _document(reader: Reader, now_s: int) -> dict[str, Any]:
     out["cap_nl"] = reader.quantity(limits, ("limits",), "max_per_24h", "volume", 1, MAX_RATE, MAX_RATE)
     hard = out["hard_nl_per_day"] or MAX_RATE
     reservoir = reader.table(root, (), "reservoir")
+    (least, highest), default_nl = _field("reservoir_nl")
     out["reservoir_nl"] = reader.quantity(
-        reservoir, ("reservoir",), "volume", "volume", 100_000, 100_000_000, 20_000_000
+        reservoir, ("reservoir",), "volume", "volume", least, highest, default_nl
     )
-    most = max(0, (out["reservoir_nl"] or 100_000_000) - 1)
+    most = max(0, (out["reservoir_nl"] or highest) - 1)
+    (least, _highest), default_nl = _field("low_nl")
     out["low_nl"] = reader.quantity(
-        reservoir, ("reservoir",), "low_alert", "volume", 0, most, min(2_000_000, most)
+        reservoir, ("reservoir",), "low_alert", "volume", least, most, min(default_nl, most)
     )
     out["catheter_nl"] = _catheter(reader)
     _basal(reader, out, hard)
@@ -221,12 +198,13 @@ def _catheter(reader: Reader) -> int:
     if not table:
         return 0
     if "volume" in table:
-        return reader.quantity(table, ("catheter",), "volume", "volume", 0, 10_000_000) or 0
+        return reader.quantity(table, ("catheter",), "volume", "volume", *_field("catheter_nl")[0]) or 0
     length_um = reader.quantity(table, ("catheter",), "length", "length", 1_000, 5_000_000)
     lineic = reader.quantity(table, ("catheter",), "volume_per_length", "lineic", 1, 1_000_000)
     volume_nl = (length_um or 0) * (lineic or 0) // 10_000
-    if volume_nl > 10_000_000:
-        reader.fault(("catheter",), None, "holds more than the allowed 10 ml")
+    most_nl = _field("catheter_nl")[0][1]
+    if volume_nl > most_nl:
+        reader.fault(("catheter",), None, f"holds more than the allowed {volume_text(most_nl)}")
     return volume_nl
 
 
@@ -257,7 +235,7 @@ def _basal(reader: Reader, out: dict[str, Any], hard: int) -> None:
     if "phases" in basal:
         out["phases"] = tuple(
             (
-                (reader.quantity(table, here, "for", "time", 60_000, MAX_MS) or 0) // 1000,
+                _seconds(reader, table, here, "for", shapes.PHASE) or 0,
                 reader.quantity(table, here, "rate", "rate", 0, hard) or 0,
             )
             for table, here in reader.tables(basal, path, "phases")
@@ -287,27 +265,58 @@ def _ramp(reader: Reader, basal: dict[str, Any], hard: int) -> tuple[tuple[int, 
     start = reader.quantity(table, path, "start", "rate", 0, ceiling or hard) or 0
     step = reader.quantity(table, path, "step", "rate", 1, hard) or 0
     key = "every" if "every" in table and "interval" not in table else "interval"  # the same, as in a bolus
-    interval_ms = reader.quantity(table, path, key, "time", 60_000, 31 * 86_400_000) or 0
-    return ((start, step, interval_ms // 1000, ceiling),)
+    return ((start, step, _seconds(reader, table, path, key, shapes.RAMP) or 0, ceiling),)
 
 
 def _boluses(reader: Reader, out: dict[str, Any]) -> None:
-    day_ms = 86_400_000
     rows: list[tuple[int, ...]] = []
     for table, here in reader.tables(reader.root, (), "periodic_bolus"):
-        every_ms = reader.quantity(table, here, "every", "time", 60_000, 31 * day_ms) or 0
-        volume = reader.quantity(table, here, "volume", "volume", 1, 20_000_000) or 0
-        over_ms = (
-            reader.quantity(table, here, "over", "time", 1_000, min(day_ms, every_ms or day_ms)) or 1_000
-        )
-        first_ms = reader.quantity(table, here, "first", "time", 0, 31 * day_ms, 0) or 0
-        rows.append((every_ms // 1000, volume, over_ms, first_ms // 1000))
+        every_s = _seconds(reader, table, here, "every", shapes.PERIODIC) or 0
+        volume = reader.quantity(table, here, "volume", "volume", *_limits(shapes.PERIODIC, "volume_nl")) or 0
+        least_ms, most_ms = _limits(shapes.PERIODIC, "over_ms")
+        most_ms = min(most_ms, every_s * 1000 or most_ms)
+        over_ms = reader.quantity(table, here, "over", "time", least_ms, most_ms) or least_ms
+        first_s = _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=1, default_s=0)
+        rows.append((every_s, volume, over_ms, first_s or 0))
     out["periodic"] = tuple(rows)
     demand = reader.table(reader.root, (), "demand_bolus")
     if demand:
         path: Path = ("demand_bolus",)
-        volume = reader.quantity(demand, path, "volume", "volume", 1, 20_000_000) or 0
-        over_ms = reader.quantity(demand, path, "over", "time", 1_000, day_ms) or 1_000
-        lockout_ms = reader.quantity(demand, path, "lockout", "time", 0, 7 * day_ms) or 0
-        most = reader.count(demand, path, "max_per_24h", 0, 1000) or 0
-        out["demand"] = ((volume, over_ms, lockout_ms // 1000, most),)
+        volume = reader.quantity(demand, path, "volume", "volume", *_limits(shapes.DEMAND, "volume_nl")) or 0
+        least_ms, most_ms = _limits(shapes.DEMAND, "over_ms")
+        over_ms = reader.quantity(demand, path, "over", "time", least_ms, most_ms) or least_ms
+        lockout_s = _seconds(reader, demand, path, "lockout", shapes.DEMAND) or 0
+        most = reader.count(demand, path, "max_per_24h", *_limits(shapes.DEMAND, "max_per_24h")) or 0
+        out["demand"] = ((volume, over_ms, lockout_s, most),)
+
+
+def _field(name: str) -> tuple[tuple[int, int], int]:
+    """((lowest, highest), default) of a program's field, as the rig has them."""
+    return next((kind, default) for field, kind, default in documents.FIELDS["program"] if field == name)
+
+
+def _limits(shape: tuple[tuple[str, int, int], ...], name: str) -> tuple[int, int]:
+    """(lowest, highest) of a part of an item, as the rig has them."""
+    return next((low, high) for part, low, high in shape if part == name)
+
+
+def _seconds(
+    reader: Reader,
+    table: dict[str, Any],
+    path: Path,
+    key: str,
+    shape: tuple[tuple[str, int, int], ...],
+    lowest_s: int = 0,
+    default_s: int | None = None,
+) -> int | None:
+    """A time that the rig keeps in whole seconds; one that is none is refused, not rounded."""
+    name = {"interval": "interval_s", "for": "for_s"}.get(key, key + "_s")
+    if shape is shapes.RAMP:
+        name = "interval_s"
+    low, high = _limits(shape, name)
+    default_ms = None if default_s is None else default_s * 1000
+    value_ms = reader.quantity(table, path, key, "time", max(low, lowest_s) * 1000, high * 1000, default_ms)
+    if value_ms is not None and value_ms % 1000:
+        reader.fault((*path, key), table[key], "must be a whole number of seconds")
+        return None
+    return None if value_ms is None else value_ms // 1000

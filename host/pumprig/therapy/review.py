@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pumpwire import documents, units
+from pumpwire.program import zone_offset
 
 from pumprig import quantities
 from pumprig.therapy import forecast
@@ -50,7 +51,7 @@ def differences(
 
 def rows_of(program: Program, facts: dict[str, Any], now_us: int) -> dict[str, str]:
     """A program's settings and figures, in words."""
-    return {**settings_of(program), **figures_of(facts, now_us)}
+    return {**settings_of(program, now_us), **figures_of(facts, now_us)}
 
 
 def side_by_side(columns: list[dict[str, str]]) -> list[tuple[str, list[str]]]:
@@ -83,7 +84,7 @@ def _in_order(columns: list[dict[str, str]]) -> list[str]:
     return names
 
 
-def settings_of(program: Program) -> dict[str, str]:
+def settings_of(program: Program, now_us: int) -> dict[str, str]:
     """What is programmed, in words; a setting at its default is left out."""
     document = program.document
     rows = {"name": program.name, "mode": program.mode, "hash": program.hash, **_drugs(document)}
@@ -105,12 +106,19 @@ def settings_of(program: Program) -> dict[str, str]:
     if document["catheter_nl"]:
         rows["catheter"] = _volume(document["catheter_nl"])
     if document["zone"]:
-        offset_s = document["zone"][0][1] - forecast.DAY_S
-        rows["time zone"] = f"UTC{offset_s / 3600:+g} h, {len(document['zone']) - 1} changes known"
+        offset_us, _change_us = zone_offset(document["zone"], now_us)
+        rows["time zone"] = f"UTC{offset_us / 3_600_000_000:+g} h, {_zone_known(document['zone'])}"
     rows["after power loss"] = document["on_return"]
     if document["on_stall"] != "stop":
         rows["after a stall"] = "retried every 2 min, without catching up"
     return rows
+
+
+def _zone_known(zone: tuple[tuple[int, int], ...]) -> str:
+    """How long the rig's list of changes lasts."""
+    if len(zone) < 2:
+        return "no changes"
+    return f"changes known until {quantities.local_text(zone[-1][0] * 1_000_000)[:10]}"
 
 
 def _drugs(document: dict[str, Any]) -> dict[str, str]:
@@ -158,6 +166,7 @@ def figures_of(facts: dict[str, Any], now_us: int) -> dict[str, str]:
         "highest rate": quantities.rate_text(facts["max_rate_nl_per_h"]),
         "basal a day": volume(facts["daily_basal_nl"]),
         "periodic a day": volume(facts["daily_periodic_nl"]),
+        "most in any 24 h": f"{volume(facts['daily_max_nl'])}, requests apart",
         "demand a day": "up to " + volume(facts["daily_demand_max_nl"]),
     }
     days = [nl // 10_000 for nl in facts["coming_days_nl"]]

@@ -1,7 +1,7 @@
 """Time zones as the rig takes them: the offset that holds now and the coming transitions.
 
 Owns: from a zone's name to the document's list, and back to a name that gives the same list.
-Rules: the rig knows no zone names; it gets transitions for YEARS ahead, and the host sends more at the next load.
+Rules: the rig knows no zone names; it gets the transitions of YEARS both ways, and more at the next load.
 Callers: program.py, save.py.
 Units: seconds since 1970 UTC; offsets in seconds, one day added so that they carry no sign.
 Leaves: the database of zones to the system (or the package tzdata).
@@ -10,31 +10,36 @@ Leaves: the database of zones to the system (or the package tzdata).
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 DAY_S = 86_400
-YEARS = 5
+YEARS = 10  # both ways: a clock may be set back
+YEAR_S = 365 * DAY_S + DAY_S // 4
 STEP_S = 7 * DAY_S
 Transitions = tuple[tuple[int, int], ...]
 
 
 def transitions(name: str, now_s: int) -> Transitions:
-    """((from_utc_s, offset_s + one day), ...): first the offset that holds at now_s, then YEARS of changes.
+    """((from_utc_s, offset_s + one day), ...): the offset YEARS ago, every change since and to come, and the end.
 
-    UTC is the empty list. Raises KeyError for an unknown zone.
+    The end of what is known, YEARS from now, is a row that repeats the offset before it. A zone that never changes
+    meanwhile is one row from 0 on; UTC is the empty list. Raises KeyError for an unknown zone.
     """
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise KeyError(name) from None
-    found = [(_last_change(zone, now_s), _offset(zone, now_s) + DAY_S)]
-    at_s, end_s = now_s, now_s + YEARS * 366 * DAY_S
+    at_s, end_s = max(0, now_s - YEARS * YEAR_S), now_s + YEARS * YEAR_S
+    found = [(at_s, _offset(zone, at_s) + DAY_S)]
     while at_s < end_s:
         if _offset(zone, at_s) != _offset(zone, at_s + STEP_S):
             change_s = _change(zone, at_s, at_s + STEP_S)
             found.append((change_s, _offset(zone, change_s) + DAY_S))
         at_s += STEP_S
-    return () if found == [(0, DAY_S)] else tuple(found)
+    if len(found) > 1:
+        return (*found, (at_s, found[-1][1]))
+    return () if found[0][1] == DAY_S else ((0, found[0][1]),)
 
 
 def _offset(zone: ZoneInfo, at_s: int) -> int:
@@ -53,16 +58,6 @@ def _change(zone: ZoneInfo, low_s: int, high_s: int) -> int:
         else:
             low_s = middle_s
     return high_s
-
-
-def _last_change(zone: ZoneInfo, now_s: int) -> int:
-    """When the offset that holds at now_s began; 0 where it is older than two years."""
-    at_s = now_s
-    while at_s > now_s - 2 * 366 * DAY_S:
-        if _offset(zone, at_s - STEP_S) != _offset(zone, now_s):
-            return _change(zone, at_s - STEP_S, at_s)
-        at_s -= STEP_S
-    return 0
 
 
 def name_of(wanted: Transitions) -> str | None:
@@ -85,8 +80,9 @@ def _fits(name: str, wanted: Transitions, at_s: int) -> bool:
     if _offset(zone, at_s) + DAY_S != wanted[0][1]:
         return False
     return all(
-        _offset(zone, from_s) + DAY_S == offset and _offset(zone, from_s - 1) + DAY_S != offset
-        for from_s, offset in wanted[1:]
+        _offset(zone, from_s) + DAY_S == offset
+        and (offset == before or _offset(zone, from_s - 1) + DAY_S != offset)  # equal: the end of the list
+        for (_from_s, before), (from_s, offset) in pairwise(wanted)
     )
 
 

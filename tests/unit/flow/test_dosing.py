@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pumpwire.spec import KINDS
-from rig.flow.dosing import BASAL, CYCLES_PER_DAY, CYCLES_PER_US, Dosing, Overlay
+from rig.flow.dosing import BASAL, CYCLES_PER_DAY, CYCLES_PER_US, Dosing
+from rig.flow.overlay import Overlay
 from upy.device.softboard import Time
 from upy.device.softstepper import Pump, SoftStepper
 

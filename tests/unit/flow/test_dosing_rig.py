@@ -185,7 +185,7 @@ class Bedside(RuleBasedStateMachine):
             return
         given = sum(self.rig.dosing.kind_steps[KINDS.index(kind)] for kind in ("single", "spread"))
         assert given <= self.asked_steps
-        for overlay in (self.rig.therapy.bolus, self.rig.therapy.spread):
+        for overlay in self.rig.therapy.overlays():
             assert overlay is None or 0 <= overlay.done_steps <= overlay.planned_steps <= overlay.steps
 
     @invariant()

@@ -81,13 +81,12 @@ def test_any_request_of_the_table_gets_one_answer_and_a_repeated_one_acts_once(
             assert host.choices() == before, "a reading command changes nothing"
             continue
         after = host.choices()
-        boluses = None, host.rig.therapy.bolus, host.rig.therapy.spread
+        boluses = host.rig.therapy.overlays()
         again = host.send(line, 60_000)
         if host.rig.session.last_seq == seq:  # it was accepted, done or refused
             assert again == answers[-1:]
         assert host.choices() == after, "a repeated line acts once"
-        assert host.rig.therapy.bolus in boluses
-        assert host.rig.therapy.spread in boluses
+        assert all(overlay in boluses for overlay in host.rig.therapy.overlays())
     host.bench.power_off()
 
 
@@ -146,9 +145,9 @@ def test_every_bit_flip_and_cut_of_a_request_is_refused_and_the_right_one_then_a
     assert host.image() == image
     for _ in range(3):
         host.send(line + b"\n")
-    assert host.rig.therapy.bolus.steps == host.rig.dosing.steps_of(50_000)
+    assert host.rig.therapy.boluses.queue[0].steps == host.rig.dosing.steps_of(50_000)
     assert host.rig.session.last_seq == seq
-    assert host.rig.journal.next_number == image[0] + 2  # of the command and the start of the bolus
+    assert host.told() == image[0] + 2  # of the command and the start of the bolus
 
 
 @pytest.mark.requirement("SR-30")

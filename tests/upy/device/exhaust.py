@@ -95,7 +95,7 @@ class Exhausted:
             self.met["went on"] += 1
             bench.run(200_000)
         self._judge(verb, seq, case, volume_nl)
-        if bench.rig.therapy.bolus is not None or bench.rig.therapy.mode != "running":
+        if bench.rig.therapy.boluses.queue or bench.rig.therapy.mode != "running":
             bench.run(120_000_000)
 
     def _boot(self, seq):

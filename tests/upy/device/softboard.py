@@ -123,6 +123,8 @@ class SoftBoard:
         self.ticks_diff = time.ticks_diff
         self.reset_cause = cause
         self.device_id = "e66118604b5a3c2f"
+        self.clock_hz = 125_000_000
+        self.clock_is_right = True
         self.pressed = 0
         self.tone = None
         self.tones = 0

@@ -1,0 +1,87 @@
+"""Whether a program fits under its cap, beside what has flowed in the last 24 h.
+
+Owns: the walk over the coming 24 h.
+Rules: a program whose own most in any 24 h exceeds its cap never fits; one that the last 24 h leave no room for fits
+later, and the refusal says when; a generator, a few turns a tick; a module on loan (rig.lend).
+Units: nL, steps, microseconds.
+Leaves: what a program brings to pumpwire.daily, what has flowed to day_cap.py.
+"""
+
+from pumpwire import daily
+
+from rig.flow.day_cap import SLOT_US, SLOTS, TOLERANCE_STEPS
+from rig.refused import Refused
+
+TURNS = 6  # of the walks, between two yields
+
+
+def own(program):
+    """The most of a program's own in any 24 h, nL; only a bound of it where that is under the cap. A generator.
+
+    Raises Refused where it exceeds the cap.
+    """
+    own_nl = daily.most_own_bound_nl(program)
+    if own_nl > program["cap_nl"]:
+        own_nl = yield from slowly(daily.most_own_nl(program))
+        if own_nl > program["cap_nl"]:
+            raise Refused("cap", (("daily_nl", own_nl), ("cap_nl", program["cap_nl"])))
+    return own_nl
+
+
+def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
+    """-> (the most of its own in any 24 h, what DayCap.use takes ahead). A generator. Raises Refused.
+
+    bridge: the overlay of a bridge that goes on, or None.
+    """
+    own_nl = yield from own(program)
+    cap.advance(at_us)
+    if dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= program["cap_nl"]:
+        return own_nl, ()
+    left = (0, 0) if elapsed_us is not None else daily.bridge_of(program)
+    if bridge is not None and (elapsed_us is not None or not program["bridge"]):
+        left = (dosing.nl_of(bridge.left()), bridge.rate_nl_per_day)
+    first_us = cap.slot_end_us(at_us) - at_us
+    comes = yield from slowly(
+        daily.slots_nl(program, elapsed_us or 0, utc_us, left, first_us, SLOT_US, SLOTS - 1)
+    )
+    held = [cap.held(back) for back in range(SLOTS)]
+    ahead = _ahead(held, comes, 0, dosing)
+    if max(ahead[1]) <= program["cap_nl"]:
+        for i in range(SLOTS - 3, -1, -1):
+            ahead[0][i] = max(ahead[0][i], ahead[0][i + 1])
+        return own_nl, ahead[0]
+    for late in range(1, SLOTS):
+        yield
+        if max(_ahead(held, comes, late, dosing)[1]) <= program["cap_nl"]:
+            break
+    wait_s = (first_us + (late - 1) * SLOT_US) // 1_000_000 + 1
+    fields = (("held_nl", dosing.nl_of(cap.own_steps + cap.asked_steps)), ("cap_nl", program["cap_nl"]))
+    raise Refused("cap", fields + (("wait_s", wait_s),))
+
+
+def _ahead(held, comes, late, dosing):
+    """([own nL], [all nL]) of the 24 h up to the end of each coming slot, if the program begins so many slots later."""
+    own_steps = sum([row[0] for row in held[: SLOTS - late]])
+    asked_steps = sum([row[1] for row in held[: SLOTS - late]])
+    own, total = [], []
+    for i in range(SLOTS - 1):
+        back = SLOTS - 1 - late - i  # the slot that leaves the window as this one ends
+        leaves = held[back] if back >= 0 else (0, 0)
+        own_steps -= leaves[0]
+        own.append(dosing.nl_of(max(0, own_steps - TOLERANCE_STEPS)) + comes[i])
+        total.append(own[-1] + dosing.nl_of(asked_steps))
+        asked_steps -= leaves[1]
+    return own, total
+
+
+def slowly(steps):
+    """The value of a generator, with a yield after every few turns."""
+    turns = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+        turns += 1
+        if turns % TURNS == 0:
+            yield
