@@ -1,7 +1,7 @@
 """MT-SICS, spoken by Mettler Toledo and by many others.
 
 Owns: the commands SI, T and I2 and their answers.
-Rules: pure; status letters S stable, D dynamic, I busy, + overload, - underload.
+Rules: pure; status letters S stable, D dynamic, I busy, + overload, - underload, L a wrong parameter.
 Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Mettler Toledo, MT-SICS reference manual, levels 0 and 1.
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 
-from pumprig.balance.reading import BUSY, OVERLOAD, UNDERLOAD, Said, grams, not_understood
+from pumprig.balance.reading import BUSY, NUMBER, OVERLOAD, UNDERLOAD, Said, grams, not_understood
 
-WEIGHT = re.compile(r"^S ([SD])\s+(-?\s*[\d.]+)\s+(\S+)\s*$")
+WEIGHT = re.compile(rf"^S ([SD])\s+([+-]?\s*{NUMBER})\s+(\S+)\s*$")
 MODEL = re.compile(r'^I2 A "(.*)"')
-TROUBLE = {"S I": BUSY, "S +": OVERLOAD, "S -": UNDERLOAD}
+TROUBLE = {"S I": BUSY, "S +": OVERLOAD, "S -": UNDERLOAD, "SI I": BUSY, "SI +": OVERLOAD, "SI -": UNDERLOAD}
 
 
 class MtSics:
@@ -33,7 +33,7 @@ class MtSics:
 
     def said(self, line: str) -> Said:
         """`S S     0.0500 g` and its like."""
-        trouble = TROUBLE.get(line.strip())
+        trouble = TROUBLE.get(" ".join(line.split()))
         if trouble:
             return Said(None, False, trouble)
         match = WEIGHT.match(line)

@@ -1,7 +1,7 @@
 """The standard commands of Ohaus balances.
 
 Owns: the commands IP, T and PV and their answers.
-Rules: pure; a trailing question mark means not stable.
+Rules: pure; a trailing question mark means not stable; the legend behind a weight must be a net or a gross one.
 Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Ohaus, Explorer and Adventurer interface manual.
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 
-from pumprig.balance.reading import OVERLOAD, UNDERLOAD, Said, grams, not_understood
+from pumprig.balance.reading import NUMBER, OVERLOAD, UNDERLOAD, Said, grams, not_understood
 
-WEIGHT = re.compile(r"^\s*(-?\s*[\d.]+)\s+(mg|kg|g)\s*(\?)?\s*[NGBPT]*\s*$")
-MODEL = re.compile(r"^\s*(?:Version|Ver\.?|SW)\s*:?\s*(\S.*)$", re.IGNORECASE)
+WEIGHT = re.compile(rf"^\s*([+-]?\s*{NUMBER})\s+([A-Za-zµ%]+)\s*(\?)?\s*(NET|N|G|B|GROSS)?\s*$")
+MODEL = re.compile(r"^\s*(?:Version|Ver\.?|SW|PV|Software)\s*:?\s*(\S.*)$", re.IGNORECASE)
+UNSTABLE_HEAD = re.compile(r"^\s*\?\s*")
 
 
 class Ohaus:
@@ -31,11 +32,11 @@ class Ohaus:
         return f"Ohaus {match.group(1).strip()}" if match else None
 
     def said(self, line: str) -> Said:
-        """`    0.0500 g    ?`; `Err 8.3` is an overload, `Err 8.4` an underload."""
+        """`    0.0500 g    ?  NET`; `Err 8.3` is an overload, `Err 8.4` an underload."""
         text = line.strip()
-        if text.startswith(("Err 8.3", "-OL-", "OL")):
+        if text.startswith(("Err 8.3", "-OL-", "OL", "------")):
             return Said(None, False, OVERLOAD)
-        if text.startswith(("Err 8.4", "-UL-", "UL")):
+        if text.startswith(("Err 8.4", "-UL-", "UL", "______")):
             return Said(None, False, UNDERLOAD)
         match = WEIGHT.match(line)
         if match is None:

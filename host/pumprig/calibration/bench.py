@@ -20,8 +20,9 @@ from pumprig.calibration.runfolder import RunFolder, Stage
 from pumprig.errors import PumpError
 
 RETRY_S = 5.0
+LOST_S = 60.0  # a balance that is away so long stops the pump and the run's clock
 LEAST_LEFT_S = 5.0  # a pump that has done its volume so shortly before the stage's end is not started again
-QUIET = ("opened", "stage", "balance found", "pump found")  # events that are no trouble
+QUIET = ("opened", "stage", "balance found", "pump found", "held", "went on")  # events that are no trouble
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,24 @@ class Bench:
         self._stage: Stage | None = None
         self._boot: int | None = None
         self._troubles: set[str] = set()
+        self._lost_s: float | None = None
+        self._held = self.run.held()
+        # a clock that was set back while nobody ran: the run goes on from its last reading
+        self._shift_s = max(0.0, self.run.last_s() - (utc_s() - self.run.begin_utc_s))
         self._event("opened", f"at {self.now_s():.1f} s")
 
     def now_s(self) -> float:
         """Seconds since the run began."""
-        return self._utc_s() - self.run.begin_utc_s
+        return self._utc_s() - self.run.begin_utc_s + self._shift_s
 
     def tick(self) -> Progress | None:
         """Start or stop the pump where the stage wants it, take one reading, store it."""
         state = self._look()
-        t_s = self.now_s()
+        at_s = self.now_s()
+        if self._hold(state, at_s):
+            stage = self._stage or self.stages[0]
+            return Progress(stage, at_s, self.end_s - self.run.plan_s(at_s), None, None, self._waiting())
+        t_s = self.run.plan_s(at_s)
         if t_s >= self.end_s:
             self.close()
             return None
@@ -101,13 +110,37 @@ class Bench:
         if state is not None:
             self._drive(stage, state, t_s)
         steps = None if state is None else state.steps
-        reading = self._read(t_s)
+        reading = self._read(at_s)
         if reading is not None:
             turn = None if state is None else state.turn
-            at_s, steps = self._instant(reading, t_s, steps)
-            self.run.store(at_s, reading, steps, turn, stage)
+            read_s, steps = self._instant(reading, at_s, steps)
+            self.run.store(read_s, reading, steps, turn, stage)
         mass_g = reading.mass_g if reading else None
         return Progress(stage, t_s, self.end_s - t_s, mass_g, steps, ", ".join(sorted(self._troubles)))
+
+    def _waiting(self) -> str:
+        return "the balance is away: the run's clock and the pump stand still until it is back"
+
+    def _hold(self, state: PumpState | None, at_s: float) -> bool:
+        """Stop pump and clock while the balance is away for a minute and more; go on when it answers again."""
+        if not self._held:
+            if self._pump is None or self._lost_s is None or at_s - self._lost_s < LOST_S:
+                return False
+            self._guard(self._pump.stop)
+            self._held = True
+            self.run.hold(at_s)
+            self._event("held", self._waiting())
+            return True
+        reading = self._read(at_s)
+        if reading is None:
+            if state is not None and state.rate_nl_per_h and self._pump is not None:
+                self._guard(self._pump.stop)
+            return True
+        self._held = False
+        self.run.go_on(at_s)
+        self._event("went on", f"after {at_s - (self._lost_s or at_s):.0f} s")
+        self._lost_s = None
+        return False
 
     def _instant(self, reading: Reading, asked_s: float, steps: int | None) -> tuple[float, int | None]:
         """(time, steps) of a reading: between two looks where the clock that counts is the rig's, known at each."""
@@ -181,11 +214,15 @@ class Bench:
             reading = self._scale.read()
         except (BalanceError, OSError) as error:
             self._event("balance lost", str(error))
+            if self._lost_s is None:
+                self._lost_s = t_s
             if self._scale is not None:
                 self._scale.close()
             self._scale = None
             self._retry_s = t_s + RETRY_S
             return None
+        if not self._held:
+            self._lost_s = None
         if reading.trouble:
             self._event(reading.trouble, reading.raw)
         else:

@@ -98,6 +98,40 @@ class RunFolder:
         self.metadata: dict[str, Any] = plan["metadata"]
         self.ambient: dict[str, float] = plan["ambient"]
         self.stages = [Stage(**row) for row in plan["stages"]]
+        self._holds = self._read_holds()
+
+    def _read_holds(self) -> list[tuple[float, float | None]]:
+        """When the run's clock stood still: from and to in s since the start; None where it still does."""
+        found: list[tuple[float, float | None]] = []
+        for event in self.events():
+            if event["event"] == "clock held":
+                found.append((float(event["t_s"]), None))
+            elif event["event"] == "clock on" and found:
+                found[-1] = (found[-1][0], float(event["t_s"]))
+        return found
+
+    def held(self) -> bool:
+        """Whether the clock stands still."""
+        return bool(self._holds) and self._holds[-1][1] is None
+
+    def hold(self, t_s: float) -> None:
+        """The plan waits from here on."""
+        self._holds.append((t_s, None))
+        self.event(t_s, "clock held", "")
+
+    def go_on(self, t_s: float) -> None:
+        """The plan goes on."""
+        self._holds[-1] = (self._holds[-1][0], t_s)
+        self.event(t_s, "clock on", "")
+
+    def plan_s(self, t_s: float) -> float:
+        """Where the plan stands at t_s: the time without that in which the clock stood still."""
+        return t_s - sum(max(0.0, min(t_s, end or t_s) - start) for start, end in self._holds)
+
+    def last_s(self) -> float:
+        """The time of the last reading, 0 without one."""
+        rows = self._rows()
+        return float(rows[-1][0]) if rows else 0.0
 
     def store(
         self, t_s: float, reading: Reading, steps: int | None, turn: float | None, stage: Stage
@@ -146,7 +180,7 @@ class RunFolder:
         for number, at in enumerate(range(0, len(self.stages) - 3, 3), 1):
             part = self.stages[at : at + 4]
             rate = part[2].rate_nl_per_h
-            mine = [r for r in rows if part[0].start_s <= float(r[0]) < part[3].end_s]
+            mine = [r for r in rows if part[0].start_s <= self.plan_s(float(r[0])) < part[3].end_s]
             mine = [r for r in mine if r[1] and (r[2] or not with_steps)]
             spoilt = self._spoilt(part)
             if spoilt or not mine:
@@ -178,7 +212,7 @@ class RunFolder:
     def _spoilt(self, part: list[Stage]) -> str:
         """Why the steps of a part do not tell what was delivered, or nothing."""
         for event in self.events():
-            if event["event"] in SPOILING and part[1].start_s <= event["t_s"] < part[2].end_s:
+            if event["event"] in SPOILING and part[1].start_s <= self.plan_s(event["t_s"]) < part[2].end_s:
                 return f"{event['event']} at {event['t_s']:.0f} s, with steps that nobody counted; weigh it again"
         return ""
 

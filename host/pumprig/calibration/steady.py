@@ -51,8 +51,13 @@ def flow_change(progress: Floats, corrected_mg: Floats, found: Estimate, pulse_m
     slopes: list[float] = []
     sds: list[float] = []
     for part in range(PARTS):
-        inside = (progress >= part / PARTS) & (progress <= (part + 1) / PARTS)
-        if inside.sum() < 3 or whole <= 0:
+        inside = (
+            (progress >= part / PARTS)
+            & (progress <= (part + 1) / PARTS)
+            & (progress > 0.0)
+            & (progress < 1.0)
+        )
+        if inside.sum() < 3 or whole <= 0 or not np.ptp(progress[inside]) > 0:
             return Change([])
         x, y = progress[inside], corrected_mg[inside]
         slope, _ = np.polyfit(x - x.mean(), y, 1)

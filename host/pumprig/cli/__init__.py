@@ -28,6 +28,7 @@ GOES_ON = " The pump goes on as programmed."
 
 # name: (module in this folder, attribute, one line of help)
 COMMANDS = {
+    "balance": ("balance", "balance", "what a balance says, line by line: `balance test [PORT]`"),
     "accuracy": ("accuracy", "accuracy", "start-up and trumpet graphs and figures from a weighing"),
     "alarms": ("alarms", "alarms", "the active alarms; `ack`, `silence`"),
     "battery": ("upkeep", "battery", "the modelled implant's battery; `new`"),

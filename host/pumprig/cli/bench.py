@@ -9,6 +9,7 @@ Leaves: stages to calibration/bench.py, the rig to api/rigpump.py, pictures to c
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
@@ -25,13 +26,20 @@ from pumprig.errors import Interrupted, PumpError, UsageError
 
 if TYPE_CHECKING:
     from pumprig.api.rigpump import RigPump
+    from pumprig.balance.serial_balance import Balance
     from pumprig.calibration.bench import Bench, Progress
     from pumprig.calibration.fit import Fit
     from pumprig.calibration.runfolder import Stage
 
 
 @click.command("run")
-@click.option("--balance", "balance_port", required=True, metavar="PORT", help="The balance's serial port.")
+@click.option(
+    "--balance",
+    "balance_port",
+    required=True,
+    metavar="PORT[,BAUD[,8N1|7E1|...]][,PROTOCOL]",
+    help="The balance.",
+)
 @click.option("--rate", "rates", multiple=True, help="A rate, for example '20 ul/h'; once for each.")
 @click.option(
     "--back", is_flag=True, help="Weigh the rates once more on the way back, which shows hysteresis."
@@ -82,7 +90,7 @@ def run_command(
 ) -> None:
     """Blank, run-in, run and blank again at each rate; every reading is stored as it comes."""
     from pumprig.api.rigpump import RigPump
-    from pumprig.balance.serial_balance import open_balance
+    from pumprig.balance.search import open_balance
     from pumprig.calibration import runfolder
 
     settings = current()
@@ -110,9 +118,11 @@ def run_command(
                 f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}, "
                 f"{quantities.volume_text(round(need_nl))} of fluid; kept in {place}"
             )
-            settings.ask(yes, "Start?")
             with closing(open_balance(balance_port)) as scale:
                 metadata["balance"] = f"{scale.model} ({scale.dialect.name})"
+                _first_reading(settings, scale, metadata["balance_readability_g"])
+                balance_port = f"{balance_port.split(',')[0]},{scale.settings}"
+            settings.ask(yes, "Start?")
             if pump is not None:
                 metadata["device_id"] = pump.device_id()
                 if alarm := pump.look().alarm:
@@ -131,9 +141,54 @@ def run_command(
     _report(settings, place)
 
 
+def _first_reading(settings: Settings, scale: Balance, readability_g: float) -> None:
+    """A reading before anything moves. Raises PumpError that says why there is none."""
+    from pumprig.balance.reading import BUSY, BalanceError
+
+    reading = None
+    for _ in range(3):
+        try:
+            reading = scale.read()
+        except BalanceError as error:
+            raise PumpError(
+                error.happened, "Nothing was started; the pump stands.", error.next_step
+            ) from error
+        if reading.mass_g is not None:
+            break
+        if reading.trouble != BUSY:
+            break
+    if reading is None or reading.mass_g is None:
+        said = reading.trouble if reading is not None else "nothing"
+        raise PumpError(
+            f"The balance says {said}: there is no reading.",
+            "Nothing was started; the pump stands.",
+            "Load or unload it, let it settle, and try again.",
+        )
+    settings.say(f"balance: {scale.model}, {scale.settings}; it reads {reading.mass_g:.7g} g")
+    shown_g = _digit_g(reading.raw)
+    if shown_g is not None and not 0.45 < shown_g / readability_g < 2.2:
+        settings.say(
+            f"warning: the balance shows digits of {1000 * shown_g:g} mg, --readability is {1000 * readability_g:g} mg"
+        )
+
+
+def _digit_g(raw: str) -> float | None:
+    """The last digit's place in g of a line as it came; None where no number is seen."""
+    match = re.search(r"\d+[.,](\d+)\]?\d*\s*(mg|kg|g)?", raw)
+    if match is None:
+        return None
+    return 10.0 ** -len(match.group(1)) * {"mg": 1e-3, "kg": 1e3}.get(match.group(2) or "g", 1.0)
+
+
 def _clock(pump: RigPump | None, speed: float) -> Callable[[], float]:
-    """The host's clock, or that of a simulated rig whose time runs faster."""
-    return time.time if pump is None or speed == 1.0 else pump.utc_s
+    """The host's time of day at the start, going on steadily; or the clock of a simulated rig that runs faster.
+
+    A clock that is set meanwhile moves nothing.
+    """
+    if pump is not None and speed != 1.0:
+        return pump.utc_s
+    begin_utc_s, begin_s = time.time(), time.monotonic()
+    return lambda: begin_utc_s + time.monotonic() - begin_s
 
 
 def _ambient(text: str) -> dict[str, float]:
@@ -165,7 +220,7 @@ def _stages(rates: tuple[str, ...], duration: str, blank: str, run_in: str) -> l
 def _drive(settings: Settings, place: Path, balance_port: str, pump: RigPump | None, every_s: float) -> None:
     from rich.live import Live
 
-    from pumprig.balance.serial_balance import open_balance
+    from pumprig.balance.search import open_balance
     from pumprig.calibration.bench import Bench
     from pumprig.calibration.live import Picture
     from pumprig.calibration.runfolder import RunFolder

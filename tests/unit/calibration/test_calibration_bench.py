@@ -110,7 +110,7 @@ def test_a_lost_balance_a_lost_pump_and_a_restart_leave_gaps_but_no_wrong_figure
     bench = started(tmp_path, world)
     drive(bench, world, 1500)
     world.balance_away = True
-    drive(bench, world, 120)
+    drive(bench, world, 50)
     world.balance_away = False
     drive(bench, world, 300)
     world.pump_away = True
@@ -227,3 +227,42 @@ def test_the_live_picture_shows_the_stage_the_curve_the_flow_and_what_is_left(tm
     shown = console.export_text()
     for text in ("3/4 run 200", "0.0", "left", "21 min"):
         assert text in shown
+
+
+def test_a_balance_away_for_long_stops_the_pump_and_the_clock_and_the_run_goes_on_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    world = World()
+    bench = started(tmp_path, world)
+    drive(bench, world, 1500)
+    world.balance_away = True
+    drive(bench, world, 1800)
+    assert world.rate_nl_per_h == 0.0
+    counted = world.look().steps
+    progress = bench.tick()
+    assert progress is not None
+    assert "clock" in progress.trouble
+    left_s = progress.left_s
+    world.balance_away = False
+    drive(bench, world, 40)
+    assert world.rate_nl_per_h == RATE_NL_PER_H
+    drive(bench, world, 1e5)
+    end_s = world.utc_s - world.begin_s
+    assert end_s == pytest.approx(600 + 60 + 2400 + 600 + 1800 - 60, abs=40)
+    assert left_s == pytest.approx(3660 - 1560, abs=20)
+    assert world.look().steps - counted > 0
+    found = fit_file(RunFolder(tmp_path).weighings()[0][0])
+    assert found.nl_per_rev is not None
+    assert found.u_nl_per_rev is not None
+    assert abs(found.nl_per_rev - 3200 * NL_PER_STEP) < found.u_nl_per_rev
+
+
+def test_a_clock_set_back_while_a_run_waits_does_not_begin_it_again(tmp_path: Path) -> None:
+    world = World()
+    bench = started(tmp_path, world)
+    drive(bench, world, 1500)
+    back = Bench(tmp_path, world.open, world, lambda: world.utc_s - 3600.0)
+    progress = back.tick()
+    assert progress is not None
+    assert progress.stage.kind == "run"
+    assert progress.t_s >= 1490
