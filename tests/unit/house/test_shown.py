@@ -17,7 +17,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = ROOT / "host" / "pumprig"
-SINKS = {"terminal.py", "__main__.py"}  # where text is written; all else hands it to them
+SINKS = {"terminal.py", "streams.py", "__main__.py"}  # where text is written; all else hands it to them
 SAFE_HTML = {"picture.svg"}  # drawn by this very run
 
 
