@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+MOST_FAULTS = 20  # of a file, told to a person
+
 
 class PumpError(Exception):
     """Something failed; `str()` joins what happened, what was not done and the next step."""
@@ -52,7 +54,9 @@ class InputFileError(PumpError):
         return "\n  ".join(self.lines())
 
     def lines(self) -> list[str]:
-        return [super().__str__(), *self.faults]
+        more = len(self.faults) - MOST_FAULTS
+        rest = [f"and {more} more; --json lists them all"] if more > 0 else []
+        return [super().__str__(), *self.faults[:MOST_FAULTS], *rest]
 
     def details(self) -> dict[str, object]:
         return {"faults": self.faults}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pumprig.errors import UsageError
+from pumprig.tomltext import parsed
 
 
 def _folder(kind: str) -> Path:
@@ -93,7 +94,7 @@ def configuration() -> dict[str, Any]:
     """
     path = config_file()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

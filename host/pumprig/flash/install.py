@@ -11,7 +11,9 @@ Leaves: what the files are to image.py, pulling the log and greeting to the comm
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
@@ -55,7 +57,8 @@ class Board:
             self._transport: Any = transport(address, baudrate=115200, timeout=5)
             # mpremote waits 10 s for a step; compacting a full filesystem, or an emulated board, may take longer
             self._transport.exec_raw = partial(self._transport.exec_raw, timeout=STEP_S)
-            self._transport.enter_raw_repl(soft_reset=False, timeout_overall=5)
+            with redirect_stdout(io.StringIO()):  # mpremote prints what it heard; the error says it, too
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=5)
         except Exception as error:  # mpremote, pyserial and the system each raise their own
             raise LinkError(
                 f"{address} gives no MicroPython prompt: {error}.",

@@ -221,7 +221,7 @@ class PrivateRig:
         """Whether some process holds the state folder's lock; it ends with the process, however that ends."""
         try:
             with open(self.folder / "lock", "r+") as file:
-                return not lock(file)
+                return not try_lock(file)
         except OSError:
             return False
 
@@ -230,7 +230,7 @@ class PrivateRig:
         """One start at a time. Raises PumpError where another one does not end."""
         with open(self.folder / "start.lock", "w") as file:
             until_s = time.monotonic() + START_S + STOP_S
-            while not lock(file):
+            while not try_lock(file):
                 if time.monotonic() > until_s:
                     raise PumpError(
                         "Another pumprig is starting the simulated rig and does not come to an end.",
@@ -241,8 +241,8 @@ class PrivateRig:
             yield
 
 
-def lock(file: IO[str]) -> bool:
-    """Lock a file until it is closed; returns False if another process holds it."""
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed; False if another process holds the lock."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -258,8 +258,3 @@ def lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def try_lock(file: IO[str]) -> bool:
-    """Lock an open file until it is closed; False if another process holds the lock."""
-    return _lock(file)

@@ -13,10 +13,11 @@ intents.py, seals to seals.py.
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pumprig.errors import StoreError
@@ -53,11 +54,23 @@ class Store:
                 "Nothing was stored.",
                 "Free some space." if full else "Set PUMPRIG_DB.",
             ) from None
+        self._keep_private()
         with self.guard():
             self.db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self.db.execute("PRAGMA foreign_keys = ON")
             self._prepare()
             self.db.execute("PRAGMA synchronous = FULL")
+
+    def _keep_private(self) -> None:
+        """The log is its owner's alone: mode 0600, of a new file from its first byte on; SQLite's others follow it."""
+        with suppress(OSError):  # what cannot be opened is told by SQLite
+            if (
+                not self.path.exists()
+            ):  # one that is there is never opened here: closing it would end SQLite's locks
+                with suppress(FileExistsError):
+                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            elif os.name == "posix" and self.path.stat().st_mode & 0o077:
+                os.chmod(self.path, 0o600)
 
     def _prepare(self) -> None:
         """Schema and journal, also where another process does the same at this moment."""

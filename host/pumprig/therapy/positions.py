@@ -9,6 +9,7 @@ Leaves: values to tomllib, faults to reader.py.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -23,6 +24,13 @@ def lines_of(source: bytes) -> dict[Path, int]:
     lines: dict[Path, int] = {(): 1}
     counts: dict[Path, int] = {}
     for node in parser.parse(source).root_node.named_children:
+        _node(node, lines, counts)
+    return lines
+
+
+def _node(node: Any, lines: dict[Path, int], counts: dict[Path, int]) -> None:
+    """A pair or a table of the document; one that is nested beyond measure keeps the lines found so far."""
+    with suppress(RecursionError):
         if node.type == "pair":
             _pair(node, (), lines)
         elif node.type in ("table", "table_array_element"):
@@ -35,7 +43,6 @@ def lines_of(source: bytes) -> dict[Path, int]:
             for child in node.named_children[1:]:
                 if child.type == "pair":
                     _pair(child, path, lines)
-    return lines
 
 
 def _line(node: Any) -> int:

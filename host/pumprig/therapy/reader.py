@@ -18,6 +18,7 @@ from pumpwire import units
 
 from pumprig.errors import InputFileError
 from pumprig.therapy.positions import Path, lines_of, shown
+from pumprig.tomltext import parsed
 
 MASS_KINDS = {"rate": "mass_rate", "volume": "mass"}
 NL_PER_ML = 1_000_000
@@ -32,7 +33,7 @@ class Reader:
         self.concentration_ng_per_ml: int | None = None
         try:
             source = path.read_bytes().removeprefix(BOM_UTF8)  # some editors begin with it, TOML never
-            self.root: dict[str, Any] = tomllib.loads(source.decode("utf-8"))
+            self.root: dict[str, Any] = parsed(source.decode("utf-8"))
         except OSError as error:
             raise InputFileError(f"{path} cannot be read: {error.strerror}.", []) from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -178,3 +178,29 @@ def test_a_log_with_a_gap_or_an_edit_is_one_document_and_fails(
     code, said, _err = tool("log", "verify")
     assert (code, said["verified"]) == (1, False)
     assert {row["record"] for row in said["faults"]} >= {10, 20, 21}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 50_000 + "]" * 50_000, "a" + ".a" * 50_000 + " = 1", "a = " + "1" * 5_000],
+    ids=["lists", "keys", "digits"],
+)
+def test_a_file_that_nests_beyond_measure_is_no_program_and_nothing_worse(tmp_path, capsys, text):
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    assert cli.run(["program", "check", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "deep.toml" in err
+    assert "did not foresee" not in err
+
+
+def test_of_thousands_of_faults_twenty_are_told_and_all_are_in_the_document(tmp_path, capsys):
+    steps = ",\n".join(f'{{from = "{i // 60 % 24:02}:{i % 60:02}", rate = "x"}}' for i in range(8_000))
+    path = tmp_path / "many.toml"
+    path.write_text(f'name = "x"\n[basal]\nsteps = [\n{steps}]\n')
+    assert cli.run(["--json", "program", "check", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["faults"]) >= 8_000
+    assert len(err.splitlines()) == 22
+    assert "more; --json lists them all" in err
