@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 import threading
 from binascii import a2b_base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,9 @@ from pumprig.errors import InputFileError, PumpError
 from pumprig.quantities import to_utc_us
 from pumprig.rig import refusals, simulator
 from pumprig.store import Store, ledger
+from pumprig.store.asked import Account, delivery
+from pumprig.store.dates import Boot
+from pumprig.store.record import Record
 from pumprig.therapy.program import Program
 
 START_UTC_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
@@ -98,8 +102,14 @@ class Worker:
 
     def run(self, asked: Request, progress: Progress | None = None) -> Report:
         """One run; its report. Raises PumpError, RefusedError, InputFileError; Crashed: this worker is at its end."""
+        with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
+            told = Path(folder) / "told.txt"
+            report = self._run({**asked, **self._extra, "told": str(told)}, progress)
+            return finish(asked, report, told)
+
+    def _run(self, asked: Request, progress: Progress | None) -> Report:
         self._progress = progress
-        line = json.dumps({**asked, **self._extra, "progress": progress is not None})
+        line = json.dumps({**asked, "progress": progress is not None})
         try:
             _pipe(self._child.stdin).write(line + "\n")
             _pipe(self._child.stdin).flush()
@@ -115,7 +125,8 @@ class Worker:
         told = json.loads(answer)
         if told["code"]:
             raise _failure(told["code"], told["report"])
-        return finish(asked, told["report"])
+        report: Report = told["report"]
+        return report
 
     def kill(self) -> None:
         """End it at once."""
@@ -149,9 +160,42 @@ class Crashed(PumpError):
         super().__init__(f"The simulator failed: {why}.", "There is no result.", "Run it with -v.")
 
 
-def finish(asked: Request, report: Report) -> Report:
-    """What follows from a report and its request."""
-    return report
+def finish(asked: Request, report: Report, told: Path) -> Report:
+    """What follows from a report, its request and its told records: asked, given, not given. Raises PumpError."""
+    figures = report["calibration"]
+    known = {
+        int(figures["id"]): (int(figures["step_nl_num"]), int(figures["step_nl_den"]), int(figures["u_ppm"]))
+    }
+    account = Account.of(known, programs_of(asked))
+    start = int(report.pop("log_start"))
+    boots: dict[int, Boot] = {}
+    for record in _records(told):
+        boots.setdefault(record.boot, Boot()).hear(record)
+    before: Record | None = None  # the last told record of the beginning
+    for record in _records(told):
+        record.at_utc_us = boots[record.boot].date(record.mono_us, record.rig_utc_us, None)
+        if record.number <= start:
+            before = record
+            continue
+        if before is not None:
+            account.take(before)
+            before = None
+        account.take(record)
+    given = delivery(account, int(report["delivered_nl"])).document()
+    head = {name: report[name] for name in list(report)[: list(report).index("delivered_nl")]}
+    return {**head, **given, **{name: value for name, value in report.items() if name not in head}}
+
+
+def _records(path: Path) -> Iterator[Record]:
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            yield Record(a2b_base64(line))
+
+
+def programs_of(asked: Request) -> list[str]:
+    """The canonical texts of the programs that a run may come to run."""
+    loaded = [str(event["document"]) for event in asked["events"] if "document" in event]
+    return [text for text in (str(asked["program"]), *loaded) if text.startswith("kind=program ")]
 
 
 def keep(path: Path, asked: Request, report: Report) -> None:
@@ -168,8 +212,7 @@ def keep(path: Path, asked: Request, report: Report) -> None:
             int(calibration["step_nl_den"]),
             int(calibration["u_ppm"]),
         )
-        loaded = [str(event["document"]) for event in asked["events"] if "document" in event]
-        for text in (str(asked["program"]), *loaded):
+        for text in programs_of(asked):
             store.note_program(device, documents.digest(text), text)
         page: list[bytes] = []
         with open(asked["records"], encoding="ascii") as file:

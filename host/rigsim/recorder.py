@@ -20,11 +20,14 @@ KEEP_ALARMS = 100_000
 
 
 class Recorder:
-    """Reads records as they are written. `utc_us` tells the world's time, `file` gets them as base64 lines."""
+    """Reads records as they are written. `utc_us` tells the world's time, `file` gets all as base64 lines,
+    `told` those that are no checkpoints."""
 
-    def __init__(self, utc_us: Callable[[], int], file: IO[str] | None) -> None:
+    def __init__(self, utc_us: Callable[[], int], file: IO[str] | None, told: IO[str] | None = None) -> None:
         self._utc_us = utc_us
         self._file = file
+        self._told = told
+        self._kept, self._boot = b"", 0  # a checkpoint, which may come to be the last record of its boot
         self._previous: bytes | None = None
         self._priorities = {row[1]: row[2] for row in spec.ALARMS}
         self._open: dict[str, dict[str, Any]] = {}
@@ -52,6 +55,7 @@ class Recorder:
         if self._file is not None:
             self._file.write(b64encode(raw).decode() + "\n")
         event = records.EVENTS[header["event"]]
+        self._tell(raw, header["boot"], event)
         if event != "checkpoint":
             self._note(event, text)
 
@@ -65,6 +69,16 @@ class Recorder:
             self.faults.append(f"record {header['number']} follows {number - 1}")
         elif header["chain"] != records.link(before):
             self.faults.append(f"record {number} does not carry the hash of {number - 1}")
+
+    def _tell(self, raw: bytes, boot: int, event: str) -> None:
+        """Pass on what tells of an event, and the last record of each boot."""
+        if self._told is None:
+            return
+        if self._kept and boot != self._boot:
+            self._told.write(b64encode(self._kept).decode() + "\n")
+        self._kept, self._boot = (raw, boot) if event == "checkpoint" else (b"", boot)
+        if event != "checkpoint":
+            self._told.write(b64encode(raw).decode() + "\n")
 
     def _note(self, event: str, text: str) -> None:
         fields = parse_fields(text)

@@ -82,7 +82,9 @@ def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[s
         file = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
         path = request.get("trace")
         trace = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
-        run = _Run(request, file, trace)
+        path = request.get("told")
+        told = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
+        run = _Run(request, file, trace, told)
         run.begin(text)
         run.run(for_ms, messages if request.get("progress") else None)
         return run.report(request, for_ms, started_s)
@@ -91,7 +93,13 @@ def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[s
 class _Run:
     """One rehearsal under way."""
 
-    def __init__(self, request: dict[str, Any], file: IO[str] | None, trace: IO[str] | None = None) -> None:
+    def __init__(
+        self,
+        request: dict[str, Any],
+        file: IO[str] | None,
+        trace: IO[str] | None = None,
+        told: IO[str] | None = None,
+    ) -> None:
         reservoir_nl = int(request.get("reservoir_nl", _reservoir_of(request["program"])))
         if "head_table" in request:
             geometry.use_document(request["head_table"])
@@ -107,7 +115,7 @@ class _Run:
         self.reservoir_nl = reservoir_nl
         self.wire = Wire(self.rig)
         self.world = World(self.rig, self.wire, 0, int(request.get("start_utc_us", START_UTC_US)))
-        self.recorder = Recorder(self.world.utc_us, file)
+        self.recorder = Recorder(self.world.utc_us, file, told)
         self.rig.chip.flash.on_program = self.recorder.take
         self.events: list[dict[str, Any]] = list(request.get("events") or [])
         self.calibration = request.get("calibration")
@@ -124,6 +132,7 @@ class _Run:
         wire.call("refill", ("volume_nl", self.reservoir_nl))
         wire.call("close")
         commit(wire, text, override=1)
+        self.log_start = self.recorder.end[2] - 1  # the record of the commit, or the last one that it brought
         world = self.world
         world.start_utc_us, world.start_cycle = world.utc_us(), rig.chip.now
         self.true_before_nl = rig.pump.true_nl()
@@ -159,6 +168,7 @@ class _Run:
         """The contract's fields."""
         true_nl = round(self.rig.pump.true_nl() - self.true_before_nl)
         status = self._last_status()
+        self._last_record(status)
         recorder = self.recorder
         by_kind = self._by_kind(status)
         return {
@@ -199,6 +209,7 @@ class _Run:
             "undelivered_nl": recorder.undelivered_nl,
             "loop": {"late": _number(status, "late"), "worst_us": self.costs.worst_us},
             "log_records": recorder.count,
+            "log_start": self.log_start,
             "log_end": recorder.end,
             "log_verified": not recorder.faults,
             "log_faults": recorder.faults[:20],
@@ -211,6 +222,14 @@ class _Run:
         self.rig.port.plug(True)
         self.wire.reset()
         return self.wire.status()
+
+    def _last_record(self, status: dict[str, str]) -> None:
+        """One more record, of the end; the clock that it sets tells of time without power, too."""
+        with contextlib.suppress(Refused, NoAnswer):
+            self.wire.greet()
+            self.wire.call("open")
+            self.wire.call("clock", ("utc_us", self.world.utc_us()))
+            self.wire.call("close")
 
     def _by_kind(self, status: dict[str, str]) -> dict[str, int]:
         """Volume of each kind; the rounding of all goes to the largest, so that they add up to what was counted."""

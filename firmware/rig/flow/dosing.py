@@ -143,6 +143,10 @@ class Dosing:
         """The calibration's ratio, as fields."""
         return (("nl_num", self.volume_num // self._rev_den), ("nl_den", self.volume_den // self._rev_num))
 
+    def told(self):
+        """The calibration in force, as the log tells it: nL of a step as a ratio, its uncertainty."""
+        return (("num", self.volume_num), ("den", self.volume_den), ("u_ppm", self.u_ppm))
+
     def revolutions_of(self, steps):
         """Whole turns of the rotor in a number of steps."""
         return steps * self._rev_den // self._rev_num

@@ -127,6 +127,7 @@ class Commands:
                 raise Refused("state", (("why", "stop the pump first"),))
             rig.settings.store(kept_documents.CALIBRATION, text)
             rig.use_calibration(document)
+            rig.record("calibration", rig.dosing.told())
         elif args["at_utc_s"]:
             self._commit_later(document, text, args, now_us)
         else:

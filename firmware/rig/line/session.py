@@ -156,7 +156,9 @@ class Session:
             self.last_seq = seq
             self.last_code = spec.ERRORS[name] if name else 0
         if name:
+            volume_nl = args.get("volume_nl")
             row = "refused", (("verb", verb), ("seq", seq), ("why", name))
+            row = row[0], row[1] + ((("nl", volume_nl),) if volume_nl else ())
         else:
             row = "command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args)
         self._commands.log([row] + consequences)

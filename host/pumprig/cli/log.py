@@ -39,6 +39,7 @@ from pumprig.cli.total import show_total, total_document
 from pumprig.errors import PumpError, UsageError
 from pumprig.rig.pull import Pulled
 from pumprig.store import Store, ledger
+from pumprig.store.asked import delivery_of
 from pumprig.store.export import FORMATS, Rows, export, form_of, plain
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
@@ -231,6 +232,7 @@ def total_(device: str | None, from_: str | None, to: str | None, anyway: bool) 
         chosen = device_of(store, device)
         verdict = believed(settings, store, chosen, anyway)
         result = total(store, chosen, from_us, to_us)
-    settings.document({**total_document(result), "verified": verdict.ok, "digest": verdict.digest})
+        given = delivery_of(store, result)
+    settings.document({**total_document(result, given), "verified": verdict.ok, "digest": verdict.digest})
     if not settings.json:
-        show_total(settings, result)
+        show_total(settings, result, given)

@@ -20,7 +20,9 @@ from pumprig import quantities, rehearsal
 from pumprig.cli.log import progress_of
 from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
+from pumprig.delivered import delivery_lines
 from pumprig.errors import PumpError, UsageError
+from pumprig.store.asked import Delivery
 from pumprig.therapy import events as event_files
 from pumprig.therapy import program as programs
 
@@ -117,6 +119,8 @@ def _show(settings: Settings, report: dict[str, Any]) -> None:
         f"{report['program_name']}: {simulated} simulated in {report['wall_s']:.1f} s (seed {report['seed']})"
     )
     off = report["true_nl"] - report["delivered_nl"]
+    for line in delivery_lines(Delivery.of(report)):
+        settings.show(f"  {line}")
     settings.show(
         f"  delivered (counted) {volume(report['delivered_nl'])}, commanded {volume(report['commanded_nl'])}"
     )

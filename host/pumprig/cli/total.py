@@ -16,10 +16,12 @@ from pumpwire import identity, spec
 
 from pumprig import quantities
 from pumprig.cli.settings import Settings
+from pumprig.delivered import delivery_lines
+from pumprig.store.asked import Delivery
 from pumprig.store.totals import Total
 
 
-def total_document(result: Total) -> dict[str, Any]:
+def total_document(result: Total, given: Delivery) -> dict[str, Any]:
     """A total as JSON."""
     return {
         "device_id": result.device_id,
@@ -29,7 +31,7 @@ def total_document(result: Total) -> dict[str, Any]:
         "from_record": result.first.number,
         "to_record": result.last.number,
         "delivered_steps": result.steps,
-        "delivered_nl": result.volume_nl,
+        **given.document(),
         "u_delivered_nl": result.u_nl,
         "not_known_steps": result.unknown_steps,
         "not_known_calibrations": result.unknown_ids,
@@ -40,13 +42,15 @@ def total_document(result: Total) -> dict[str, Any]:
     }
 
 
-def show_total(settings: Settings, result: Total) -> None:
+def show_total(settings: Settings, result: Total, given: Delivery) -> None:
     """A total for a person."""
     start, end = quantities.local_text(result.first.at_utc_us), quantities.local_text(result.last.at_utc_us)
     mark = "SIMULATED " if identity.is_simulated(result.device_id) else ""
     settings.show(
         f"{mark}{result.device_id}, records {result.first.number} to {result.last.number} ({start} to {end})"
     )
+    for line in delivery_lines(given):
+        settings.show(line)
     volume = quantities.volume_with_u(result.volume_nl, result.u_nl)
     known_steps = result.steps - result.unknown_steps
     settings.show(f"delivered {volume} (k = 2), {known_steps} steps")

@@ -88,7 +88,7 @@ class Hub:
             raise HubError(
                 f"The hub's folder {folder} cannot be used: {error.strerror}.", "No hub was started."
             ) from None
-        if not simulator.lock(self._lock):
+        if not simulator.try_lock(self._lock):
             raise HubError(
                 "A hub of this user runs already.",
                 "No second one was started.",

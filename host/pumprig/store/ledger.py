@@ -20,7 +20,7 @@ from pumprig.store import dates, known
 from pumprig.store.database import Store
 from pumprig.store.record import Record
 
-__all__ = ["Record", "add", "decode", "decoded", "last_number", "raw_of", "read", "record_at"]
+__all__ = ["Record", "add", "decode", "decoded", "last_number", "raw_of", "read", "record_at", "told"]
 
 CLEARED = "The rig's journal was cleared or edited. Keep this database, and pull into a new one (PUMPRIG_DB)."
 INSERT = (
@@ -175,6 +175,18 @@ def read(
         query += f"ORDER BY number DESC, boot DESC LIMIT {int(last)}) ORDER BY number, boot"
     with store.guard():
         for row in store.db.execute(query, values):
+            yield decoded(row[0], row[1])
+
+
+def told(store: Store, device_id: str, after: int, before: int) -> Iterator[Record]:
+    """The records that tell of an event, and the last of each boot, between two numbers. Raises StoreError."""
+    columns = "SELECT raw, at_utc_us, number, boot FROM records WHERE device_id = :device AND "
+    span = "number > :after AND number < :before"
+    ends = "SELECT boot, max(number) FROM records WHERE device_id = :device GROUP BY boot"
+    query = f"{columns} event <> 'checkpoint' AND {span} UNION ALL "
+    query += f"{columns} event = 'checkpoint' AND {span} AND (boot, number) IN ({ends}) ORDER BY number, boot"
+    with store.guard():
+        for row in store.db.execute(query, {"device": device_id, "after": after, "before": before}):
             yield decoded(row[0], row[1])
 
 

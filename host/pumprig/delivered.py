@@ -1,0 +1,65 @@
+"""Was it delivered? The answer in words.
+
+Owns: the lines that `log total`, `rehearse` and the report begin with.
+Rules: asked, given and what was not given stand together, with the reason and for how long.
+Callers: cli/ and report/.
+Units: shown with units.
+Leaves: the figures to store/asked.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pumprig import quantities
+from pumprig.store.asked import Delivery
+
+WHY = {
+    "stopped": "stopped by a person",
+    "power": "without power",
+    "stalled": "the rotor did not follow",
+    "occluded": "taken back to relieve an occlusion",
+    "unexplained": "not explained by any record",
+}
+
+
+def delivery_lines(given: Delivery) -> list[str]:
+    """The first line answers; one more for each reason."""
+    volume = quantities.volume_text
+    if given.asked_nl is None:
+        hours = sum(given.unknown_s.values()) / 3600
+        names = ", ".join(given.unknown_s)
+        lines = [
+            f"asked not known, given {volume(given.delivered_nl)}: for {hours:.1f} h a program ran that this store "
+            f"does not know ({names}...)"
+        ]
+    elif not given.not_given:
+        lines = [f"asked {volume(given.asked_nl)}, all of it given"]
+    else:
+        missing = given.asked_nl - given.delivered_nl
+        lines = [
+            f"asked {volume(given.asked_nl)}, given {volume(given.delivered_nl)}, not given {volume(missing)}:"
+        ]
+    lines += [f"  {volume(row['nl']):>12}  {reason(row)}" for row in given.not_given]
+    if given.unknown_requests:
+        lines.append(f"  besides, {given.unknown_requests} refused requests, whose volume is in no record")
+    return lines
+
+
+def reason(row: dict[str, Any]) -> str:
+    """Why, and for how long."""
+    why = str(row["why"])
+    name = str(row.get("name", row.get("because", "")))
+    times = int(row["times"])
+    counted = f" ({times} times)" if times > 1 else ""
+    if why == "alarm":
+        told = f"alarm {name}"
+    elif why == "missed":
+        told = f"periodic boluses missed{counted}: {name}"
+    elif why == "cancelled":
+        told = f"rest of a cancelled {name} bolus{counted}"
+    elif why == "refused":
+        told = f"requests refused{counted}: {name}"
+    else:
+        told = WHY.get(why, why)
+    return told + (f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else "")

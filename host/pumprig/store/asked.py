@@ -1,0 +1,355 @@
+"""Asked, given, not given: what a program and requests asked for, as if nothing had interfered, and what became of it.
+
+Owns: the account over the told records of a log (all but its checkpoints, and the last of each boot), and its reasons.
+Rules: given is what was counted; each thing that kept fluid from flowing is taken from its own record, in the volume
+that the program's arithmetic says for it; what is asked is the sum of both, so that they add up to the nanolitre; a
+difference to the program's own arithmetic beyond rounding is told as `unexplained`, never spread over the rest.
+Callers: the commands `log total`, `report` and `rehearse`.
+Units: nL, steps, microseconds; rates in nL/day.
+Leaves: when what flows to pumpwire.program, sums of what was delivered to totals.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pumpwire import documents, spec
+from pumpwire.program import DAY_US, base_rate, turns_before
+
+from pumprig.store import ledger
+from pumprig.store.database import Store
+from pumprig.store.export import fields_of
+from pumprig.store.record import Record
+from pumprig.store.totals import Calibration, Total
+
+RUNNING = spec.MODES.index("running")
+BRIDGE = spec.KINDS.index("bridge") + 1
+SPREAD = spec.KINDS.index("spread") + 1
+STOPPING = {row[1] for row in spec.ALARMS if row[1] and row[3] == "stop"}
+ALARM_BITS = {row[0]: row[1] for row in spec.ALARMS if row[1]}
+SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
+ROUNDING_US = 250_000  # of flow, at each start and stop: a record is made a few ticks after what it tells
+Reason = tuple[str, str]  # (why, name: of an alarm, or what a turn was missed for)
+
+
+@dataclass
+class NotGiven:
+    """Volume that was asked for and not given, for one reason."""
+
+    why: str
+    name: str
+    nl: float = 0.0
+    for_s: float = 0.0
+    times: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, rounded to whole nL."""
+        told: dict[str, Any] = {"why": self.why}
+        if self.name:
+            told["name" if self.why == "alarm" else "because"] = self.name
+        return {**told, "nl": round(self.nl), "for_s": round(self.for_s, 1), "times": self.times}
+
+
+@dataclass
+class Account:
+    """What `take` found so far; `given_nl` in the calibrations that are known."""
+
+    calibrations: dict[int, Calibration]
+    programs: dict[int, dict[str, Any]]  # by the half hash that a record carries
+    reasons: dict[Reason, NotGiven] = field(default_factory=dict[Reason, NotGiven])
+    unknown_s: dict[int, float] = field(
+        default_factory=dict[int, float]
+    )  # programs that the store lacks: how long
+    unknown_requests: int = 0  # refused, and their volume is told nowhere
+    base_nl: float = 0.0  # asked of the base flow, by the program
+    base_given_nl: float = 0.0
+    _last: Record | None = None
+    _mono_us: int = 0
+    _reason: Reason = ("stopped", "")
+    _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
+    _due: int = 0  # turns of periodic boluses by the program's grid
+    _due_nl: int = 0
+    _seen: int = 0
+    _edges: int = 0
+    _top_rate: int = 0
+
+    @staticmethod
+    def of(calibrations: dict[int, Calibration], texts: Iterable[str]) -> Account:
+        """An account for programs by their canonical texts; one that is not understood is not known."""
+        programs: dict[int, dict[str, Any]] = {}
+        for text in texts:
+            try:
+                programs[int(documents.digest(text)[:8], 16)] = documents.parse(text)
+            except documents.DocumentError:
+                continue
+        return Account(calibrations, programs)
+
+    # --- records
+
+    def take(self, record: Record) -> None:
+        """The next record, in the order of numbers."""
+        last, self._last = self._last, record
+        if last is None:
+            self._mono_us = record.mono_us
+            self._begin(record)
+            return
+        if record.boot != last.boot:
+            self._power(last, record)
+            self._mono_us = record.mono_us
+        else:
+            until_us = max(self._mono_us, record.mono_us)
+            self._pass(last, self._mono_us, until_us - self._mono_us, self._why(last))
+            self._mono_us = until_us
+        self._count(last, record)
+        self._hear(last, record)
+
+    def _begin(self, record: Record) -> None:
+        active = [
+            name for bit, name in ALARM_BITS.items() if record.state["alarms"] >> bit & 1 and name in STOPPING
+        ]
+        self._reason = ("alarm", active[0]) if active else ("stopped", "")
+
+    def _why(self, record: Record) -> Reason | None:
+        """What keeps the base flow from flowing in the state that a record left; None: nothing."""
+        return None if record.state["mode"] == RUNNING else self._reason
+
+    def _pass(self, record: Record, from_us: int, span_us: int, why: Reason | None) -> None:
+        """Time goes by in the state that a record left."""
+        half = record.program_hash
+        if not half or span_us <= 0:
+            return
+        program = self.programs.get(half)
+        if program is None:
+            self.unknown_s[half] = self.unknown_s.get(half, 0.0) + span_us / 1e6
+            return
+        elapsed_us = _elapsed_us(record) + from_us - record.mono_us
+        self._fall_due(program, elapsed_us, span_us)
+        if why is None and _bridges(record):
+            return
+        asked_nl = self._flow(program, record, elapsed_us, from_us, span_us)
+        self.base_nl += asked_nl
+        if why is not None:
+            self._not_given(why, asked_nl, span_us / 1e6)
+
+    def _flow(
+        self, program: dict[str, Any], record: Record, elapsed_us: int, from_us: int, span_us: int
+    ) -> float:
+        """The base flow's volume over a span, by the program."""
+        ramp = record.state["ramp"]
+        behind_us, held = ramp // 2 * 1_000_000, ramp & 1
+        utc_us = (record.rig_utc_us or 0) and (record.rig_utc_us or 0) + from_us - record.mono_us
+        units, passed_us = 0, 0
+        while passed_us < span_us:
+            at_us = utc_us + passed_us if utc_us else 0
+            own_us = elapsed_us - behind_us + (0 if held else passed_us)
+            rate, holds_us = base_rate(program, max(0, own_us), at_us)
+            part_us = span_us - passed_us if held else min(max(1, holds_us), span_us - passed_us)
+            units += rate * part_us
+            passed_us += part_us
+            self._top_rate = max(self._top_rate, rate)
+        return units / DAY_US
+
+    def _fall_due(self, program: dict[str, Any], elapsed_us: int, span_us: int) -> None:
+        for row in program["periodic"]:
+            turns = turns_before(row, elapsed_us + span_us + 1) - turns_before(row, elapsed_us + 1)
+            self._due += turns
+            self._due_nl += turns * row[1]
+
+    def _power(self, last: Record, record: Record) -> None:
+        """From the last record before a loss of power to the first one after it."""
+        why = self._why(last) or ("power", "")
+        span_us = max(0, _elapsed_us(record) - _elapsed_us(last))
+        if last.at_utc_us and record.at_utc_us:
+            span_us = max(0, record.at_utc_us - last.at_utc_us)
+        self._pass(last, last.mono_us, span_us, why)
+        now, then = record.kind_steps(), last.kind_steps()
+        for name, done, kind in OVERLAYS:
+            if last.state[name] and last.state[name] == record.state[name]:
+                what = spec.KINDS[(last.state[kind] or SPREAD) - 1]
+                assumed = record.state[done] - last.state[done] - (now[what] - then[what])
+                self._not_given(("power", ""), self._nl(assumed, last), 0.0)
+        if record.state["mode"] != RUNNING and last.state["mode"] == RUNNING:
+            self._reason = ("power", "")
+
+    def _count(self, last: Record, record: Record) -> None:
+        """What was counted between two records, and what of it was no delivery."""
+        now, then = record.kind_steps(), last.kind_steps()
+        self.base_given_nl += self._nl(now["basal"] - then["basal"], last, record)
+        lost = record.state["lost_steps"] - last.state["lost_steps"]
+        if lost > 0:
+            self._not_given(("stalled", ""), self._nl(lost, last, record), 0.0)
+            if last.state["bolus_kind"] in (0, BRIDGE):
+                self.base_given_nl += self._nl(lost, last, record)
+        relieved = then["relief"] - now["relief"]
+        if relieved > 0:
+            self._not_given(("occluded", ""), self._nl(relieved, last, record), 0.0)
+
+    def _hear(self, last: Record, record: Record) -> None:
+        event = record.event
+        if event not in HEARD:
+            if record.state["mode"] != last.state["mode"]:
+                self._edges += 1
+            return
+        fields = fields_of(record.text)
+        if event == "alarm":
+            self._alarm = (str(fields.get("name", "")), record.boot, record.mono_us)
+        elif event == "stop":
+            name, boot, mono_us = self._alarm
+            caused = name in STOPPING and boot == record.boot and abs(record.mono_us - mono_us) < SAME_US
+            self._reason = ("alarm", name) if caused else ("stopped", "")
+            self._edges += 1
+        elif event == "bolus_start":
+            self._seen += fields.get("kind") == "periodic"
+        elif event == "bolus_end":
+            rest = _number(fields, "asked_steps") - _number(fields, "done_steps")
+            if rest > 0:
+                self._not_given(("cancelled", str(fields.get("kind", ""))), self._nl(rest, record), 0.0)
+        elif event == "missed":
+            self._miss(record, fields)
+        elif event == "refused":
+            self._refuse(record, fields)
+
+    def _miss(self, record: Record, fields: dict[str, str | int]) -> None:
+        times = _number(fields, "times") or 1
+        because = " ".join(str(fields[name]) for name in ("why", "name") if name in fields)
+        self._seen += times
+        nl = float(_number(fields, "nl"))
+        if "steps" in fields:
+            nl = self._nl(_number(fields, "steps"), record)
+        self._not_given(("missed", because), nl, 0.0, times)
+
+    def _refuse(self, record: Record, fields: dict[str, str | int]) -> None:
+        program = self.programs.get(record.program_hash)
+        what = str(fields.get("verb", fields.get("what", "")))
+        why = ("refused", str(fields.get("why", "")))
+        if what in ("demand", "request"):
+            if program is not None and program["demand"]:
+                self._not_given(why, float(program["demand"][0][0]), 0.0)
+        elif what == "periodic":
+            self._seen += 1
+            if program is not None and program["periodic"]:
+                self._not_given(why, float(program["periodic"][0][1]), 0.0)
+        elif "nl" in fields:
+            self._not_given(why, float(_number(fields, "nl")), 0.0)
+        elif what in ("bolus", "prime", "dispense", "calibrate"):
+            self.unknown_requests += 1
+
+    # --- sums
+
+    def _nl(self, steps: int, last: Record, record: Record | None = None) -> float:
+        number = last.calibration_id or (record.calibration_id if record is not None else 0)
+        num, den, _u_ppm = self.calibrations.get(number, (0, 1, 0))
+        return steps * num / den
+
+    def _not_given(self, reason: Reason, nl: float, for_s: float, times: int = 1) -> None:
+        if nl <= 0 and for_s <= 0:
+            return
+        row = self.reasons.setdefault(reason, NotGiven(*reason))
+        row.nl += nl
+        row.for_s += for_s
+        row.times += times
+
+    def rows(self) -> list[NotGiven]:
+        """Every reason, the largest first. Call it once, at the end."""
+        waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
+        unseen = self._due - self._seen - waiting
+        if unseen > 0 and self._due:
+            self._not_given(("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen)
+        interrupted = sum(
+            row.nl for (why, _name), row in self.reasons.items() if why in ("stopped", "alarm") or row.for_s
+        )
+        off_nl = self.base_nl - interrupted - self.base_given_nl
+        rounding_nl = self.step_nl() * 2 + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
+        if off_nl > rounding_nl and not self.unknown_s:
+            self._not_given(("unexplained", ""), off_nl, 0.0)
+        return sorted(self.reasons.values(), key=lambda row: -row.nl)
+
+    def step_nl(self) -> float:
+        """Volume of a step under the last calibration, 0 where it is not known."""
+        return self._nl(1, self._last) if self._last is not None else 0.0
+
+
+OVERLAYS = (
+    ("bolus_steps", "bolus_done_steps", "bolus_kind"),
+    ("spread_steps_asked", "spread_done_steps", "second_kind"),
+)
+HEARD = ("alarm", "stop", "bolus_start", "bolus_end", "missed", "refused")
+
+
+def _elapsed_us(record: Record) -> int:
+    """The program's time at a record."""
+    state = record.state
+    return state["program_elapsed_s"] * 1_000_000 + state["elapsed_part"] * 1_000_000 // 65_536
+
+
+def _bridges(record: Record) -> bool:
+    """Whether a bridge flows instead of the base flow."""
+    state = record.state
+    if state["bolus_kind"] == BRIDGE and state["bolus_done_steps"] < state["bolus_steps"]:
+        return True
+    return state["second_kind"] == BRIDGE and state["spread_done_steps"] < state["spread_steps_asked"]
+
+
+def _number(fields: dict[str, str | int], name: str) -> int:
+    value = fields.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Was it delivered? asked_nl = delivered_nl + the sum of not_given, to the nanolitre.
+
+    asked_nl is None where a program that ran is not known; unknown_s says which (half hashes) and for how long.
+    """
+
+    asked_nl: int | None
+    delivered_nl: int
+    not_given: list[dict[str, Any]]
+    unknown_s: dict[str, float]
+    unknown_requests: int
+
+    @staticmethod
+    def of(document: dict[str, Any]) -> Delivery:
+        """From a document that has the contract's fields."""
+        unknown, requests = (
+            document.get("asked_not_known_s", {}),
+            document.get("refused_of_unknown_volume", 0),
+        )
+        return Delivery(
+            document["asked_nl"], document["delivered_nl"], document["not_given"], unknown, requests
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The contract's fields."""
+        told: dict[str, Any] = {
+            "asked_nl": self.asked_nl,
+            "delivered_nl": self.delivered_nl,
+            "not_given": self.not_given,
+        }
+        if self.unknown_s:
+            told["asked_not_known_s"] = self.unknown_s
+        if self.unknown_requests:
+            told["refused_of_unknown_volume"] = self.unknown_requests
+        return told
+
+
+def delivery_of(store: Store, total: Total) -> Delivery:
+    """Asked, given, not given between the records of a total. Raises StoreError."""
+    device_id = total.device_id
+    account = Account.of(store.calibrations(device_id), store.programs(device_id).values())
+    account.take(total.first)
+    for record in ledger.told(store, device_id, total.first.number, total.last.number):
+        account.take(record)
+    if total.last.number > total.first.number:
+        account.take(total.last)
+    return delivery(account, total.volume_nl)
+
+
+def delivery(account: Account, delivered_nl: int) -> Delivery:
+    """The account at its end, beside the volume that was counted."""
+    rows = [row.document() for row in account.rows() if round(row.nl)]
+    unknown = {f"{half:08x}": round(seconds, 1) for half, seconds in account.unknown_s.items()}
+    asked = None if unknown else delivered_nl + sum(int(row["nl"]) for row in rows)
+    return Delivery(asked, delivered_nl, rows, unknown, account.unknown_requests)
