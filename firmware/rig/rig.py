@@ -207,7 +207,7 @@ class Rig:
             self._append(event, fields, now_us, state_then, now_us)
 
     def _append(self, event, fields, now_us, state_then, at_us):
-        at_us = max(at_us, self.checkpoint.at_us)  # the log's times never go back
+        at_us = max(min(at_us, now_us), self.checkpoint.at_us)  # the log's times never go back
         header = {
             "event": EVENTS.index(event),
             "boot": self.boot_number,

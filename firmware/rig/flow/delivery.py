@@ -98,12 +98,12 @@ class Delivery:
         for overlay in therapy.overlays():
             if not overlay.announced and overlay.done_steps:
                 overlay.announced = True
-                self._log("bolus_start", overlay.told(), min(now_us, overlay.first_us or now_us))
+                self._log("bolus_start", overlay.told(), overlay.first_us)
             if overlay.kind in ASKED:
                 pending += overlay.left()
         self._cap.pending_steps = pending
         for overlay in therapy.finish():
-            self._log("bolus_end", overlay.told(), min(now_us, overlay.end_us or now_us))
+            self._log("bolus_end", overlay.told(), overlay.end_us)
         therapy.boluses.tell_missed(self._log)
 
     def book(self, now_us):
@@ -257,6 +257,6 @@ class Delivery:
         rows, self._therapy.cancelled = self._therapy.cancelled, []
         for overlay in rows:
             self._dosing.forgo(overlay)
-            if overlay.done_steps and not overlay.announced:
+            if not overlay.announced:  # it was under way, if it had no step yet or one of the last tick
                 self._log("bolus_start", overlay.told())
             self._log("bolus_end", overlay.told())

@@ -16,6 +16,7 @@ from pumpwire.program import DAY_US
 from rig.flow.boluses import LEAD_US
 
 INTERVAL_NL = 5_000  # a record at least every so much, or what flows in 10 s where that is more
+FIRST_NL = 500  # of a bolus, the first interval; each may be as large as what it has given
 FAST_INTERVAL_US = 10_000_000
 INTERVAL_US = 600_000_000
 SOON_US = 500_000  # the first interval after a boot; each may be as long as the time since then
@@ -32,12 +33,14 @@ class Checkpoint:
         self._rig = rig
         self.at_us = self._at_nl = 0  # of the last record
         self._told_until_us = 0  # up to where what comes has been recorded as begun
+        self._interval_nl = INTERVAL_NL  # until the next one
         self._day_us = 0  # when the slot of the 24 h ends that the last checkpoint was in
 
     def recorded(self, now_us):
         """A record carries the state as it is now."""
         self.at_us = now_us
         self._told_until_us = now_us + LEAD_US
+        self._interval_nl = self._volume_nl(now_us)
         self._at_nl = self._rig.dosing.delivered_nl()
 
     def told(self, now_us):
@@ -63,7 +66,8 @@ class Checkpoint:
             if left_us <= 0:
                 break
         rate = self._base(now_us) + most_nl
-        by_volume = rig.dosing.near_steps(_interval_nl(rate) + rate * (LOOK_US + SLACK_US) // DAY_US) + 1
+        by_volume = self._volume_nl(now_us) + rate * (LOOK_US + SLACK_US) // DAY_US
+        by_volume = rig.dosing.near_steps(by_volume) + 1
         out = []
         for overlay, steps in rows:
             out.append((overlay, min(steps, by_volume)))
@@ -72,6 +76,14 @@ class Checkpoint:
         base = rig.dosing.near_steps(self._base(now_us) * max(0, base_us) // DAY_US) + 1
         out.append((None, max(0, min(base, by_volume))))
         return out
+
+    def _volume_nl(self, now_us):
+        """How much may flow from a record of the present state to the next one."""
+        rig = self._rig
+        bolus = rig.therapy.coming(now_us)
+        rate = self._base(now_us) + (bolus.rate_nl_per_day if bolus else 0)
+        most_nl = max(INTERVAL_NL, rate * FAST_INTERVAL_US // DAY_US)
+        return min(most_nl, max(FIRST_NL, rig.dosing.nl_of(bolus.done_steps))) if bolus else most_nl
 
     def _base(self, now_us):
         """The highest base flow until a record tells of a change."""
@@ -94,7 +106,7 @@ class Checkpoint:
             return due_us
         rig.delivery.book(now_us)
         rate = rig.flow_nl_per_day(now_us)
-        interval_nl = _interval_nl(rate)
+        interval_nl = self._interval_nl
         since_nl = rig.dosing.delivered_nl() - self._at_nl
         rise_us = self._rise_us(now_us)
         if (
@@ -104,7 +116,7 @@ class Checkpoint:
             or now_us >= rise_us - LEAD_US
         ):
             rig.record("checkpoint", self.told(now_us))
-            since_nl = 0
+            since_nl, interval_nl = 0, self._interval_nl
             rise_us = self._rise_us(now_us)
         if rate:
             left_us = (interval_nl - since_nl) * DAY_US // rate
@@ -134,7 +146,3 @@ class Checkpoint:
         daily_nl = programs.max_day_nl(program) if program else 0
         a_day = max(DAY_US // INTERVAL_US, daily_nl // INTERVAL_NL) + 1
         return self._rig.journal.capacity() // a_day
-
-
-def _interval_nl(rate):
-    return max(INTERVAL_NL, rate * FAST_INTERVAL_US // DAY_US)
