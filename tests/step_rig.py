@@ -33,7 +33,7 @@ def chosen(**changes: Any) -> types.SimpleNamespace:
         "driver": config.DRIVER,
         "motor": config.MOTOR,
         "microsteps": config.MICROSTEPS,
-        "max_steps_per_s": config.HIGHEST_STEPS_PER_S,
+        "max_steps_per_s": 40_000,
         "pulse_ns": config.PULSE_NS,
     } | changes
     return types.SimpleNamespace(

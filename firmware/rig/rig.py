@@ -66,7 +66,7 @@ class Rig:
         self.alarms = Alarms(self.record, board.sound)
         self.journal = Journal(find(board.flash, LOG))
         self.unread = Unread()
-        self.settings = Settings(find(board.flash, SETTINGS))
+        self.settings = Settings(find(board.documents, SETTINGS))
         self.therapy = Therapy(self.dosing)
         self.requests = Requests(self.therapy, self.dosing, self.cap, self.need_fluid)
         parts = self.clock, board.stepper, self.dosing, self.therapy, self.cap

@@ -1,4 +1,4 @@
-"""A 128 kB FRAM on the simulated bus: two addresses of 64 kB, every byte written at once.
+"""An FRAM of 32, 64 or 128 kB on the simulated bus: addresses of 64 kB each, every byte written at once.
 
 Owns: the cells, which outlive power, and the count of transfers.
 Rules: a cut of the supply at the n-th transfer leaves that transfer's bytes written in part, as the bus had come.
@@ -13,23 +13,23 @@ from rigsim.chip import Chip
 from rigsim.power import PowerCut
 
 BANK = 1 << 16
-ADDRESSES = (0x50, 0x51)
+ADDRESS = 0x50
 
 
 class Fram:
-    """The cells of both banks."""
+    """The cells of every bank; the chip of 32 kB ignores the highest bit of a memory address."""
 
-    def __init__(self) -> None:
-        self.cells = bytearray(2 * BANK)
+    def __init__(self, kib: int = 128) -> None:
+        self.cells = bytearray(kib * 1024)
         self.writes = 0
         self.cut_at = 0  # the transfer in which the supply goes; 0: never
         self.chip: Chip | None = None
 
     def attach(self, chip: Chip) -> None:
-        """Hang both banks on a chip's bus."""
+        """Hang every bank on a chip's bus."""
         self.chip = chip
-        for bank, address in enumerate(ADDRESSES):
-            chip.i2c[address] = _Bank(self, bank * BANK)
+        for base in range(0, len(self.cells), BANK):
+            chip.i2c[ADDRESS + base // BANK] = _Bank(self, base)
 
     def store(self, at: int, data: bytes) -> None:
         """One transfer. Raises PowerCut."""
@@ -55,7 +55,7 @@ class _Bank:
         """Two bytes of memory address, then what is to be stored."""
         if len(data) < 2:
             return
-        self._pointer = int.from_bytes(data[:2], "big")
+        self._pointer = int.from_bytes(data[:2], "big") % len(self._fram.cells)
         if len(data) > 2:
             self._fram.store(self._base + self._pointer, data[2:])
 

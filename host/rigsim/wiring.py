@@ -14,12 +14,15 @@ from rigsim.physics.pump import Wiring
 
 def firmware_wiring() -> Wiring:
     """The wiring of the firmware's present configuration."""
-    from rig.board import config, pins
+    from rig.board import config, drivers, pins
+
+    curve, supply_mv, _source = drivers.TORQUES[config.MOTOR]
 
     return Wiring(
         pins={row[0]: row[1] for row in pins.PINS},
         steps_num=config.steps_num,
         steps_den=config.steps_den,
         cycle_steps=4 * config.MICROSTEPS,
+        torque=(curve, supply_mv / 1000),
         has_enable=config.setup().kind == "stepdir",
     )

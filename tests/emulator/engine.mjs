@@ -11,6 +11,8 @@ from rig.board import config
 from rig.step.stepper import Stepper
 from rig.step.pio import step, count
 from rig.step.coil_pio import coils, coils_dark
+pins = [(r[0], r[1]) for r in config.PINS]
+config.setup = lambda: config.Setup(config.DRIVER, config.MOTOR, 16, 40_000, config.PULSE_NS, pins)  # beyond a head's margin
 s = Stepper(config)
 flash = rp2.Flash()
 Q = 9973 * 86400 * 125_000_000

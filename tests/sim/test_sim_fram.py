@@ -2,6 +2,7 @@
 
 import pytest
 from rig.board import config
+from rig.board.flashmap import FlashError
 from rigsim.commission import commission
 from rigsim.driver import SimRig
 from rigsim.fram import Fram
@@ -10,10 +11,11 @@ from rigsim.wire import Wire
 from bench import program
 
 
-@pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> tuple[SimRig, Fram]:
+@pytest.fixture(params=[32, 64, 128])
+def rig(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> tuple[SimRig, Fram]:
     monkeypatch.setattr(config, "JOURNAL", "fram")
-    rig, fram = SimRig(5), Fram()
+    monkeypatch.setattr(config, "FRAM_KIB", request.param)
+    rig, fram = SimRig(5), Fram(request.param)
     fram.attach(rig.chip)
     rig.power_on()
     wire = Wire(rig)
@@ -45,7 +47,9 @@ def test_the_rig_delivers_from_an_fram_and_never_writes_its_flash(rig: tuple[Sim
 def test_a_cut_in_any_of_its_transfers_leaves_a_journal_to_go_on_from(rig: tuple[SimRig, Fram]) -> None:
     sim, fram = rig
     sim.run_us(3_600_000_000)
-    for after in range(1, 400, 37):  # a block is turned within so many transfers
+    for after in range(
+        1, 400, 37 if len(fram.cells) == 32 * 1024 else 111
+    ):  # a block is turned within so many transfers
         number = sim.rig.journal.next_number
         fram.cut_at = fram.writes + after
         for _ in range(3_000):
@@ -57,3 +61,16 @@ def test_a_cut_in_any_of_its_transfers_leaves_a_journal_to_go_on_from(rig: tuple
         sim.power_on()
         assert sim.rig.journal.next_number >= number
         assert sim.rig.therapy.mode == "running"
+
+
+@pytest.mark.parametrize(("stated", "there"), [(64, 32), (128, 64), (128, 32), (32, 0)])
+def test_an_fram_that_is_smaller_than_stated_or_absent_is_told_at_start(
+    monkeypatch: pytest.MonkeyPatch, stated: int, there: int
+) -> None:
+    monkeypatch.setattr(config, "JOURNAL", "fram")
+    monkeypatch.setattr(config, "FRAM_KIB", stated)
+    rig = SimRig(5)
+    if there:
+        Fram(there).attach(rig.chip)
+    with pytest.raises(FlashError, match="FRAM"):
+        rig.power_on()

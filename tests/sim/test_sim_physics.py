@@ -1,6 +1,7 @@
 """The simulated pump obeys the physics that it states: volume is kept, pressure follows it, lost steps stay lost."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -225,3 +226,47 @@ def test_a_pump_is_restored_as_it_was() -> None:
     other = Pump(Chip(1), WIRING, 0.0)
     other.restore(kept)
     assert other.snapshot() == kept
+
+
+def test_a_tube_that_the_rollers_do_not_close_leaks_by_pressure_alone_also_while_the_pump_stands() -> None:
+    """At an occlusion of 0.10 the standing pump lets the line's pressure back; at 0.22 it holds it."""
+    left: dict[float, float] = {}
+    for occlusion in (0.10, 0.22):
+        head = replace(load_head(), occlusion=occlusion)
+        chip = Chip(3)
+        pump = Pump(chip, WIRING, 1_000_000.0, head)
+        pump.change(occluded=True)
+        pump.fluid.pressure_pa = 50_000.0
+        total = pump.fluid.total_nl()
+        chip.now += 10 * CYCLES_PER_S
+        pump.advance()
+        left[occlusion] = pump.fluid.pressure_pa
+        assert pump.fluid.total_nl() == pytest.approx(total, abs=1e-3), "what leaks is in the reservoir again"
+    assert left[0.22] == pytest.approx(50_000.0)
+    assert left[0.10] < 1.0
+
+
+def test_the_leak_grows_with_the_gap_and_ends_where_the_tube_is_closed() -> None:
+    head = load_head()
+    leaks = [replace(head, occlusion=share).leak_nl_per_pa_s(0.0) for share in (0.08, 0.10, 0.12, 0.14, 0.25)]
+    assert leaks[0] > leaks[1] > leaks[2] > leaks[3] == leaks[4] == 0.0
+    assert head.leak_nl_per_pa_s(0.05) == 0.0, "the default closes with a printer's error, too"
+
+
+@pytest.mark.parametrize(("full_step_hz", "follows"), [(800, True), (2_000, True), (3_500, False)])
+def test_a_rotor_follows_while_its_motor_has_the_torque(full_step_hz: int, follows: bool) -> None:
+    rotor = Rotor(draw(0), 3200, 1, 64, (((0, 183), (800, 47), (2_000, 18), (3_000, 12)), 12.0))
+    rotor.enabled = True
+    rotor.settle(True)
+    for _ in range(3):
+        rotor.advance(full_step_hz * 16 // 10, 0.1, 12.0, 0.0)
+    assert (rotor.rotor_steps == rotor.field_steps) is follows
+
+
+def test_no_pressure_that_a_tube_can_hold_stalls_the_motor() -> None:
+    rotor = Rotor(draw(0), 3200, 1, 64, (((0, 183), (800, 47)), 12.0))
+    rotor.enabled = True
+    rotor.settle(True)
+    for _ in range(3):
+        rotor.advance(160, 0.1, 12.0, 1_000_000.0)
+    assert rotor.rotor_steps == rotor.field_steps

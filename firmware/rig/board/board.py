@@ -49,7 +49,7 @@ def _journal_device(i2c):
     if config.JOURNAL == "fram":
         from rig.board.fram import FramDevice
 
-        return FramDevice(i2c, time.ticks_us, time.ticks_diff)
+        return FramDevice(i2c, config.FRAM_KIB, time.ticks_us, time.ticks_diff)
     return FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff)
 
 
@@ -95,6 +95,9 @@ class Board:
         self.clock_hz = sysclock.measured_hz()
         self.clock_is_right = sysclock.is_right(self.clock_hz)
         self.flash = _journal_device(self._i2c)
+        self.documents = self.flash
+        if not getattr(self.flash, "has_documents", True):
+            self.documents = FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff, self.flash)
         self._watchdog = None
         self.reset_cause = RESET_CAUSES.get(machine.reset_cause(), "other")
         self.device_id = _identity()

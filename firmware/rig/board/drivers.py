@@ -1,6 +1,6 @@
 """Motor drivers and motors: what their data sheets ask of a step pulse, and what a step costs.
 
-Owns: the table of drivers and of motors, and the check that a choice can work.
+Owns: the table of drivers and of motors with their torque, the load of a head, and the check that a choice can work.
 Rules: a configuration that cannot work is refused with the reason before a pin moves; times are data sheet
 minima rounded up to cycles; `coils` drivers get no step pulse, only a marker pin that nothing is connected to.
 Callers: config.py builds a Setup; stepper.py uses it.
@@ -14,6 +14,7 @@ CLOCK_HZ = 125_000_000
 PIO_WORDS = 32
 COUNTER_NS = 64  # the counting machine has to see a level this long
 HIGHEST_RAMP_MS = 200  # SR-12
+FRAM_KIB = (32, 64, 128)
 LEAST_LIT_MS = 10  # after a step: a rotor comes to rest in a few ms
 MOST_LIT_MS = 60_000
 
@@ -38,12 +39,44 @@ DRIVERS = {
 # full steps of a revolution as num / den, start/stop and highest rate in full steps/s, acceleration in full steps/s2,
 # current mA, coil resistance mohm, source
 MOTORS = {
-    "nema17": (200, 1, 600, 4_000, 20_000, 400, 30_000, "17HS13-0404S: 1.8 deg, 0.4 A, 30 ohm, 37 mH"),
+    "nema17": (
+        200, 1, 600, 3_000, 20_000, 400, 30_000,
+        "StepperOnline 17HS13-0404S: 1.8 deg, 0.4 A, 30 ohm, 37 mH, holding torque 260 mN.m",
+    ),
     "28byj48": (
-        2037_8864, 10_000, 500, 900, 4_000, 100, 50_000,
-        "28BYJ-48: 64 half steps x (31 x 32 x 26 x 22) / (11 x 10 x 9 x 9) = 4075.7728 half steps; 5 V, 50 ohm",
+        2037_8864, 10_000, 300, 500, 4_000, 100, 50_000,
+        "28BYJ-48: 64 half steps x (31 x 32 x 26 x 22) / (11 x 10 x 9 x 9) = 4075.7728 half steps; 5 V, 50 ohm; "
+        "guaranteed: starts at 600 half steps/s, runs at 1000, without load; 34.3 mN.m at 120",
     ),
 }  # fmt: skip
+
+# pull-out torque at the shaft: (full steps/s, mN.m), between them a straight line; of which supply, mV; where from
+TORQUES = {
+    "nema17": (
+        ((0, 183), (100, 159), (200, 132), (300, 109), (400, 90), (500, 74), (600, 63), (800, 47), (1000, 37),
+         (1250, 29), (1500, 24), (2000, 18), (2500, 14), (3000, 12)),
+        12_000,
+        "computed from resistance, inductance and back-EMF at a sine of 12 V and 0.4 A at most; losses apart",
+    ),
+    "28byj48": (
+        ((0, 34), (60, 34), (500, 0)), 5_000,
+        "a straight line between the maker's two guarantees: 34.3 mN.m at 60 full steps/s, none at 500",
+    ),
+}  # fmt: skip
+LOAD_MNM = (
+    12  # of a head: 4 to 12 mN.m, friction and squeezing of a tube of 0.5 mm; pressure adds 0.2 at 100 kPa
+)
+TORQUE_PERCENT = 200  # of the load, at the highest rate, at least
+
+
+def torque_mnm(motor, full_steps_per_s):
+    """Pull-out torque of a motor at its supply, rounded down."""
+    curve = TORQUES[motor][0]
+    for k in range(1, len(curve)):
+        (low, high_mnm), (high, low_mnm) = curve[k - 1], curve[k]
+        if full_steps_per_s <= high:
+            return high_mnm - -(-(high_mnm - low_mnm) * (full_steps_per_s - low) // (high - low))
+    return 0
 
 
 def cycles_of_ns(time_ns):
@@ -112,6 +145,24 @@ def check_pins(pins):
         if number in seen:
             raise ValueError("GPIO %d is given to %s and to %s" % (number, seen[number], name))
         seen[number] = name
+
+
+def check_torque(motor, microsteps, max_steps_per_s):
+    """Refuse a highest rate at which the motor has less torque than the head's load asks for, with the margin."""
+    torque = torque_mnm(motor, -(-max_steps_per_s // microsteps))
+    if torque * 100 < LOAD_MNM * TORQUE_PERCENT:
+        raise ValueError(
+            "HIGHEST_STEPS_PER_S %d: the %s has %d mN.m left there, a head needs %d with its margin"
+            % (max_steps_per_s, motor, torque, LOAD_MNM * TORQUE_PERCENT // 100)
+        )
+
+
+def check_journal(journal, fram_kib):
+    """Refuse a place of the journal that there is not."""
+    if journal not in ("flash", "fram"):
+        raise ValueError("JOURNAL has to be flash or fram, not %s" % journal)
+    if journal == "fram" and fram_kib not in FRAM_KIB:
+        raise ValueError("FRAM_KIB has to be one of %s" % (FRAM_KIB,))
 
 
 def check_lit(kind, lit_ms, self_holding):

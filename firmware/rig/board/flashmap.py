@@ -37,9 +37,13 @@ def _no_ticks(*_instants):
 
 
 class FlashDevice:
-    """The chip's flash behind rp2.Flash: read, program pages, erase blocks. Erases are timed where ticks are given."""
+    """The chip's flash behind rp2.Flash: read, program pages, erase blocks. Erases are timed where ticks are given.
 
-    def __init__(self, flash, ticks_us=_no_ticks, ticks_diff=_no_ticks):
+    account: the device that they are counted with, where this is not the journal's.
+    """
+
+    def __init__(self, flash, ticks_us=_no_ticks, ticks_diff=_no_ticks, account=None):
+        self._account = self if account is None else account
         self._flash = flash
         self._ticks_us = ticks_us
         self._ticks_diff = ticks_diff
@@ -64,8 +68,9 @@ class FlashDevice:
         start = self._ticks_us()
         self._flash.ioctl(6, block)
         took_us = self._ticks_diff(self._ticks_us(), start)
-        self.erase_us += took_us
-        self.worst_erase_us = max(self.worst_erase_us, took_us)
+        account = self._account
+        account.erase_us += took_us
+        account.worst_erase_us = max(account.worst_erase_us, took_us)
 
 
 def factory_header(role, index, count):

@@ -101,7 +101,7 @@ def _changes(changed: tuple[str, ...]) -> dict[str, dict[str, Any]]:
             raise UsageError(
                 f"--set {text}: not understood.",
                 "Nothing was run.",
-                "Like --set head.occlusion=0.2 or --set rig.stall_pa=3e5.",
+                "Like --set head.occlusion=0.2 or --set rig.load_mnm=12.",
             )
         try:
             found["head" if kind == "head" else "truth"][field] = (

@@ -1,7 +1,7 @@
 """Where the water is: reservoir, line and catheter tip.
 
-Owns: the outlet node (compliance, catheter resistance, slip through the rollers), the inlet and the
-reservoir.
+Owns: the outlet node (compliance, catheter resistance, slip through the rollers, the leak of a tube that they do not
+close), the inlet and the reservoir.
 Rules: volume is conserved to rounding: reservoir + line + tip + inlet's debt never changes but by a refill;
 within a chunk the inflow is even and the node's equation is solved in closed form, so a chunk may be a
 millisecond or a day.
@@ -9,8 +9,8 @@ Callers: pump.py advances it and changes its boundary.
 Units: nL, Pa (gauge, against the room), seconds.
 Leaves: when and how far the rotor turned to rotor.py; what sensors make of it to sensors.py.
 
-The node: C p' = q - |q| k p - (p - b) / R with q the head's flow without back-pressure, k the slip, b the
-back-pressure.
+The node: C p' = q - |q| k p - g p - (p - b) / R with q the head's flow without back-pressure, k the slip, g the leak, b
+the back-pressure. The slip comes with motion; the leak flows back to the reservoir while the pump stands, too.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Fluid:
         self.air_nl = 0.0  # air still before the rollers
         self.air_in_line_nl = 0.0
         self.temperature_c = ROOM_C
+        self.leak_nl_per_pa_s = 0.0  # back through the rollers' gap
 
     @property
     def compliance_nl_per_pa(self) -> float:
@@ -96,7 +97,7 @@ class Fluid:
         flow = wanted_nl / elapsed_s
         slip = abs(flow) * self.truth.slip_per_pa
         before_pa = self.pressure_pa
-        loss = slip + conductance
+        loss = slip + conductance + self.leak_nl_per_pa_s
         source = flow + conductance * self.back_pressure_pa
         decay = loss * elapsed_s / compliance
         if decay > 1e-9:

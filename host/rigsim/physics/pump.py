@@ -18,7 +18,7 @@ from typing import Any
 from rigsim.chip import CYCLES_PER_S, Chip
 from rigsim.geometry import PumpHead, load_head
 from rigsim.physics.fluid import Fluid
-from rigsim.physics.rotor import Rotor
+from rigsim.physics.rotor import STRONG, Rotor, Torque
 from rigsim.physics.sensors import AS5600_ADDRESS, MPRLS_ADDRESS, Encoder, PressureSensor
 from rigsim.physics.truth import ATMOSPHERE_PA, ROOM_C, Truth, draw, noise
 
@@ -36,13 +36,20 @@ class Wiring:
     """GPIO numbers and the motor's steps, as the firmware's own tables state them."""
 
     def __init__(
-        self, pins: dict[str, int], steps_num: int, steps_den: int, cycle_steps: int, has_enable: bool
+        self,
+        pins: dict[str, int],
+        steps_num: int,
+        steps_den: int,
+        cycle_steps: int,
+        has_enable: bool,
+        torque: Torque = STRONG,
     ) -> None:
         self.pins = pins
         self.steps_num = steps_num
         self.steps_den = steps_den
         self.cycle_steps = cycle_steps
         self.has_enable = has_enable
+        self.torque = torque
 
 
 class Pump:
@@ -61,7 +68,7 @@ class Pump:
         self._head = head
         self.truth: Truth = replace(draw(chip.seed), **(truth or {}))
         self.fluid = Fluid(self.truth, reservoir_nl)
-        self.rotor = Rotor(self.truth, wiring.steps_num, wiring.steps_den, wiring.cycle_steps)
+        self.rotor = Rotor(self.truth, wiring.steps_num, wiring.steps_den, wiring.cycle_steps, wiring.torque)
         self.rotor.enabled = not wiring.has_enable
         self.encoder = Encoder(self.truth, chip.now_cycles, self._angle_now)
         self.pressure = PressureSensor(self.truth, chip.now_cycles, self._absolute_pa_now)
@@ -72,7 +79,9 @@ class Pump:
         self._supply_stuck_v = 0.0
         self._pulses_seen = 0
         self._reverse = False
+        self.coils_reversed = False  # as wired: one pair of coils the wrong way round
         self._cycle = chip.now
+        self._leak_known = False
         self._displaced_nl: float | None = None  # at the rotor's angle when the fluid last moved
         self._attach()
 
@@ -127,11 +136,13 @@ class Pump:
             steps, self._pulses_seen = seen - self._pulses_seen, seen
             self.pulses_total += steps
         self._cycle = now
+        if steps or self.fluid.pressure_pa or self.fluid.back_pressure_pa:
+            self._find_leak()
         if not steps:
             self.fluid.advance(0.0, elapsed_s)
             return
         elapsed_s = max(elapsed_s, 8e-9)
-        signed = -steps if self._reverse else steps
+        signed = -steps if self._reverse != self.coils_reversed else steps
         self._mark()
         self.rotor.advance(signed, elapsed_s, self.supply_v(), self.fluid.pressure_pa)
         self.fluid.advance(self._displaced_since() * self._stroke(steps, elapsed_s), elapsed_s)
@@ -142,6 +153,13 @@ class Pump:
         if self._head is None:
             self._head = load_head()
         return self._head
+
+    def _find_leak(self) -> None:
+        """What the rollers' gap lets back follows from the head, once that is made."""
+        if not self._leak_known:
+            self._leak_known = True
+            self.rotor.stroke_nl = self.head.nl_per_rev
+            self.fluid.leak_nl_per_pa_s = self.head.leak_nl_per_pa_s(self.truth.gap_error_mm)
 
     def _mark(self) -> None:
         """Remember the displacement at the present angle, if that is not known."""

@@ -1,6 +1,7 @@
 """What the rotor makes of the step pulses.
 
-Owns: the stator's field, the rotor's position, and when the one no longer follows the other.
+Owns: the stator's field, the rotor's position, and when the one no longer follows the other: when the load, by the
+head and by the pressure on it, asks for more torque than the motor's curve has at that rate.
 Rules: a rotor that follows stands a whole number of electrical cycles (four full steps) behind the field,
 usually none; one that is held stays where it is and, let go, falls to the nearest such place, so lost
 rotation is never caught up. A coupling that slips takes a fixed share of the shaft's rotation from the head's, whose
@@ -13,18 +14,27 @@ Leaves: who counts pulses to shim_pio.py, what the angle displaces to geometry.p
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 from rigsim.physics.truth import Truth
 
-NOMINAL_V = 12.0
-MOTOR_MIN_V = 6.0  # below it the current regulator cannot turn the loaded head
+MOTOR_MIN_SHARE = 0.5  # of its supply: below it the current regulator cannot turn the loaded head
+Torque = tuple[
+    Sequence[tuple[int, int]], float
+]  # (full steps/s, mN.m) with straight lines between, and at which V
+STRONG: Torque = (((0, 180), (3_000, 12)), 12.0)
 
 
 class Rotor:
     """Stepper motor with the pump head on its shaft."""
 
-    def __init__(self, truth: Truth, steps_num: int, steps_den: int, cycle_steps: int) -> None:
+    def __init__(
+        self, truth: Truth, steps_num: int, steps_den: int, cycle_steps: int, torque: Torque = STRONG
+    ) -> None:
         self.truth = truth
+        self._curve, self._nominal_v = torque
+        self.stroke_nl = 10_000.0  # of a revolution: what pressure acts on
         self.steps_num = steps_num  # steps of a revolution = steps_num / steps_den
         self.steps_den = steps_den
         self.cycle_steps = cycle_steps  # steps of one electrical cycle
@@ -77,10 +87,16 @@ class Rotor:
             self._follows = False
 
     def _can_follow(self, step_hz: float, supply_v: float, pressure_pa: float, forward: bool) -> bool:
-        if self.jammed or not self.enabled or supply_v < MOTOR_MIN_V:
-            return False
-        full_step_hz = step_hz * 4 / self.cycle_steps
-        if full_step_hz > self.truth.pull_out_hz * supply_v / NOMINAL_V:
+        if self.jammed or not self.enabled or supply_v < MOTOR_MIN_SHARE * self._nominal_v:
             return False
         against_pa = pressure_pa if forward else -pressure_pa
-        return against_pa < self.truth.stall_pa * min(1.0, supply_v / NOMINAL_V)
+        load_mnm = self.truth.load_mnm + against_pa * self.stroke_nl * 1e-9 / (2 * math.pi)
+        return self._torque_mnm(step_hz * 4 / self.cycle_steps, supply_v) > load_mnm
+
+    def _torque_mnm(self, full_step_hz: float, supply_v: float) -> float:
+        """Pull-out torque of this motor at a rate; less on less supply."""
+        share = self.truth.torque_share * min(1.0, supply_v / self._nominal_v)
+        for (low, high_mnm), (high, low_mnm) in pairwise(self._curve):
+            if full_step_hz <= high:
+                return share * (high_mnm - (high_mnm - low_mnm) * (full_step_hz - low) / (high - low))
+        return 0.0

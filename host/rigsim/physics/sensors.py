@@ -51,6 +51,7 @@ class Encoder(Sensor):
         super().__init__(truth, now)
         self.angle_rad = angle_rad
         self.shaken_deg = 0.0  # a magnetic field's disturbance
+        self.reversed = False  # its DIR pin wired the wrong way
         self._register = 0
         self._last_counts = 0
 
@@ -72,7 +73,7 @@ class Encoder(Sensor):
         if self.failure == "stuck":
             return self._last_counts
         truth, instant = self.truth, self.now()
-        angle = self.angle_rad()
+        angle = -self.angle_rad() if self.reversed else self.angle_rad()
         bow_deg = sum(
             truth.encoder_bow_deg[k] * math.sin((k + 1) * angle + truth.encoder_phase_rad[k]) for k in (0, 1)
         )

@@ -33,8 +33,8 @@ class Truth:
     compliance_nl_per_pa: float
     resistance_pa_s_per_nl: float  # of the catheter with water at ROOM_C
     inlet_nl: float  # what the inlet gives before a closed inlet stops the flow
-    stall_pa: float  # outlet pressure that the motor cannot turn against at full supply
-    pull_out_hz: float  # full steps per second at 12 V
+    load_mnm: float  # torque that turning the head takes, without pressure
+    torque_share: float  # of the motor's curve, for this motor's own make
     encoder_offset_counts: float
     encoder_bow_deg: tuple[
         float, float
@@ -47,6 +47,7 @@ class Truth:
     weather_phase_rad: float
     supply_v: float
     supply_noise_v: float
+    gap_error_mm: float  # of the printed head, between roller and track
 
 
 def draw(seed: int) -> Truth:
@@ -69,8 +70,8 @@ def draw(seed: int) -> Truth:
         compliance_nl_per_pa=spread(0.12, 0.3),
         resistance_pa_s_per_nl=spread(0.31, 0.2),
         inlet_nl=spread(6_000, 0.3),
-        stall_pa=spread(450_000, 0.2),
-        pull_out_hz=spread(9_000, 0.1),
+        load_mnm=spread(8.0, 0.5),
+        torque_share=spread(1.0, 0.1),
         encoder_offset_counts=source.uniform(0, 4096),
         encoder_bow_deg=(bow_deg * share, bow_deg * (1 - share)),
         encoder_phase_rad=(source.uniform(0, 2 * math.pi), source.uniform(0, 2 * math.pi)),
@@ -81,6 +82,7 @@ def draw(seed: int) -> Truth:
         weather_phase_rad=source.uniform(0, 2 * math.pi),
         supply_v=spread(12.0, 0.02),
         supply_noise_v=0.01,
+        gap_error_mm=0.025 * max(-2.0, min(2.0, source.gauss(0, 1))),
     )
 
 

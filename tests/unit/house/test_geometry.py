@@ -67,7 +67,7 @@ def test_the_ceilings_are_those_of_the_physics_notes() -> None:
         outer = load_head().outer_diameter_mm
         wall_mm = (outer - inside_mm) / 2
         head = replace(
-            load_head(), inner_diameter_mm=inside_mm, wall_mm=wall_mm, ramp_lift_mm=1.7, seal_deg=150.0
+            load_head(), inner_diameter_mm=inside_mm, wall_mm=wall_mm, ramp_lift_mm=2.2, seal_deg=150.0
         )
         assert head.ceiling_nl_per_rev / 1000 == pytest.approx(ceiling_ul, rel=0.05)
         assert 0 < head.nl_per_rev < head.ceiling_nl_per_rev

@@ -47,7 +47,7 @@ at = "15 min"
 probability = 0.5
 [[vary]]
 do = "rig"
-stall_pa = {{ uniform = [300000.0, 500000.0] }}
+load_mnm = {{ uniform = [6.0, 10.0] }}
 [[figure]]
 name = "delivered_nl"
 [[figure]]

@@ -118,7 +118,7 @@ class SoftBoard:
     def __init__(self, time, flash, pump, cause):
         self._pump = pump
         self.stepper = SoftStepper(time, pump)
-        self.flash = FlashDevice(flash)
+        self.documents = self.flash = FlashDevice(flash)
         self.ticks_us = time.ticks_us
         self.ticks_diff = time.ticks_diff
         self.reset_cause = cause
