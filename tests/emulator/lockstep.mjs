@@ -2,7 +2,8 @@
 // full: its log has no erased block.
 // One JSON request a line on stdin, one answer a line on stdout: {send: text}, {receive_ms: most} -> {line}, {run_ms: n},
 // {drive: [gpio, level]}, {erase_ms: n}, {at_erase: text} sends it when the next erase begins, {edges: true} -> cycles since
-// the last time, {erases: true} -> [[begin, end], ...]; every answer has `now`.
+// the last time, {ticks: true} -> [[begin, cycles awake, erases apart], ...] of those beyond 0.5 ms, {erases: true} ->
+// [[begin, end], ...]; every answer has `now`.
 // Callers: lockstep.py. Units: ms of emulated time, cycles of 8 ns.
 import readline from 'node:readline';
 import { bootFirmware } from './rigchip.mjs';
@@ -16,7 +17,15 @@ pico.busy = (cycles) => {
   const begin = pico.now, erase = cycles >= pico.eraseMs * 125e3;
   if (erase && atErase) { pico.send(atErase); atErase = ''; }
   busy(cycles);
-  if (erase) erases.push([begin, pico.now]);
+  if (erase) { erases.push([begin, pico.now]); erased += pico.now - begin; }
+};
+let ticks = [], slept = pico.now, erased = 0;
+const idle = pico.idle.bind(pico);
+pico.idle = (stop) => {
+  const awake = pico.now - slept - erased;
+  if (awake > 62500) ticks.push([slept, awake]);
+  idle(stop);
+  slept = pico.now; erased = 0;
 };
 const run = (ms, done = () => false) => {
   const end = pico.now + Math.round(ms * 125e3);
@@ -37,6 +46,7 @@ function answer(request) {
   if ('run_ms' in request) run(request.run_ms);
   if ('receive_ms' in request) { run(request.receive_ms, () => heard.includes('\n')); return { line: line() }; }
   if ('edges' in request) { const edges = pico.edges.slice(told); told = pico.edges.length; return { edges }; }   // kept: the encoder counts them
+  if ('ticks' in request) return { ticks: ticks.splice(0) };
   if ('erases' in request) return { erases: erases.splice(0) };
   return {};
 }

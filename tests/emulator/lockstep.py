@@ -12,8 +12,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
+
+from pumprig.rig import patience
 
 
 class EmulatedLine:
@@ -30,7 +33,12 @@ class EmulatedLine:
             text=True,
         )
         self.now = 0
+        patience.time = self  # the client's patience lasts in emulated time
         self._answer()
+
+    def monotonic(self) -> float:
+        """Seconds of emulated time."""
+        return self.now / 125e6
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request of lockstep.mjs."""
@@ -66,5 +74,6 @@ class EmulatedLine:
 
     def end(self) -> None:
         """Switch the Pico off."""
+        patience.time = time
         self._process.kill()
         self._process.communicate()

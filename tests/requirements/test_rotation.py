@@ -118,3 +118,46 @@ def test_no_record_names_two_things_by_one_key() -> None:
     for _header, _state, text in bench.records:
         keys = [word.partition("=")[0] for word in text.split()]
         assert len(keys) == len(set(keys)), text
+
+
+@pytest.mark.requirement("SR-14")
+def test_a_pump_that_runs_backwards_unknown_to_its_encoder_is_told_by_the_pressure() -> None:
+    bench = Bench()
+    bench.load(program(basal=480_000))
+    bench.act("stop")
+    bench.sim.pump.coils_reversed = bench.sim.pump.encoder.reversed = True
+    bench.run("2 min")
+    bench.act("prime", volume_nl=100_000)
+    bench.run("10 s")
+    assert bench.raised() == ["backwards"]
+    assert bench.kinds()["prime"] * bench.status()["step_nl_num"] < 20_000 * bench.status()["step_nl_den"]
+    assert bench.sim.pump.true_nl() < 0
+
+
+@pytest.mark.requirement("SR-14")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_priming_the_right_way_round_raises_nothing_nor_does_its_end(seed: int) -> None:
+    bench = Bench(seed=seed)
+    bench.load(program(basal=480_000))
+    bench.act("stop")
+    bench.run("2 min")
+    for _ in range(3):
+        bench.act("prime", volume_nl=200_000)
+        bench.run("20 s")
+    assert bench.raised() == []
+
+
+@pytest.mark.requirement("SR-16")
+def test_coils_or_encoder_reversed_alone_are_told_as_a_stall() -> None:
+    for wire in ("coils", "encoder"):
+        bench = Bench()
+        bench.load(program(basal=480_000))
+        bench.act("stop")
+        if wire == "coils":
+            bench.sim.pump.coils_reversed = True
+        else:
+            bench.sim.pump.encoder.reversed = True
+        bench.run("2 min")
+        bench.act("calibrate", rate_nl_per_day=24_000_000, volume_nl=20_000)
+        bench.run("10 s")
+        assert bench.raised() == ["stall"], wire

@@ -79,6 +79,7 @@ ALARMS = (
     (24, "tube", "low", "run", "single", 900),
     (25, "eri", "medium", "run", "notice", 900),
     (26, "end_of_service", "high", "stop", "critical", 300),
+    (27, "backwards", "high", "stop", "critical", 300),
 )
 
 # argument: (name, kind, lowest, highest, word before it in a typed line, default or None)

@@ -139,4 +139,5 @@ ALARMS = {
     "tube": "the tube is past its life",
     "eri": "the battery is to be replaced: 90 days are left",
     "end_of_service": "the battery's service has ended; the pump is stopped",
+    "backwards": "the pump draws from the outlet: coil and encoder are both reversed, or the tube lies the wrong way",
 }

@@ -12,7 +12,6 @@ from rig.flow.dosing import BASAL, CYCLES_PER_US, RELIEF
 from rig.watch import thresholds
 from rig.watch.rotation import COUNTS
 
-RELIEF_CHUNK_STEPS = 16
 NEVER_US = 1 << 62
 
 
@@ -231,8 +230,11 @@ class Monitor:
         relieving = rig.delivery.relieving
         standing = rig.therapy.mode == "stopped" and not relieving
         self._judge("pressure", self.pressure.read(rig.board.pressure_pa(), standing, smooth))
+        is_fast = not standing and rig.flow_nl_per_day(now_us) >= thresholds.BACKWARDS_NL_PER_DAY
         if relieving:
             self._relieve(now_us)
+        elif self.pressure.is_drawn(is_fast):
+            rig.alarm("backwards", (("pressure_pa", self.pressure.now_pa),))
         elif self.pressure.is_occluded() and "occlusion" not in rig.alarms.active:
             rig.alarm("occlusion", (("pressure_pa", self.pressure.now_pa),))
             self.pressure.begin_relief(self._rotation.steps_of(COUNTS))
@@ -244,9 +246,10 @@ class Monitor:
         stepper = rig.board.stepper
         if stepper.counted() < stepper.appended_steps and not stepper.halted:
             return  # the last of it is still under way
-        steps = self.pressure.relief_steps(RELIEF_CHUNK_STEPS)
+        turn_steps = self._rotation.steps_of(COUNTS)
+        steps = self.pressure.relief_steps(max(1, turn_steps // thresholds.RELIEF_CHUNKS))
         if steps:
-            stepper.reverse(steps, thresholds.RELIEF_STEP_US * CYCLES_PER_US)
+            stepper.reverse(steps, thresholds.RELIEF_TURN_US * CYCLES_PER_US // turn_steps)
             return
         stepper.cut()
         rig.delivery.settle(now_us)

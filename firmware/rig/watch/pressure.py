@@ -22,6 +22,7 @@ class Pressure:
         self._last_pa = self._slope_pa = None
         self._equal = 0
         self._noise = 0
+        self._drawn = 0  # readings in a row below standing, in a fast flow
         self.now_pa = None
         self.peak_pa = 0
         self.relief_left_steps = 0
@@ -62,6 +63,15 @@ class Pressure:
     def is_occluded(self):
         """Whether the line counts as blocked."""
         return self.now_pa is not None and self.now_pa >= thresholds.OCCLUSION_PA
+
+    def is_drawn(self, is_fast):
+        """Whether a fast flow draws from the outlet instead of pushing into it: by the pressure's sign.
+
+        Encoder and step count agree where a coil and the encoder are both reversed: nothing else tells.
+        """
+        below = is_fast and self.now_pa is not None and self.now_pa <= thresholds.BACKWARDS_PA
+        self._drawn = self._drawn + 1 if below else 0
+        return self._drawn >= thresholds.BACKWARDS_READINGS
 
     def begin_relief(self, steps_of_revolution):
         """Allow a relief of at most a part of a revolution."""

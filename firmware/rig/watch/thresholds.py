@@ -38,9 +38,13 @@ NOISE_SCORE = (
 SMOOTH_US = (
     100_000  # judged only where samples are so far apart: at faster flow the rollers' pulses are as large
 )
+BACKWARDS_PA = -3_000  # so far below standing, in a fast flow: the pump draws from the outlet
+BACKWARDS_NL_PER_DAY = 900_000_000  # 37 mL/h: forwards it would be 3 kPa above, through 0.31 Pa.s/nL
+BACKWARDS_READINGS = 3
 RELIEVED_PA = 14_000  # relief ends here
 RELIEF_REVOLUTIONS_PERCENT = 25  # and never takes more than a quarter of a revolution backwards
-RELIEF_STEP_US = 5_000
+RELIEF_TURN_US = 16_000_000  # as slowly as a revolution in so long
+RELIEF_CHUNKS = 200  # of a revolution between two looks at the pressure: 1.8 degrees
 
 # supply
 SUPPLY_LOW_MV = 10_500

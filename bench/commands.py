@@ -1,0 +1,161 @@
+"""How full the fullest tick is around every changing command, on the emulated Pico, on a flex program with boluses.
+
+Owns: the list of commands and the table.
+Rules: the very firmware, the real link and client, in emulated time; a tick is from one sleep of the processor to the
+next, its erases apart; one in which the firmware collects its garbage (every tenth) is left out, as in the firmware's
+own figure of the worst tick, which stands beside it; without PUMPRIG_UF2 it says so and ends.
+Callers: `python bench/commands.py [NAME ...]`; `make bench-timing`; docs/explanation/timing.md quotes a run.
+Units: ms of emulated time.
+Leaves: the chip to tests/emulator/lockstep.mjs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import timing
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "emulator"), str(ROOT / "tests")]
+CALIBRATION = "kind=calibration id=3 nl_num=9973 nl_den=1 u_ppm=20000"
+HOUR_S = 3600
+STEPS = tuple((3 * HOUR_S * k, 240_000 + 48_000 * k) for k in range(8))
+COLLECTION_MS = 21.5  # a tick with a collection in it takes longer, one without is then late anyhow
+AFTER_S = 1.2
+GOAL_MS = 10.0
+STOP_PIN, REQUEST_PIN = 10, 11
+# name: (verb, arguments) in order; each begins where the one before left the rig
+COMMANDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("discard", "discard", {}),
+    ("bolus", "bolus", {"volume_nl": 2_000, "over_ms": 60_000}),
+    ("stop in a bolus", "stop", {}),
+    ("resume", "resume", {}),
+    ("spread bolus", "bolus", {"volume_nl": 20_000, "over_ms": 600_000, "spread": 1}),
+    ("demand", "demand", {}),
+    ("rate", "rate", {"rate_nl_per_day": 480_000}),
+    ("stage", "", {}),
+    ("commit", "", {}),
+    ("refill", "refill", {"volume_nl": 18_000_000, "removed_nl": 17_900_000}),
+    ("clock", "clock", {"utc_us": 1_767_225_600_000_000}),
+    ("tube", "tube", {}),
+    ("battery", "battery", {}),
+    ("ramp", "ramp", {"do": "hold"}),
+    ("ack", "ack", {}),
+    ("silence", "silence", {}),
+    ("button, bolus", "", {}),
+    ("button, stop", "", {}),
+    ("prime", "prime", {"volume_nl": 400_000}),
+    ("stop of priming", "stop", {}),
+    ("calibrate", "calibrate", {"rate_nl_per_day": 24_000_000, "volume_nl": 50_000}),
+    ("stop of a calibration", "stop", {}),
+    ("dispense", "dispense", {"volume_nl": 100_000, "rate_nl_per_day": 120_000_000}),
+    ("stop of a dose", "stop", {}),
+    ("access", "access", {"plain": 1}),
+    ("quiet", "", {}),
+)
+
+
+class Meter:
+    """The emulated rig, its client, and the ticks since the last look."""
+
+    def __init__(self, folder: Path) -> None:
+        from lockstep import EmulatedLine
+        from pumprig.rig.client import Client
+
+        from bench import program
+
+        files = timing.prepare(folder, engine_only=False)
+        self.line = EmulatedLine(folder / "bootrom.bin", files)
+        self.client = Client(self.line)
+        self.client.greet()
+        fields = {"periodic": ((600, 2_000, 60_000, 0),), "demand": ((5_000, 120_000, 0, 100),)}
+        self.flex = program(basal=STEPS, cap_nl=20_000_000, **fields)
+        self.staged = ""
+        self.late = 0
+        with self.client.session():
+            self.client.commit(self.client.stage(CALIBRATION).hash, False)
+            self.client.change("refill", {"volume_nl": 18_000_000})
+            self.client.commit(self.client.stage(self.flex).hash, False)
+        self.line.pause(2)
+
+    def look(self) -> tuple[float, int, int]:
+        """(fullest tick in ms, late ticks, the firmware's own worst tick so far in us) since the last look."""
+        ticks = [cycles / 125_000 for _begin, cycles in self.line.ask(ticks=True)["ticks"]]
+        fields = self.client.read("status").fields
+        self.line.pause(0.1)
+        self.line.ask(ticks=True)
+        late, self.late = int(fields["late"]) - self.late, int(fields["late"])
+        return max(ms for ms in ticks if ms < COLLECTION_MS), late, int(fields["worst_us"])
+
+    def run(self, name: str, verb: str, arguments: dict[str, Any]) -> str:
+        """Do one of COMMANDS and let AFTER_S pass; returns what refused it, if anything did."""
+        from pumprig.errors import RefusedError
+
+        told = ""
+        if name.startswith("button"):
+            pin = STOP_PIN if "stop" in name else REQUEST_PIN
+            self.line.ask(drive=[pin, 0])
+            self.line.pause(0.2)
+            self.line.ask(drive=[pin, 1])
+        elif name != "quiet":
+            try:
+                with self.client.session():
+                    self._change(name, verb, arguments)
+            except RefusedError as refused:
+                told = refused.name
+        self.line.pause(AFTER_S)
+        return told
+
+    def _change(self, name: str, verb: str, arguments: dict[str, Any]) -> None:
+        if name == "stage":
+            self.staged = self.client.stage(self.flex).hash
+        elif name == "commit":
+            self.client.commit(self.staged or self.client.stage(self.flex).hash, False)
+        elif verb == "stop":
+            self.client.stop()
+        else:
+            self.client.change(verb, arguments)
+
+
+def measure(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
+    """A row for each command."""
+    from pumpwire import spec
+
+    meter = Meter(folder)
+    rows: list[dict[str, Any]] = []
+    try:
+        fullest, late, worst_us = meter.look()
+        print(f"| programming it | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | |", flush=True)
+        for name, verb, arguments in COMMANDS:
+            if (wanted and name not in wanted) or (verb and spec.command(verb) is None):
+                continue
+            refused = meter.run(name, verb, arguments)
+            fullest, late, worst_us = meter.look()
+            rows.append({"command": name, "fullest_ms": round(fullest, 2), "late": late, "refused": refused})
+            print(f"| {name} | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | {refused} |", flush=True)
+        fields = meter.client.read("status").fields
+        print({name: fields[name] for name in ("worst_us", "late", "slowest", "slowest_us", "collect_us")})
+    finally:
+        meter.line.end()
+    return rows
+
+
+def main() -> int:
+    """Measure and print; 1 if a tick was beyond the goal."""
+    reason = timing.why_not()
+    if reason:
+        print(f"ticks around commands: not measured: {reason}")
+        return 0
+    print("| command | fullest tick, ms | late | worst so far, ms | refused |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(Path(folder), sys.argv[1:])
+    print(json.dumps({"commands": rows}))
+    return int(any(row["fullest_ms"] > GOAL_MS or row["late"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
