@@ -70,6 +70,14 @@ class RigPump:
         """Which rig it is."""
         return self._open().device_id
 
+    def told(self) -> dict[str, str]:
+        """What a certificate says of the rig: its id, its firmware, and whether it is a simulated one."""
+        rig = self._open()
+        found = {"device_id": rig.device_id, "firmware": rig.firmware}
+        return found | (
+            {"simulated": "true"} if rig.status_fields().get("simulated") in ("1", "true", "yes") else {}
+        )
+
     def utc_s(self) -> float:
         """The rig's own clock at the last look; while it is away, that and the wall's time since."""
         away_s = 0.0 if self._rig is not None else time.monotonic() - self._looked_s

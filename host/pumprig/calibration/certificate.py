@@ -11,13 +11,14 @@ Leaves: figures to fit.py, pictures to plots.py.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pumprig.calibration.register import Record, folder
+from pumprig.calibration.register import Record, folder, picture_name
 from pumprig.quantities import with_u
 
 STATEMENT = (
@@ -28,7 +29,7 @@ METHOD = (
     "Gravimetric, dynamic: mass on a balance against counted motor steps, water density after Tanaka (2001), air "
     "density by the simplified CIPM formula, buoyancy and Z factor as in ISO 8655-6, evaporation from blanks. "
     "Generalised least squares with white, wandering and 1/f noise averaged by their evidence; budget after the GUM; "
-    "U is the expanded uncertainty with k = 2, a coverage of about 95 %."
+    "U is the expanded uncertainty for a coverage of about 95 %, k from the effective degrees of freedom."
 )
 
 
@@ -44,8 +45,16 @@ class Part:
     png: bytes
 
 
-def html(record: Record) -> str:
-    """The certificate as one HTML file without outside references."""
+Pictures = Callable[[str], tuple[str, bytes]]
+
+
+def kept_pictures(record: Record) -> Pictures:
+    """The pictures that lie beside a kept calibration."""
+    return lambda name: _pictures(folder() / str(record.id) / name)
+
+
+def html(record: Record, pictures: Pictures | None = None) -> str:
+    """The certificate as one HTML file without outside references; `pictures` where the record is not kept."""
     from pumprig.pages import environment, picture
 
     source = resources.files("pumprig.calibration").joinpath("templates/certificate.html").read_text("utf-8")
@@ -59,13 +68,14 @@ def html(record: Record) -> str:
         facts=_facts(record),
         rows=_rows(record),
         hysteresis=_hysteresis(record),
-        rates_svg=picture(_pictures(folder() / str(record.id) / "rates")[0]),
-        parts=_parts(record),
+        rates_svg=picture((pictures or kept_pictures(record))("rates")[0]),
+        parts=_parts(record, pictures or kept_pictures(record)),
+        simulated=_simulated(record),
         picture=picture,
     )
 
 
-def pdf(record: Record) -> bytes:
+def pdf(record: Record, pictures: Pictures | None = None) -> bytes:
     """The certificate as PDF, with the fonts that matplotlib carries."""
     import matplotlib as mpl
     from fpdf import FPDF
@@ -87,17 +97,19 @@ def pdf(record: Record) -> bytes:
     line("Calibration of a peristaltic pump", 16, True)
     line(f"No. {record.id}, {record.content['made_at']}", gap=3)
     line(STATEMENT, 8.5, gap=3)
+    if _simulated(record):
+        line("SIMULATED: rig and balance are programs", 12, True, 3)
     line(_result(record), 12, True, 3)
     _pdf_table(page, _facts(record), (45, 145), "LL", False)
     line("Weighings", 11, True)
-    head = ("file", "flow / (µL/h)", "U (k = 2)", "µL/rev", "U (k = 2)", "evap. / (mg/h)")
-    _pdf_table(page, [head, *_rows(record)], (50, 30, 26, 28, 26, 30), "LRRRRR")
-    rates = _pictures(folder() / str(record.id) / "rates")[1]
+    head = ("file", "flow / (µL/h)", "U", "k", "µL/rev", "U", "evap. / (mg/h)")
+    _pdf_table(page, [head, *_rows(record)], (50, 30, 24, 12, 24, 20, 30), "LRRRRRR")
+    rates = (pictures or kept_pictures(record))("rates")[1]
     if rates:
         page.image(io.BytesIO(rates), w=page.epw)
     for text in _hysteresis(record):
         line(text, 8.5)
-    for part in _parts(record):
+    for part in _parts(record, pictures or kept_pictures(record)):
         if page.will_page_break(120):  # budget and picture belong together
             page.add_page()
         line(f"Budget of {part.name}", 11, True)
@@ -140,10 +152,18 @@ def _small(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def _simulated(record: Record) -> bool:
+    return str(record.content.get("simulated", "")).lower() in ("true", "yes", "1")
+
+
 def _result(record: Record) -> str:
+    content = record.content
+    if "nl_per_rev" not in content:
+        flows = [with_u(w["flow_nl_per_h"] / 1000, w["u_flow_nl_per_h"] / 1000) for w in content["weighings"]]
+        return "; ".join(f"{value} µL/h ± {u} µL/h" for value, u in flows) + " (no counted steps)"
     share = 100.0 * record.u_nl_per_rev / record.nl_per_rev
     value, u = with_u(record.nl_per_rev / 1000, record.u_nl_per_rev / 1000)
-    return f"{value} µL per revolution ± {u} µL ({share:.2g} %, k = 2)"
+    return f"{value} µL per revolution ± {u} µL ({share:.2g} %, k = {content.get('k', 2.0):.3g})"
 
 
 def _hysteresis(record: Record) -> list[str]:
@@ -166,20 +186,34 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
         if found
         else ""
     )
+    number = f"no. {record.id}, its number is the start of its SHA-256" if record.id else "not kept"
+    balance = (
+        f"{content.get('balance') or 'not stated'}, smallest digit {1000 * content['readability_g']:.4g} mg"
+    )
     return [
         ("made by", content["person"] or "not stated"),
         ("made at", content["made_at"]),
+        ("place", content.get("place") or "not stated"),
+        ("weighed at", ", ".join(str(w.get("begun_at") or "not stated") for w in content["weighings"])),
         ("rig", content.get("device_id") or "not stated"),
-        (
-            "balance",
-            f"{content.get('balance') or 'not stated'}, smallest digit {1000 * content['readability_g']:g} mg",
-        ),
+        ("firmware", content.get("firmware") or "not stated"),
+        ("tool", content.get("tool") or "not stated"),
+        ("simulated", "yes" if _simulated(record) else "no, or not stated"),
+        ("balance", balance),
+        ("its serial number", content.get("balance_serial") or "not stated"),
+        ("its last check", content.get("balance_checked") or "not stated"),
         ("tube", content["tube"] or "not stated"),
+        ("fluid", "; ".join(sorted({str(w.get("fluid", "water")) for w in content["weighings"]}))),
+        ("air", "; ".join(sorted({str(w.get("ambient", "not kept")) for w in content["weighings"]}))),
+        (
+            "reference temperature",
+            content.get("reference_temp") or "that of the weighing: no volume was converted",
+        ),
         ("rates", f"{low / 1000:.4g} to {high / 1000:.4g} µL/h"),
         *([("angle map", angle)] if angle else []),
         ("Z factor", f"{z} µL/mg"),
         ("readings", ", ".join(str(w["readings"]) for w in content["weighings"])),
-        ("record", f"no. {record.id}, its number is the start of its SHA-256"),
+        ("record", number),
     ]
 
 
@@ -188,14 +222,15 @@ def _rows(record: Record) -> list[tuple[str, ...]]:
         (
             str(w["name"]),
             *with_u(w["flow_nl_per_h"] / 1000, w["u_flow_nl_per_h"] / 1000),
-            *with_u(w["nl_per_rev"] / 1000, w["u_nl_per_rev"] / 1000),
+            f"{w.get('k', 2.0):.3g}",
+            *(with_u(w["nl_per_rev"] / 1000, w["u_nl_per_rev"] / 1000) if "nl_per_rev" in w else ("", "")),
             _small(1000 * w["evaporation_g_per_h"]),
         )
         for w in record.content["weighings"]
     ]
 
 
-def _parts(record: Record) -> list[Part]:
+def _parts(record: Record, pictures: Pictures) -> list[Part]:
     found: list[Part] = []
     for weighing in record.content["weighings"]:
         terms = [t for t in weighing["budget"] if t["u_nl_per_h"] > 0.002 * weighing["u_flow_nl_per_h"]]
@@ -206,7 +241,7 @@ def _parts(record: Record) -> list[Part]:
         budget.append(
             (
                 "combined",
-                _small(weighing["u_flow_nl_per_h"] / 2),
+                _small(weighing["u_flow_nl_per_h"] / weighing.get("k", 2.0)),
                 "∞" if weighing["dof"] is None else f"{weighing['dof']:.0f}",
             )
         )
@@ -215,7 +250,9 @@ def _parts(record: Record) -> list[Part]:
             for r in weighing["rejected"]
         ]
         notes += [f"Note: {w}." for w in weighing["warnings"]]
-        svg, png = _pictures(folder() / str(record.id) / str(weighing["name"]))
+        svg, png = pictures(picture_name(weighing))
+        if not svg:  # as records made earlier name them
+            svg, png = pictures(str(weighing["name"]))
         found.append(Part(str(weighing["name"]), str(weighing["sha256"]), budget, notes, svg, png))
     return found
 

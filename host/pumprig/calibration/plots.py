@@ -9,13 +9,15 @@ Leaves: style and saving to pumprig.accuracy.graphs.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pumprig.calibration.fit import Fit
+from pumprig.calibration.fitted import Fit
 from pumprig.calibration.rates import Point, RateModel
+from pumprig.calibration.register import picture_name
 from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save
 from pumprig.quantities import plus_minus
 
@@ -45,8 +47,28 @@ def figure(result: Fit) -> Any:
         _budget(axes["budget"], result)
         figures = result.result
         flow, u = figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000
-        drawing.suptitle(f"{result.weighing.name}: {plus_minus(flow, u)} µL/h (k = 2)", fontsize=10)
+        drawing.suptitle(
+            f"{result.weighing.name}: {plus_minus(flow, u)} µL/h (k = {figures.k:.3g})", fontsize=10
+        )
     return drawing
+
+
+def pictures_of(fits: list[Fit]) -> dict[str, tuple[str, bytes]]:
+    """SVG text and PNG bytes of each fit's figure, by the name that a record gives it."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for fit in fits:
+        drawing = figure(fit)
+        files: list[bytes] = []
+        for kind in ("svg", "png"):
+            file = io.BytesIO()
+            drawing.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {})
+            files.append(file.getvalue())
+        text = files[0].decode("utf-8")
+        found[picture_name({"sha256": fit.weighing.sha256, "name": fit.weighing.name})] = (
+            text[text.index("<svg") :],
+            files[1],
+        )
+    return found
 
 
 def rates_figure(points: list[Point], model: RateModel) -> Any:
@@ -82,7 +104,7 @@ def _budget(axes: Any, result: Fit) -> None:
     terms = [t for t in result.result.terms if t.u_nl_per_h > 0.005 * result.result.u_flow_nl_per_h][:9]
     places = np.arange(len(terms))[::-1]
     axes.barh(places, [t.u_nl_per_h for t in terms], color=BLUE, height=0.55)
-    axes.barh([-1], [result.result.u_flow_nl_per_h / 2], color=ORANGE, height=0.55)
+    axes.barh([-1], [result.result.u_flow_nl_per_h / result.result.k], color=ORANGE, height=0.55)
     names = [_wrapped(t.source) for t in terms]
     axes.set_yticks([*places, -1], [*names, "combined"], fontsize=8)
     axes.grid(visible=False, axis="y")

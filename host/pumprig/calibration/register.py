@@ -120,6 +120,8 @@ def load(number: int) -> Record:
     path = folder() / f"{number}" / "calibration.json"
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        text = ""
     except OSError:
         known = ", ".join(str(r.id) for r in records()) or "none"
         raise RegisterError(
@@ -131,7 +133,30 @@ def load(number: int) -> Record:
         raise RegisterError(
             f"Calibration {number} was changed after it was made.", "Nothing was sent.", "Calibrate again."
         )
-    return Record(number, json.loads(text))
+    record = _record(path)
+    if record is None:
+        raise RegisterError(
+            f"Calibration {number} is damaged.", "Nothing was sent.", "Calibrate again, or put its file back."
+        )
+    return record
+
+
+def _record(path: Path) -> Record | None:
+    """The record in a file, or None where it is damaged: not its number's content, no JSON, or parts missing."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content: dict[str, Any] = json.loads(text)
+        number = int(path.parent.name)
+        datetime.fromisoformat(content["made_at"])
+        low, high = content["range_nl_per_h"]
+        whole = (
+            float(content["nl_per_rev"]) > 0
+            and float(content["u_nl_per_rev"]) > 0
+            and float(low) <= float(high)
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Record(number, content) if whole and numbered(text) == number else None
 
 
 def angle_weights(number: int) -> tuple[tuple[int], ...]:
@@ -143,9 +168,20 @@ def angle_weights(number: int) -> tuple[tuple[int], ...]:
 
 
 def records() -> list[Record]:
-    """All kept calibrations, oldest first; files that are no calibration are passed over."""
-    found: list[Record] = []
-    for path in folder().glob("*/calibration.json"):
-        if path.parent.name.isdigit():
-            found.append(Record(int(path.parent.name), json.loads(path.read_text(encoding="utf-8"))))
+    """All kept calibrations, oldest first; files that are no calibration, or damaged, are passed over."""
+    found = [record for path in _files() if (record := _record(path)) is not None]
     return sorted(found, key=lambda record: record.content["made_at"])
+
+
+def _files() -> list[Path]:
+    return [path for path in folder().glob("*/calibration.json") if path.parent.name.isdigit()]
+
+
+def damaged() -> list[Path]:
+    """Files of calibrations that cannot be read any more."""
+    return [path for path in _files() if _record(path) is None]
+
+
+def picture_name(weighing: dict[str, Any]) -> str:
+    """The picture of a weighing in its folder: by the hash of its raw data, since two files may share a name."""
+    return str(weighing["sha256"])[:16] or str(weighing["name"])

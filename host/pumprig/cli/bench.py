@@ -66,6 +66,12 @@ if TYPE_CHECKING:
     help="A simulated rig's --speed, up to 100: the times are then those of its clock.",
 )
 @click.option("--person", default="", help="Who weighs.")
+@click.option("--place", default="", help="Where it is weighed; for the certificate.")
+@click.option("--balance-serial", default="", help="The balance's serial number; for the certificate.")
+@click.option(
+    "--balance-checked", default="", help="When and how the balance was checked last; for the certificate."
+)
+@click.option("--fluid", default="", help="The fluid, where it is not water; for the certificate.")
 @click.option("--tube", default="", help="Which tube.")
 @yes_option
 def run_command(
@@ -85,6 +91,10 @@ def run_command(
     resume: bool,
     speed: float,
     person: str,
+    place: str,
+    balance_serial: str,
+    balance_checked: str,
+    fluid: str,
     tube: str,
     yes: bool,
 ) -> None:
@@ -98,9 +108,15 @@ def run_command(
         raise UsageError("--resume needs --folder.", "Nothing was started.", "Name the run's folder.")
     if by_hand and speed != 1:
         raise UsageError("--speed takes the rig's clock, and --by-hand has no rig.", "Nothing was started.")
+    stated = {
+        "place": place,
+        "balance_serial": balance_serial,
+        "balance_checked": balance_checked,
+        "fluid": fluid,
+    }
     every_s = quantities.parse(every, "time", "--every") / 1000.0
     settings.consent(yes)
-    place = folder or paths.database_file().parent / "runs" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    kept_in = folder or paths.database_file().parent / "runs" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     with ExitStack() as stack:
         pump = None if by_hand else stack.enter_context(closing(RigPump(settings.rig)))
         if not resume:
@@ -111,12 +127,14 @@ def run_command(
                 "rollers": rollers,
                 "person": person or "not stated",
                 "tube": tube or "not stated",
+                "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                **{key: value for key, value in stated.items() if value},
             }
             measured = _ambient(ambient) if ambient else {}
             need_nl = sum(stage.rate_nl_per_h * (stage.end_s - stage.start_s) for stage in plan) / 3600.0
             settings.say(
                 f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}, "
-                f"{quantities.volume_text(round(need_nl))} of fluid; kept in {place}"
+                f"{quantities.volume_text(round(need_nl))} of fluid; kept in {kept_in}"
             )
             with closing(open_balance(balance_port)) as scale:
                 metadata["balance"] = f"{scale.model} ({scale.dialect.name})"
@@ -124,21 +142,21 @@ def run_command(
                 balance_port = f"{balance_port.split(',')[0]},{scale.settings}"
             settings.ask(yes, "Start?")
             if pump is not None:
-                metadata["device_id"] = pump.device_id()
+                metadata |= pump.told()
                 if alarm := pump.look().alarm:
                     raise PumpError(
                         f"The rig cannot start: {alarm}.", "Nothing was started.", "`pumprig stop`, or ack."
                     )
-            runfolder.begin(place, plan, metadata, _clock(pump, speed)(), speed, measured)
+            runfolder.begin(kept_in, plan, metadata, _clock(pump, speed)(), speed, measured)
         try:
-            _drive(settings, place, balance_port, pump, every_s)
+            _drive(settings, kept_in, balance_port, pump, every_s)
         except KeyboardInterrupt:
             raise Interrupted(
                 "Interrupted.",
                 "What the pump was to deliver for it is stopped; every reading is kept.",
-                f"Go on with `--resume --folder {place}`.",
+                f"Go on with `--resume --folder {kept_in}`.",
             ) from None
-    _report(settings, place)
+    _report(settings, kept_in)
 
 
 def _first_reading(settings: Settings, scale: Balance, readability_g: float) -> None:

@@ -117,6 +117,8 @@ def list_command() -> None:
         settings.show(
             f"{record.id:>10}  {content['made_at'][:16]}  {per_rev} µL/rev  {content['tube']:<12}{told}"
         )
+    for path in register.damaged():
+        settings.say(f"warning: {path} is damaged and passed over")
     latest: list[str] = rows[-1]["warnings"] if rows else []
     for warning in latest:
         settings.say(f"warning: {warning}")

@@ -41,6 +41,11 @@ CSV = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--rate", "rate", help="The set rate, like '20 ul/h': units and times are judged by it.")
 @reading_options
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A certificate of the weighings as .html or .pdf, also of a pump without counted steps.",
+)
 @click.option("--person", default="", help="Who weighed; for --save, else as the file says.")
 @click.option("--tube", default="", help="Which tube; for --save, else as the file says.")
 def fit_command(
@@ -54,6 +59,7 @@ def fit_command(
     person: str,
     tube: str,
     rate: str | None,
+    certificate: Path | None,
     how: ReadAs,
 ) -> None:
     """Volume and flow of the weighings FILES with their uncertainty (95 %)."""
@@ -61,19 +67,23 @@ def fit_command(
     from pumprig.calibration.fit import fit, use_blanks
 
     settings = current()
-    if len(files) > 1 and (plot or not kept):
+    if len(files) > 1 and (plot or not (kept or certificate)):
         raise UsageError(
-            "Several files need --save and allow no --plot.", "Nothing was computed.", "Give one file."
+            "Several files need --save or --certificate, and allow no --plot.",
+            "Nothing was computed.",
+            "Give one file.",
         )
+    if certificate is not None and certificate.suffix not in (".html", ".pdf"):
+        raise UsageError(f"{certificate}: a certificate is .html or .pdf.", "Nothing was computed.")
     fits: list[Fit] = []
     for file in files:
         weighing = read_file(file, how)
-        if rate is not None:
-            weighing.numbers["rate_nl_per_h"] = rate_of(rate)
-        if steps_per_rev is not None:
-            weighing.numbers["steps_per_rev"] = steps_per_rev
-        if rollers is not None:
-            weighing.numbers["rollers"] = float(rollers)
+        given = {
+            "rate_nl_per_h": None if rate is None else rate_of(rate),
+            "steps_per_rev": steps_per_rev,
+            "rollers": rollers,
+        }
+        weighing.numbers |= {key: float(value) for key, value in given.items() if value is not None}
         use_blanks(weighing, [read_file(blank, how) for blank in blanks])
         fits.append(fit(weighing))
         for warning in weighing.warnings:
@@ -88,11 +98,15 @@ def fit_command(
     document: dict[str, Any] = (
         fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
     )
+    stated = fits[0].weighing.texts
+    person, tube = person or stated.get("person", ""), tube or stated.get("tube", "")
+    if certificate is not None:
+        _certify(fits, certificate, person, tube)
+        settings.show(f"certificate: {certificate}")
+        document["certificate"] = str(certificate)
     if kept:
         from pumprig.calibration import keep
 
-        stated = fits[0].weighing.texts
-        person, tube = person or stated.get("person", ""), tube or stated.get("tube", "")
         found = _longest_map(fits) if mapped else None
         record = keep.save(fits, list(files), person, tube, angle=found)
         if found is not None:
@@ -113,6 +127,32 @@ def rate_of(text: str) -> float:
     if rate_nl_per_h <= 0:
         raise click.BadParameter("must be above zero", param_hint="--rate")
     return rate_nl_per_h
+
+
+def _certify(fits: list[Fit], output: Path, person: str, tube: str) -> None:
+    """A certificate straight from the weighings; nothing is kept. Raises PumpError."""
+    from datetime import UTC, datetime
+
+    from pumprig.calibration import certificate, keep, register
+    from pumprig.calibration.plots import pictures_of
+    from pumprig.calibration.rates import fit_rates, points_of
+    from pumprig.errors import PumpError
+
+    keep.refuse_twice(fits)
+    points = points_of(fits)
+    model = fit_rates(points) if len(points) == len(fits) else None
+    record = register.Record(0, keep.content_of(fits, model, person, tube, datetime.now(UTC)))
+    drawn = pictures_of(fits)
+
+    def pictures(name: str) -> tuple[str, bytes]:
+        return drawn.get(name, ("", b""))
+
+    pdf = output.suffix == ".pdf"
+    data = certificate.pdf(record, pictures) if pdf else certificate.html(record, pictures).encode()
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise PumpError(f"{output}: {error.strerror}.", "No certificate was written.") from error
 
 
 def _longest_map(fits: list[Fit]) -> AngleMap:

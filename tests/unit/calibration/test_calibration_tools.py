@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,7 +117,8 @@ def test_a_calibration_is_kept_with_its_raw_data_and_makes_a_document_the_device
     record = keep.save([fit(weighing())], [source], "A. Student", "tube 3", made)
     again = register.load(record.id)
     assert again.content == record.content
-    assert (register.folder() / str(record.id) / "raw.csv").read_text() == "raw"
+    raw = hashlib.sha256(b"raw").hexdigest()
+    assert (register.folder() / str(record.id) / f"{raw}.csv").read_text() == "raw"
     document = documents.parse(documents.canonical(again.document()))
     assert document["nl_num"] / document["nl_den"] == pytest.approx(record.nl_per_rev, rel=1e-9)
     assert document["u_ppm"] >= 1e6 * record.u_nl_per_rev / record.nl_per_rev
@@ -207,3 +209,91 @@ def test_air_that_cannot_be_is_refused_before_a_run(air: str, capsys: pytest.Cap
     words = ["calibrate", "run", "--balance", "nowhere", "--rate", "1 ml/h", "--yes", "--by-hand"]
     assert run([*words, "--ambient", air]) == 2
     assert air in capsys.readouterr().err
+
+
+def saved(found: Weighing, path: Path) -> Path:
+    """A weighing as its file."""
+    keys = "".join(f"# {key}: {value}\n" for key, value in found.numbers.items())
+    steps = np.asarray(found.steps)
+    rows = "".join(f"{t:g},{m:.4f},{s:g}\n" for t, m, s in zip(found.t_s, found.mass_g, steps, strict=True))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{keys}t_s,mass_g,steps\n{rows}")
+    return path
+
+
+def test_what_weighings_share_stays_however_many_there_are() -> None:
+    shared = [
+        Point(2e4, 10_000.0 + e, 13.0, common={"immersed tube": 12.0}) for e in (1.0, -1.0, 2.0, -2.0) * 4
+    ]
+    alone = fit_rates(shared[:1]).at(2e4)[1]
+    together = fit_rates(shared).at(2e4)[1]
+    assert alone == pytest.approx(26.0, rel=1e-3)
+    assert 24.0 < together < 25.0  # 2 (12² + 5²/16)^½
+
+
+def test_the_same_readings_twice_are_refused_and_two_of_one_name_keep_both_raw_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path / "home"))
+    first = saved(weighing(), tmp_path / "mon" / "weighing-1.csv")
+    copy = tmp_path / "copy.csv"
+    copy.write_text("# person: somebody else\n" + first.read_text())
+    assert run(["calibrate", "fit", str(first), str(copy), "--save"]) == 1
+    assert "the same readings as weighing-1.csv" in capsys.readouterr().err
+    second = saved(weighing(hours=2.2), tmp_path / "tue" / "weighing-1.csv")
+    assert run(["calibrate", "fit", str(first), str(second), "--save"]) == 0
+    (record,) = register.records()
+    kept_raw = {path.read_text() for path in (register.folder() / str(record.id)).glob("*.csv")}
+    assert kept_raw == {first.read_text(), second.read_text()}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe\x00", b'{"made_at": 3}', b"[]"])
+def test_a_damaged_calibration_is_passed_over_and_named_and_breaks_nothing(
+    damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = kept(tmp_path, monkeypatch)
+    place = register.folder() / "77"
+    place.mkdir()
+    (place / "calibration.json").write_bytes(damage)
+    assert [one.id for one in register.records()] == [record.id]
+    with pytest.raises(register.RegisterError, match=r"changed|damaged"):
+        register.load(77)
+    with pytest.raises(register.RegisterError, match="no calibration 5"):
+        register.load(5)
+    assert warnings_for(77, 0, {}) == []
+    assert run(["calibrate", "list"]) == 0
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_certificate_without_counted_steps_says_what_was_weighed_when_where_and_with_what(
+    tmp_path: Path,
+) -> None:
+    found = weighing(hours=1.0)
+    rows = "".join(f"{t:g},{m:.4f}\n" for t, m in zip(found.t_s, found.mass_g, strict=True))
+    told = {
+        "place": "room 12",
+        "balance": "XPR204",
+        "balance_serial": "B123",
+        "balance_checked": "2026-01-02, 20 g, OK",
+        "firmware": "0.1",
+        "simulated": "true",
+        "fluid": "water, degassed",
+        "roller_period_s": "60",
+    }
+    file = tmp_path / "w.csv"
+    file.write_text("".join(f"# {k}: {v}\n" for k, v in told.items()) + "t_s,mass_g\n" + rows)
+    for name in ("c.html", "c.pdf"):
+        assert run(["calibrate", "fit", str(file), "--certificate", str(tmp_path / name)]) == 0
+    page = (tmp_path / "c.html").read_text()
+    for text in (
+        *list(told.values())[:5],
+        "water, degassed",
+        "SIMULATED",
+        "taken, not measured",
+        "pumprig 0",
+        "Tanaka",
+    ):
+        assert text in page
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in page
+    assert "data:image/svg+xml" in page
+    assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
