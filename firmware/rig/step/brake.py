@@ -14,7 +14,7 @@ import gc
 from rig.step.feed import RING_MASK
 from rig.step.motion import CLOCK_HZ, STAIR_CYCLES
 from rig.step.stream import SPARE_WORDS
-from rig.step.words import WORD_CYCLES, count_pulses
+from rig.step.words import WORD_CYCLES, clear, count_pulses
 
 MARGIN_MS = 5
 STAIRS_A_TICK = 12  # 24 ms of motion
@@ -53,8 +53,8 @@ class Brake:
         self._stream.tail_cycles = -self._stream.high_cycles
         while self._stream.words < dropped and self._now_hz > self._ramp.start_hz:
             self.change_steps += self._stair(dropped)
-        for index in range(self._stream.words, dropped):
-            feed.ring[(feed.at + index) & RING_MASK] = 0
+        if self._stream.words < dropped:
+            clear(feed.ring, feed.at + self._stream.words, RING_MASK, dropped - self._stream.words)
         self._stream.words = max(0, self._stream.words - dropped)
         feed.at = end_at
         gc.enable()

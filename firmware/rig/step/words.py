@@ -53,3 +53,13 @@ def count_pulses(ring: ptr32, at: int, mask: int, count: int) -> int:
         pulses += ring[(at + i) & mask] & 1
         i += 1
     return pulses
+
+
+@micropython.viper
+def clear(ring: ptr32, at: int, mask: int, count: int) -> int:
+    """Turn the `count` words from ring index `at` on into the shortest waits; returns count."""
+    i = 0
+    while i < count:
+        ring[(at + i) & mask] = 0
+        i += 1
+    return count
