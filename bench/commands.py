@@ -89,6 +89,11 @@ class Meter:
         self.line.pause(0.1)
         self.line.ask(ticks=True)
         late, self.late = int(fields["late"]) - self.late, int(fields["late"])
+        print(
+            f"  slowest duty so far: {fields['slowest']} {fields['slowest_us']} us",
+            file=sys.stderr,
+            flush=True,
+        )
         return max(ms for ms in ticks if ms < COLLECTION_MS), late, int(fields["worst_us"])
 
     def run(self, name: str, verb: str, arguments: dict[str, Any]) -> str:

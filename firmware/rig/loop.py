@@ -94,6 +94,10 @@ class Loop:
         self.ticks += 1
         return max(start_us - start_us % PERIOD_US + PERIOD_US, -(-due_us // PERIOD_US) * PERIOD_US)
 
+    def is_filled(self, start_us):
+        """Whether most of the tick that began at start_us is used up."""
+        return self._spent_us(start_us, self._clock.now_us()) > SPENT_US
+
     def _spent_us(self, start_us, now_us):
         """Of this tick, erases and what was announced apart."""
         return now_us - start_us - self._announced_us - self._flash.erase_us

@@ -87,7 +87,7 @@ class Rig:
         self.forecast = Forecast(self)
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self.counted = CountedRate(self.dosing)
-        self.feeding = Duty("delivery", self.delivery.run, False, 1)  # a fast queue lasts for 100 ms
+        self.feeding = Duty("delivery", self.commands.feed, False, 1)  # a fast queue lasts for 100 ms
         self.watching = Duty("monitor", self._watch, False)
         self.sounding = Duty("alarms", self.alarms.run, False)
         self.recording = Duty("journal", self.checkpoint.run, False)

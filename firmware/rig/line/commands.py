@@ -1,7 +1,7 @@
 """What each changing command does: the handlers behind the table in pumpwire.spec.
 
 Owns: the effect of every changing command on the rig's parts.
-Rules: `act` changes state only (stop excepted, which stops at once); motion follows in `take_effect`, after
+Rules: `act` changes state only (stop excepted, which stops at once); motion follows after `take_effect`, when
 the record is on flash.
 Callers: session.py.
 Units: as in pumpwire.spec.
@@ -53,7 +53,6 @@ class Commands:
 
     def act(self, verb, args, now_us, seq):
         """Carry out a changing command; returns the answer's fields. Raises Refused. `acted` must follow."""
-        self.replan = False
         self._seq = seq
         self._rig.delivery.book(
             now_us
@@ -84,11 +83,19 @@ class Commands:
             return at + ((("override", 1),) if args["override"] else ())
         return tuple((name, args[name]) for name in sorted(args) if args[name] not in (None, 0))
 
-    def take_effect(self, now_us):
-        """Let the motion follow the state."""
+    def take_effect(self):
+        """Let the motion follow the state: the duty that feeds the motor does it, in this tick or the next."""
+        if self.replan:
+            self._rig.feeding.wake()
+
+    def feed(self, now_us):
+        """Let what a command has changed begin, now that it is on flash, and fill the queue; a tick each if need be."""
         if self.replan:
             self.replan = False
             self._rig.flow_changed(now_us)
+            if self._rig.loop.is_filled(now_us):
+                return now_us
+        return self._rig.delivery.run(now_us)
 
     def _do_stop(self, args, now_us):
         self._rig.stop_gently(now_us)

@@ -162,7 +162,7 @@ class Session:
         else:
             row = "command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args)
         self._commands.log([row] + consequences)
-        self._commands.take_effect(now_us)
+        self._commands.take_effect()
         self.is_acting = False
         return name, fields
 
