@@ -10,17 +10,20 @@ Leaves: the order of jobs to worker.py, the protocol to rig/client.py.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
 
-from pumprig.rig.answers import Greeting
+from pumprig.rig import stopping
+from pumprig.rig.answers import Greeting, NoAnswer
 from pumprig.rig.client import Client
-from pumprig.rig.link import Transport
+from pumprig.rig.link import LinkBroken, Transport
 from pumprig.rig.requests import line_of
 from pumprig.store import Store
 from pumprig.store.intents import Settled, StoredIntents
 
+CONFIRM_S = 0.3  # that a shouted stop's answer may take before the stop is said again
 SLICE_S = 0.05  # how long a job listens before it looks whether it has to give way
 
 
@@ -43,6 +46,7 @@ class SharedLink:
         self.stopping = threading.Event()
         self.stops = threading.Lock()
         self.ending = threading.Event()
+        self._confirmation: dict[str, str] | None = None
 
     @property
     def address(self) -> str:
@@ -76,8 +80,25 @@ class SharedLink:
     def shout_stop(self) -> None:
         """The stop's line, at once and past everything. Raises LinkBroken."""
         with self._writing:
+            self._confirmation = None
             self._link.send("")
             self._link.send(line_of(0, "stop", {}))
+
+    def hear_stop(self) -> dict[str, str] | None:
+        """The confirmation of a stop that was shouted; None where it had no room beside another answer."""
+        until_s = time.monotonic() + CONFIRM_S
+        with contextlib.suppress(LinkBroken, NoAnswer):
+            while self._confirmation is None and (left_s := until_s - time.monotonic()) > 0:
+                line = self._link.receive(min(SLICE_S, left_s))
+                if line is not None:
+                    self._is_confirmation(line)
+        return self._confirmation
+
+    def _is_confirmation(self, line: str) -> bool:
+        fields = stopping.confirmed(line)
+        if fields is not None:
+            self._confirmation = fields
+        return fields is not None
 
     def receive(self, timeout_s: float) -> str | None:
         until_s = time.monotonic() + timeout_s
@@ -85,6 +106,8 @@ class SharedLink:
             self._look()
             left_s = until_s - time.monotonic()
             line = self._link.receive(max(0.0, min(SLICE_S, left_s)))
+            if line is not None and self.stopping.is_set() and self._is_confirmation(line):
+                continue
             if line is not None:
                 return line
             until_s = max(until_s, getattr(self._link, "waited_s", 0.0) + timeout_s)

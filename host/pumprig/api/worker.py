@@ -88,8 +88,9 @@ class Worker:
                 link.shout_stop()
 
         def confirm(held: Holding) -> Answer:
+            fields = link.hear_stop()
             link.stopping.clear()
-            return held.client.stop()
+            return Answer([fields]) if fields is not None else held.client.stop()
 
         return self.submit(confirm, stops=True)
 

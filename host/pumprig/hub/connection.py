@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, cast
 from pumprig.errors import LinkError, PumpError
 from pumprig.hub import wire
 from pumprig.hub.line import RigLine
-from pumprig.rig.portshare import canonical
 
 if TYPE_CHECKING:
     from pumprig.hub.server import Hub
@@ -133,7 +132,7 @@ class Connection(asyncio.Protocol):
             self.data_received(b"")
 
     def _borrow(self, name: str) -> None:
-        line = self._hub.lines.get(canonical(name))
+        line = self._hub.find(name)
         if line is None:
             self._answer({"error": "not held", "text": f"{name} is not one of the hub's ports"})
             return

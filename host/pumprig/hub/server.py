@@ -40,11 +40,11 @@ class Hub:
 
     def __init__(self, only: list[str], say: Callable[[str], None]) -> None:
         self.say = say
-        self.lines: dict[str, RigLine] = {}
+        self.lines: list[RigLine] = []
         self.users: set[Connection] = set()
         self.ended = asyncio.Event()
         self.token = "" if wire.UNIX else secrets.token_hex(16)
-        self._only = [canonical(self._resolved(name, None)) for name in only]
+        self._only = [self._resolved(name, None) for name in only]
         self._server: asyncio.Server | None = None
         self._lock: Any = None
 
@@ -71,7 +71,7 @@ class Hub:
         named = self._only or [row.device for row in discovery.found() if row.is_pico]
         for name in named:
             with contextlib.suppress(LinkError):
-                await self._take(canonical(name))
+                await self._take(name)
 
     def _alone(self) -> None:
         """Make the folder, and be the only hub there."""
@@ -97,12 +97,18 @@ class Hub:
 
     async def _take(self, address: str) -> RigLine:
         """The line of a port, open. Raises LinkError where it cannot be opened now."""
-        line = self.lines.get(address)
+        line = self.find(address)
         if line is None:
-            line = self.lines[address] = RigLine(address)
+            line = RigLine(address)
+            self.lines.append(line)
         if line.port is None:
             await self._open(line)
         return line
+
+    def find(self, address: str) -> RigLine | None:
+        """The line of a port, whichever name it was given; a name may lead to another port after a replug."""
+        meant = canonical(address)
+        return next((line for line in self.lines if canonical(line.address) == meant), None)
 
     async def _open(self, line: RigLine) -> None:
         before = line.trouble
@@ -119,7 +125,7 @@ class Hub:
         """Take ports again that were busy or away; for ever."""
         while True:
             await asyncio.sleep(RETRY_S)
-            for line in list(self.lines.values()):
+            for line in list(self.lines):
                 if line.port is None and not line.lent:
                     with contextlib.suppress(LinkError):
                         await self._open(line)
@@ -130,8 +136,8 @@ class Hub:
 
     async def line_of(self, name: str | None, state: str | None) -> RigLine:
         """The line that a user means. Raises PumpError, KeyError for a port that is not the hub's."""
-        address = canonical(await asyncio.to_thread(self._resolved, name, state))
-        if self._only and address not in self._only:
+        address = await asyncio.to_thread(self._resolved, name, state)
+        if self._only and canonical(address) not in map(canonical, self._only):
             raise KeyError(address)
         return await self._take(address)
 
@@ -149,13 +155,13 @@ class Hub:
                     "users": line.users,
                     **{name.replace(" ", "_"): count for name, count in line.counts.items()},
                 }
-                for line in self.lines.values()
+                for line in self.lines
             ],
         }
 
     async def end(self) -> None:
         """Give every port back, and go."""
-        for line in self.lines.values():
+        for line in self.lines:
             line.close()
         for user in list(self.users):
             user.put_out()

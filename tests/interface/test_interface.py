@@ -1,0 +1,249 @@
+"""`import pumprig`: what it costs, what it gives, and that neither threads nor kills nor other users disturb it."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pumprig
+import pytest
+from hub.conftest import Place
+from pumprig.store import Store
+from pumprig.store.intents import StoredIntents
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).parent / "user_script.py"
+
+
+def test_importing_it_loads_nothing_that_is_not_needed(place: Place) -> None:
+    code = (
+        "import sys; before = set(sys.modules); import pumprig; new = set(sys.modules) - before;"
+        "print([name for name in new if name.startswith('pumprig')]);"
+        "import pumprig.api.rig; print(sorted({name.split('.')[0] for name in sys.modules}"
+        " & {'numpy', 'scipy', 'matplotlib', 'click', 'rich', 'uncertainties'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=place.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["['pumprig']", "[]"]
+
+
+def test_a_user_s_script_runs_and_pyright_accepts_it_in_strict_mode(place: Place) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)], env=place.environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "given" in done.stdout
+    pyright = Path(sys.executable).with_name("pyright")
+    if not pyright.exists():
+        pytest.skip("pyright is not installed beside this Python: make install")
+    settings = {
+        "include": [str(SCRIPT)],
+        "extraPaths": [str(ROOT / "host")],
+        "stubPath": str(ROOT / "typings"),
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.11",
+    }
+    config = place.folder / "pyrightconfig.json"
+    config.write_text(json.dumps(settings))
+    judged = subprocess.run(
+        [str(pyright), "-p", str(config), "--pythonpath", sys.executable], capture_output=True, text=True
+    )
+    assert "0 errors" in judged.stdout, judged.stdout
+
+
+def test_two_threads_and_a_thousand_calls_each_without_a_failure(place: Place) -> None:
+    failures: list[BaseException] = []
+    with pumprig.connect("sim") as rig:
+        rig.propose(pumprig.constant("20 ul/h")).commit()
+
+        def calls() -> None:
+            try:
+                for turn in range(1000):
+                    if turn % 100 == 99:
+                        rig.refill("18 ml")
+                    else:
+                        assert rig.status().device_id == rig.device_id
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=calls) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+def test_a_plan_is_refused_where_another_program_has_become_active_since(place: Place) -> None:
+    with pumprig.connect("sim") as rig:
+        seen = rig.propose(pumprig.constant("20 ul/h"))
+        other = rig.propose(pumprig.constant("30 ul/h"))
+        other.commit()
+        with pytest.raises(pumprig.RefusedError) as refused:
+            seen.commit()
+        assert refused.value.rule == "changed"
+        status = rig.status()
+        assert (status.rate_nl_per_h, status.therapy.hash) == (30_000, other.hash)
+        again = rig.propose(pumprig.constant("20 ul/h"))
+        rig.propose(pumprig.constant("40 ul/h"))  # staged in between: the rig holds one document
+        assert again.commit().therapy.hash == again.hash
+
+
+def test_a_dose_says_what_was_counted_and_why_it_ended(place: Place) -> None:
+    with pumprig.connect("sim") as rig:
+        rig.propose(pumprig.constant("20 ul/h")).commit()
+        before = rig.status().by_kind_steps["single"]
+        whole = rig.bolus("1 ul", over="2 s").wait()
+        assert (whole.outcome, whole.counted_steps) == ("given", whole.requested_steps)
+        half = rig.bolus("50 ul", over="60 s")
+        rig.stop()
+        half.wait()
+        assert half.outcome == "stopped"
+        assert half.counted_steps is not None
+        assert half.counted_steps < half.requested_steps
+        after = rig.status().by_kind_steps["single"]
+        assert after - before == (whole.counted_steps or 0) + half.counted_steps
+        dose = rig.dispense("1 ul", rate="2 ml/h").wait()
+        assert (dose.outcome, dose.counted_steps) == ("given", dose.requested_steps)
+        assert rig.status().state == "stopped"
+
+
+def test_a_refusal_has_its_rule_its_numbers_and_its_time(place: Place) -> None:
+    with pumprig.connect("sim") as rig:
+        rig.propose(pumprig.read_program(ROOT / "examples" / "night-step.toml")).commit()
+        with pytest.raises(pumprig.RefusedError) as refused:
+            rig.bolus("5 ml", over="1 min")
+        assert refused.value.rule == "limit"
+        assert refused.value.allowed_at is None
+        rig.demand()
+        with pytest.raises(pumprig.RefusedError) as refused:
+            rig.demand()
+        assert refused.value.allowed_at is not None
+        assert refused.value.allowed_at > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"volume": "50"},
+        {"volume": 50},
+        {"volume": "50 ul", "volume_nl": 50_000},
+        {"volume_nl": float("nan")},
+        {"volume_nl": 0.5},
+        {"volume": "50 ul/h"},
+        {},
+    ],
+)
+def test_a_quantity_that_is_none_is_refused_before_anything_is_sent(place: Place, wrong: dict) -> None:
+    with pumprig.connect("sim") as rig:
+        before = rig.status().last_seq
+        with pytest.raises(pumprig.UsageError):
+            rig.bolus(**wrong)
+        assert rig.status().last_seq == before
+
+
+def test_a_killed_program_is_settled_at_the_next_connect(place: Place) -> None:
+    script = (
+        "import pumprig, os, signal\n"
+        "from pumprig.rig.client import Client\n"
+        "exchange = Client._exchange\n"
+        "def dying(self, seq, line, *more):\n"
+        "    if ' refill ' in line:\n"
+        "        self._transport.send(line)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return exchange(self, seq, line, *more)\n"
+        "Client._exchange = dying\n"
+        "pumprig.connect('sim').refill('13 ml')\n"
+    )
+    victim = place.start(script=script)
+    assert victim.wait(60) == -signal.SIGKILL
+    with pumprig.connect("sim") as rig:
+        rig.settle()
+        rig.pull()
+        assert rig.unsettled() == []
+        assert rig.status().reservoir_nl == 13_000_000
+        store = Store(rig.database)
+        done = [
+            row
+            for row in store.db.execute("SELECT outcome FROM intents WHERE verb = 'refill'")
+            if row[0] == "done"
+        ]
+        assert len(done) == 1
+        assert StoredIntents(store).unknown(rig.device_id) == []
+        store.close()
+
+
+def test_rehearsals_in_threads_are_those_of_one_after_the_other() -> None:
+    def one(seed: int) -> dict:
+        found = pumprig.rehearse(
+            pumprig.constant("20 ul/h"), "2 h", events=[{"at": "1 h", "do": "press_stop"}], seed=seed
+        )
+        return {**found.report, "wall_s": 0}
+
+    alone = [one(seed) for seed in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(one, range(2))) == alone
+
+
+def test_the_asynchronous_rig_stops_while_another_task_waits(place: Place) -> None:
+    async def course() -> tuple[str | None, int]:
+        async with pumprig.aio.connect("sim") as rig:
+            await (await rig.propose(pumprig.constant("20 ul/h"))).commit()
+            dose = await rig.bolus("50 ul", over="60 s")
+            waiting = asyncio.ensure_future(dose.wait())
+            await rig.stop()
+            await waiting
+            events = [event async for event in rig.events(0, follow=False)]
+            return dose.outcome, len(events)
+
+    outcome, records = asyncio.run(course())
+    assert outcome == "stopped"
+    assert records > 3
+
+
+def test_the_command_line_and_the_interface_leave_the_same_ledger(place: Place) -> None:
+    """The same orders, once by commands and once by calls, on two rigs of one seed."""
+
+    def by_commands() -> list[tuple[str, str]]:
+        for words in (
+            ["rate", "20 ul/h", "--yes"],
+            ["refill", "18 ml", "--yes"],
+            ["bolus", "2 ul", "--over", "2 s", "--yes"],
+            ["stop"],
+            ["dispense", "1 ul", "--over", "2 s", "--wait", "--yes"],
+            ["resume", "--yes"],
+            ["stop"],
+            ["log", "pull"],
+        ):
+            done = place.run("-p", "sim", *words)
+            assert done.returncode == 0, done.stderr
+        with pumprig.connect("sim") as rig:
+            return ledger(rig)
+
+    def by_calls() -> list[tuple[str, str]]:
+        with pumprig.connect("sim") as rig:
+            rig.propose(pumprig.constant("20 ul/h")).commit()
+            rig.refill("18 ml")
+            rig.bolus("2 ul", over="2 s")
+            rig.stop()
+            rig.dispense("1 ul", over="2 s").wait()
+            rig.resume()
+            rig.stop()
+            return ledger(rig)
+
+    def ledger(rig: pumprig.Rig) -> list[tuple[str, str]]:
+        rows = [event for event in rig.events(0, follow=False) if event.event == "command"]
+        return [(event.event, event.fields.get("verb", "")) for event in rows]
+
+    commands = by_commands()
+    place.private.stop()
+    os.rename(place.folder / "state", place.folder / "before")
+    os.rename(place.folder / "data", place.folder / "data before")
+    assert by_calls() == commands
