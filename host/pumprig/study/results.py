@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from pumprig.errors import PumpError
-from pumprig.rig.simulator import lock
+from pumprig.rig.simulator import try_lock
 from pumprig.study.plan import Study, copy_of
 
 LINES = "runs.jsonl"
@@ -38,7 +38,7 @@ class Results:
                 "Nothing was run.",
                 "Name another with -o.",
             ) from None
-        if not lock(self._lock):
+        if not try_lock(self._lock):
             self._lock.close()
             raise PumpError(
                 f"Another study runs in {folder}.",
