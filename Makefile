@@ -106,6 +106,13 @@ hardware: pyproject.toml locks/hardware.txt ## wiring plans, pictures and the pr
 	$(CAD)/bin/python $(PIP) --no-deps --no-build-isolation .
 	$(CAD)/bin/python hardware/render.py
 
+# PyLabRobot and ophyd-async bring much with them: an environment of their own.
+ADAPTERS := build/adapters
+adapters: pyproject.toml ## the devices for PyLabRobot and Bluesky, in their frameworks, on a simulated rig
+	test -x $(ADAPTERS)/bin/python || $(PYTHON) -m venv $(ADAPTERS)
+	$(ADAPTERS)/bin/python -m pip install -q --disable-pip-version-check -e '.[pylabrobot,bluesky]' pytest hypothesis
+	PYTHONPATH=host:firmware/lib:tests $(ADAPTERS)/bin/python -m pytest -q -p no:cacheprovider tests/adapters
+
 flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...
 	PYTHONPATH=host:firmware/lib $(PY) -m pumprig $(if $(PORT),-p $(PORT)) flash
 
@@ -123,4 +130,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/timing.py --all
 	$(PY) bench/firmware.py
 
-.PHONY: lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
