@@ -23,6 +23,7 @@ PAGES = {
     "docs/index.md": "generate:index_page",
     "docs/requirements.md": "tracing:page",
     "docs/protocol.md": "protocol_page:page",
+    "docs/reference/python.md": "api_page:page",
     "docs/reference/cli.md": "cli_page:page",
     "docs/reference/licences.md": "licences_page:page",
     "docs/reference/pins.md": "pinout:pins_page",

@@ -62,10 +62,12 @@ class Program:
 
     @property
     def name(self) -> str:
+        """Its name."""
         return str(self.document["name"])
 
     @property
     def mode(self) -> str:
+        """constant, minimum, flex, phases or ramp."""
         return mode_of(self.document)
 
 
