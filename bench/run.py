@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "out" / "bench"
 BENCHMARKS = (
     ("the path from program to log", "path.py"),
+    ("the hub against the port alone", "hub.py"),
     ("edges on the emulated Pico", "timing.py"),
     ("speed of the accuracy maths", "accuracy_speed.py"),
     ("pulsation before and after compensation", "accuracy_pulsation.py"),

@@ -6,7 +6,8 @@ module is being loaded; afterwards the command says what it left; at the very en
 first hundredth of a second, in which Python itself starts, is Python's own.
 Callers: the console script, tests.
 Units: exit codes as the command-line contract states them.
-Leaves: everything else to cli/__init__.py, which gives Ctrl-C to the command once it is loaded (`loaded`).
+Leaves: a plain `stop` to hub/quick.py where a hub runs; everything else to cli/__init__.py, which gives Ctrl-C to the
+command once it is loaded (`loaded`).
 """
 
 import os
@@ -37,6 +38,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, _at_once)
     code = 130
     try:
+        if sys.argv[-1:] == ["stop"] or "stop" in sys.argv[1:5]:
+            from pumprig.hub import quick
+
+            if quick.stop(sys.argv[1:]):
+                sys.exit(0)
         from pumprig import cli, streams
         from pumprig.cli.settings import Settings
 

@@ -1,6 +1,7 @@
 """The hub: one owner of the port, many users, a stop past all, and nobody in another's way."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -246,3 +247,31 @@ def test_what_the_hub_did_not_write_is_told_as_not_sent(place: Place) -> None:
     with pytest.raises(LinkBroken) as broken:
         link.receive(5)
     assert not broken.value.sent
+
+
+def test_the_stop_before_the_command_line_is_loaded_says_what_the_command_says(place: Place) -> None:
+    """The same words, the same document, the same effect; and its constant line is the codec's."""
+    from pumprig.hub import quick
+    from pumpwire import codec
+
+    assert codec.request(0, "stop").encode() + b"\n" == quick.STOP
+    with pumprig.connect("sim") as rig:
+        rig.propose(pumprig.constant("20 ul/h")).commit()
+    slow = [place.run("-p", "sim", "stop", *words) for words in ([], ["--json"])]
+    place.hub()
+    with pumprig.connect("sim") as rig:
+        for words, before in zip(([], ["--json"]), slow, strict=True):
+            rig.resume()
+            done = place.run("-p", "sim", "stop", *words)
+            assert rig.status().state == "stopped"
+            assert (done.returncode, before.returncode) == (0, 0)
+            shown = [re.sub(r"\d+", "N", text) for text in (done.stdout, before.stdout)]
+            assert shown[0] == shown[1]
+
+
+def test_the_doctor_knows_the_hub(place: Place) -> None:
+    assert "none runs" in place.run("-p", "sim", "doctor").stdout
+    place.hub()
+    told = place.run("-p", "sim", "doctor").stdout
+    assert "holds 1 ports" in told or "holds 0 ports" in told
+    assert "in use" not in told

@@ -24,10 +24,11 @@ from pumpwire.terms import STEP_CLOCK_HZ, STEP_CLOCK_OFF_PPM
 from pumprig import paths
 from pumprig.errors import PumpError
 from pumprig.extras import to_install, to_install_coils
+from pumprig.hub import wire
+from pumprig.hub.opening import link_to
 from pumprig.quantities import volume_text
 from pumprig.rig import discovery
 from pumprig.rig.client import Client
-from pumprig.rig.link import SerialLink
 from pumprig.rig.status import read_status
 from pumprig.store import Store
 
@@ -61,6 +62,7 @@ def all_checks(port: str | None, state: str | None, database: Path) -> Iterator[
     yield from _packages()
     yield _configuration()
     yield _store(database)
+    yield _hub()
     yield from _port(port, state)
 
 
@@ -103,6 +105,21 @@ def _store(path: Path) -> Check:
     return Check("store", "ok", f"{path}, {devices} device{'' if devices == 1 else 's'}")
 
 
+def _hub() -> Check:
+    """Whether a hub runs, and what it holds."""
+    try:
+        held = wire.ask({"status": 1})
+    except wire.NoHub:
+        return Check("hub", "ok", "none runs: each program uses the port by itself, one at a time")
+    if "error" in held:
+        return Check("hub", "fail", str(held.get("text")), "`pumprig hub --stop`, then start it again.")
+    away = [f"{rig['port']}: {rig['trouble']}" for rig in held["rigs"] if not rig["open"]]
+    told = f"process {held['pid']} holds {len(held['rigs'])} ports for {held['users'] - 1} other users"
+    if away:
+        return Check("hub", "warn", told + "; not open: " + "; ".join(away), "Check the cable.")
+    return Check("hub", "ok", told)
+
+
 def _port(port: str | None, state: str | None) -> Iterator[Check]:
     try:
         address = discovery.resolve(port, state)
@@ -115,7 +132,7 @@ def _port(port: str | None, state: str | None) -> Iterator[Check]:
         )
         return
     try:
-        client = Client(SerialLink(address))
+        client = Client(link_to(port, state))
     except PumpError as error:
         yield Check("port", "fail", error.happened, error.next_step)
         return
