@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from faults import heap, steps, wear
+from faults import heap, outside, steps, wear
 from faults.busyday import BusyDay
 from faults.cuts import Cuts
 from faults.exactly import COMMANDS, Campaign
@@ -168,6 +168,11 @@ def parts() -> list[tuple[str, Callable[..., Figures], tuple[Any, ...]]]:
         ("sensors", sensors, ()),
         ("heap", heap_exhausted, (120,)),
         ("wear", years_of_life, ()),
+        ("strangers at the port", outside.strangers_at_ports, ()),
+        ("answers rewritten, 1", outside.rewritten_answers, (600, 1)),
+        ("answers rewritten, 2", outside.rewritten_answers, (600, 10_000)),
+        ("starts interrupted", outside.interrupted_starts, (60,)),
+        ("hostile names", outside.hostile_names, ()),
     ]
 
 

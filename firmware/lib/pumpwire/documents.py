@@ -63,6 +63,9 @@ def _value(field, kind, text):
     if kind == "text":
         if len(text) > 64:
             raise DocumentError(field, "is longer than 64 characters")
+        for character in text:
+            if not 31 < ord(character) < 127 and (ord(character) < 160 or 0x2000 <= ord(character) < 0x2070):
+                raise DocumentError(field, "holds a control character")
         return text
     if isinstance(kind[0], str):
         if text not in kind:

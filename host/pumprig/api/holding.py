@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pumprig.rig import stopping
@@ -190,7 +191,7 @@ class Written:
         """Its outcome. Raises StoreError."""
         self._held.intents.settle(intent, outcome, code)
 
-    def learn(self, greeting: Greeting, verb: str, rows: list[dict[str, str]]) -> None:
+    def learn(self, greeting: Greeting, verb: str, rows: Sequence[Mapping[str, str]]) -> None:
         """What the rig said of its calibration and its programs; a reader's store is not opened for it. Never
         raises.
         """

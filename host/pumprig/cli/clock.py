@@ -9,6 +9,8 @@ Leaves: what a moved clock means for a day program to the firmware.
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pumprig.cli.settings import current, yes_option
@@ -25,9 +27,14 @@ def clock(ctx: click.Context) -> None:
         content = rig.status().document()["clock"]
     settings.document(content)
     if content["device"]:
-        settings.show(f"{content['device']}, {content['offset_s']:+.3f} s against this computer")
+        settings.show(str(content["device"]) + _against(content))
     else:
         settings.show("never set; `pumprig clock set` sets it")
+
+
+def _against(content: dict[str, Any]) -> str:
+    """How far the rig's clock is from this computer's, where the rig said so."""
+    return "" if content["offset_s"] is None else f", {content['offset_s']:+.3f} s against this computer"
 
 
 @clock.command("set")
@@ -40,5 +47,5 @@ def set_(yes: bool) -> None:
         settings.ask(yes, "Set the rig's clock to this computer's time?")
         moved_s = rig.set_clock()
         content = rig.status().document()["clock"]
-    settings.show(f"set; {content['offset_s']:+.3f} s against this computer")
+    settings.show("set" + _against(content))
     settings.document({**content, "moved_s": moved_s})

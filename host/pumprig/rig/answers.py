@@ -9,13 +9,14 @@ Leaves: the conversation to client.py, keeping intents to store/intents.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pumpwire import codec
 
 from pumprig.errors import LinkError
+from pumprig.rig.understood import Fields
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class Greeting:
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of an answer; `fields` merges them."""
+    """The rows of an answer; `fields` merges them. Asking for a field that did not come raises LinkError."""
 
-    rows: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    rows: list[Fields] = field(default_factory=list[Fields])
+    outcome: str = "not done"  # of the request, said where its answer is not what it should be
 
     @property
-    def fields(self) -> dict[str, str]:
-        merged: dict[str, str] = {}
+    def fields(self) -> Fields:
+        merged = Fields({}, self.outcome)
         for row in self.rows:
             merged.update(row)
         return merged
@@ -65,7 +67,7 @@ class Intents(Protocol):
         """Its outcome: done, refused, not done or unknown."""
         ...
 
-    def learn(self, greeting: Greeting, verb: str, rows: list[dict[str, str]]) -> None:
+    def learn(self, greeting: Greeting, verb: str, rows: Sequence[Mapping[str, str]]) -> None:
         """What the rig said of its calibration and its programs, or was given to stage; never raises."""
         ...
 
@@ -79,7 +81,7 @@ class NoIntents:
     def settle(self, intent: int, outcome: str, code: int) -> None:
         return
 
-    def learn(self, greeting: Greeting, verb: str, rows: list[dict[str, str]]) -> None:
+    def learn(self, greeting: Greeting, verb: str, rows: Sequence[Mapping[str, str]]) -> None:
         return
 
 

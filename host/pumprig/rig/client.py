@@ -32,6 +32,7 @@ from pumprig.rig.answers import (
 from pumprig.rig.link import LinkBroken, Transport
 from pumprig.rig.requests import Value, line_of
 from pumprig.rig.talk import ANSWER_S, ATTEMPTS, Talk
+from pumprig.rig.understood import Fields
 
 NOT_CONSUMED = ("form", "crc", "unknown", "sequence", "access", "locked", "storage")
 DISPLACED_TIMES = 5  # that a request goes out anew after other users of a shared link
@@ -154,7 +155,7 @@ class Client(Talk):
             raise
         self._last_seq = seq
         self._intents.settle(intent, "done", 0)
-        return answer
+        return Answer(answer.rows, "done")
 
     def _send_once(self, greeting: Greeting, seq: int, verb: str, line: str) -> Answer:
         """Repeat one numbered line until its outcome is known. Raises Said, LinkError."""
@@ -209,7 +210,7 @@ class Client(Talk):
         if now.last_seq == seq:
             if now.last_code:
                 raise Said({"code": str(now.last_code), "name": spec.error_name(now.last_code)})
-            return Answer([{"repeated": "1"}])
+            return Answer([Fields({"repeated": "1"})])
         if now.last_seq < seq:
             raise LinkError(f"The link failed during `{verb}`: {cause}.", "not done", AGAIN)
         raise LinkError(

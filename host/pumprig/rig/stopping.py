@@ -16,6 +16,7 @@ from pumprig.rig.answers import Answer, NoAnswer
 from pumprig.rig.link import LinkBroken, Transport, Urgent
 from pumprig.rig.patience import Patience
 from pumprig.rig.requests import line_of
+from pumprig.rig.understood import Fields, understood
 
 ANSWER_S = 1.0
 ATTEMPTS = 4
@@ -54,7 +55,7 @@ def _confirmation(transport: Transport) -> Answer:
             break
         fields = confirmed(got)
         if fields is not None:
-            return Answer([fields])
+            return Answer([Fields(fields)], "done")
     raise NoAnswer("no answer came")
 
 
@@ -70,4 +71,4 @@ def confirmed(line: str) -> dict[str, str] | None:
         number, word, fields = codec.parse(line, "<")
     except codec.WireError:
         return None
-    return fields if number == 0 and word == "ok" else None
+    return understood(fields) if number == 0 and word == "ok" else None

@@ -21,6 +21,7 @@ from pumprig.rig.link import LinkBroken, Transport, Urgent
 from pumprig.rig.patience import EXCHANGE_S, QUESTION_S, RETURN_S, Patience
 from pumprig.rig.portshare import Desk
 from pumprig.rig.requests import Value, line_of
+from pumprig.rig.understood import Fields, understood
 from pumprig.shown import DEVICE_ID
 
 ANSWER_S = 1.0  # beyond the longest stall of the device: a flash erase of 0.4 s and two ticks
@@ -90,7 +91,7 @@ class Talk:
                 int(fields["last_seq"]),
                 int(fields["last_code"]),
             )
-        except (KeyError, ValueError, Said):
+        except (LinkError, ValueError, Said):
             raise NoAnswer("it answered, but not as a pump rig of this kind does") from None
         if greeting.digest != spec.digest():
             raise refusals.other_protocol(greeting.firmware, greeting.protocol, greeting.digest)
@@ -136,7 +137,7 @@ class Talk:
     def _exchange(self, seq: int, line: str, timeout_s: float, most_s: float = EXCHANGE_S) -> Answer:
         """Send one line, collect its answer. Raises NoAnswer, Said, LinkBroken."""
         self._transport.send(line)
-        rows: list[dict[str, str]] = []
+        rows: list[Fields] = []
         heard = SILENCE
         patience = Patience(timeout_s, most_s)
         for _ in range(MOST_LINES):  # a device that talks without end is not listened to without end
@@ -158,9 +159,9 @@ class Talk:
             patience.renew()
             heard = "its answer does not end"
             if word == "err":
-                raise Said(fields)
+                raise Said(understood(fields))
             if fields:
-                rows.append(fields)
+                rows.append(understood(fields))
             if word == "ok":
                 return Answer(rows)
         raise NoAnswer(heard)

@@ -185,8 +185,11 @@ class Store:
     def note_calibration(self, device_id: str, calibration_id: int, num: int, den: int, u_ppm: int) -> bool:
         """Remember a calibration for good: num / den nL a step, expanded relative uncertainty u_ppm.
 
-        False where another one is stored under this number: it stays as it is.
+        False where another one is stored under this number: it stays as it is. False, too, for figures that no
+        calibration has: they are not stored.
         """
+        if min(num, den) <= 0 or u_ppm < 0:
+            return False
         known = self.calibrations(device_id).get(calibration_id)
         if known is None:
             row = {"device_id": device_id, "calibration_id": calibration_id, "step_nl_num": num}

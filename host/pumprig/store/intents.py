@@ -12,6 +12,7 @@ Leaves: the wire to client.py.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,7 +70,7 @@ class StoredIntents:
             changes = {"outcome": outcome, "code": code, "settled_utc_us": now_utc_us()}
             seals.update(db, "intents", {"id": intent}, changes)
 
-    def learn(self, greeting: Met, verb: str, rows: list[dict[str, str]]) -> None:
+    def learn(self, greeting: Met, verb: str, rows: Sequence[Mapping[str, str]]) -> None:
         """Keep the calibration that a status names, a program that was read back, one that is about to be staged.
 
         Only in the thread that opened the store, and only what is new; what cannot be kept now is met again.

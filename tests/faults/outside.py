@@ -1,0 +1,81 @@
+"""What comes from outside, at length: strangers at the port, rewritten answers, interrupted starts, hostile names.
+
+Owns: the parts of `make faults` about them.
+Rules: as in the modules that it runs; a time limit is measured one command at a time.
+Callers: campaign.py.
+Units: seconds.
+Leaves: the cases and their judgement to strangers.py, rewritten.py, starts.py, names.py.
+"""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import strangers
+from faults import names, rewritten, starts
+from faults.test_time_limits import COMMANDS
+from pumprig.rig.simulator import PrivateRig
+
+
+@contextmanager
+def home():
+    """A folder that holds everything of the tool's, for this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(PUMPRIG_HOME=folder, NO_COLOR="1", COLUMNS="200")
+        yield Path(folder)
+
+
+def strangers_at_ports():
+    """Every command against every device that is no honest rig."""
+    failures, tried, longest_s = [], 0, 0.0
+    with home() as folder:
+        for name, device in strangers.ALL.items():
+            for words, limit_s in COMMANDS.items():
+                tried += 1
+                with strangers.at_a_port(device()) as port:
+                    told = rewritten.run(port, folder, words, as_json=True)
+                longest_s = max(longest_s, told[1])
+                wrong = rewritten.judged(*told, as_json=True)
+                if wrong or told[1] > limit_s:
+                    failures.append(f"{name}, {words}: {wrong or f'took {told[1]:.1f} s'}")
+    return tried, f"commands at {len(strangers.ALL)} strangers, longest {longest_s:.1f} s", failures
+
+
+def rewritten_answers(count, first_seed):
+    """Commands whose answers are rewritten on the way."""
+    failures = []
+    with home() as folder, rewritten.rig(first_seed) as descriptor:
+        for seed in range(first_seed, first_seed + count):
+            words = rewritten.COMMANDS[seed % len(rewritten.COMMANDS)]
+            wrong = rewritten.trial(descriptor, folder, words, seed)
+            if wrong:
+                failures.append(wrong[:600])
+    return count, f"commands with rewritten answers, {len(rewritten.COMMANDS)} kinds", failures
+
+
+def interrupted_starts(count):
+    """The private rig's start, interrupted at random."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "home"
+        wrong = [text for seed in range(count) if (text := starts.trial(place, 1_000 + seed))]
+        starts.end(place)
+    return count, "starts of the private rig interrupted, each followed by a command", wrong
+
+
+def hostile_names():
+    """Every name through every output."""
+    failures, tried = [], 0
+    with home() as folder:
+        for name in names.PRINTABLE:
+            path = names.program(folder, name)
+            for words in names.OUTPUTS:
+                tried += 1
+                told = rewritten.run("sim", folder, words.replace("{file}", str(path)), as_json=False)
+                wrong = rewritten.judged(*told, as_json=False) or ("" if told[0] == 0 else told[3][:200])
+                if wrong:
+                    failures.append(f"{name!r}, {words}: {wrong}")
+            if "<script>alert" in (folder / "report.html").read_text(encoding="utf-8"):
+                failures.append(f"{name!r}: markup in the report")
+        PrivateRig(folder / "state" / "sim").stop()
+    return tried, f"outputs of {len(names.PRINTABLE)} hostile names", failures
