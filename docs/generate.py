@@ -26,6 +26,8 @@ PAGES = {
     "docs/reference/python.md": "api_page:page",
     "docs/reference/cli.md": "cli_page:page",
     "docs/reference/licences.md": "licences_page:page",
+    "docs/reference/program-keys.md": "keys_page:programs_page",
+    "docs/reference/event-keys.md": "keys_page:events_page",
     "docs/reference/pins.md": "pinout:pins_page",
     "docs/reference/parts.md": "pinout:parts_page",
     "docs/reference/pump-head.md": "pinout:head_page",

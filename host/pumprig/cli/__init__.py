@@ -11,6 +11,7 @@ Leaves: what a command does to its module.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import io
 import sys
@@ -47,7 +48,7 @@ COMMANDS = {
     "log": ("log", "log", "the delivery log; `pull`, `show`, `export`, `verify`, `total`"),
     "ports": ("ports", "ports", "serial ports, which are rigs, their ids"),
     "prime": ("delivery", "prime", "fill the line"),
-    "program": ("program", "program", "therapy programs; `check`, `load`, `show`, `save`, `plot`"),
+    "program": ("program", "program", "therapy programs; `new`, `check`, `load`, `show`, `save`, `plot`"),
     "rate": ("delivery", "rate", "constant therapy: stage, review, commit, read back"),
     "refill": ("refill", "refill", "the reservoir was filled; what was found may correct the calibration"),
     "rehearse": ("rehearse", "rehearse", "run a program on the simulated rig in virtual time"),
@@ -140,6 +141,18 @@ class LazyGroup(click.Group):
         if settings is not None and settings.loaded is not None:
             settings.loaded()
         return self.commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named. Raises UsageError, with what may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = difflib.get_close_matches(args[0], COMMANDS, n=3)
+            if meant:
+                error.message += " Did you mean " + " or ".join(f"`{name}`" for name in meant) + "?"
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -10,6 +10,7 @@ Leaves: files to therapy/, the review to review.py, staging and committing to th
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,26 @@ def check(file: Path) -> None:
         settings.print(table_of([("", loaded, facts)], now_us))
         for row in facts["warnings"]:
             warn(settings, f"{row['key']}: {row['text']}")
+
+
+@program.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def new(file: Path, force: bool) -> None:
+    """Write a commented program to FILE, to begin from. Every key stands in it."""
+    settings = current()
+    text = files("pumprig.therapy").joinpath("new.toml").read_text(encoding="utf-8")
+    try:
+        with open(file, "w" if force else "x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise PumpError(
+            f"{file} exists.", "Nothing was written.", "Choose another name, or add --force."
+        ) from None
+    except OSError as error:
+        raise PumpError(f"{file} cannot be written: {error.strerror}.", "Nothing was written.") from None
+    settings.show(f"wrote {file}; edit it, then `pumprig program check {file}`")
+    settings.document({"file": str(file)})
 
 
 @program.command()

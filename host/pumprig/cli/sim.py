@@ -16,13 +16,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
 from pumprig import paths
 from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import current
-from pumprig.errors import UsageError
+from pumprig.errors import PumpError, UsageError
 from pumprig.rig import simulator
 
 
@@ -48,6 +49,7 @@ from pumprig.rig import simulator
 @click.option(
     "--background", is_flag=True, help="The private rig that `-p sim` talks to, with these options."
 )
+@click.option("--new", "fresh", is_flag=True, help="A new rig: the one that was there is thrown away.")
 @click.option("--stop", "end", is_flag=True, help="End the private rig, as a power loss would.")
 def sim(
     link: str | None,
@@ -58,6 +60,7 @@ def sim(
     balance: str | None,
     balance_set: tuple[str, ...],
     background: bool,
+    fresh: bool,
     end: bool,
 ) -> int:
     """A simulated rig as a serial port, running the real firmware; prints one line `ready PORT`.
@@ -75,28 +78,43 @@ def sim(
         raise UsageError("--link and --tcp exclude each other.", "Nothing was started.")
     given = (("--link", link), ("--tcp", tcp), ("--speed", speed), ("--seed", seed))
     options = [word for name, value in given if value is not None for word in (name, str(value))]
-    options += _balance(balance, balance_set, background)
+    options += _balance(balance, balance_set)
     with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
         if scenario is not None:
             options += ["--scenario", str(_scenario(scenario, Path(folder)))]
+        if fresh:
+            private.stop()
+            private.throw_away()
         if background:
+            running = private.facts()
+            if running is not None and options:
+                raise PumpError(
+                    f"The private rig already runs: {_told(running)}.",
+                    "It was left as it is; its options hold from its start.",
+                    "`pumprig sim --stop`, then the same command, goes on with that rig; --new begins a new one.",
+                )
             port = private.ensure(options)
+            running = private.facts() or {}
             settings.show(f"ready {port}")
-            settings.document({"port": port, "state": str(private.folder)})
+            if running.get("balance"):
+                settings.show(f"balance {running['balance']}")
+            settings.document({"port": port, "state": str(private.folder), "balance": running.get("balance")})
             return 0
         state = ["--state", settings.state] if settings.state else []
         return _foreground(simulator.command(["serve", *options, *state]))
 
 
-def _balance(where: str | None, properties: tuple[str, ...], background: bool) -> list[str]:
+def _told(running: dict[str, Any]) -> str:
+    """What runs, in words."""
+    told = f"port {running['port']}, speed {running.get('speed', 1):g}, seed {running.get('seed', 0)}"
+    return told + (f", balance {running['balance']}" if running.get("balance") else ", no balance")
+
+
+def _balance(where: str | None, properties: tuple[str, ...]) -> list[str]:
     if where is None:
         if properties:
             raise UsageError("--balance-set needs --balance.", "Nothing was started.")
         return []
-    if background and where in ("", "0"):
-        raise UsageError(
-            "A balance in the background needs a name.", "Nothing was started.", "Add a path: --balance LINK."
-        )
     return [f"--balance={where}", *(f"--balance-set={word}" for word in properties)]
 
 

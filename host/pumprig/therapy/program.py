@@ -94,7 +94,7 @@ def of_text(text: str) -> Program:
 def load(path: FilePath, now_us: int | None = None) -> Program:
     """A TOML file -> Program. now_us decides from when on the zone's transitions are listed. Raises InputFileError."""
     reader = Reader(path)
-    document = _document(reader, (now_utc_us() if now_us is None else now_us) // 1_000_000)
+    document = read_into(reader, (now_utc_us() if now_us is None else now_us) // 1_000_000)
     if not reader.faults:
         try:
             _check_cap(reader, documents.parse(documents.canonical(document)))
@@ -138,7 +138,9 @@ def _path_of(reader: Reader, field: str) -> Path:
     return path if not path or path[0] in reader.root else ()
 
 
-def _document(reader: Reader, now_s: int) -> dict[str, Any]:
+def read_into(reader: Reader, now_s: int) -> dict[str, Any]:
+    """What the file says, as a document's fields; faults stay with the reader."""
+    """The fields of a document as they stand in a file; faults are the reader's."""
     root = reader.root
     out: dict[str, Any] = {"kind": "program", "name": reader.text(root, (), "name", 40) or ""}
     _drug(reader, out)
