@@ -17,6 +17,7 @@ from pumpwire import units
 from pumprig.errors import UsageError
 
 NL_PER_DAY_PER_NL_PER_H = 24
+UNKNOWN = "not known"  # in place of a figure that nobody said
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VOLUME_UNITS = ((1e6, "mL", 3), (1e3, "µL", 2), (1.0, "nL", 0))
 LAST_INSTANT = datetime(2106, 2, 7, tzinfo=UTC)  # seconds since 1970 fit 32 bits until then
@@ -38,8 +39,10 @@ def show(value: int, kind: str) -> str:
     return units.show(value, kind)
 
 
-def volume_text(volume_nl: float) -> str:
-    """A volume for people: four significant figures in a fitting unit."""
+def volume_text(volume_nl: float | None) -> str:
+    """A volume for people: four significant figures in a fitting unit; one that was not said is not known."""
+    if volume_nl is None:
+        return UNKNOWN
     scale, unit, decimals = _fitting(abs(volume_nl))
     return f"{volume_nl / scale:.{decimals}f} {unit}"
 
@@ -49,8 +52,10 @@ def _fitting(size_nl: float) -> tuple[float, str, int]:
     return next((row for row in VOLUME_UNITS if size_nl >= row[0]), VOLUME_UNITS[-1])
 
 
-def rate_text(rate_nl_per_h: float) -> str:
-    """A rate for people, with its other usual unit."""
+def rate_text(rate_nl_per_h: float | None) -> str:
+    """A rate for people, with its other usual unit; one that was not said is not known."""
+    if rate_nl_per_h is None:
+        return UNKNOWN
     per_day_ml = rate_nl_per_h * 24 / 1_000_000
     if rate_nl_per_h >= 1_000_000:
         return f"{rate_nl_per_h / 1_000_000:.4g} mL/h"

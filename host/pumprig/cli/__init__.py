@@ -65,6 +65,12 @@ COMMANDS = {
 }
 
 
+def _offered_ports(*asked: Any) -> Any:
+    from pumprig.cli.completing import ports
+
+    return ports(*asked)
+
+
 def _set(name: str) -> Any:
     def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         if value:
@@ -86,9 +92,14 @@ def _global_options(expose: bool) -> list[click.Option]:
     def flag(*names: str, name: str, text: str) -> click.Option:
         return click.Option([*names, name], is_flag=True, help=text, callback=_set(name), expose_value=expose)
 
-    def value(*names: str, name: str, metavar: str, text: str) -> click.Option:
+    def value(*names: str, name: str, metavar: str, text: str, offers: Any = None) -> click.Option:
         return click.Option(
-            [*names, name], metavar=metavar, help=text, callback=_set(name), expose_value=expose
+            [*names, name],
+            metavar=metavar,
+            help=text,
+            callback=_set(name),
+            expose_value=expose,
+            shell_complete=offers,
         )
 
     return [
@@ -98,6 +109,7 @@ def _global_options(expose: bool) -> list[click.Option]:
             name="port",
             metavar="PORT",
             text="Device, COMx, socket://HOST:PORT, rfc2217://..., or sim.",
+            offers=_offered_ports,
         ),
         value(
             "--state", name="state", metavar="DIR", text="Where the private simulated rig keeps its state."

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pumprig import quantities
+from pumprig.cli import completing
 from pumprig.cli.bench import run_command
 from pumprig.cli.fit import fit_command
 from pumprig.cli.options import NumberRange
@@ -128,7 +129,7 @@ def list_command() -> None:
 
 
 @calibrate.command("apply")
-@click.argument("number", type=click.IntRange(1), metavar="ID")
+@click.argument("number", type=click.IntRange(1), metavar="ID", shell_complete=completing.calibrations)
 @yes_option
 def apply_command(number: int, yes: bool) -> None:
     """Write calibration ID to the rig: staged, read back, shown, committed by its hash."""
@@ -196,7 +197,7 @@ def _commit(
 
 
 @calibrate.command("report")
-@click.argument("number", type=click.IntRange(1), metavar="ID")
+@click.argument("number", type=click.IntRange(1), metavar="ID", shell_complete=completing.calibrations)
 @click.option("-o", "--output", required=True, type=CSV, help="The certificate as .html or .pdf.")
 def report_command(number: int, output: Path) -> None:
     """The certificate of calibration ID, as HTML or PDF."""

@@ -22,6 +22,7 @@ import click
 from pumpwire import records
 
 from pumprig import quantities, streams
+from pumprig.cli import completing
 from pumprig.cli.settings import Settings, current
 from pumprig.cli.stored import (
     VerifyError,
@@ -120,7 +121,13 @@ def _pulled(settings: Settings, store: Store, result: Pulled, follow: bool) -> N
 @device_option
 @from_option
 @to_option
-@click.option("--event", "events", multiple=True, help="Only this event; may be repeated.")
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    help="Only this event; may be repeated.",
+    shell_complete=completing.events,
+)
 @click.option("-n", "--last", type=click.IntRange(1), help="Only the newest so many; without any limit, 40.")
 def show(
     device: str | None, from_: str | None, to: str | None, events: tuple[str, ...], last: int | None

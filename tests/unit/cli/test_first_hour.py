@@ -43,3 +43,30 @@ def test_a_private_rig_that_runs_is_told_and_left_alone_and_new_begins_another(h
     assert "--new" in told["next_step"]
     assert cli.run([*begin, "--new", "--seed", "4"]) == 0
     assert PrivateRig(home / "state" / "sim").facts()["seed"] == 4
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("pumprig -p si", "sim"),
+        ("pumprig log show --event bolus_", "bolus_start"),
+        ("pumprig calibrate apply ", "4711"),
+        ("pumprig sta", "status"),
+    ],
+)
+def test_the_shell_is_offered_ports_events_calibrations_and_commands(
+    home, monkeypatch, capsys, typed, offered
+):
+    from pumprig.calibration import register
+
+    kept = register.Record.__new__(register.Record)
+    object.__setattr__(kept, "id", 4711)
+    object.__setattr__(kept, "content", {"made_at": "2026-01-01"})
+    monkeypatch.setattr(register, "records", lambda: [kept])
+    words = typed.split(" ")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    monkeypatch.setenv("_PUMPRIG_COMPLETE", "bash_complete")
+    with pytest.raises(SystemExit):
+        cli.root.main([], prog_name="pumprig")
+    assert f"plain,{offered}" in capsys.readouterr().out.split()
