@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from pumprig.cli.settings import Settings
 from pumprig.doctor import bringup
+from pumprig.doctor.walked import Walked
 from pumprig.errors import PumpError, UsageError
 from pumprig.terminal import asked_number, put
 from pumprig.terminal import confirm as confirmed
@@ -25,8 +27,11 @@ def _show(step: bringup.Step, number: int, count: int) -> None:
     put(f"  {step.do}", err=True)
 
 
-def bring_up(settings: Settings, driver: str) -> None:
-    """Walk the checklist of `driver` (stepdir or coils). Raises PumpError at the step that fails."""
+def bring_up(settings: Settings, driver: str, begin: int | None = None, record: Path | None = None) -> None:
+    """Walk the checklist of `driver` (stepdir or coils) from step `begin`, or where it ended last time.
+
+    Raises PumpError at the step that fails.
+    """
     if not sys.stdin.isatty():
         raise UsageError(
             "The bring-up checklist asks a person.",
@@ -34,7 +39,14 @@ def bring_up(settings: Settings, driver: str) -> None:
             "Run it on a terminal, or read docs/how-to/bring-up.md.",
         )
     steps = bringup.checklist(driver)
+    walked = Walked(driver)
+    first = begin or walked.begins_at(steps)
+    if not 1 <= first <= len(steps):
+        raise UsageError(f"There is no step {first}: there are {len(steps)}.", "Nothing was checked.")
+    if begin is None and first > 1:
+        settings.say(f"The last walk ended at step {first}; it goes on there. --from 1 begins anew.")
     place = {step.id: number for number, step in enumerate(steps, 1)}
+    device_id = ""
 
     def confirm(step: bringup.Step) -> bool:
         _show(step, place[step.id], len(steps))
@@ -45,22 +57,30 @@ def bring_up(settings: Settings, driver: str) -> None:
         return asked_number(f"  {window.name}, {window.unit}")
 
     def status() -> Mapping[str, str]:
+        nonlocal device_id
         with settings.rig() as rig:
-            return rig.status_fields()
+            fields = rig.status_fields()
+        device_id = fields.get("device_id", "")
+        return fields
 
     results: list[dict[str, object]] = []
-    for result in bringup.walk(steps, confirm, measured, status):
-        if result.step.device:
-            _show(result.step, place[result.step.id], len(steps))
-        put(f"  {'right' if result.passed else 'WRONG'}: {result.found}", err=True)
-        results.append({"step": result.step.id, "passed": result.passed, "found": result.found})
-        if not result.passed:
-            settings.document({"driver": driver, "passed": False, "steps": results})
-            left = len(steps) - len(results)
-            raise PumpError(
-                f"Bring-up stopped at {result.step.title!r}: {result.found}.",
-                f"{left} steps were not done.",
-                result.step.hint,
-            )
+    try:
+        for result in bringup.walk(steps[first - 1 :], confirm, measured, status):
+            if result.step.device:
+                _show(result.step, place[result.step.id], len(steps))
+            put(f"  {'right' if result.passed else 'WRONG'}: {result.found}", err=True)
+            walked.keep(result)
+            results.append({"step": result.step.id, "passed": result.passed, "found": result.found})
+            if not result.passed:
+                settings.document({"driver": driver, "passed": False, "steps": results})
+                left = len(steps) - place[result.step.id]
+                raise PumpError(
+                    f"Bring-up stopped at {result.step.title!r}: {result.found}.",
+                    f"{left} steps were not done.",
+                    f"{result.step.hint} The same command then goes on at this step.",
+                )
+    finally:
+        if record is not None and walked.rows:
+            walked.write(record, steps, device_id)
     settings.document({"driver": driver, "passed": True, "steps": results})
     settings.show(f"All {len(steps)} steps passed. The rig is ready to be used, with water.")

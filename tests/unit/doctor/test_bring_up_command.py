@@ -13,21 +13,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HOST = Path(__file__).resolve().parents[3] / "host"
 WALK = (
     "import sys; sys.path[:0] = [{host!r}, {lib!r}]\n"
     "from pumprig.cli.bring_up import bring_up\n"
     "from pumprig.cli.settings import Settings\n"
     "from pumprig.errors import PumpError\n"
+    "from pathlib import Path\n"
     "try:\n"
-    "    bring_up(Settings(port='/dev/does-not-exist', json=True), 'coils')\n"
+    "    bring_up(Settings(port='/dev/does-not-exist', json=True), 'coils', {begin}, Path({record!r}))\n"
     "except PumpError as error:\n"
     "    print(error, file=sys.stderr); sys.exit(error.exit_code)\n"
 )
 
 
-def walk(answers: str | None) -> tuple[int, str, str]:
-    source = WALK.format(host=str(HOST), lib=str(HOST.parent / "firmware" / "lib"))
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path))
+    return tmp_path
+
+
+def walk(answers: str | None, begin: int | None = None) -> tuple[int, str, str]:
+    lib, record = str(HOST.parent / "firmware" / "lib"), os.environ["PUMPRIG_HOME"] + "/record.html"
+    source = WALK.format(host=str(HOST), lib=lib, begin=begin, record=record)
     if answers is None:
         run = subprocess.run(
             [sys.executable, "-c", source], capture_output=True, text=True, input="", timeout=60, check=False
@@ -70,3 +80,25 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_is_checked() -> None:
     code, document, said = walk(None)
     assert (code, document) == (2, "")
     assert "Nothing was checked" in said
+
+
+def test_a_walk_goes_on_where_it_ended_or_where_it_is_told_and_the_record_has_every_step(home: Path) -> None:
+    assert walk("y\n12\n")[0] == 1
+    code, document, said = walk("100000\n0.1\n")
+    assert code == 1
+    assert "it goes on there" in said
+    assert '"step": "shorts", "passed": true' in document
+    assert '"step": "greeting", "passed": false' in document
+    page = (home / "record.html").read_text(encoding="utf-8")
+    assert page.count("<tr><td>") == 4
+    assert "not finished" in page
+    assert "signature" in page
+    again = walk("n\n", 1)
+    assert "15 steps" not in again[2]
+    assert '"passed": false' in again[1]
+
+
+def test_a_step_that_there_is_not_is_refused(home: Path) -> None:
+    code, _document, said = walk("", 99)
+    assert code == 2
+    assert "There is no step 99" in said
