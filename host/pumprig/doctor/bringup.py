@@ -149,7 +149,9 @@ def page() -> str:
         "",
         "Generated from [bringup.toml](../../hardware/bringup.toml) by `make docs`; do not edit.",
         "`pumprig doctor --bring-up` walks through the same steps and reads the rig itself where it can. A later",
-        "one relies on those before it. See also [wiring](../reference/wiring.md) and [pins](../reference/pins.md).",
+        "one relies on those before it. A walk that ended goes on there the next time; `--from N` begins at a step,",
+        "and `--record FILE` writes a page for the lab book, to be signed.",
+        "See also [wiring](../reference/wiring.md) and [pins](../reference/pins.md).",
         "Water only: this is a test instrument, never a medical device.",
     ]
     for number, step in enumerate(checklist(), 1):
