@@ -97,4 +97,4 @@ def test_a_review_marks_what_differs_in_words_and_fits_80_columns(tmp_path):
     marked = {line[1:].split("  ")[1].strip() for line in lines if line.startswith("*")}
     assert {"hash", "basal", "basal a day", "reservoir low"} <= marked
     assert "mode" not in marked
-    assert settings_of(new)["basal"] == "25 ul/h"
+    assert settings_of(new, NOW_US)["basal"] == "25 ul/h"

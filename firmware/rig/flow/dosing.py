@@ -14,8 +14,6 @@ Leaves: when which rate holds to therapy.py, edges to motion.py and stepper.py, 
 
 from pumpwire.spec import KINDS
 
-from rig.step.motion import step_cycle
-
 CYCLES_PER_US = 125
 CYCLES_PER_DAY = 125_000_000 * 86_400
 BASAL = KINDS.index("basal")
@@ -244,7 +242,7 @@ class Dosing:
         if overlay:
             if share and not overlay.planned_steps:
                 nth = span.steps_until(span.share(span.steps - steps) + 1) - (span.steps - steps)
-                overlay.first_cycles = step_cycle(acc, inc, quantum, nth)
+                overlay.first_cycles = -((acc - nth * quantum) // inc)  # as step/motion.py places it
             self._planned(span, overlay, flowed * over_inc - share * quantum, share)
         return taken
 
