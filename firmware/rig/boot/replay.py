@@ -54,7 +54,7 @@ def day(rig, journal, now_us):
         if len([1 for slot in words if slot > top[0] - SLOTS]) >= SLOTS:
             break
     if top is not None:
-        return rig.cap.restore(top[0], top[1], words, now_us)
+        return _fill(rig.cap, top[0], top[1], words, now_us)
     if newest is not None:  # written by an older firmware: all that the walk saw counts as of now
         own, asked = _between(first, newest)
         rig.cap.add(now_us, own, asked)
@@ -105,3 +105,16 @@ def _sum(one, other):
     """Two words of the same slot, added up."""
     rows = [[int(part or "0", 16) for part in word.split(".")] + [0, 0] for word in (one, other)]
     return "%x.%x.%x" % tuple([rows[0][i] + rows[1][i] for i in range(3)])
+
+
+def _fill(cap, slot, into_us, words, now_us):
+    """The ring again; -> the demand boluses given, as instants of Clock, each at the end of its slot at the latest."""
+    cap.begin_at(slot, into_us, now_us)
+    given_us = []
+    for number in sorted(words):
+        if slot - SLOTS < number <= slot:
+            parts = [int(part or "0", 16) for part in words[number].split(".")] + [0, 0]
+            cap.put(number, parts[0], parts[1])
+            after_us = (number + 1 - slot) * SLOT_US - 1_000_000 - into_us
+            given_us += [now_us + min(0, after_us)] * parts[2]
+    return given_us

@@ -47,14 +47,23 @@ class Boluses:
         """When a row's turn falls due."""
         return self.start_us + due_us(self.rows[i], turn)
 
+    def add_outage(self, outage_us, now_us):
+        """The grid has gone on for so long without power: what fell due then is missed."""
+        before = [self._due(i, now_us) for i in range(len(self.rows))]
+        self.start_us -= outage_us
+        for i in range(len(self.rows)):
+            if self._due(i, now_us) > before[i]:
+                self._miss(i, self._due(i, now_us), "power")
+
     # --- plan
 
     def at(self, front_us):
         """The bolus that flows at the plan's end: the one that is not all planned, else a turn that begins; or None."""
         for overlay in self.queue:
             if overlay.planned_steps < overlay.steps:
-                if not overlay.planned_steps:
+                if not overlay.placed:
                     overlay.start_us = max(overlay.start_us, front_us)
+                    overlay.placed = True
                 return overlay
         return None
 
@@ -83,6 +92,7 @@ class Boluses:
         )
         overlay.row = i
         overlay.turn = turn
+        overlay.placed = True
         return overlay
 
     def turn_steps(self, i, turn):
@@ -92,11 +102,11 @@ class Boluses:
 
     def planned_due_us(self, front_us):
         """When the next turn after the plan's end falls due."""
-        soonest_us = NEVER_US
-        for i in range(len(self.rows)):
-            turn = max(self._planned[i], self._due(i, front_us))
-            soonest_us = min(soonest_us, self.due_us(i, turn))
-        return soonest_us
+        return min([NEVER_US] + self._dues_us(self._planned, front_us))
+
+    def _dues_us(self, turns, at_us):
+        """When each row's next turn after an instant falls due, from these turns on."""
+        return [self.due_us(i, max(turns[i], self._due(i, at_us))) for i in range(len(self.rows))]
 
     def unplan(self):
         """The plan's end is now: turns that had not begun are taken back; returns these."""
@@ -151,17 +161,11 @@ class Boluses:
 
     def next_us(self, now_us):
         """When a turn next falls due."""
-        soonest_us = NEVER_US
-        for i in range(len(self.rows)):
-            soonest_us = min(soonest_us, self.due_us(i, max(self.turns[i], self._due(i, now_us))))
-        return soonest_us
+        return min([NEVER_US] + self._dues_us(self.turns, now_us))
 
     def waits_us(self, now_us):
         """How long until each row's next turn falls due, microseconds."""
-        return [
-            max(0, self.due_us(i, max(self.turns[i], self._due(i, now_us))) - now_us)
-            for i in range(len(self.rows))
-        ]
+        return [max(0, at_us - now_us) for at_us in self._dues_us(self.turns, now_us)]
 
     def flowing(self, at_us):
         """The bolus whose steps leave at an instant, or None."""

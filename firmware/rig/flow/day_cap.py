@@ -68,17 +68,10 @@ class DayCap:
         self.advance(now_us)
         if 0 < before_us <= passed_us and own_steps + asked_steps > 0:
             own, asked = own_steps * before_us // passed_us, asked_steps * before_us // passed_us
-            self._put(self._slot - 1, own, asked)
+            self.put(self._slot - 1, own, asked)
             own_steps -= own
             asked_steps -= asked
-        self._put(self._slot, own_steps, asked_steps)
-
-    def _put(self, slot, own_steps, asked_steps):
-        i = slot % SLOTS
-        self._own[i] += own_steps
-        self._asked[i] += asked_steps
-        self.own_steps += own_steps
-        self.asked_steps += asked_steps
+        self.put(self._slot, own_steps, asked_steps)
 
     def is_due(self, now_us):
         """Whether a slot has begun since something was counted."""
@@ -155,17 +148,16 @@ class DayCap:
             return "%x.%x.%x" % (own, asked, demands)
         return "%x.%x" % (own, asked) if asked else "%x" % own if own else ""
 
-    def restore(self, slot, into_us, words, now_us):
-        """Take up the ring at a boot: so far into this slot, words of every slot that is known. Returns the demand
-        boluses given, as instants of Clock, each at the end of its slot at the latest."""
+    def begin_at(self, slot, into_us, now_us):
+        """After a boot: so far into this slot is now."""
         self._epoch_us = slot * SLOT_US + into_us - now_us
         self._added_us = slot * SLOT_US + into_us
         self._slot = slot
-        given_us = []
-        for number in sorted(words):
-            if slot - SLOTS < number <= slot:
-                parts = [int(part or "0", 16) for part in words[number].split(".")] + [0, 0]
-                self._put(number, parts[0], parts[1])
-                at_us = min(now_us, (number + 1) * SLOT_US - 1_000_000 - self._epoch_us)
-                given_us += [at_us] * parts[2]
-        return given_us
+
+    def put(self, slot, own_steps, asked_steps):
+        """Count steps of a slot of the last 24 h."""
+        i = slot % SLOTS
+        self._own[i] += own_steps
+        self._asked[i] += asked_steps
+        self.own_steps += own_steps
+        self.asked_steps += asked_steps

@@ -27,6 +27,7 @@ class Overlay:
         self.row = -1  # of the periodic bolus that it is a turn of
         self.turn = 0
         self.begun = False  # a turn whose instant has come
+        self.placed = False  # its start stands in the plan
 
     def flows(self, at_us):
         """Whether it is under way at an instant: between its start and its last step."""
@@ -46,6 +47,7 @@ class Overlay:
             self.end_us = 0
         if not self.planned_steps:
             self.first_us = 0
+            self.placed = self.begun
 
     def told(self):
         """What the log says of it, as fields."""

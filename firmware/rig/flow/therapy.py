@@ -102,10 +102,9 @@ class Therapy:
         if self.program is None:
             return
         self.start_us -= outage_us
-        self.boluses.start_us -= outage_us
         if self.ramp_held_us >= 0:
             self.ramp_held_us -= outage_us
-        self.boluses.pass_time(now_us, "power")
+        self.boluses.add_outage(outage_us, now_us)
 
     # --- mode
 

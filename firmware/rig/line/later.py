@@ -13,7 +13,6 @@ The text: when it begins, whether soft limits are overridden, the document: `176
 
 from pumpwire import terms
 
-from rig import lend
 from rig.line.commands import ERASE_US
 from rig.log import kept_documents
 from rig.refused import Refused
@@ -58,12 +57,13 @@ def begin(rig, now_us):
     rig.therapy.later = (0, 0)
     rig.hold_records()
     try:
-        program = lend.get("pumpwire.documents").parse(document)
+        program, document = rig.commands.staging.reading(document)
         digest = rig.commands.begin_program(program, document, int(override), now_us)
         fields = (("hash", digest), ("waited", 1))
     except Refused as refused:
         fields = (("waited", 1), ("why", refused.args[0]))
         rig.alarm("program", (("why", refused.args[0]),))
+    rig.commands.staging.forget()
     told = rig.held_records()
     rig.record("program", fields)
     for event, fields in told:

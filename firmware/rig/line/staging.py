@@ -15,6 +15,7 @@ from rig import lend
 from rig.refused import Refused
 from rig.watch import thresholds
 
+READ_AHEAD_US = 2_000_000  # before its time, a program that waits is read, a piece a tick
 NOTHING = ("", None, "")
 
 
@@ -27,6 +28,7 @@ class Staging:
         self.text = ""
         self._since_us = 0
         self._reminded = False
+        self._later = None  # the reading of the program that waits
         self._weighed = NOTHING  # a document, whether beside what has flowed, and what was found
         self._read = NOTHING  # what the coming command is about: a text, its document, its canonical text
 
@@ -171,13 +173,29 @@ class Staging:
         rig = self._rig
         utc_us = rig.clock.utc_us(now_us)
         left_us = rig.therapy.later[1] * 1_000_000 - utc_us
-        if not utc_us or left_us > 0:
-            return now_us + max(0, left_us)
+        if not utc_us or left_us > READ_AHEAD_US:
+            return now_us + max(0, left_us - READ_AHEAD_US)
         for name in lend.LATER:
             if lend.fetch(name):
                 rig.session.used_us = now_us  # so that the pieces before are not given back meanwhile
                 return now_us + 1  # a piece a tick
+        if self._later is None:
+            self._later = self._read_later(now_us)
+        for _piece in self._later:
+            return now_us + 1
+        if left_us > 0:
+            return now_us + left_us
+        self._later = None
         return lend.get("rig.line.later").begin(rig, now_us)
+
+    def _read_later(self, now_us):
+        """Read and weigh the program that waits, a piece a tick."""
+        text = lend.get("rig.line.later").text(self._rig)[2]
+        yield
+        document = lend.get("pumpwire.documents").parse(text)
+        yield
+        yield from self.weigh(document, True, now_us)
+        self._read = (text, document, text)
 
     def hash_of_code(self, code):
         """The hash of what is staged, if code is its code. Raises Refused."""
