@@ -56,7 +56,7 @@ def test_the_walk_through_names_functions_that_run_in_its_order_for_its_command(
         assert name in called, f"{name} is not called"
         assert name in called[at:], f"{name} is called, but not after the one before it"
         at = called.index(name, at)
-    dosing, bolus = host.rig.dosing, host.rig.therapy.bolus
+    dosing, bolus = host.rig.dosing, host.rig.therapy.boluses.queue[0]
     flow = (480_000 + bolus.rate_nl_per_day) * dosing.volume_den
     for figure in (bolus.steps, flow, dosing.quantum):
         assert f"{figure:,}".replace(",", " ") in WALK
