@@ -12,15 +12,19 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from pumpwire import codec, documents, records, spec, texts, units
+from pumpwire import answers, codec, documents, records, spec, texts, units, words
 
-KIND_UNITS = {
-    "rate": "nL/day",
-    "volume": "nL",
-    "time": "ms",
-    "int": "",
-    "text": "characters",
-    "hex": "hex digits",
+# who: (head of the column, in words)
+WHO = {
+    "none": ("no session", "a host without a session"),
+    "open": ("open", "a host in a session, on a rig without a key"),
+    "keyed": ("keyed", "a host in a session, the key's mark on its line"),
+    "typed": ("typed", "a person after `terminal`, on a rig with neither key nor PIN"),
+    "pin": ("typed with PIN", "a person after `terminal PIN`"),
+    "off": (
+        "typing forbidden",
+        "a person where it is switched off (`--no-typed`), or a key is set and no PIN",
+    ),
 }
 
 
@@ -33,7 +37,7 @@ def _table(head: str, rows: list[tuple[object, ...]]) -> list[str]:
 
 def _argument(verb: str, row: spec.Argument) -> str:
     name, kind, low, high, word, default = row
-    limits = f"{low} to {high} {KIND_UNITS[kind]}".rstrip()
+    limits = f"{low} to {high} {texts.UNITS[kind]}".rstrip()
     optional = name in spec.OPTIONAL or default is not None
     typed = f", typed after `{word}`" if word else ""
     return (
@@ -41,17 +45,63 @@ def _argument(verb: str, row: spec.Argument) -> str:
     )
 
 
+def _meaning(verb: str, field: str) -> str:
+    return words.FIELDS.get((verb, field)) or words.FIELDS[field]
+
+
+def _answer(verb: str) -> list[str]:
+    """The fields of a verb's answer, row by row."""
+    rows: list[tuple[object, ...]] = []
+    for number, (_name, times, fields) in enumerate(answers.ANSWERS.get(verb, ()), 1):
+        for name, kind in zip(fields[::2], fields[1::2], strict=True):
+            bare = kind.rstrip("?")
+            unit = bare if bare in ("text", "base64") else texts.UNITS[bare] or "number"
+            absent = "may be absent" if kind.endswith("?") else ""
+            rows.append((number, times, f"`{name}`", unit, absent, _meaning(verb, name)))
+    if not rows:
+        return ["The answer is `ok`, without fields."]
+    return _table("row of the answer | comes | field | unit |  | meaning", rows)[:-1]
+
+
 def _commands() -> list[str]:
     lines = ["## Commands", ""]
-    for verb, arguments, access, changes in spec.COMMANDS:
-        meaning, answer = texts.COMMANDS[verb]
-        how = "open to anyone" if access == "open" else "needs a session"
-        how += "; changes something: numbered, acts exactly once, logged" if changes else "; reads only"
+    for row in spec.COMMANDS:
+        verb, arguments, who, changes = row
+        meaning = texts.COMMANDS[verb]
+        how = {
+            "anyone": "open to anyone",
+            "host": "for a host program",
+            "person": "for a person at a plain terminal",
+            "program": "needs a session",
+            "own": "needs a session; a person with a PIN may not",
+        }[who]
+        if not changes:
+            how += "; reads only"
+        elif verb in spec.AT_ONCE:
+            how += "; acts at once, as often as it comes, with number 0 or in a session with the next one; logged"
+        else:
+            how += "; changes something: numbered, acts exactly once, logged"
         lines += [f"### {verb}", "", f"{meaning[0].upper()}{meaning[1:]}. *{how}.*", ""]
         lines += [f"- {_argument(verb, argument)}" for argument in arguments]
-        lines += [f"- answer: {answer}"] if answer else ["- answer: `ok`"]
-        lines.append("")
+        lines += [*([""] if arguments else []), *_answer(verb), ""]
     return lines
+
+
+def _capabilities() -> list[str]:
+    rows: list[tuple[object, ...]] = []
+    for row in spec.COMMANDS:
+        rows.append((f"`{row[0]}`", *("yes" if spec.may(row, who) else "no" for who in spec.WHO)))
+    return [
+        "## Who may do what",
+        "",
+        "Anybody reads and stops. On a rig with a key and without a PIN nothing that is typed programs, keys or",
+        "resets it. While a host's session is open, a person may only read and stop, whatever the table says; a",
+        "person's change acts after `commit CODE`, and the code is a random one, so that it has to be read.",
+        "",
+        *[f"- *{head}*: {text}" for head, text in WHO.values()],
+        "",
+        *_table("verb | " + " | ".join(WHO[who][0] for who in spec.WHO), rows),
+    ]
 
 
 def _shape(shape: Any) -> str:
@@ -100,29 +150,46 @@ def _lines_section() -> list[str]:
         "plain letter, digit or",
         "one of `-_.,:;/+()!?@~` is written `%XX`. A line with a number but without a right CRC is",
         "refused and does nothing. A",
-        "changing request that is repeated under its number gets the first answer and does not act again.",
+        "changing request that is repeated under its number gets the first answer and does not act again. Which",
+        "command a number was used up by says `last_crc`, in the greeting and in the state of every record: the",
+        "last 16 bits of its line's CRC-32.",
         "",
         "A person types the same verbs without number and CRC, quantities with units: `bolus 50 ul over",
         "10 min`. Such lines may read",
         "and stop; after `terminal` (and the PIN, if one is set) they may stage, and acting needs",
         "`commit CODE` with the code",
-        "that was read back. During a host's session they may only read and stop.",
+        "that was read back. During a host's session they may only read and stop. Ctrl-C, Ctrl-U and Esc drop what",
+        "was typed so far, no control key enters a line, and a typed line that ends in `stop` is a stop (but for",
+        "`help stop`).",
         "",
     ]
 
 
 def _records() -> list[str]:
-    header: list[tuple[object, ...]] = [(name, f"`{code}`") for name, code in records.HEADER]
-    state: list[tuple[object, ...]] = [(name, size) for name, size in records.STATE]
+    header: list[tuple[object, ...]] = [
+        (f"`{name}`", f"`{code}`", words.HEADER[name]) for name, code in records.HEADER
+    ]
+    state: list[tuple[object, ...]] = [
+        (f"`{name}`", size, words.STATE.get(name) or words.FIELDS[name]) for name, size in records.STATE
+    ]
+    events: list[tuple[object, ...]] = []
+    for number, name in enumerate(records.EVENTS):
+        if name:
+            meaning, given = words.EVENTS[name]
+            told = "; ".join(
+                f"`{word}`{' (if any)' if kind.endswith('?') else ''}: {text}" for word, kind, text in given
+            )
+            events.append((number, f"`{name}`", meaning, told))
     return [
         "## Log records",
         "",
-        f"A flash page of {records.PAGE} bytes each: header, state, event text, CRC-32; little-endian.",
-        "`chain` is the start of the",
-        "SHA-256 over the record before. Events: " + ", ".join(f"`{name}`" for name in records.EVENTS) + ".",
+        f"A flash page of {records.PAGE} bytes each: header, state, words of the event, CRC-32; little-endian.",
+        "The words are `name=value`, escaped like the fields of a line; the last ones are left out where the page is",
+        "full.",
         "",
-        *_table("header | struct code", header),
-        *_table("state | bytes, unsigned", state),
+        *_table("header | struct code | meaning", header),
+        *_table("state | bytes, unsigned | meaning", state),
+        *_table("event | name | meaning | words", events),
     ]
 
 
@@ -148,8 +215,8 @@ def _filled(lines: list[str]) -> list[str]:
 def page() -> str:
     """The whole page."""
     alarms: list[tuple[object, ...]] = [
-        (f"`{name}`", priority, action, tone, repeat, texts.ALARMS[name])
-        for _, name, priority, action, tone, repeat in spec.ALARMS
+        (f"`{name}`", bit, priority, action, tone, repeat, ends, "yes" if runs else "no", texts.ALARMS[name])
+        for bit, name, priority, action, tone, repeat, ends, runs in spec.ALARMS
     ]
     accepted: list[tuple[object, ...]] = [
         (kind, ", ".join(f"`{row[0]}`" for row in rows)) for kind, rows in units.UNITS.items()
@@ -163,22 +230,37 @@ def page() -> str:
         "",
         *_lines_section(),
         *_commands(),
+        *_capabilities(),
         "## Units of typed lines and files",
         "",
         *_table("kind | units", accepted),
         "## Errors",
         "",
         *_table(
-            "code | name | meaning", [(code, name, texts.ERRORS[name]) for name, code in spec.ERRORS.items()]
+            "code | name | uses up a number | meaning",
+            [
+                (code, f"`{name}`", "no" if name in spec.NUMBER_FREE else "yes", texts.ERRORS[name])
+                for name, code in spec.ERRORS.items()
+            ],
+        ),
+        "An error says besides its code and name:",
+        "",
+        *_table(
+            "field | unit | meaning",
+            [(f"`{name}`", texts.UNITS[kind], text) for name, kind, text in words.REFUSALS],
         ),
         "## Alarms",
         "",
         "`action` is what the pump does by itself; an unanswered alarm sounds again after `repeat` seconds.",
         "",
-        *_table("name | priority | action | tone | repeat | text", alarms),
+        "`ends with` its cause (acknowledged meanwhile, it is only silent) or the acknowledgement; `runs again` says",
+        "whether the pump may run once it is acknowledged.",
+        "",
+        *_table("name | bit | priority | action | tone | repeat | ends with | runs again | text", alarms),
         "## States and kinds of delivery",
         "",
         "States: " + ", ".join(f"`{name}`" for name in spec.STATES) + ".",
+        "Modes: " + ", ".join(f"`{name}`" for name in spec.MODES) + ".",
         "Each counted step belongs to one kind: "
         + ", ".join(f"`{name}`" for name in spec.KINDS)
         + " (relief counts negative).",

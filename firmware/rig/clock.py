@@ -8,6 +8,11 @@ Units: microseconds; wall time since 1970-01-01 UTC; 0 means not known.
 Leaves: zones and days to therapy.py.
 """
 
+from pumpwire import program
+
+NEVER_US = program.NEVER_US
+TICK_US = 20_000  # the period of the loop
+ERASE_US = 500_000  # an erase is begun only where the queued motion outlasts this
 KEEP_ALIVE_US = 240_000_000  # well under half a wrap of ticks_us (8.9 min)
 
 

@@ -1,6 +1,6 @@
 """Modules on loan: in memory only while somebody programs.
 
-Owns: which modules these are, loading them a piece a tick, and giving their memory back.
+Owns: loading them a piece a tick, remembering which came in, and giving their memory back.
 Rules: who uses one takes it by `get` where it is used, and keeps no reference; what is loaded for a command is
 fetched before it acts, for a whole load does not fit a tick. They are given back only when nobody has programmed
 for a while.
@@ -25,10 +25,8 @@ DOCUMENTS = (  # in this order
     "pumpwire.documents",
     "rig.flow.weigh",
 )
-TYPED = ("pumpwire.units", "rig.line.terminal")
-LATER = DOCUMENTS + ("rig.line.later",)
-UPKEEP = ("rig.line.titration",)
-ON_LOAN = LATER + TYPED + UPKEEP + ("pumpwire.texts",)
+TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance")
+LATER = DOCUMENTS + ("rig.line.acts", "rig.line.later")
 _PLACE = "/loan"
 
 
@@ -54,6 +52,7 @@ class _Shelf:
 
 
 _shelf = _Shelf()
+_loaded = []  # what was loaded here, and is to be given back
 
 
 def get(name):
@@ -70,6 +69,8 @@ def fetch(name):
     """Do the next piece of loading a module; False once it is in memory. 11 ms on the Pico, units 19, texts 43."""
     if name in sys.modules:
         return False
+    if name not in _loaded:
+        _loaded.append(name)
     package, _dot, last = name.rpartition(".")
     owner = sys.modules[package]
     if _shelf.name != name:
@@ -101,16 +102,28 @@ def _import_from_shelf(name, owner):
 
 
 def give_back():
-    """Forget the modules on loan. Only where memory is counted: elsewhere others hold these modules too."""
-    if not hasattr(gc, "mem_free"):
-        return
-    forget(ON_LOAN)
+    """Forget the modules on loan."""
+    forget(_loaded)
+    del _loaded[:]
+
+
+class Visit:
+    """What comes into memory within it is forgotten at its end: for what is needed once, as at a boot."""
+
+    def __enter__(self):
+        self._before = set(sys.modules)
+
+    def __exit__(self, *_error):
+        forget([name for name in sys.modules if name not in self._before])
 
 
 def forget(names):
-    """Give back the memory of those of these modules that are loaded."""
-    for name in names:
-        if name in sys.modules:
-            package, _dot, last = name.rpartition(".")
+    """Give back the memory of these modules. Only where memory is counted: elsewhere others hold them, too."""
+    if not hasattr(gc, "mem_free"):
+        return
+    for name in sorted(names, key=len, reverse=True):  # a package after what is in it
+        package, _dot, last = name.rpartition(".")
+        if name in sys.modules and package:
             del sys.modules[name]
-            delattr(sys.modules[package], last)
+            if package in sys.modules and hasattr(sys.modules[package], last):
+                delattr(sys.modules[package], last)

@@ -6,17 +6,15 @@ runs in the next one, or the one after; polled duties run at every tick and must
 not changed; a garbage collection and a flash erase are announced and timed
 apart; the watchdog is fed only by a tick in which no duty missed its deadline.
 Callers: rig.py builds it; main.py and the simulator call `tick`.
-Units: microseconds of Clock; the grid is PERIOD_US from power-on.
+Units: microseconds of Clock; the grid is TICK_US from power-on.
 Leaves: idling to board.py, what duties do to their modules.
 """
 
-from rig.clock import KEEP_ALIVE_US
+from rig.clock import KEEP_ALIVE_US, TICK_US
 
-PERIOD_US = 20_000
 SPENT_US = 6_000  # when so much of a tick is used up, what is not polled waits for the next one
 WAITS = 2  # ticks in a row, at most
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
-NEVER_US = 1 << 62
 
 
 class Duty:
@@ -45,7 +43,7 @@ class Loop:
         self.duties = duties
         self._feed = feed
         self._late = late
-        self.period_us = PERIOD_US
+        self.period_us = TICK_US
         self.ticks = 0
         self.worst_us = 0
         self.late_ticks = 0
@@ -92,7 +90,7 @@ class Loop:
         if in_time:
             self._feed()
         self.ticks += 1
-        return max(start_us - start_us % PERIOD_US + PERIOD_US, -(-due_us // PERIOD_US) * PERIOD_US)
+        return max(start_us - start_us % TICK_US + TICK_US, -(-due_us // TICK_US) * TICK_US)
 
     def is_filled(self, start_us):
         """Whether most of the tick that began at start_us is used up."""
@@ -105,6 +103,6 @@ class Loop:
     def _measure(self, start_us):
         took_us = self._spent_us(start_us, self._clock.now_us())
         self.worst_us = max(self.worst_us, took_us)
-        if took_us > PERIOD_US:
+        if took_us > TICK_US:
             self.late_ticks += 1
             self._late(took_us)

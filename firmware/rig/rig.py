@@ -134,8 +134,7 @@ class Rig:
         """Key, PIN and rule; a power cut between their storing and their record is made good here."""
         seq = self.access.load()
         if seq == self.session.last_seq + 1:
-            self.session.last_seq = seq
-            self.session.last_code = 0
+            self.session.use_number(seq, 0, 0)
             self.record("command", (("verb", "access"), ("seq", seq)))
 
     def use_calibration(self, document):
@@ -194,17 +193,16 @@ class Rig:
         if self._waiting is not None:
             self._waiting.append((event, fields))
             return 0
-        now_us = self.clock.now_us()
-        self.delivery.book(now_us)
-        return self._append(event, fields, now_us, snapshot.state_of(self, now_us), at_us or now_us)
+        return self.record_all([(event, fields)], at_us)
 
-    def record_all(self, rows):
+    def record_all(self, rows, at_us=0):
         """Put several events, (event, fields) each, into the log with the state that they leave together."""
         now_us = self.clock.now_us()
         self.delivery.book(now_us)
         state_then = snapshot.state_of(self, now_us)
-        for event, fields in rows:
-            self._append(event, fields, now_us, state_then, now_us)
+        for event, fields in self.commands.unfolded(rows) + rows:
+            number = self._append(event, fields, now_us, state_then, at_us or now_us)
+        return number
 
     def _append(self, event, fields, now_us, state_then, at_us):
         at_us = max(min(at_us, now_us), self.checkpoint.at_us)  # the log's times never go back

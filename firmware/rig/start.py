@@ -15,16 +15,6 @@ from rig.board import config, sysclock
 from rig.step.stepper import Stepper
 
 WHOLE_BYTES = 24_576
-FOR_BOOT = (
-    "rig.boot.recovery",
-    "rig.boot.selftest",
-    "rig.boot.replay",
-    "rig.log.blocks",
-    "rig.board.drivers",
-    "rig.board.sysclock",
-    "rig.board.cycles_pio",
-    "rig.board.pins",
-)
 
 
 def run():
@@ -55,7 +45,9 @@ def _build(stepper):
     whole = bytearray(WHOLE_BYTES)
     from rig.board.board import Board
 
-    board = Board(stepper)
+    visit = lend.Visit()
+    with visit:
+        board = Board(stepper)
     if board.stop_held():
         print("pumprig: maintenance: the stop button was held; the motor is off")
         return None
@@ -64,11 +56,12 @@ def _build(stepper):
 
     del whole  # given back in one piece
     gc.collect()
-    rig = Rig(board, Stdio(), config)
-    if not rig.boot():
+    with visit:  # what only the boot needs is forgotten with its end
+        rig = Rig(board, Stdio(), config)
+        boots = rig.boot()
+    if not boots:
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
-    lend.forget(FOR_BOOT)
     for name in ("Setup", "PINS"):
         delattr(config, name)  # with them go the tables of drivers and pins
     lend.give_back()

@@ -266,6 +266,10 @@ class AsyncRig:
         """As Rig.acknowledge."""
         await self.run(self.rig.acknowledge)
 
+    async def withdraw(self) -> None:
+        """As Rig.withdraw."""
+        await self.run(self.rig.withdraw)
+
     async def silence(self) -> None:
         """As Rig.silence."""
         await self.run(self.rig.silence)

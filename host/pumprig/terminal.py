@@ -75,6 +75,11 @@ def confirm(question: str) -> bool:
     return click.confirm(shown(question), err=True)
 
 
+def asked_secret(question: str) -> str:
+    """Ask on the terminal for what is not shown while it is typed, twice."""
+    return str(click.prompt(shown(question), hide_input=True, confirmation_prompt=True, err=True))
+
+
 def asked_number(question: str) -> float:
     """Ask for a number."""
     return float(click.prompt(shown(question), type=float, err=True))

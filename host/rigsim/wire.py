@@ -19,15 +19,6 @@ from pumpwire import codec, spec
 from rigsim.driver import SimRig
 
 ANSWER_LIMIT_US = 20_000_000
-UNNUMBERED = (
-    "form",
-    "crc",
-    "unknown",
-    "argument",
-    "sequence",
-    "access",
-    "locked",
-)  # refusals that use no number up
 PART_CHARACTERS = 240  # of a staged document in a line; escaping may double or triple some of it
 
 Fields = dict[str, str]
@@ -221,7 +212,7 @@ class Wire:
 
     def _settle(self, exchange: Exchange) -> None:
         row = spec.command(exchange.verb)
-        consumed = exchange.refusal is None or exchange.refusal.name not in UNNUMBERED
+        consumed = exchange.refusal is None or exchange.refusal.name not in spec.NUMBER_FREE
         if row is not None and row[3] and consumed:
             self.last_seq = exchange.seq
         self._queue.popleft()

@@ -50,6 +50,12 @@ def _stage(client: Client) -> Values:
     return {"hash": staged.hash, "override": 1}
 
 
+def _waiting(client: Client) -> None:
+    client.change("clock", {"utc_us": 1_767_225_600_000_000})
+    staged = client.stage(program(basal=480_000, name=f"p{next(NAMES)}"))
+    client.commit(staged.hash, True, 1_767_225_600 + 86_400 * next(NAMES))
+
+
 def _titrating(client: Client) -> None:
     ramp = ((480_000, 10_000, 3_600, 960_000),)
     client.commit(client.stage(program(ramp=ramp, name=f"p{next(NAMES)}", catheter_nl=2_000)).hash, True)
@@ -61,6 +67,7 @@ COMMANDS: dict[str, tuple[Callable[[Client], Values | None], Values | None]] = {
     "rate": (_nothing, {"rate_nl_per_day": 960_000}),
     "stage": (_nothing, {"part": 1, "parts": 1, "text": PROGRAM}),
     "discard": (_nothing, {}),
+    "withdraw": (_waiting, {}),
     "commit": (_stage, None),
     "bolus": (_running, {"volume_nl": 1_000, "over_ms": 60_000}),
     "demand": (_running, {}),

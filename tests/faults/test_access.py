@@ -131,7 +131,7 @@ def test_typed_programming_can_be_switched_off_and_stop_and_status_stay(rig: Sim
         client.change("access", {"plain": 0})
     assert any("switched off" in row for row in heard(rig, "terminal"))
     assert any("delivered_steps" in row for row in heard(rig, "stop"))
-    assert any("device_id" in row for row in heard(rig, "status"))
+    assert any("state: " in row for row in heard(rig, "status"))
 
 
 @pytest.mark.requirement("SR-35")

@@ -195,7 +195,7 @@ def test_a_person_programs_at_a_plain_terminal_by_code(running: Bench) -> None:
     assert "terminal first" in running.type("rate 30 ul/h")
     assert "programming" in running.type("terminal")
     shown = running.type("rate 30 ul/h")
-    code = shown.split("code: ")[1].split()[0]
+    code = shown.split("commit ")[1].split()[0]
     assert "refused (hash)" in running.type("commit 99999")
     assert running.status()["rate_nl_per_day"] == 480_000
     assert "hash:" in running.type(f"commit {code}")

@@ -65,7 +65,7 @@ def test_a_dose_beyond_the_reservoir_on_a_running_pump_or_of_two_rates_is_refuse
     bench = stopped(reservoir_nl=100_000)
     assert bench.refusal("dispense", volume_nl=100_001, over_ms=60_000_000).name == "reservoir"
     for wrong in ({"over_ms": 60_000, "rate_nl_per_day": 480_000}, {"over_ms": 999}):
-        assert bench.refusal("dispense", volume_nl=1_000, **wrong).name == "argument"
+        assert bench.refusal("dispense", volume_nl=1_000, **wrong).name == "value"
     bench.load(program(basal=480_000))
     assert bench.refusal("dispense", volume_nl=1_000).name == "state"
 

@@ -140,7 +140,7 @@ print("pieces", pieces)
 kind = lend.get("pumpwire.documents").parse("kind=program name=x basal=0:480000")["kind"]
 print("read", int(kind == "program"))
 lend.give_back()
-print("left", sum(name in sys.modules for name in lend.ON_LOAN))
+print("left", sum(name in sys.modules for name in lend.LATER + lend.TYPED))
 print("again", int(lend.get("pumpwire.documents").parse is not None))
 """
 

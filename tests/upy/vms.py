@@ -23,6 +23,7 @@ from pumprig.flash.image import shrunk
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CHIP_ONLY = ("start", "board/board", "board/config", "board/drivers", "step/")
+PURE = ("step/motion.py",)  # of those folders
 UNIX = Path(sys.executable).with_name("micropython")
 NODE = shutil.which("node")
 WASM = HERE.parent / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
@@ -34,7 +35,8 @@ def gather(folder: Path) -> Path:
     for source, package in ((ROOT / "firmware" / "rig", "rig"), (ROOT / "firmware/lib/pumpwire", "pumpwire")):
         for file in source.rglob("*.py"):
             place = file.relative_to(source)
-            if package == "rig" and (file.name == "__init__.py" or place.as_posix().startswith(CHIP_ONLY)):
+            chip_only = place.as_posix().startswith(CHIP_ONLY) and place.as_posix() not in PURE
+            if package == "rig" and (file.name == "__init__.py" or chip_only):
                 continue
             target = folder / package / place
             target.parent.mkdir(parents=True, exist_ok=True)

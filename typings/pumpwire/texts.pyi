@@ -1,4 +1,5 @@
-COMMANDS: dict[str, tuple[str, str]]
+COMMANDS: dict[str, str]
 ARGUMENTS: dict[tuple[str, str], str]
 ERRORS: dict[str, str]
 ALARMS: dict[str, str]
+UNITS: dict[str, str]

@@ -147,6 +147,11 @@ def request(seq, verb, fields=(), mark=None):
     return seal(body)
 
 
+def name_of(line):
+    """What names a request beside its number: the last 16 bits of its CRC-32, over its session's mark, too."""
+    return int(line[-4:], 16)
+
+
 def split_mark(line):
     """A sealed request -> (what its mark covers, the mark or an empty text)."""
     body, _space, mark = line[:-10].rpartition(" mark=")

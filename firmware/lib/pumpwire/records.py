@@ -80,8 +80,9 @@ STATE = (
     ("second_kind", 1),  # of the bolus in the spread fields: index into spec.KINDS + 1; 0 (older): spread
     ("waiting", 1),  # bit n: the turn of periodic bolus n that fell due last has not begun
     ("elapsed_part", 2),  # of program_elapsed_s: 65536ths of a second
+    ("last_crc", 2),  # which command last_seq was: codec.name_of its line
 )
-FIELDS = {1: 30, 2: 38, 3: 41}  # version: how many of STATE it has
+FIELDS = {1: 30, 2: 38, 3: 42}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -92,23 +93,23 @@ def _size(version):
 STATE_SIZE = _size(VERSION)
 MAX_EVENT_TEXT = PAGE - HEADER_SIZE - STATE_SIZE - 4
 
-# What happened; the number in the header is the row.
+# What happened; the number in the header is the row. An empty one was never written, and is not used again.
 EVENTS = (
     "checkpoint",
     "boot",
     "first_boot",
     "command",
     "refused",
-    "start",
+    "",
     "stop",
     "program",
     "calibration",
     "bolus_start",
     "bolus_end",
-    "refill",
+    "",
     "alarm",
     "alarm_end",
-    "ack",
+    "",
     "clock",
     "power_return",
     "late",
@@ -117,7 +118,7 @@ EVENTS = (
     "maintenance",
     "access",
     "undelivered",
-    "dropped",
+    "",
     "relief",
     "stall_end",
     "reminder",

@@ -1,53 +1,71 @@
 """What the rows of the wire's tables mean, in words for a person.
 
-Owns: the meaning of each command, argument, answer, error and alarm of spec.py.
+Owns: the meaning of each command, argument, error and alarm of spec.py, the unit of each kind of value.
 Rules: every row of spec.py has its words here, and nothing else has; no behaviour depends on them, so they
 are not part of the digest, and the Pico loads them only while it answers `help`.
 Callers: rig.typed for help, the host for messages, docs/protocol_page.py.
 Units: none.
-Leaves: names, limits and codes to spec.py.
+Leaves: names, limits and codes to spec.py, the fields of answers to words.py.
 """
 
-# verb: (meaning, the answer's fields)
+# verb: meaning
 COMMANDS = {
-    "hello": (
-        "greet: identity, protocol and the last accepted number",
-        "device_id firmware protocol digest boot last_seq last_code session",
-    ),
-    "help": ("list the commands, or explain one", "text"),
-    "status": ("one reading of everything", "everything that `pumprig status` shows"),
-    "alarms": ("the active alarms, a row each", "name priority since_us acked"),
-    "program": (
-        "the active, the staged and the waiting therapy, canonically",
-        "text hash staged staged_hash later",
-    ),
-    "log": ("log records as they lie in flash, base64, a row each", "record"),
-    "terminal": ("a person programs from here: typed lines may stage for 10 min", ""),
-    "open": ("begin a host session; typed lines may then only read and stop", "next_seq nonce key"),
-    "close": ("end the host session", ""),
-    "stop": ("stop the pump now; never needs a session", "delivered_steps"),
-    "rate": ("stage a constant therapy and show it back", "hash code text"),
-    "stage": ("stage a document; the last part answers with its hash", "hash code text"),
-    "discard": ("drop what is staged, and what waits for its time", ""),
-    "commit": ("make what is staged active, exactly that, now or at a time", "hash"),
-    "bolus": ("deliver one bolus on top of the basal rate", "requested_steps"),
-    "demand": ("ask for a demand bolus, as the request button does", "requested_steps"),
-    "dispense": (
-        "deliver one dose from a standing pump, which then stands again",
-        "requested_steps requested_nl rate_nl_per_day",
-    ),
-    "prime": ("fill the line; only from stopped, accounted apart", "requested_steps"),
-    "calibrate": ("deliver onto a balance; only from stopped, accounted apart", "requested_steps"),
-    "resume": ("run the active therapy again", ""),
-    "refill": ("the reservoir was filled", "reservoir_nl"),
-    "ramp": ("hold a titration, step it back, or let it go on", "rate_nl_per_day"),
-    "tube": ("a new tube is in", "revolutions"),
-    "battery": ("a new implant: its battery is full", "percent"),
-    "ack": ("acknowledge the active alarms", ""),
-    "silence": ("silence the tone for 2 min", ""),
-    "clock": ("set the wall clock", "offset_us"),
-    "access": ("set the key, the PIN and whether a person may program", ""),
-    "maintenance": ("stop, then reboot without the watchdog, so that files can be changed", ""),
+    "hello": "greet: identity, protocol and the last number that was used up",
+    "help": "list the commands, or explain one",
+    "status": "one reading of everything",
+    "alarms": "the active alarms, a row each",
+    "program": "the active, the staged and the waiting therapy, canonically",
+    "log": "log records as they lie in flash, base64, a row each",
+    "terminal": "a person programs from here: typed lines may stage for 10 min",
+    "open": "begin a host session; typed lines may then only read and stop",
+    "close": "end the host session",
+    "prove": "show that this session may program; changes nothing",
+    "stop": "stop the pump now; never needs a session",
+    "rate": "stage the active therapy with another, constant base flow, and show it back",
+    "stage": "stage a document; the last part answers with its hash",
+    "discard": "drop what is staged",
+    "withdraw": "give up the program that waits for its time",
+    "commit": "make what is staged active, exactly that, now or at a time; a person types the code that was shown",
+    "bolus": "deliver one bolus on top of the basal rate",
+    "demand": "ask for a demand bolus, as the request button does",
+    "dispense": "deliver one dose from a standing pump, which then stands again",
+    "prime": "fill the line; only from stopped, accounted apart",
+    "calibrate": "deliver onto a balance; only from stopped, accounted apart",
+    "resume": "run the active therapy again",
+    "refill": "the reservoir was filled",
+    "ramp": "hold a titration, step it back, or let it go on",
+    "tube": "a new tube is in",
+    "battery": "a new implant: its battery is full",
+    "ack": "acknowledge the active alarms",
+    "silence": "silence the tone for 2 min",
+    "clock": "set the wall clock",
+    "access": "set the key, the PIN and whether a person may program; another key ends the session",
+    "maintenance": "stop, then reboot without the watchdog, so that files can be changed",
+}
+
+# kind of a value, of an argument too: its unit or its form
+UNITS = {
+    "text": "characters",
+    "hex": "hex digits",
+    "base64": "base64",
+    "flag": "0 or 1",
+    "int": "",
+    "rate": "nL/day",
+    "volume": "nL",
+    "time": "ms",
+    "steps": "steps",
+    "turns": "revolutions",
+    "angle": "1/4096 of a revolution",
+    "us": "us",
+    "s": "s",
+    "h": "h",
+    "utc_us": "us since 1970",
+    "utc_s": "s since 1970",
+    "percent": "%",
+    "ppm": "ppm",
+    "mv": "mV",
+    "mj": "mJ/uL",
+    "hz": "Hz",
 }
 
 # (verb, argument): meaning
@@ -106,8 +124,8 @@ ERRORS = {
     "nothing": "nothing is staged, or it has expired",
     "hash": "the hash or code is not the one of what is staged",
     "document": "the staged document is not valid",
+    "value": "this value cannot be used here",
     "storage": "the journal could not be written; nothing was done",
-    "gone": "that record is no longer, or not yet, in the log",
 }
 
 # alarm: what a person reads
@@ -130,8 +148,6 @@ ALARMS = {
     "sensor": "a sensor does not answer",
     "stuck_key": "a button is held down for longer than a minute",
     "cap": "the rolling 24 h cap stopped the delivery",
-    "late": "the loop missed its deadline",
-    "storage": "the journal cannot be written",
     "discrepancy": "found and estimated reservoir volumes disagree",
     "restarts": "the same alarm, stop and start three times in 10 min",
     "clock": "a day program runs without a set clock",

@@ -19,8 +19,8 @@ import rp2
 
 from rig.board import config
 from rig.board.flashmap import FlashDevice
+from rig.clock import TICK_US
 
-PERIOD_US = 20_000
 TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
 WATCHDOG_MS = 8388
 COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
@@ -210,6 +210,6 @@ class Board:
     def idle_until(self, due_us, clock):
         """Wait for the next tick of the grid; input is looked at there, whatever the duties are due."""
         now_us = clock.now_us()
-        wait_us = PERIOD_US - now_us % PERIOD_US
+        wait_us = TICK_US - now_us % TICK_US
         if due_us > now_us:
             time.sleep_us(wait_us)

@@ -44,8 +44,7 @@ def _restore(rig, now_us):
     header, state, text = rig.journal.last
     rig.boot_number = header["boot"] + 1
     _restore_ledger(rig, header, state)
-    rig.session.last_seq = state["last_seq"]
-    rig.session.last_code = state["last_code"]
+    rig.session.use_number(state["last_seq"], state["last_code"], state["last_crc"])
     if header["utc_us"]:
         rig.clock.set_utc(header["utc_us"], now_us, "restored")
     rig.alarms.restore(state["alarms"], state["acked"], now_us)

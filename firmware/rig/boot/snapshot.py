@@ -37,6 +37,7 @@ def state_of(rig, now_us):
         "lost_steps": dosing.lost_steps,
         "last_seq": rig.session.last_seq,
         "last_code": rig.session.last_code,
+        "last_crc": rig.session.last_crc,
         "mode": MODES.index(therapy.mode),
         "program_hash": program_number(therapy.program_hash),
         "demand_wait_s": rig.requests.wait_s(now_us),

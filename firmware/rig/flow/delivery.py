@@ -10,6 +10,7 @@ Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms t
 
 from pumpwire.program import NEVER_US
 
+from rig.clock import TICK_US
 from rig.flow.dosing import BASAL, CYCLES_PER_US
 from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
 
@@ -20,7 +21,7 @@ SLOW_LOW_US = 10_000_000
 FAST_AHEAD_US = 1_800_000
 FAST_LOW_US = 1_200_000  # a commit, which may erase twice, wants a second
 RAMP_US = 400_000  # twice the longest ramp
-SETTLE_US = 20_000  # a tick: a bolus is booked one tick after its first and its last step
+SETTLE_US = TICK_US  # a bolus is booked one tick after its first and its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
 STEPS_A_RUN = 1_000  # then the next tick goes on: writing them takes the Pico 4 ms of its 20
 MOST_SPANS = 24  # of the angle map's cells in the queue: 16 s at 50 steps/s

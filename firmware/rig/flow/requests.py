@@ -109,7 +109,7 @@ class Requests:
         self._check_standing()
         volume_nl = volume_nl or (self._therapy.program["catheter_nl"] if self._therapy.program else 0)
         if not volume_nl:
-            raise Refused("argument", (("why", "no catheter volume is stored: name one"),))
+            raise Refused("value", (("why", "no catheter volume is stored: name one"),))
         self._need(volume_nl)
         overlay = Overlay(kind, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
         self._therapy.add_apart(overlay, "priming")

@@ -8,11 +8,11 @@ Units: microseconds of Clock.
 Leaves: the lockout to therapy.py, the cut to delivery.py through rig.py.
 """
 
+from rig.clock import NEVER_US
 from rig.refused import Refused
 
 STEADY_US = 40_000  # a level counts once it has held for this long
 STUCK_US = 60_000_000
-NEVER_US = 1 << 62
 STOP, REQUEST, SILENCE = 1, 2, 4
 
 

@@ -13,11 +13,10 @@ The text: when it begins, whether soft limits are overridden, the document: `176
 
 from pumpwire import terms
 
-from rig.line.commands import ERASE_US
+from rig import lend
+from rig.clock import ERASE_US, TICK_US
 from rig.log import kept_documents
 from rig.refused import Refused
-
-RETRY_US = 20_000  # while the queue is too short for an erase
 
 
 def _number(text):
@@ -52,13 +51,13 @@ def restore(rig, number):
 def begin(rig, now_us):
     """Its time has come; returns when to look again."""
     if rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
-        return now_us + RETRY_US
+        return now_us + TICK_US  # the queue is too short for an erase
     _at, override, document = text(rig)
     rig.therapy.later = (0, 0)
     rig.hold_records()
     try:
         program, document = rig.commands.staging.reading(document)
-        digest = rig.commands.begin_program(program, document, int(override), now_us)
+        digest = lend.get("rig.line.acts").begin_program(rig, program, document, int(override), now_us)
         fields = (("hash", digest), ("waited", 1))
     except Refused as refused:
         fields = (("waited", 1), ("why", refused.args[0]))

@@ -12,11 +12,17 @@ Leaves: meaning to session.py, framing to pumpwire.codec.
 
 from pumpwire.codec import MAX_LINE
 
+from rig.clock import NEVER_US
+from rig.line.session import is_stop
+
 IN_PER_TICK = 256
 OUT_PER_TICK = 1024
 READ_AT_ONCE = 32
 BUDGET_US = 3_500  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
-STOP_LINES = (b"stop", b">0 stop ")
+STOP_LINE = b">0 stop "
+TYPED, MACHINE = 1, 2
+TAIL = 8  # characters of a typed line that is too long: enough to see that it ends in a stop
+DROP = (3, 21, 27)  # Ctrl-C, Ctrl-U, Esc: what was typed so far is not meant
 
 
 def _text(line):
@@ -40,7 +46,10 @@ class Link:
         self._end_us = 0  # of this tick's time for the link
         self._session = session
         self._line = bytearray()
-        self._overlong = False
+        self._spoilt = (
+            0  # until the line's end only a stop counts: TYPED is too long, a MACHINE's was cut in two
+        )
+        self._escape = False  # a key that sends several characters, an arrow say, has begun
         self._waiting = None  # a line that came while an answer was not yet taken
         self._answer = None
         self._out = b""
@@ -75,7 +84,7 @@ class Link:
         more = self._read(now_us)
         self._send()
         waits = more or self._out or self._answer or self._waiting is not None
-        return now_us + 1 if waits else 1 << 62
+        return now_us + 1 if waits else NEVER_US
 
     def _read(self, now_us):
         """Take what has arrived, within the tick's bounds, its first part always: a stop, say. Is there more."""
@@ -103,32 +112,64 @@ class Link:
 
     def _take(self, byte, now_us):
         if byte in (10, 13):
-            line = bytes(self._line)
-            self._line = bytearray()
-            if self._overlong:
-                self._overlong = False
-                line = b">!"  # no request: answered as a malformed line
-            if line:
-                if line[:1] != b">" and not self._answer:
-                    self._out += b"\r\n"
-                self._whole(line, now_us)
+            self._end(now_us)
             return
-        if byte in (8, 127):
-            if self._line and self._line[:1] != b">":
-                self._line = self._line[:-1]
-                self._out += b"\b \b"
+        machine = self._line[:1] == b">"
+        if byte in DROP:
+            self._drop(byte, machine)
+            return
+        if not machine and self._is_key(byte):
             return
         if len(self._line) >= MAX_LINE:
-            self._overlong = True
-            return
+            self._spoilt = MACHINE if machine else self._spoilt or TYPED
+            if machine:
+                return
+            self._line = self._line[-TAIL:]
         self._line.append(byte)
         if self._line[0] != 62 and len(self._out) < 64 and not self._answer:
             self._out += bytes((byte,))  # echo for a person
 
+    def _end(self, now_us):
+        """The line's end has come."""
+        line = bytes(self._line)
+        self._line = bytearray()
+        self._escape = False
+        if self._spoilt:
+            self._spoilt = 0
+            if not line or line[:1] == b">" or not is_stop(_text(line)):
+                line = b">!"  # no request: answered as a malformed line
+        if line:
+            if line[:1] != b">" and not self._answer:
+                self._out += b"\r\n"
+            self._whole(line, now_us)
+
+    def _drop(self, byte, machine):
+        """Forget what was typed so far. What a machine's line has left after it must not pass for a typed one."""
+        self._spoilt = MACHINE if machine or self._spoilt == MACHINE else 0
+        self._line = bytearray()
+        self._escape = byte == 27
+        if not self._answer and len(self._out) < 64:
+            self._out += b"\r\n"
+
+    def _is_key(self, byte):
+        """Whether this is a key that enters no typed line: a control key, a backspace, a part of an arrow."""
+        if byte in (8, 127):
+            if self._line:
+                self._line = self._line[:-1]
+                self._out += b"\b \b"
+            return True
+        if self._escape:
+            if byte == 91 and not self._line or 48 <= byte <= 59:  # [ and the numbers after it
+                return True
+            self._escape = False
+            if 65 <= byte <= 90 or byte == 126:  # its last character; a small letter is typed
+                return True
+        return byte < 32
+
     def _whole(self, line, now_us):
         if self._is_free() and self._has_time():
             self._begin(line, now_us)
-        elif line.strip().lower().startswith(STOP_LINES):
+        elif line.startswith(STOP_LINE) or line[:1] != b">" and is_stop(_text(line)):
             for _ in self._iterator(line, now_us):  # acts; its answer has no room
                 pass
         elif self._waiting is None:

@@ -10,9 +10,12 @@ Leaves: status to status.py, changing commands to commands.py.
 from binascii import b2a_base64
 
 from pumpwire import VERSION, spec, terms
+from pumpwire.answers import row, told
 
 from rig import lend
 from rig.line import status
+
+PIECE = 300  # characters of a document in a line
 
 
 class Readings:
@@ -27,16 +30,21 @@ class Readings:
 
     def _read_hello(self, args, now_us):
         rig = self._rig
-        yield (
-            ("device_id", rig.board.device_id),
-            ("firmware", VERSION),
-            ("protocol", spec.PROTOCOL),
-            ("digest", rig.digest),
-            ("clock_hz", rig.board.clock_hz),
-            ("boot", rig.boot_number),
-            ("last_seq", rig.session.last_seq),
-            ("last_code", rig.session.last_code),
-            ("session", 1 if rig.access.is_host(now_us) else 0),
+        session = rig.session
+        yield told(
+            row("hello"),
+            (
+                rig.board.device_id,
+                VERSION,
+                spec.PROTOCOL,
+                rig.digest,
+                rig.board.clock_hz,
+                rig.boot_number,
+                session.last_seq,
+                session.last_code,
+                session.last_crc,
+                1 if rig.access.is_host(now_us) else 0,
+            ),
         )
 
     def _read_help(self, args, now_us):
@@ -47,28 +55,21 @@ class Readings:
 
     def _read_alarms(self, args, now_us):
         for name, priority, since_us, utc_us, acked in self._rig.alarms.rows():
-            yield (
-                ("name", name),
-                ("priority", priority),
-                ("since_us", since_us),
-                ("since_utc_us", utc_us or None),
-                ("acked", 1 if acked else 0),
-            )
+            yield told(row("alarms"), (name, priority, since_us, utc_us or None, 1 if acked else 0))
 
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy
         self._rig.commands.staging.watch(now_us)
         staged = self._rig.commands.staging.text
-        yield (
-            ("hash", therapy.program_hash),
-            ("staged_hash", terms.digest(staged) if staged else ""),
-        )
-        texts = [("text", therapy.program_text), ("staged", staged)]
+        yield told(row("program", "hashes"), (therapy.program_hash, terms.digest(staged) if staged else ""))
+        texts = [therapy.program_text, staged, ""]
         if therapy.later[0]:
-            texts.append(("later", lend.get("rig.line.later").text(self._rig)[2]))
-        for name, text in texts:
-            for start in range(0, len(text), 300):
-                yield ((name, text[start : start + 300]),)
+            texts[2] = lend.get("rig.line.later").text(self._rig)[2]
+        for place in range(3):
+            for start in range(0, len(texts[place]), PIECE):
+                values = [None, None, None]
+                values[place] = texts[place][start : start + PIECE]
+                yield told(row("program", "text"), values)
 
     def _read_log(self, args, now_us):
         journal = self._rig.journal
@@ -77,6 +78,6 @@ class Readings:
         while number < end:
             raw = journal.read(number)
             if raw is not None:
-                yield (("number", number), ("record", b2a_base64(raw).strip()))
+                yield told(row("log", "record"), (number, b2a_base64(raw).strip()))
             number += 1
-        yield (("log_next", journal.next_number), ("first", journal.oldest()))
+        yield told(row("log", "end"), (journal.next_number, journal.oldest()))

@@ -1,23 +1,27 @@
-"""Commands against state: numbers, answers and typed commits.
+"""Lines against state: numbers, answers and typed commits.
 
 Owns: the last accepted number and its answer, the typed command that waits for its code.
-Rules: a numbered command acts once: its number is consumed whether it is done or refused, and the answer is
-kept; a record of it is on flash before its effect begins and before it is answered; stop with number 0 acts
-always and at once; a typed line changes nothing before `commit CODE`, and nothing at all during a host
-session.
+Rules: a numbered command acts once: its number is used up whether it is done or refused, and the answer is kept; a
+stop or a silence acts always and at once, whoever sends it; a typed line changes nothing of the therapy before
+`commit CODE`, and nothing at all during a host session; a typed line that ends in `stop` is a stop.
 Callers: link.py with whole lines.
 Units: as in pumpwire.spec.
-Leaves: who may to access.py, what commands do to commands.py, framing to pumpwire.codec, typed words to
+Leaves: who may to access.py, carrying commands out to commands.py, framing to pumpwire.codec, typed words to
 terminal.py.
 """
 
-from pumpwire import codec, spec
-from pumpwire.terms import code_of
+from pumpwire import answers, codec, spec
 
 from rig import lend
 from rig.refused import Refused
 
-UNNUMBERED = ("stop", "silence")  # safe at any time: with number 0 they act without being the next
+NOTHING = ("", "", {})
+
+
+def is_stop(text):
+    """Whether a typed line asks for a stop, whatever stands before it."""
+    text = text.strip().lower()
+    return text.endswith("stop") and text.split() != ["help", "stop"]
 
 
 class Session:
@@ -29,12 +33,26 @@ class Session:
         self._access = access
         self.last_seq = 0
         self.last_code = 0
-        self._last_body = ""
-        self._last_answer = ()
+        self.last_crc = 0
+        self._last_line = ""
+        self._last_answer = ""
         self.now_us = 0  # of the present tick
         self.used_us = 0  # when a person typed or something was changed
-        self.is_acting = False  # a command changes state, and memory may be half changed
-        self.pending = ("", "", {})  # a typed command that waits for its code: (code, verb, args)
+        self.pending = NOTHING  # a typed command that waits for its code: (code, verb, args)
+
+    @property
+    def is_acting(self):
+        """Whether a command changes state, and memory may be half changed."""
+        return self._commands.is_acting
+
+    def use_number(self, seq, code, crc):
+        """A command has used up its number: what it was, and how it ended (0: done, else the error's code)."""
+        self.last_seq = seq
+        self.last_code = code
+        self.last_crc = crc
+
+    def _now_us(self):
+        return self.now_us
 
     # --- machine lines
 
@@ -51,28 +69,28 @@ class Session:
         fields.pop("mark", None)
         try:
             args = arguments(row, fields)
+            if row[3]:
+                return self._change(seq, row, args, line, now_us)
+            body, mark = codec.split_mark(line)
+            self._access.check_host(row, body, mark, now_us)
+            return self._rows(seq, self._read(row, args, now_us))
         except Refused as refused:
             return self._error(seq, refused.args[0], refused.args[1])
-        if not row[3]:
-            return self._read(seq, verb, args, now_us)
-        return self._change(seq, row, args, line, now_us)
 
-    def _read(self, seq, verb, args, now_us):
-        try:
-            if verb == "open":
-                nonce = self._access.open(args["nonce"], now_us)
-                self.pending = ("", "", {})
-                key = 1 if self._access.has_key() else 0
-                row = (("next_seq", self.last_seq + 1), ("nonce", nonce), ("key", key))
-                return iter((codec.answer(seq, "ok", row),))
-            if verb == "close":
-                self._access.close()
-                return iter((codec.answer(seq, "ok"),))
-            if verb == "terminal":
-                raise Refused("access", (("why", "for a person at a plain terminal"),))
-            return self._rows(seq, self._readings.read(verb, args, now_us))
-        except Refused as refused:
-            return self._error(seq, refused.args[0], refused.args[1])
+    def _read(self, row, args, now_us):
+        """The rows of a reading command."""
+        verb = row[0]
+        if verb == "open":
+            nonce = self._access.open(args["nonce"], now_us)
+            self.pending = NOTHING
+            key = 1 if self._access.has_key() else 0
+            return (answers.told(answers.row("open"), (self.last_seq + 1, nonce, key)),)
+        if verb == "close":
+            self._access.close()
+            return ()
+        if verb == "prove":
+            return ()
+        return self._readings.read(verb, args, now_us)
 
     def _rows(self, seq, rows):
         last = None
@@ -88,83 +106,55 @@ class Session:
         yield codec.answer(seq, "ok", last or ())
 
     def _error(self, seq, name, fields):
-        return iter(
-            (codec.answer(seq, "err", (("code", spec.ERRORS[name]), ("name", name)) + tuple(fields)),)
-        )
+        return iter((self._answer(seq, name, fields),))
 
-    def _change(self, seq, row, args, body, now_us):
-        verb = row[0]
-        if seq and seq == self.last_seq and self._last_body in (body, ""):
+    def _answer(self, seq, name, fields):
+        """The line that ends an answer; name: of the error, or empty."""
+        if name:
+            return codec.answer(seq, "err", (("code", spec.ERRORS[name]), ("name", name)) + tuple(fields))
+        return codec.answer(seq, "ok", fields)
+
+    def _change(self, seq, row, args, line, now_us):
+        """Raises Refused."""
+        body, mark = codec.split_mark(line)
+        crc = codec.name_of(line)
+        if seq and seq == self.last_seq and crc == self.last_crc and self._last_line in (line, ""):
             return self._again(seq)
-        if seq != self.last_seq + 1 and not (seq == 0 and verb in UNNUMBERED):
-            return self._error(seq, "sequence", (("last_seq", self.last_seq),))
-        if row[2] == "session":
-            covered, mark = codec.split_mark(body)
-            try:
-                self._access.check_host(covered, mark, now_us)
-            except Refused as refused:
-                return self._error(seq, refused.args[0], refused.args[1])
-        if verb in UNNUMBERED:
-            return iter((self._done(seq, verb, args, body, now_us),))
-        return self._prepared(seq, verb, args, body)
+        at_once = row[0] in spec.AT_ONCE
+        if seq != self.last_seq + 1 and not (seq == 0 and at_once):
+            raise Refused("sequence", (("last_seq", self.last_seq),))
+        if at_once:
+            number = seq if seq and self._access.is_proven(body, mark, now_us) else 0
+            name, fields = self._commands.act(row, args, number, crc, now_us)
+            return iter((self._kept(seq, number, line, name, fields),))
+        self._access.check_host(row, body, mark, now_us)
+        return self._performed(seq, row, args, crc, line)
 
-    def _prepared(self, seq, verb, args, body):
+    def _performed(self, seq, row, args, crc, line):
         """Act when all is at hand; at each empty line a tick that has been filled so far ends."""
         self.used_us = self.now_us
-        for _piece in self._commands.prepare(verb, args):
-            yield ""
-        if self._commands.can_record():
-            yield self._done(seq, verb, args, body, self.now_us)
-        else:
-            yield from self._error(seq, "storage", (("why", "the log waits for an erase; ask again"),))
+        name, fields = "", ()
+        for done in self._commands.perform(row, args, seq, crc, self._now_us):
+            if done is None:
+                yield ""
+            else:
+                name, fields = done
+        yield self._kept(seq, 0 if name in spec.NUMBER_FREE else seq, line, name, fields)
 
-    def _done(self, seq, verb, args, body, now_us):
-        """Act; -> the answer, which is kept."""
-        name, fields = self._act(verb, args, now_us, seq)
-        if name:
-            answer = codec.answer(seq, "err", (("code", spec.ERRORS[name]), ("name", name)) + tuple(fields))
-        else:
-            answer = codec.answer(seq, "ok", fields)
-        if seq:
-            self._last_body = body
-            self._last_answer = (answer,)
+    def _kept(self, seq, number, line, name, fields):
+        """The answer of a command, kept where it used up a number."""
+        answer = self._answer(seq, name, fields)
+        if number:
+            self._last_line = line
+            self._last_answer = answer
         return answer
 
     def _again(self, seq):
         """The answer to a number that was accepted before: the same one, or after a boot what the log knows of it."""
         if self._last_answer:
-            return iter(self._last_answer)
-        if self.last_code:
-            return self._error(seq, spec.error_name(self.last_code), (("repeated", 1),))
-        return iter((codec.answer(seq, "ok", (("repeated", 1),)),))
-
-    def _act(self, verb, args, now_us, seq):
-        """Carry out, record, then let it take effect. -> (error name or "", fields).
-
-        What else is logged on the way waits for the command's own record, which carries its number: no cut between
-        two records can leave a command done whose number is not taken.
-        """
-        self.used_us = now_us
-        self.is_acting = True
-        try:
-            fields = self._commands.act(verb, args, now_us, seq)
-            name = ""
-        except Refused as refused:
-            name, fields = refused.args
-        consequences = self._commands.acted()
-        if seq:
-            self.last_seq = seq
-            self.last_code = spec.ERRORS[name] if name else 0
-        if name:
-            volume_nl = args.get("volume_nl")
-            row = "refused", (("verb", verb), ("seq", seq), ("why", name))
-            row = row[0], row[1] + ((("nl", volume_nl),) if volume_nl else ())
-        else:
-            row = "command", (("verb", verb), ("seq", seq)) + self._commands.told(verb, args)
-        self._commands.log([row] + consequences)
-        self._commands.take_effect()
-        self.is_acting = False
-        return name, fields
+            return iter((self._last_answer,))
+        name = spec.error_name(self.last_code) if self.last_code else ""
+        return self._error(seq, name, ((answers.REPEATED, 1),))
 
     # --- typed lines
 
@@ -175,76 +165,88 @@ class Session:
         if not words:
             return iter(())
         self.used_us = now_us
+        if is_stop(line):
+            words = ["stop"]
         verb = words[0].lower()
         row = spec.command(verb)
         if row is None:
             return iter(("? no such command: %s. Type help." % verb[:20],))
-        if verb in UNNUMBERED:
-            return iter(self._told(row, words[1:], now_us))
-        return self._at_hand(row, words[1:])
+        if verb in spec.AT_ONCE and len(words) == 1:
+            return iter(self._typed_answer(row, *self._commands.act(row, {}, 0, 0, now_us)))
+        return self._typed(row, words[1:])
 
-    def _at_hand(self, row, words):
+    def _typed(self, row, words):
         """Answer when the words of a person, and what a change takes, are in memory: a piece a tick."""
         for name in lend.TYPED:
             while lend.fetch(name):
                 yield ""
-        verb, args = "", {}
-        if row[0] == "commit" and self.pending[0]:
-            _code, verb, args = self.pending
-        elif row[0] in ("rate", "commit"):
-            try:
-                verb, args = row[0], _typed().arguments(row, words)
-            except Refused:
-                verb = ""  # refused below
-        for _piece in self._commands.prepare(verb, args):
-            yield ""
-        yield from self._told(row, words, self.now_us)
-
-    def _told(self, row, words, now_us):
         try:
-            return self._typed(row, words, now_us)
+            row, args = self._meant(row, words)
         except Refused as refused:
-            return (_typed().refusal(refused),)
+            yield _terminal().refusal(refused)
+            return
+        if row is None:
+            for text in args:
+                yield text
+            return
+        for done in self._commands.perform(row, args, 0, 0, self._now_us):
+            if done is None:
+                yield ""
+            else:
+                for text in self._typed_answer(row, done[0], done[1]):
+                    yield text
 
-    def _typed(self, row, words, now_us):
+    def _meant(self, row, words):
+        """(the command to be carried out now, its arguments), or (None, text lines to be shown). Raises Refused."""
         verb = row[0]
-        if verb == "commit" and self.pending[0] and words:
-            return self._commit_pending(words[0], now_us)
-        args = _typed().arguments(row, words)
-        if verb == "terminal":
-            self._access.open_terminal(args["pin"], now_us)
-            return ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
-        if verb in ("open", "close"):
-            raise Refused("access", (("why", "for a host program"),))
-        if not row[3]:
-            return _typed().rows(self._readings.read(verb, args, now_us))
-        if verb in UNNUMBERED:
-            return self._typed_act(verb, args, now_us)
-        self._access.check_terminal(now_us)
-        if verb in ("rate", "discard"):
-            return self._typed_act(verb, args, now_us)
+        self._access.check_person(row, self.now_us)
         if verb == "commit":
-            args["hash"] = self._commands.staging.hash_of_code(args["hash"])
-            return self._typed_act(verb, args, now_us)
-        code = code_of("%s %s %d" % (verb, sorted(args.items()), now_us))
-        self.pending = (code, verb, args)
-        return ("%s %s" % (verb, _typed().show(row, args)), "to do this, type: commit %s" % code)
+            return self._confirmed(row, words)
+        args = _terminal().arguments(row, words)
+        if verb == "terminal":
+            self._access.open_terminal(args["pin"], self.now_us)
+            return None, ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
+        if not row[3]:
+            if verb == "prove":
+                return None, ("ok",)
+            return None, _terminal().read(self._readings, verb, args, self.now_us)
+        if verb in ("rate", "stage", "discard"):
+            return row, args  # what they change is not yet the therapy
+        return None, self._ask(row, args, "%s %s" % (verb, _terminal().show(row, args)))
 
-    def _commit_pending(self, code, now_us):
-        self._access.check_terminal(now_us)
-        if code != self.pending[0]:
-            raise Refused("hash", (("why", "that is not the code shown"),))
-        _code, verb, args = self.pending
-        self.pending = ("", "", {})
-        return self._typed_act(verb, args, now_us)
+    def _ask(self, row, args, shown):
+        """The lines that ask for a command's code."""
+        self.pending = (self._access.new_code(), row[0], args)
+        return (shown, "to do this, type: commit %s" % self.pending[0])
 
-    def _typed_act(self, verb, args, now_us):
-        name, fields = self._act(verb, args, now_us, 0)
+    def _confirmed(self, row, words):
+        """What waits for its code, if this is it. Raises Refused."""
+        if not self.pending[1]:
+            raise Refused("nothing", ())
+        code, verb, args = self.pending
+        if not words:
+            raise Refused("argument", (("argument", "code"), ("why", "type commit and the code shown")))
+        self._access.check_code(words[0], code, self.now_us)
+        if verb == "commit":  # its other arguments come with the code
+            words = [args["hash"]] + list(words[1:])
+            args = _terminal().arguments(row, words)
+        elif len(words) > 1:
+            raise Refused("argument", (("argument", words[1][:20]), ("why", "not expected here")))
+        self.pending = NOTHING
+        return spec.command(verb), args
+
+    def _typed_answer(self, row, name, fields):
+        """The lines that tell a person what became of a command."""
+        terminal = _terminal()
         if name:
-            raise Refused(name, fields)
-        if verb == "rate":
-            self.pending = ("", "", {})
-        return _typed().rows((fields,)) or ("ok",)
+            return (terminal.refusal(Refused(name, fields)),)
+        lines = terminal.rows((fields,)) or ["ok"]
+        if row[0] == "discard":
+            self.pending = NOTHING
+        for field, value in fields:
+            if field == "hash" and row[0] in ("rate", "stage"):
+                lines += self._ask(spec.command("commit"), {"hash": value}, "staged; nothing has changed yet")
+        return lines
 
 
 def arguments(row, fields):
@@ -274,6 +276,6 @@ def arguments(row, fields):
     return args
 
 
-def _typed():
+def _terminal():
     """The words of a person: a module on loan (rig.lend)."""
     return lend.get("rig.line.terminal")

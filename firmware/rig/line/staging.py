@@ -3,7 +3,7 @@
 Owns: the staged text, its parts while they arrive, its expiry; reading a document in pieces that each fit a tick.
 Rules: only a whole document that the pump can carry is staged; preparing changes nothing; what is staged and not
 committed is reminded of, then dropped (SR-18).
-Callers: commands.py; session.py for the code that a person types; rig.py lets it expire.
+Callers: commands.py, acts.py; rig.py lets it expire.
 Units: microseconds of Clock.
 Leaves: what a commit does to commands.py, what documents may say to pumpwire.documents.
 """
@@ -122,19 +122,19 @@ class Staging:
     # --- what is staged
 
     def stage_rate(self, rate_nl_per_day, now_us):
-        """Stage a constant therapy; returns the answer's fields. Raises Refused."""
+        """Stage a constant base flow; returns the answer's values. Raises Refused."""
         return self._stage(self._constant(rate_nl_per_day), now_us)
 
     def stage_part(self, args, now_us):
-        """Take a part of a text; the last one stages it. Returns the answer's fields. Raises Refused."""
+        """Take a part of a text; the last one stages it, and returns the answer's values. Raises Refused."""
         if args["part"] == 1:
             self._parts = []
         if args["part"] != len(self._parts) + 1 or args["part"] > args["parts"]:
             self._parts = []
-            raise Refused("argument", (("argument", "part"), ("why", "parts must come in order")))
+            raise Refused("value", (("argument", "part"), ("why", "parts must come in order")))
         self._parts.append(args["text"])
         if args["part"] < args["parts"]:
-            return ()
+            return None
         text = "".join(self._parts)
         self._parts = []
         return self._stage(text, now_us)
@@ -148,13 +148,13 @@ class Staging:
         self.text = text
         self._since_us = now_us
         self._reminded = False
-        fields = (("hash", terms.digest(text)), ("code", terms.code_of(text)))
-        if document["kind"] == "program":
-            fields += (
-                ("daily_nl", programs.max_day_nl(document)),
-                ("max_nl_per_day", programs.max_base_rate(document)),
-            )
-        return fields
+        if document["kind"] != "program":
+            return terms.digest(text), None, None
+        return terms.digest(text), programs.max_day_nl(document), programs.max_base_rate(document)
+
+    def drop(self):
+        """What is staged is not wanted any more, or active."""
+        self.text = ""
 
     def watch(self, now_us):
         """What is staged and not committed: a reminder, then it expires."""
@@ -196,11 +196,3 @@ class Staging:
         yield
         yield from self.weigh(document, True, now_us)
         self._read = (text, document, text)
-
-    def hash_of_code(self, code):
-        """The hash of what is staged, if code is its code. Raises Refused."""
-        if not self.text:
-            raise Refused("nothing", ())
-        if code != terms.code_of(self.text):
-            raise Refused("hash", (("why", "that is not the code shown"),))
-        return terms.digest(self.text)

@@ -84,6 +84,12 @@ def show(row, args):
     return " ".join(words)
 
 
+def read(readings, verb, args, now_us):
+    """What a person reads of a reading command: text lines."""
+    told = readings.read(verb, args, now_us)
+    return lend.get("rig.line.glance").lines(told) if verb == "status" else rows(told)
+
+
 def rows(rows_of_fields):
     """Rows of (name, value) -> text lines."""
     lines = []
@@ -107,8 +113,8 @@ def help_rows(verb):
     if verb and row is None:
         raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
     if row is None:
-        return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),) for row in spec.COMMANDS]
-    rows_of_fields = [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]][0])),)]
+        return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]])),) for row in spec.COMMANDS]
+    rows_of_fields = [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]])),)]
     for name, kind, low, high, word, default in row[1]:
         bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))
         usual = "" if default is None else ", default %s" % shown(default, kind)

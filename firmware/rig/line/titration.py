@@ -1,7 +1,7 @@
 """What is rarely told to a rig: a new tube, a new battery, a ramp that is to wait.
 
 Owns: the effect of these commands.
-Rules: like the handlers of commands.py, for which they stand; a module on loan (rig.lend).
+Rules: like the functions of acts.py; a module on loan (rig.lend).
 Callers: commands.py.
 Units: as in pumpwire.spec.
 Leaves: what is counted of tube and battery to implant.py, the ramp's time to therapy.py.
@@ -11,17 +11,17 @@ from rig.refused import Refused
 from rig.watch.implant import DAY_US
 
 
-def tube(rig, args, now_us):
+def tube(rig, args, now_us, effect):
     """A new tube is in: its wear counts from here."""
     implant = rig.implant
     worn = implant.tube_revolutions()
     implant.tube_rev = implant.revolutions()
     implant.tube_day = rig.clock.utc_us(now_us) // DAY_US
     rig.alarms.clear("tube")
-    return (("revolutions", worn),)
+    return (worn,)
 
 
-def battery(rig, args, now_us):
+def battery(rig, args, now_us, effect):
     """A new implant: full, and of no age."""
     implant = rig.implant
     implant.count(now_us)
@@ -29,15 +29,15 @@ def battery(rig, args, now_us):
     implant.used_j = implant.age_h = implant.eri_h = 0
     for name in ("eri", "end_of_service"):
         rig.alarms.clear(name)
-    return (("percent", percent),)
+    return (percent,)
 
 
-def ramp(rig, args, now_us):
+def ramp(rig, args, now_us, effect):
     """Hold a titration where it is, go back to the step before and hold there, or let it go on. Raises Refused."""
     therapy = rig.therapy
     do = args["do"]
     if do not in ("hold", "back", "go"):
-        raise Refused("argument", (("argument", "do"), ("why", "hold, back or go")))
+        raise Refused("value", (("argument", "do"), ("why", "hold, back or go")))
     if therapy.program is None or not therapy.program["ramp"]:
         raise Refused("state", (("why", "the program is no titration ramp"),))
     behind_us = therapy.ramp_behind_us(now_us)
@@ -50,6 +50,6 @@ def ramp(rig, args, now_us):
             raise Refused("state", (("why", "this is the first step"),))
         behind_us = now_us - therapy.start_us - (turn - 1) * interval_s * 1_000_000
     therapy.set_ramp(behind_us, do != "go", now_us)
-    rig.commands.replan = True
+    effect.replan = True
     _kind, rate, _until = therapy.base(now_us, rig.clock.utc_us(now_us))
-    return (("rate_nl_per_day", rate),)
+    return (rate,)

@@ -13,6 +13,7 @@ Leaves: records to journal.py, what counts as delivered after a cut to boot/reco
 from pumpwire import program as programs
 from pumpwire.program import DAY_US
 
+from rig.clock import ERASE_US, TICK_US
 from rig.flow.boluses import LEAD_US
 
 INTERVAL_NL = 5_000  # a record at least every so much, or what flows in 10 s where that is more
@@ -22,7 +23,6 @@ INTERVAL_US = 600_000_000
 SOON_US = 500_000  # the first interval after a boot; each may be as long as the time since then
 LOOK_US = 1_000_000  # a volume is looked at no oftener than this
 SLACK_US = 100_000  # by which a record may come late
-ERASE_ROOM_US = 500_000
 DAY_S = 86_400
 
 
@@ -101,7 +101,7 @@ class Checkpoint:
         """Erase ahead, record what is due; returns when to look again."""
         rig = self._rig
         self._prepare(now_us)
-        due_us = now_us + 20_000 if rig.journal.wants_erase() else programs.NEVER_US
+        due_us = now_us + TICK_US if rig.journal.wants_erase() else programs.NEVER_US
         if rig.therapy.program is None and rig.therapy.mode == "stopped":
             return due_us
         rig.delivery.book(now_us)
@@ -137,7 +137,7 @@ class Checkpoint:
         first, last = rig.journal.ahead()
         if first:
             rig.unread.keep(rig.record, first, last)
-        if rig.delivery.ahead_us(now_us) >= ERASE_ROOM_US:
+        if rig.delivery.ahead_us(now_us) >= ERASE_US:
             rig.journal.prepare()
 
     def days(self):

@@ -12,10 +12,9 @@ Leaves: the table (priority, action, tone) to pumpwire.spec, sound itself to boa
 
 from pumpwire.spec import ALARMS
 
+from rig.clock import NEVER_US
+
 SILENCE_US = 120_000_000
-NEVER_US = 1 << 62
-CONDITIONS = ("low", "empty", "stopped_loaded", "supply", "sensor", "stuck_key", "clock", "storage")
-CONDITIONS += ("eri", "end_of_service", "tube")
 TONE_US = {"critical": 3_000_000, "notice": 1_000_000, "single": 1_000_000}
 LOUDNESS = ("critical", "notice", "single")
 _ROWS = {row[1]: row for row in ALARMS}
@@ -49,14 +48,14 @@ class Alarms:
 
     def restore(self, mask, acked, now_us):
         """Take up the alarms that were active before a boot, without logging them again."""
-        for bit, name, _priority, _action, _tone, _repeat in ALARMS:
+        for bit, name in [row[:2] for row in ALARMS]:
             if mask >> bit & 1:
                 self.active[name] = [now_us, 0, bool(acked >> bit & 1), now_us]
 
     def acknowledge(self):
         """A person has seen them: event alarms end, conditions stay without sound."""
         for name in sorted(self.active):  # sorted: the log's order is the same on every interpreter
-            if name in CONDITIONS or name in self.held:
+            if _ROWS[name][6] == "cause" or name in self.held:
                 self.active[name][2] = True
             else:
                 self.clear(name)
@@ -71,7 +70,7 @@ class Alarms:
             state = self.active.get(row[1])
             if not state or row[3] != "stop":
                 continue
-            if not state[2] or row[1] in ("empty", "end_of_service") or row[1] in self.held:
+            if not state[2] or not row[7] or row[1] in self.held:
                 return row[1]
         return ""
 

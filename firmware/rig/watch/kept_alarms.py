@@ -38,7 +38,9 @@ class Unread:
                 self._number[row[0]] = number
                 self._times[row[0]] = int(fields["n"])
                 self._first_s[row[0]] = int(fields["first"])
-                self._last_s[row[0]] = int(fields["last"])
+                self._last_s[row[0]] = int(fields.get("last", 0)) or int(fields["first"]) + int(
+                    fields.get("for_s", 0)
+                )
 
     def keep(self, record, first, last):
         """Write anew what only the records first to last tell; `record(event, fields)` returns the new number."""
@@ -51,6 +53,6 @@ class Unread:
                         ("name", row[1]),
                         ("n", self._times[bit]),
                         ("first", self._first_s[bit]),
-                        ("last", self._last_s[bit]),
+                        ("for_s", self._last_s[bit] - self._first_s[bit]),
                     ),
                 )

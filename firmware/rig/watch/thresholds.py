@@ -7,6 +7,8 @@ Units: by the names' endings; encoder counts are 1/4096 of a revolution.
 Leaves: what an alarm does to pumpwire.spec.ALARMS.
 """
 
+from rig.clock import TICK_US
+
 # rotation: the encoder's nonlinearity is +-1 degree, so two readings disagree by up to 2 degrees without fault
 STALL_COUNTS = (
     57  # 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
@@ -17,7 +19,7 @@ RATIO_WINDOW_US = 900_000_000  # 15 min, or
 RATIO_COUNTS = 341  # 30 degrees of programmed rotation, whichever is longer (SR-02, SR-03)
 RATIO_PERCENT = 10
 SAMPLE_COUNTS = 32  # 2.8 degrees between two samples
-SAMPLE_MIN_US = 20_000  # every tick
+SAMPLE_MIN_US = TICK_US
 SAMPLE_MAX_US = 60_000_000
 STOPPED_SAMPLE_US = 60_000_000
 MISSING_READINGS = 3  # a sensor that fails so often in a row has failed

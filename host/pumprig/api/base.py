@@ -21,6 +21,7 @@ from pumprig.api.holding import Holding
 from pumprig.api.worker import Worker
 from pumprig.errors import UsageError
 from pumprig.rig.answers import Greeting
+from pumprig.rig.client import Client
 from pumprig.rig.link import Transport
 from pumprig.store.intents import Settled
 
@@ -115,12 +116,17 @@ class RigBase:
 
 @contextmanager
 def session(held: Holding) -> Generator[None]:
-    """A host session, with everything settled and the clock set. Raises LinkError, RefusedError."""
+    """A host session, with everything settled; the clock is set before its first change. Raises LinkError."""
     held.settle()
     with held.client.session():
-        if held.client.read("status").fields.get("clock_source", "") != "host":
-            held.client.change("clock", {"utc_us": quantities.now_utc_us()})
+        held.client.before_first_change(lambda: _set_clock(held.client))
         yield
+
+
+def _set_clock(client: Client) -> None:
+    """A rig whose clock no host has set since its start is told the time: before the first change, not before a no."""
+    if client.read("status").fields.get("clock_source", "") != "host":
+        client.change("clock", {"utc_us": quantities.now_utc_us()})
 
 
 def whole_numbers(fields: dict[str, str]) -> dict[str, int]:

@@ -79,12 +79,16 @@ class Upkeep(Deliveries):
         """Acknowledge the active alarms. Raises RefusedError, LinkError."""
         self._change_one("ack")
 
+    def withdraw(self) -> None:
+        """Give up the program that waits for its time; the active one goes on. Raises RefusedError, LinkError."""
+        self._change_one("withdraw")
+
     def silence(self) -> None:
         """Silence the tone for 2 min; new alarms sound all the same."""
 
         def work(held: Holding) -> None:
             held.settle()
-            held.client.change("silence")
+            held.client.silence()
 
         self._call(work, reads=False)
 
@@ -114,7 +118,7 @@ class Upkeep(Deliveries):
         def work(held: Holding) -> None:
             held.settle()
             with held.client.session():
-                held.client.change("discard")
+                held.client.prove()
 
         self._call(work, reads=False)
 

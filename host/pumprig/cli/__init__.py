@@ -48,7 +48,11 @@ COMMANDS = {
     "log": ("log", "log", "the delivery log; `pull`, `show`, `export`, `verify`, `total`"),
     "ports": ("ports", "ports", "serial ports, which are rigs, their ids"),
     "prime": ("delivery", "prime", "fill the line"),
-    "program": ("program", "program", "therapy programs; `new`, `check`, `load`, `show`, `save`, `plot`"),
+    "program": (
+        "program",
+        "program",
+        "therapy programs; `new`, `check`, `load`, `show`, `save`, `plot`, `withdraw`",
+    ),
     "rate": ("delivery", "rate", "constant therapy: stage, review, commit, read back"),
     "refill": ("refill", "refill", "the reservoir was filled; what was found may correct the calibration"),
     "rehearse": ("rehearse", "rehearse", "run a program on the simulated rig in virtual time"),

@@ -1,7 +1,7 @@
 """`pumprig unlock` and `pumprig lock`: whether this computer may program the rig, and ending every session.
 
 Owns: the two commands.
-Rules: unlocking proves the key with a harmless change; locking ends a host's session and a person's alike, and needs
+Rules: unlocking proves the key and changes nothing; locking ends a host's session and a person's alike, and needs
 no key, as it only takes rights away.
 Callers: the command table.
 Units: none.

@@ -9,6 +9,7 @@ Leaves: keeping keys to keys.py, proving them to client.py.
 
 from __future__ import annotations
 
+import sys
 from typing import TextIO
 
 import click
@@ -16,6 +17,7 @@ import click
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import UsageError
 from pumprig.rig import keys, refusals
+from pumprig.terminal import asked_secret
 
 
 @click.group(invoke_without_command=True)
@@ -74,6 +76,14 @@ def new(yes: bool) -> None:
     settings.document({"device_id": device, "held": True, "where": keys.where(device)})
 
 
+def _asked_pin() -> str:
+    """The new PIN, from the terminal or a line of stdin: never from the command line, which others can read."""
+    pin = asked_secret("New PIN") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
+        raise UsageError("A PIN is 4 to 12 digits.", "Nothing was changed.")
+    return pin
+
+
 @key.command("remove")
 @yes_option
 def remove(yes: bool) -> None:
@@ -89,20 +99,19 @@ def remove(yes: bool) -> None:
 
 
 @key.command("pin")
-@click.argument("pin", required=False)
 @click.option("--none", "none", is_flag=True, help="No PIN any more.")
 @click.option(
     "--typed/--no-typed", default=None, help="Whether a person at a plain terminal may program at all."
 )
 @yes_option
-def pin(pin: str | None, none: bool, typed: bool | None, yes: bool) -> None:
-    """Set the PIN for programming from a plain terminal."""
+def pin(none: bool, typed: bool | None, yes: bool) -> None:
+    """Set the PIN for programming from a plain terminal: it is asked for, or read from stdin.
+
+    On a rig with a key nothing can be programmed by typing until it has a PIN, too.
+    """
     settings = current()
-    if (pin is None) == (not none) and typed is None:
-        raise UsageError("Name a PIN, or --none, or --typed/--no-typed.", "Nothing was changed.")
-    if pin is not None and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
-        raise UsageError("A PIN is 4 to 12 digits.", "Nothing was changed.")
     settings.consent(yes)
+    pin = None if none or typed is not None else _asked_pin()
     with settings.changing() as rig:
         settings.ask(yes, "Change how a person at a plain terminal may program?")
         rig.set_typing(pin=pin if pin is not None else "" if none else None, allowed=typed)

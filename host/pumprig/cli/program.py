@@ -152,6 +152,19 @@ def show() -> None:
 
 
 @program.command()
+@yes_option
+def withdraw(yes: bool) -> None:
+    """Give up the program that waits for its time; the active one goes on."""
+    settings = current()
+    settings.consent(yes)
+    with settings.changing() as rig:
+        settings.ask(yes, "Give up the program that waits?")
+        rig.withdraw()
+    settings.show("the program that waited will not begin")
+    settings.document({"withdrawn": True})
+
+
+@program.command()
 @file_argument
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def save(file: Path, force: bool) -> None:

@@ -36,8 +36,8 @@ _TABLED = {
 # console command: (words that may follow, signature, meaning)
 _OTHERS = {
     "program": (
-        ("show", "check", "load", "save", "plot"),
-        "show | check FILE | load FILE [override] [at TIME] | save FILE | plot FILE",
+        ("show", "check", "load", "save", "plot", "withdraw"),
+        "show | check FILE | load FILE [override] [at TIME] | save FILE | plot FILE | withdraw",
         "therapy programs as TOML files; load reviews old and new side by side",
     ),
     "tube": (("new",), "[new]", "the tube's wear; a new one is in"),
@@ -104,7 +104,7 @@ def _tabled(name: str) -> Command:
             Argument(kind if kind in QUANTITIES else "flag", word, optional, int(low), int(high))
         )
     arguments += [Argument("flag", word, True) for word in flags]
-    return Command(name, texts.COMMANDS[verb][0], cli, tuple(arguments))
+    return Command(name, texts.COMMANDS[verb], cli, tuple(arguments))
 
 
 def _all() -> dict[str, Command]:

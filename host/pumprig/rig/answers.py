@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from pumpwire import codec
+from pumpwire import answers, codec
 
 from pumprig.errors import LinkError
 from pumprig.rig.understood import Fields
@@ -30,6 +30,7 @@ class Greeting:
     boot: int
     last_seq: int
     last_code: int
+    last_crc: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Answer:
 
     rows: list[Fields] = field(default_factory=list[Fields])
     outcome: str = "not done"  # of the request, said where its answer is not what it should be
+    verb: str = ""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The fields of all rows, each by its kind in the table: numbers as int, flags as bool. Raises LinkError."""
+        return values_of(self.verb, self.rows)
 
     @property
     def fields(self) -> Fields:
@@ -52,7 +59,6 @@ class Staged:
     """What the device read back of a staged document."""
 
     hash: str
-    code: str
     numbers: dict[str, int]
 
 
@@ -85,6 +91,37 @@ class NoIntents:
         return
 
 
+def values_of(verb: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Rows of an answer -> {field: value} by the table. Raises LinkError for what the table does not know."""
+    kinds = kinds_of(verb)
+    values: dict[str, Any] = {}
+    for row in rows:
+        for name, text in row.items():
+            try:
+                values[name] = value_of(kinds[name].rstrip("?"), text)
+            except (KeyError, ValueError):
+                raise LinkError(f"The rig's answer to `{verb}` was not understood: {name}={text}.") from None
+    return values
+
+
+def kinds_of(verb: str) -> dict[str, str]:
+    """The kind of every field of a verb's answer."""
+    rows = answers.ANSWERS.get(verb, ())
+    kinds = {row[2][at]: row[2][at + 1] for row in rows for at in range(0, len(row[2]), 2)}
+    return {**kinds, answers.REPEATED: "flag?"}
+
+
+def value_of(kind: str, text: str) -> Any:
+    """A field's text -> its value. Raises ValueError."""
+    if kind in ("text", "base64", "hex"):
+        if kind == "hex":
+            int(text or "0", 16)
+        return text
+    if kind == "flag":
+        return {"0": False, "1": True}[text]
+    return int(text)
+
+
 class NoAnswer(Exception):
     pass
 
@@ -105,7 +142,6 @@ def staged_of(answer: Answer) -> Staged:
         raise LinkError("The read-back of what was staged was lost.", "not done", "Run the command again.")
     return Staged(
         fields.pop("hash"),
-        fields.pop("code", ""),
         {name: int(text) for name, text in fields.items() if text.isdigit()},
     )
 

@@ -15,10 +15,10 @@ import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from pumpwire import auth, spec
+from pumpwire import auth, codec, spec
 
 from pumprig.errors import LinkError, PumpError, RefusedError
-from pumprig.rig import keys, refusals
+from pumprig.rig import keys, outcome, refusals
 from pumprig.rig.answers import (
     Answer,
     Greeting,
@@ -32,11 +32,9 @@ from pumprig.rig.answers import (
 from pumprig.rig.link import LinkBroken, Transport
 from pumprig.rig.requests import Value, line_of
 from pumprig.rig.talk import ANSWER_S, ATTEMPTS, Talk
-from pumprig.rig.understood import Fields
 
-NOT_CONSUMED = ("form", "crc", "unknown", "sequence", "access", "locked", "storage")
 DISPLACED_TIMES = 5  # that a request goes out anew after other users of a shared link
-AGAIN = "Send it again."
+STAGING = ("stage", "rate", "discard", "clock")  # they change nothing that a person would miss
 SECRET = ("access",)  # verbs whose arguments are kept nowhere
 
 
@@ -45,7 +43,7 @@ class Client(Talk):
 
     def __init__(self, transport: Transport, intents: Intents | None = None) -> None:
         super().__init__(transport, intents)
-        self._mark: Callable[[str], str] | None = None
+        self._before: Callable[[], None] | None = None
 
     @property
     def accepted_seq(self) -> int:
@@ -61,7 +59,7 @@ class Client(Talk):
         try:
             yield
         finally:
-            self._mark = None
+            self._mark = self._before = None
             try:
                 self._tag += 1
                 self._exchange(self._tag, line_of(self._tag, "close", {}), ANSWER_S)
@@ -80,12 +78,20 @@ class Client(Talk):
             self._open_with(key)
             if len(held) == 1:
                 return
-            try:  # a key whose setting was begun may be the rig's or not: a harmless change tells
-                self._change_once("discard", {})
+            try:  # a key whose setting was begun may be the rig's or not
+                self.prove()
                 return
             except RefusedError as refused:
                 if refused.name != "access" or i == len(held) - 1:
                     raise
+
+    def prove(self) -> None:
+        """In a session: show that the rig takes changes from here. Nothing changes by it. Raises RefusedError."""
+        self.read("prove")
+
+    def before_first_change(self, action: Callable[[], None]) -> None:
+        """Have something done before the first change of this session that is more than staging."""
+        self._before = action
 
     def asks_for_key(self) -> bool:
         """Whether the rig takes changes only from holders of its key. Raises LinkError, RefusedError."""
@@ -114,6 +120,9 @@ class Client(Talk):
         On a shared link another user's session may have ended ours, or taken the number: then nothing was done, and the
         request goes out again in a new session, under a new number.
         """
+        if self._before is not None and verb not in STAGING:
+            before, self._before = self._before, None
+            before()
         for _ in range(DISPLACED_TIMES):
             in_session = self._mark is not None
             try:
@@ -140,14 +149,13 @@ class Client(Talk):
             greeting = self._reconnect(greeting)
         seq = self._last_seq + 1
         line = line_of(seq, verb, values, self._mark)
-        told = verb if verb in SECRET else line
+        told = f"{verb} crc={codec.name_of(line)}" if verb in SECRET else line
         intent = self._intents.begin(greeting.device_id, greeting.boot, seq, verb, told)
         self._last_seq = -1  # until the outcome is known
         try:
             answer = self._send_once(greeting, seq, verb, line)
         except Said as said:
-            consumed = said.name not in NOT_CONSUMED
-            self._last_seq = seq if consumed and said.name != "argument" else -1
+            self._last_seq = -1 if said.name in spec.NUMBER_FREE else seq
             self._intents.settle(intent, "refused", int(said.fields.get("code", "0")))
             raise refusals.refused(verb, said.fields) from None
         except LinkError as error:
@@ -174,12 +182,12 @@ class Client(Talk):
                 now = self._after_break(greeting, verb, cause)
                 if not error.sent:
                     raise LinkError(
-                        f"The link failed before `{verb}` was sent: {cause}.", "not done", AGAIN
+                        f"The link failed before `{verb}` was sent: {cause}.", "not done", outcome.AGAIN
                     ) from None
                 if now.boot != greeting.boot:
-                    return self._by_number(now, seq, verb, cause)
+                    return self._by_number(now, seq, verb, line, cause)
         now = self._after_break(greeting, verb, cause)
-        return self._by_number(now, seq, verb, cause)
+        return self._by_number(now, seq, verb, line, cause)
 
     def _overtaken(self, said: Said, seq: int, verb: str, cause: str) -> Exception:
         """A repeated line whose number is no longer the next: the rig's last number is ours by now only if another
@@ -188,11 +196,7 @@ class Client(Talk):
         last = said.fields.get("last_seq", "")
         if last.isdigit() and int(last) <= seq:
             return said
-        return LinkError(
-            f"The link failed during `{verb}`: {cause}; someone else has changed the rig since.",
-            "unknown",
-            "`pumprig log pull` and `pumprig log show` list every command that the rig accepted.",
-        )
+        return outcome.overtaken(verb, cause)
 
     def _after_break(self, greeting: Greeting, verb: str, cause: str) -> Greeting:
         try:
@@ -201,23 +205,12 @@ class Client(Talk):
             raise LinkError(
                 f"The link failed during `{verb}`: {cause}; then: {error.happened}",
                 "unknown",
-                "Reconnect and run `pumprig status`: the rig's own number settles it. The stop button always works.",
+                "Reconnect and run `pumprig log pull`: the rig's log settles it. The stop button always works.",
             ) from None
 
-    def _by_number(self, now: Greeting, seq: int, verb: str, cause: str) -> Answer:
-        """What the device's last accepted number says of ours."""
+    def _by_number(self, now: Greeting, seq: int, verb: str, line: str, cause: str) -> Answer:
         self._last_seq = now.last_seq
-        if now.last_seq == seq:
-            if now.last_code:
-                raise Said({"code": str(now.last_code), "name": spec.error_name(now.last_code)})
-            return Answer([Fields({"repeated": "1"})])
-        if now.last_seq < seq:
-            raise LinkError(f"The link failed during `{verb}`: {cause}.", "not done", AGAIN)
-        raise LinkError(
-            f"The link failed during `{verb}`: {cause}; someone else has changed the rig since.",
-            "unknown",
-            "`pumprig log pull` and `pumprig log show` list every command that the rig accepted.",
-        )
+        return outcome.by_number(now, seq, verb, codec.name_of(line), cause)
 
     # --- documents
 

@@ -1,4 +1,4 @@
-"""The stop: the one request without number, session or greeting.
+"""The stop, and the silence: requests without number, session or greeting.
 
 Owns: sending it, past everything else if need be, and what confirms it.
 Rules: it is repeated until it is confirmed; a stop that nothing confirms is said to be unknown, never to be done.
@@ -24,12 +24,21 @@ ATTEMPTS = 4
 
 def stop(transport: Transport) -> Answer:
     """Stop the pump. Raises LinkError if nothing confirms it."""
+    return _confirmed(transport, "stop", "Press the stop button on the rig.")
+
+
+def silence(transport: Transport) -> Answer:
+    """Silence the tone. Raises LinkError if nothing confirms it."""
+    return _confirmed(transport, "silence", "Press the silence button on the rig.")
+
+
+def _confirmed(transport: Transport, verb: str, else_do: str) -> Answer:
     cause = "no answer came"
     sent = False
     for _ in range(ATTEMPTS):
         try:
             transport.send("")
-            transport.send(line_of(0, "stop", {}))
+            transport.send(line_of(0, verb, {}))
             sent = True
             return _confirmation(transport)
         except NoAnswer as error:
@@ -41,9 +50,9 @@ def stop(transport: Transport) -> Answer:
             except LinkBroken:
                 transport.pause(0.2)
     raise LinkError(
-        f"The stop was not confirmed: {cause}.",
+        f"The {verb} was not confirmed: {cause}.",
         "unknown" if sent else "not done",
-        "Press the stop button on the rig.",
+        else_do,
     )
 
 

@@ -11,6 +11,7 @@ Leaves: changing to client.py, bytes to link.py, wording of refusals to refusals
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from pumpwire import codec, spec
 
@@ -50,6 +51,7 @@ class Talk:
         self._tag = FIRST_TAG + time.time_ns() // 1_000_000 % 1_000_000_000
         self._greeting: Greeting | None = None
         self._last_seq = -1  # -1: not known
+        self._mark: Callable[[str], str] | None = None  # of a session, over each of its lines
         self._desk: Desk | None = None
         if isinstance(transport, Urgent):
             self._desk = Desk(transport.address, {"stop": lambda: stopping.stop_past(transport)})
@@ -90,6 +92,7 @@ class Talk:
                 int(fields["boot"]),
                 int(fields["last_seq"]),
                 int(fields["last_code"]),
+                int(fields.get("last_crc", 0)),
             )
         except (LinkError, ValueError, Said):
             raise NoAnswer("it answered, but not as a pump rig of this kind does") from None
@@ -123,13 +126,16 @@ class Talk:
     def _read_rows(self, verb: str, values: dict[str, Value], timeout_s: float) -> Answer:
         heard = SILENCE
         question = Patience(QUESTION_S, QUESTION_S)
+        row = spec.command(verb)
+        mark = None if row is None or spec.may(row, "none") else self._mark
         for _ in range(ATTEMPTS):
             if not question.left_s():
                 break
             self._tag += 1
             try:
-                line = line_of(self._tag, verb, values)
-                return self._exchange(self._tag, line, timeout_s, min(EXCHANGE_S, question.left_s()))
+                line = line_of(self._tag, verb, values, mark)
+                answer = self._exchange(self._tag, line, timeout_s, min(EXCHANGE_S, question.left_s()))
+                return Answer(answer.rows, verb=verb)
             except NoAnswer as error:
                 heard = str(error)
         raise NoAnswer(heard)
@@ -188,6 +194,10 @@ class Talk:
             self._last_seq = now.last_seq
             return now
         raise LinkError(f"{self.address} cannot be reached again: {why}.", "unknown")
+
+    def silence(self) -> Answer:
+        """Silence the tone: needs as little as a stop. Raises LinkError if nothing confirms it."""
+        return stopping.silence(self._transport)
 
     def stop(self) -> Answer:
         """Stop the pump: needs no greeting, no session and no number. Raises LinkError if nothing confirms it."""

@@ -17,12 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from pumpwire import codec, documents
+from pumpwire import codec, documents, records
 
 from pumprig.errors import StoreError
 from pumprig.quantities import now_utc_us
 from pumprig.store import seals
 from pumprig.store.database import Store
+
+CRC_SINCE = 3  # the version of a record that says which command used up its number
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,10 @@ class StoredIntents:
             self._store.note_device(greeting.device_id, greeting.firmware, greeting.protocol)
 
     def settle_by_number(self, device_id: str, last_seq: int) -> list[Settled]:
-        """After a greeting: intents whose number the device never reached were not done. Returns what is now known."""
+        """After a greeting: intents whose number the device never reached were not done. Returns what is now known.
+
+        What was sent under a number that was reached is settled by the log, which says whose command that was.
+        """
         settled: list[Settled] = []
         for row in self._open(device_id):
             if row[1] > last_seq:
@@ -113,19 +118,25 @@ class StoredIntents:
         return settled
 
     def settle_by_log(self, device_id: str) -> list[Settled]:
-        """After a pull: the log names number and verb of every accepted command. Returns what is now known."""
+        """After a pull: the log names number, verb and line of every command that used up its number.
+
+        Where another command has used up an intent's number, the intent was not done, and never can be. Returns what is
+        now known.
+        """
         settled: list[Settled] = []
         for intent, seq, verb, line, begun_us, boot in self._open(device_id):
             with self._store.guard():
                 rows = self._store.db.execute(
-                    "SELECT event, text FROM records WHERE device_id = ? AND boot >= ? "
+                    "SELECT event, text, raw FROM records WHERE device_id = ? AND boot >= ? "
                     "AND event <> 'checkpoint' AND event IN ('command', 'refused')",
                     (device_id, boot),
                 ).fetchall()
-            for event, text in rows:
+            crc = _crc_of(line)
+            for event, text, raw in rows:
                 told = fields_of(text)
-                if told.get("seq") == str(seq) and told.get("verb") == verb:
-                    outcome = "done" if event == "command" else "refused"
+                if told.get("seq") == str(seq):
+                    ours = told.get("verb") == verb and crc in (None, _crc_in(raw, seq, crc))
+                    outcome = "not done" if not ours else "done" if event == "command" else "refused"
                     self.settle(intent, outcome, 0)
                     settled.append(Settled(verb, line, begun_us, outcome, 0))
                     break
@@ -161,6 +172,21 @@ class StoredIntents:
                     (device_id,),
                 )
             ]
+
+
+def _crc_in(raw: bytes, seq: int, crc: int | None) -> int | None:
+    """What the record of a command says of which one it was; a record that cannot say it agrees."""
+    header, state, _text = records.unpack(raw)
+    knows = header["version"] >= CRC_SINCE and state["last_seq"] == seq
+    return state["last_crc"] if knows else crc
+
+
+def _crc_of(line: str) -> int | None:
+    """What names a kept line beside its number; None where that is not known."""
+    if line.startswith(">"):
+        return codec.name_of(line)
+    kept = fields_of(line).get("crc", "")  # of a secret only this was kept
+    return int(kept) if kept.isdigit() else None
 
 
 def fields_of(text: str) -> dict[str, str]:

@@ -73,7 +73,9 @@ class Record:
         self.calibration_id: int = values[_CALIBRATION]
         self.chain: bytes = values[_CHAIN]
         event = values[_EVENT]
-        self.event: str = records.EVENTS[event] if event < len(records.EVENTS) else f"event {event}"
+        self.event: str = f"event {event}"
+        if event < len(records.EVENTS) and records.EVENTS[event]:
+            self.event = records.EVENTS[event]
         self._state: dict[str, int] | None = None
 
     @property

@@ -117,19 +117,6 @@ def test_stop_stops_and_resume_resumes_the_same_therapy(tool):
     assert (after["state"], after["therapy"]) == ("running", before["therapy"])
 
 
-def test_a_dose_from_a_standing_pump_is_waited_for_and_told_to_the_step(tool):
-    tool("-p", "sim", "stop")
-    told = document(tool("-p", "sim", "dispense", "0.5 ul", "--over", "2 s", "--wait", "--yes", "--json"))
-    assert (told["outcome"], told["counted_steps"]) == ("complete", told["requested_steps"])
-    assert told["counted_nl"] == told["requested_nl"]
-    assert told["u_nl"] > 0
-    code, _out, said = tool("-p", "sim", "bolus", "0.5 ul", "--yes")
-    assert code == 3
-    assert "not running" in said
-    assert tool("-p", "sim", "rate", "20 ul/h", "--yes")[0] == 0
-    assert "stop the pump first" in tool("-p", "sim", "dispense", "0.5 ul", "--yes")[2]
-
-
 def test_stop_costs_less_than_250_ms_of_processor_and_loads_nothing_heavy(home, tool):
     """The 300 ms of wall time hold on an idle machine; what holds on any is the work that it does."""
     assert tool("-p", "sim", "status")[0] == 0
@@ -164,10 +151,6 @@ def test_stop_costs_less_than_250_ms_of_processor_and_loads_nothing_heavy(home, 
         (["rate", "0.00001 ul/h"], "below the smallest step"),
         (["rate", "--", "-5 ul/h"], "no sign"),
         (["rate", "0 ul/h", "--yes"], "`pumprig dispense VOLUME`"),
-        (["dispense", "5 ul", "--over", "1 min", "--rate", "1 ul/h", "--yes"], "not both"),
-        (["dispense", "0 ul", "--yes"], "outside the allowed range"),
-        (["dispense", "5 ul", "--rate", "0 ul/h", "--yes"], "would never end"),
-        (["dispense", "5 ul"], "Add --yes"),
         (["prime", "0 ul", "--yes"], "A priming of nothing"),
         (["rate", "nan ul/h"], "no number"),
         (["rate", ""], "no number"),

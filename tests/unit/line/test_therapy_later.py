@@ -86,8 +86,8 @@ def test_a_program_that_stops_at_a_power_loss_takes_the_waiting_one_with_it() ->
     assert "later_utc_s" not in bench.status()
 
 
-@pytest.mark.parametrize("how", ["stop", "button", "discard", "commit", "alarm"])
-def test_a_stop_an_alarm_a_discard_or_another_commit_gives_it_up(how: str) -> None:
+@pytest.mark.parametrize("how", ["stop", "button", "withdraw", "commit", "alarm"])
+def test_a_stop_an_alarm_a_withdrawal_or_another_commit_gives_it_up(how: str) -> None:
     bench = running()
     waiting(bench, program(basal=THEN, name="later"), 3600)
     if how == "commit":
@@ -113,7 +113,7 @@ def test_without_a_clock_or_for_a_time_gone_by_it_is_refused_and_nothing_waits()
     assert (refused.name, refused.fields["why"]) == ("state", "the clock is not set")
     bench.act("clock", utc_us=bench.world.utc_us())
     refused = bench.refusal("commit", hash=answer["hash"], at_utc_s=1_000_000_000)
-    assert refused.name == "argument"
+    assert refused.name == "value"
     assert "later_utc_s" not in bench.status()
 
 
@@ -152,7 +152,7 @@ def test_a_person_types_the_time_after_the_code() -> None:
     bench.wire.call("close")
     assert "terminal" in bench.type("terminal")
     staged = bench.type("rate 40 ul/h")
-    code = staged.split("code: ")[1].split()[0]
+    code = staged.split("commit ")[1].split()[0]
     at_utc_s = bench.world.utc_us() // 1_000_000 + 600
     bench.type(f"commit {code} at {at_utc_s}")
     bench.run("11 min")

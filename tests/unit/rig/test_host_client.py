@@ -8,7 +8,7 @@ from pumprig.errors import LinkError, RefusedError, UsageError
 from pumprig.rig.client import Client
 from pumprig.store import Store
 from pumprig.store.intents import StoredIntents, fields_of
-from pumpwire import codec, records
+from pumpwire import codec, records, spec
 
 
 @pytest.fixture(scope="module")
@@ -204,4 +204,4 @@ def test_another_protocol_version_is_refused_naming_both_and_nothing_is_sent_aft
     with pytest.raises(RefusedError) as caught:
         Client(Stranger(talk)).greet()
     assert "protocol 7 (ffffffffffffffff)" in str(caught.value)
-    assert "protocol 1 (" in str(caught.value)
+    assert f"protocol {spec.PROTOCOL} (" in str(caught.value)

@@ -29,8 +29,12 @@ def machine(talk):
     talk.read("hello", digest="0123456789abcdef")
     talk.read("terminal")
     talk.read("status")
+    talk.read("help")
+    talk.say(talk.line(900, "help", {"verb": "bolus"}))
     talk.refused("rate", rate_nl_per_day=480_000)
+    talk.read("prove")
     talk.change("rate", rate_nl_per_day=480_000)
+    talk.read("prove")
     talk.commit(CALIBRATION)
     talk.change("refill", volume_nl=18_000_000)
     talk.change("clock", utc_us=1_774_742_400_000_000)
@@ -128,11 +132,20 @@ def person(talk):
         b"prime 2 ul",
         b"demand",
         b"help nothing",
+        b"help stop",
+        b"prove",
+        b"bolus 50 ul\x03status",
+        b"rate 1 ul/h\x15\x01\x02alarms",
+        b"rate\x1b[A\x1b[1;5Dalarms\x1b",
+        b">7 sto\x03status",
+        b">7 sto\x03stop",
+        b"y" * 600 + b"stop",
+        b"dispense 1 ul rate 1 ml/h",
+        b"commit 1",
     ):
         talk.say(line + b"\r", 200_000)
     talk.say(b"rate 12.5 ul/h\r")
-    code = documents.code_of(talk.bench.rig.commands.staging.text)
-    talk.say(b"commit %s\r" % code.encode())
+    talk.say(b"commit %s\r" % talk.bench.rig.session.pending[0].encode())
     talk.wait(11 * MINUTE_US)
     talk.say(b"refill 18 ml removed 1 ml\r")
     talk.say(b"terminal\rrefill 18 ml removed 1 ml\r", 200_000)
@@ -238,6 +251,8 @@ def upkeep(talk):
     talk.cut()
     talk.read("open")
     talk.change("clock", utc_us=1_790_000_300_000_000)
+    talk.change("discard")
+    talk.read("status")
     talk.wait(3 * HOUR_US)
     talk.read("open")
     talk.change("ramp", do="back")
@@ -245,6 +260,8 @@ def upkeep(talk):
     talk.wait(HOUR_US)
     talk.read("open")
     talk.change("ramp", do="go")
+    talk.change("withdraw")
+    talk.change("refill", volume_nl=18_000_000, removed_nl=1_000_000)
     talk.change("tube")
     talk.change("battery")
     talk.change("bolus", volume_nl=20_000_000, over_ms=80_000_000)

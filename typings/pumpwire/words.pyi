@@ -1,0 +1,6 @@
+FIELDS: dict[str | tuple[str, str], str]
+Word = tuple[str, str, str]
+REFUSALS: tuple[Word, ...]
+EVENTS: dict[str, tuple[str, tuple[Word, ...]]]
+HEADER: dict[str, str]
+STATE: dict[str, str]
