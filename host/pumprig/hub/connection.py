@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._input = b""
+        self._output = bytearray()
         self._transport: asyncio.Transport | None = None
         self._line: RigLine | None = None
         self._borrowed: RigLine | None = None
@@ -68,11 +69,18 @@ class Connection(asyncio.Protocol):
             self.put_out()
 
     def tell(self, line: str) -> None:
-        """Send a line; a user who has left a megabyte unread is put out."""
+        """Send a line, together with what else is told in this turn of the loop."""
+        if not self._output and self._transport is not None:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._output += line.encode("ascii", "replace") + b"\n"
+
+    def flush(self) -> None:
+        """Send what was told now; a user who has left a megabyte unread is put out."""
+        data, self._output = bytes(self._output), bytearray()
         transport = self._transport
-        if transport is None:
+        if transport is None or not data:
             return
-        transport.write(line.encode("ascii", "replace") + b"\n")
+        transport.write(data)
         if transport.get_write_buffer_size() > MOST_UNREAD:
             self.put_out()
 

@@ -27,7 +27,11 @@ class User(Protocol):
     """Who asks: told lines, in order."""
 
     def tell(self, line: str) -> None:
-        """Send a line; never blocks."""
+        """Send a line, soon; never blocks."""
+        ...
+
+    def flush(self) -> None:
+        """Send what was told now."""
         ...
 
 
@@ -40,6 +44,9 @@ class Caller:
     def tell(self, line: str) -> None:
         """Hand a line over."""
         self._heard.put(line)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
 
     def confirmed(self) -> dict[str, str]:
         """The confirmation's fields. Raises LinkError where none comes."""

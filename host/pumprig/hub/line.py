@@ -215,6 +215,9 @@ class RigLine:
 
     def _next(self) -> None:
         """Put the next request on the line, if it is free."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         if self._current is not None or self.port is None:
             return
         if self._stops:
@@ -232,12 +235,8 @@ class RigLine:
                 continue
             self._write(exchange, now_s)
             return
-        if self._waiting and self._look is None:  # all of them wait for the turn
-            self._look = self._loop.call_later(max(0.01, self._turn.until_s() - now_s), self._look_again)
-
-    def _look_again(self) -> None:
-        self._look = None
-        self._next()
+        if self._waiting:  # all of them wait for the turn
+            self._look = self._loop.call_later(max(0.01, self._turn.until_s() - now_s), self._next)
 
     def _write(self, exchange: Exchange, now_s: float) -> None:
         assert self.port is not None
@@ -246,15 +245,19 @@ class RigLine:
             user, exchange.number = exchange.users[0]
             self._turn.note_written(user, exchange.body)
             user.tell(f"!going {exchange.number}")
+            user.flush()
             self.port.write(exchange.body)
         else:
-            self._tag += 1
-            exchange.number = str(self._tag)
             body = exchange.body
+            exchange.number = exchange.users[0][1] if len(exchange.users) == 1 else self._next_tag()
             if exchange.verb == "log" and self.users > 1:
                 body = fewer_rows(body)
             self.port.write(codec.seal(f">{exchange.number} {body}"))
         self._begin(exchange)
+
+    def _next_tag(self) -> str:
+        self._tag += 1
+        return str(self._tag)
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
