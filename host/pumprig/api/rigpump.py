@@ -70,6 +70,14 @@ class RigPump:
         """Which rig it is."""
         return self._open().device_id
 
+    def counts(self) -> tuple[int, int, int]:
+        """Counted steps, and what was commanded and delivered since the rig was made, in nL. Raises PumpError."""
+        fields = self._read()
+        steps, commanded, delivered = (
+            int(fields[n]) for n in ("delivered_steps", "commanded_nl", "delivered_nl")
+        )
+        return steps, commanded, delivered
+
     def told(self) -> dict[str, str]:
         """What a certificate says of the rig: its id, its firmware, and whether it is a simulated one."""
         rig = self._open()

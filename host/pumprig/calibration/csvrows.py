@@ -32,6 +32,8 @@ UNITS_OF = {
     "rh_pct": ("%",),
     "pressure_hpa": ("hPa",),
     "steps": (),
+    "asked_nl": (),
+    "counted_nl": (),
 }
 MASS_SCALES = {"mass_g": 1.0, "mass_kg": 1000.0, "mass_mg": 0.001}
 POSITIVE_KEYS = tuple(

@@ -85,7 +85,7 @@ def _ours(text: str, data: bytes, name: str, how: foreign.ReadAs) -> Weighing:
         row=rows,
         t_s=columns["t_s"],
         mass_g=columns["mass_g"] * (sign * head.mass_scale),
-        ambient={key: columns[key] for key in COLUMNS[2:5] if key in columns},
+        ambient={key: columns[key] for key in (*COLUMNS[2:5], *COLUMNS[6:]) if key in columns},
         steps=columns.get("steps"),
         numbers=head.numbers,
         texts=head.texts,

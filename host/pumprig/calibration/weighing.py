@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pumprig.errors import PumpError
 
 Floats = NDArray[Any]
-COLUMNS = ("t_s", "mass_g", "temp_c", "rh_pct", "pressure_hpa", "steps")
+COLUMNS = ("t_s", "mass_g", "temp_c", "rh_pct", "pressure_hpa", "steps", "asked_nl", "counted_nl")
 NUMBER_KEYS = (
     "rate_nl_per_h",
     "balance_readability_g",

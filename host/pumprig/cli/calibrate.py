@@ -22,6 +22,7 @@ from pumprig.cli.fit import fit_command
 from pumprig.cli.options import NumberRange
 from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import Settings, current, yes_option
+from pumprig.cli.watching import doses_command, record_command, verify_command
 from pumprig.errors import PumpError, UsageError
 
 if TYPE_CHECKING:
@@ -250,3 +251,5 @@ def angle_command(file: Path, steps_per_rev: float, how: ReadAs) -> None:
 
 calibrate.add_command(fit_command)
 calibrate.add_command(run_command)
+for added in (record_command, doses_command, verify_command):
+    calibrate.add_command(added)
