@@ -10,11 +10,13 @@ Leaves: the window formulas to trumpet.py, the picture to graphs.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from pumprig.accuracy import noise
 from pumprig.accuracy.occlusion import occlusion
 from pumprig.accuracy.trumpet import (
     SAMPLE_MIN,
@@ -34,6 +36,19 @@ from pumprig.calibration.weighing import Weighing, readability_g, refuse
 
 STARTUP_MIN = 120.0
 CYCLES = (1, 2, 5, 10)
+SLOW_WINDOWS_MIN = (15.0, 60.0, 150.0, 330.0, 570.0, 930.0)  # with samples of 15 min, as for ambulatory pumps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sample interval S, length of T0 (the start-up graph), and T1 (the trumpet's period), in min."""
+
+    sample_min: float = SAMPLE_MIN
+    startup_min: float = STARTUP_MIN
+    t1_min: tuple[float, float] = (60.0, 120.0)
+
+
+USUAL = Plan()
 
 
 @dataclass
@@ -52,26 +67,36 @@ class Accuracy:
     first_day: dict[str, float] | None
     period_s: float | None
     cycle: list[Window]
+    sample_min: float = SAMPLE_MIN
+    startup_min: float = STARTUP_MIN
+    u_a_pct: float | None = None
+    u_b_pct: float | None = None
+    bands: list[noise.Band] = field(default_factory=list[noise.Band])
     occlusion: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list[str])
     rejected: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def startup(self) -> tuple[Floats, Floats]:
-        """Times (min, end of each sample) and flows (nL/h) of the first two hours."""
-        n = int(min(STARTUP_MIN, self.t_min[-1]) / SAMPLE_MIN + 1e-9)
-        return self.t_min[1 : n + 1], flows(self.volume_nl[: n + 1])
+        """Times (min, end of each sample) and flows (nL/h) of T0, the first two hours."""
+        n = int(min(self.startup_min, self.t_min[-1]) / self.sample_min + 1e-9)
+        return self.t_min[1 : n + 1], flows(self.volume_nl[: n + 1], self.sample_min)
 
     def as_json(self) -> dict[str, Any]:
         """The document of `accuracy --json`."""
         times, rates = self.startup()
 
-        def rows(windows: list[Window]) -> list[dict[str, float]]:
+        def rows(windows: Sequence[Window | noise.Band]) -> list[dict[str, float]]:
             return [vars(w) for w in windows]
 
         return {
             "rate_nl_per_h": self.rate_nl_per_h,
             "a_pct": self.a_pct,
+            "u_a_pct": self.u_a_pct,
             "b_pct": self.b_pct,
+            "u_b_pct": self.u_b_pct,
+            "sample_min": self.sample_min,
+            "t0_min": [0.0, min(self.startup_min, float(self.t_min[-1]))],
+            "noise_band": rows(self.bands),
             "t1_min": list(self.t1_min),
             "windows": rows(self.windows),
             "windows_b": rows(self.windows_b),
@@ -94,8 +119,11 @@ def analyse(
     rate_nl_per_h: float,
     windows_min: tuple[float, ...] = WINDOWS_MIN,
     period_s: float | None = None,
+    plan: Plan = USUAL,
 ) -> Accuracy:
     """Start-up and trumpet figures of a weighing at the set rate; `period_s` of a roller, where the file does not tell.
+
+    `plan`: sample interval, T0 and T1. U of A and B, and the balance's own noise, stand beside the figures.
 
     With an occlusion in the record, the flow's figures are those of the time before it.
     Raises WeighingError for a record under 10 min or one that cannot be a weighing, WindowError for a window that
@@ -111,8 +139,14 @@ def analyse(
     screened = screen(weighing, phase.progress, d_g)
     phase = replace(designs.phases(weighing, stops), breaks=tuple(screened.breaks))
     run_s, volume = _volume(weighing, phase, screened.breaks)
-    grid_s = np.arange(0.0, run_s[-1] - run_s[0] + 1e-6, 60.0 * SAMPLE_MIN)
-    if len(grid_s) < 21:
+    grid_s = np.arange(0.0, run_s[-1] - run_s[0] + 1e-6, 60.0 * plan.sample_min)
+    if volume[-1] < volume[0]:
+        raise refuse(
+            weighing.name,
+            f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: the mass falls while the pump runs.",
+            "If the source stands on the balance, add --falling; else check the tube's direction.",
+        )
+    if run_s[-1] - run_s[0] < 600.0 or len(grid_s) < 3:
         raise refuse(
             weighing.name,
             f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: {(run_s[-1] - run_s[0]) / 60.0:.1f} min of "
@@ -122,7 +156,15 @@ def analyse(
     weighing.numbers["rate_nl_per_h"] = rate_nl_per_h
     check_unit(weighing, 3600.0 * float(volume[-1] - volume[0]) / float(run_s[-1] - run_s[0]), d_g)
     on_grid = np.interp(grid_s + run_s[0], run_s, volume)
-    figures = _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s)
+    figures = _figures(weighing, phase, grid_s / 60.0, on_grid, rate_nl_per_h, windows_min, period_s, plan)
+    first_min, last_min = figures.t1_min
+    figures.u_a_pct = noise.u_mean_pct(
+        weighing, phase, d_g, rate_nl_per_h, figures.a_pct, last_min - first_min
+    )
+    if figures.b_pct is not None:
+        figures.u_b_pct = noise.u_mean_pct(weighing, phase, d_g, rate_nl_per_h, figures.b_pct, 60.0)
+    spans = tuple(window.p_min for window in figures.windows)
+    figures.bands = noise.bands(weighing, phase, d_g, rate_nl_per_h, spans, figures.t1_min, plan.sample_min)
     figures.occlusion = blocked
     return figures
 
@@ -180,19 +222,20 @@ def _figures(
     rate_nl_per_h: float,
     windows_min: tuple[float, ...],
     period_s: float | None,
+    plan: Plan,
 ) -> Accuracy:
     last = float(t_min[-1])
     warnings: list[str] = []
-    t1 = (60.0, 120.0)
-    if last < 120.0:
+    t1 = plan.t1_min
+    if last < t1[1]:
+        asked = plan.t1_min
+        wanted = "the second hour" if asked == USUAL.t1_min else f"{asked[0]:g} to {asked[1]:g} min"
         t1 = (float(t_min[len(t_min) // 2]), last)
-        warnings.append(
-            f"the record lasts {last:g} min: T1 is {t1[0]:g} to {t1[1]:g} min, not the second hour"
-        )
+        warnings.append(f"the record lasts {last:g} min: T1 is {t1[0]:g} to {t1[1]:g} min, not {wanted}")
     part = volume_nl[(t_min >= t1[0] - 1e-9) & (t_min <= t1[1] + 1e-9)]
-    fitting = tuple(p for p in windows_min if p <= t1[1] - t1[0] + 1e-9 - SAMPLE_MIN)
+    fitting = tuple(p for p in windows_min if p <= t1[1] - t1[0] + 1e-9 - plan.sample_min)
     if len(fitting) < len(windows_min):
-        warnings.append(f"windows longer than {t1[1] - t1[0] - SAMPLE_MIN:g} min are left out")
+        warnings.append(f"windows longer than {t1[1] - t1[0] - plan.sample_min:g} min are left out")
     end = volume_nl[t_min >= last - 60.0 - 1e-9] if last >= 180.0 else volume_nl[:0]
     period_s = period_s or _period_s(weighing, phase, rate_nl_per_h)
     steady = t_min >= min(60.0, t1[0])
@@ -205,15 +248,19 @@ def _figures(
         rate_nl_per_h,
         t_min,
         volume_nl,
-        overall_error_pct(part, rate_nl_per_h),
+        overall_error_pct(part, rate_nl_per_h, plan.sample_min),
         t1,
-        overall_error_pct(end, rate_nl_per_h) if len(end) else None,
-        trumpet(part, rate_nl_per_h, fitting),
-        trumpet(end, rate_nl_per_h, tuple(p for p in windows_min if p < 60.0)) if len(end) else [],
-        trumpet(volume_nl, rate_nl_per_h, (60.0,)) if last > 60.0 else [],
+        overall_error_pct(end, rate_nl_per_h, plan.sample_min) if len(end) else None,
+        trumpet(part, rate_nl_per_h, fitting, plan.sample_min),
+        trumpet(end, rate_nl_per_h, tuple(p for p in windows_min if p < 60.0), plan.sample_min)
+        if len(end)
+        else [],
+        trumpet(volume_nl, rate_nl_per_h, (60.0,), plan.sample_min) if last > 60.0 else [],
         _first_day(t_min, volume_nl, rate_nl_per_h),
         period_s,
         trumpet_at(t_min[steady], volume_nl[steady], rate_nl_per_h, cycles),
+        sample_min=plan.sample_min,
+        startup_min=plan.startup_min,
     )
     accuracy.warnings = weighing.warnings + warnings
     accuracy.rejected = [{"rows": list(r.rows), "why": r.why} for r in weighing.rejected]

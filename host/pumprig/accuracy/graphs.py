@@ -58,6 +58,17 @@ def _trumpet(axes: Any, result: Accuracy) -> None:
     _horn(axes, result.windows, result.a_pct, BLUE, "o", f"T1: A = {result.a_pct:+.2f} %")
     if result.windows_b and result.b_pct is not None:
         _horn(axes, result.windows_b, result.b_pct, ORANGE, "s", f"last hour: B = {result.b_pct:+.2f} %")
+    if result.bands:
+        minutes = [band.p_min for band in result.bands]
+        for sign in (1.0, -1.0):
+            axes.plot(
+                minutes,
+                [result.a_pct + sign * band.noise_pct for band in result.bands],
+                color=GREY,
+                linewidth=0.9,
+                linestyle=":",
+                label="the balance's noise alone" if sign > 0 else None,
+            )
     if result.cycle:
         minutes = [w.p_min for w in result.cycle]
         axes.plot(

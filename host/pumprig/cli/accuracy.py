@@ -20,7 +20,7 @@ from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 
 if TYPE_CHECKING:
-    from pumprig.accuracy.curve import Accuracy
+    from pumprig.accuracy.curve import Accuracy, Plan
     from pumprig.calibration.columns import ReadAs
 
 
@@ -31,13 +31,26 @@ if TYPE_CHECKING:
 @click.option(
     "--roller-period", default=None, help="Time of one roller passage, where the file does not tell."
 )
+@click.option(
+    "--sample", default="30 s", show_default=True, help="Sample interval S; 15 min for slow ambulatory pumps."
+)
+@click.option("--t0", default="2 h", show_default=True, help="Length of T0, the start-up graph.")
+@click.option("--t1", default="1 h,2 h", show_default=True, help="Start and end of T1, the trumpet's period.")
 @reading_options
 @click.option("--plot", "plot", type=Picture(), help="Graphs as .svg, .png or .pdf.")
 def accuracy(
-    file: Path, rate: str, windows: str, roller_period: str | None, plot: Path | None, how: ReadAs
+    file: Path,
+    rate: str,
+    windows: str,
+    roller_period: str | None,
+    sample: str,
+    t0: str,
+    t1: str,
+    plot: Path | None,
+    how: ReadAs,
 ) -> None:
     """Start-up and trumpet graphs (after IEC 60601-2-24; no compliance is claimed) of the weighing FILE."""
-    from pumprig.accuracy.curve import analyse
+    from pumprig.accuracy.curve import SLOW_WINDOWS_MIN, analyse
     from pumprig.accuracy.trumpet import WINDOWS_MIN
     from pumprig.calibration.files import read_file
 
@@ -46,8 +59,10 @@ def accuracy(
     if rate_nl_per_h <= 0:
         raise click.BadParameter("must be above zero", param_hint="--rate")
     period_s = quantities.parse(roller_period, "time", "--roller-period") / 1000.0 if roller_period else None
+    plan = _plan(sample, t0, t1)
+    usual = WINDOWS_MIN if plan.sample_min <= 1.0 else SLOW_WINDOWS_MIN
     result = analyse(
-        read_file(file, how), rate_nl_per_h, tuple(sorted({*WINDOWS_MIN, *_minutes(windows)})), period_s
+        read_file(file, how), rate_nl_per_h, tuple(sorted({*usual, *_minutes(windows)})), period_s, plan
     )
     if plot is not None:
         from pumprig.accuracy.graphs import save_graphs
@@ -58,6 +73,23 @@ def accuracy(
         settings.say(f"warning: {warning}")
     settings.show(_text(result))
     settings.document(result.as_json())
+
+
+def _plan(sample: str, t0: str, t1: str) -> Plan:
+    """The periods as the options say them. Raises UsageError."""
+    from pumprig.accuracy.curve import Plan
+    from pumprig.errors import UsageError
+
+    parts = [quantities.parse(part.strip(), "time", "--t1") / 60_000.0 for part in t1.split(",")]
+    sample_min = quantities.parse(sample, "time", "--sample") / 60_000.0
+    startup_min = quantities.parse(t0, "time", "--t0") / 60_000.0
+    if len(parts) != 2 or parts[1] - parts[0] < 2 * sample_min or sample_min <= 0 or startup_min < sample_min:
+        raise UsageError(
+            "--t1 is start,end and holds two samples at least; --t0 holds one.",
+            "Nothing was computed.",
+            "Write it like `--t1 '1 h,2 h'`.",
+        )
+    return Plan(sample_min, startup_min, (parts[0], parts[1]))
 
 
 def _minutes(text: str) -> list[float]:
@@ -72,14 +104,24 @@ def _minutes(text: str) -> list[float]:
     return values
 
 
+def _u(u_pct: float | None) -> str:
+    return "" if u_pct is None else f" ± {u_pct:.2g} %"
+
+
 def _text(result: Accuracy) -> str:
     lines = [f"set rate {quantities.rate_text(result.rate_nl_per_h)}"]
-    lines.append(f"A   {result.a_pct:+8.3f} %   over {result.t1_min[0]:g} to {result.t1_min[1]:g} min")
+    lines.append(
+        f"A   {result.a_pct:+8.3f} %{_u(result.u_a_pct)}   over {result.t1_min[0]:g} to {result.t1_min[1]:g} min"
+    )
     if result.b_pct is not None:
-        lines.append(f"B   {result.b_pct:+8.3f} %   over the last hour")
-    lines.append("window        Ep(max)     Ep(min)")
+        lines.append(f"B   {result.b_pct:+8.3f} %{_u(result.u_b_pct)}   over the last hour")
+    lines.append("window        Ep(max)     Ep(min)   of it the balance")
+    noise = {band.p_min: f"± {band.noise_pct:.3f} %" for band in result.bands}
     for window in [*result.windows, *result.hours]:
-        lines.append(f"{window.p_min:7.5g} min {window.ep_max_pct:+9.3f} % {window.ep_min_pct:+9.3f} %")
+        own = noise.get(window.p_min, "")
+        lines.append(
+            f"{window.p_min:7.5g} min {window.ep_max_pct:+9.3f} % {window.ep_min_pct:+9.3f} %   {own}".rstrip()
+        )
     if result.period_s is not None:
         lines.append(f"roller period {result.period_s:.5g} s; windows of whole periods:")
         for window in result.cycle:

@@ -164,3 +164,55 @@ def test_an_occlusion_test_gives_time_pressure_and_the_bolus_on_opening() -> Non
     wrong = head.replace("4990", "4400")
     with pytest.raises(WeighingError, match="order"):
         analyse(parse(weighing_csv(T_S, volume, wrong).encode(), "x"), RATE_NL_PER_H)
+
+
+def noisy(a_pct: float, seed: int, hours: float = 4.0, sd_g: float = 1e-4) -> str:
+    """A pump without fault but `a_pct`, on a balance with white noise of 0.1 mg and 0.1 mg digits."""
+    t_s = np.arange(0.0, hours * 3600.0 + 1, 5.0)
+    volume = RATE_NL_PER_H * (1 + a_pct / 100) * t_s / 3600.0
+    mass = 5.0 + volume * 1e-6 / Z_UL_PER_MG + np.random.default_rng(seed).normal(0, sd_g, len(t_s))
+    rows = "".join(f"{t:g},{m:.4f},20.0,50,1013\n" for t, m in zip(t_s, mass, strict=True))
+    return f"# balance_readability_g: 0.0001\n# evaporation_g_per_h: 0\nt_s,mass_g,temp_c,rh_pct,pressure_hpa\n{rows}"
+
+
+def test_a_and_b_lie_within_their_u_and_the_trumpet_of_a_perfect_pump_is_the_noise_band() -> None:
+    inside = 0
+    for seed in range(20):
+        found = analyse(parse(noisy(1.5, seed).encode(), "x"), RATE_NL_PER_H)
+        assert found.u_a_pct is not None
+        assert found.b_pct is not None
+        inside += abs(found.a_pct - 1.5) <= found.u_a_pct < 3.0
+        band = {row.p_min: row.noise_pct for row in found.bands}
+        for window in found.windows:
+            assert 0.4 * band[window.p_min] < window.ep_max_pct - found.a_pct < 2.0 * band[window.p_min]
+    assert inside >= 17
+
+
+def test_samples_of_15_min_have_their_own_windows_and_periods(tmp_path: Path) -> None:
+    file = tmp_path / "slow.csv"
+    file.write_text(noisy(0.5, 1, hours=30.0))
+    words = [
+        "accuracy",
+        str(file),
+        "--rate",
+        "20 ul/h",
+        "--sample",
+        "15 min",
+        "--t0",
+        "6 h",
+        "--t1",
+        "2 h,20 h",
+    ]
+    result = CliRunner().invoke(root, [*words, "--json"], obj=Settings())
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert [row["p_min"] for row in document["windows"]] == [15.0, 60.0, 150.0, 330.0, 570.0, 930.0]
+    assert len(document["startup"]) == 24
+    assert document["t1_min"] == [120.0, 1200.0]
+    assert document["a_pct"] == pytest.approx(0.5, abs=document["u_a_pct"])
+
+
+def test_a_falling_mass_is_refused_and_the_option_named() -> None:
+    rows = "".join(f"{t:g},{9 - 0.02 * t / 3600:.4f}\n" for t in range(0, 7200, 5))
+    with pytest.raises(WeighingError, match="--falling"):
+        analyse(parse(f"t_s,mass_g\n{rows}".encode(), "x"), RATE_NL_PER_H)
