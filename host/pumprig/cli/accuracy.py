@@ -71,7 +71,8 @@ def accuracy(
         settings.say(f"graphs: {plot}")
     for warning in result.warnings:
         settings.say(f"warning: {warning}")
-    settings.show(_text(result))
+    for line in _text(result):
+        settings.show(line)
     settings.document(result.as_json())
 
 
@@ -108,7 +109,7 @@ def _u(u_pct: float | None) -> str:
     return "" if u_pct is None else f" ± {u_pct:.2g} %"
 
 
-def _text(result: Accuracy) -> str:
+def _text(result: Accuracy) -> list[str]:
     lines = [f"set rate {quantities.rate_text(result.rate_nl_per_h)}"]
     lines.append(
         f"A   {result.a_pct:+8.3f} %{_u(result.u_a_pct)}   over {result.t1_min[0]:g} to {result.t1_min[1]:g} min"
@@ -137,4 +138,4 @@ def _text(result: Accuracy) -> str:
         lines.append(
             f"occlusion: alarm after {found['alarm_after_s']:g} s{told}, bolus on opening {bolus} (k = 2)"
         )
-    return "\n".join(lines)
+    return lines

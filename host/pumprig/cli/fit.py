@@ -94,7 +94,8 @@ def fit_command(
         save_fit(fits[0], plot)
         settings.say(f"picture: {plot}")
     for result in fits:
-        settings.show(_fit_text(result))
+        for line in _fit_text(result):
+            settings.show(line)
     document: dict[str, Any] = (
         fits[0].as_json() if len(fits) == 1 else {"weighings": [f.as_json() for f in fits]}
     )
@@ -183,7 +184,7 @@ def _k(k: float) -> str:
     return f"{k:.2f}".rstrip("0").rstrip(".")
 
 
-def _fit_text(result: Fit) -> str:
+def _fit_text(result: Fit) -> list[str]:
     figures = result.result
     share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
     lines = [
@@ -204,4 +205,4 @@ def _fit_text(result: Fit) -> str:
     for rejection in result.weighing.rejected:
         rows = ", ".join(str(row) for row in rejection.rows[:8]) + (" ..." if len(rejection.rows) > 8 else "")
         lines.append(f"left out: row {rows}: {rejection.why}")
-    return "\n".join(lines)
+    return lines

@@ -141,7 +141,8 @@ def verify_command(file: Path, row_time: str, how: ReadAs) -> None:
     settings.show(f"{'from':>10} {'to':>10} {'asked':>11} {'counted':>11}  weighed / µL")
     for row in found.hours:
         settings.show(_line(row))
-    settings.show("whole\n" + _line(found.whole))
+    settings.show("whole")
+    settings.show(_line(found.whole))
     if found.agrees is not None:
         settings.show(f"weighed and counted {'agree' if found.agrees else 'do not agree'} within U")
     settings.document(found.as_json())
