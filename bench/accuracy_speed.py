@@ -66,6 +66,19 @@ def main() -> None:
         command = [sys.executable, "-m", "pumprig", "--json", "calibrate", "fit", str(path)]
         subprocess.run(command, check=True, capture_output=True)
         command_s = time.perf_counter() - begin
+        day = Path(folder) / "day.csv"
+        t_s = np.arange(86_400)
+        grams = 5.0 + 0.02 * t_s / 3600.0 + 1e-4 * rng.standard_normal(len(t_s))
+        day.write_text(head + "\n".join(f"{t},{m:.4f}" for t, m in zip(t_s, grams, strict=True)) + "\n")
+        begin, began = time.perf_counter(), time.process_time()
+        fit_file(day)
+        day_s, day_cpu_s = time.perf_counter() - begin, time.process_time() - began
+        begin = time.perf_counter()
+        subprocess.run([*command[:-1], str(day)], check=True, capture_output=True)
+        day_command_s = time.perf_counter() - begin
+    print(
+        f"fit of 24 h at 1 s  {day_s:8.2f} s ({day_cpu_s:.2f} s of a core), the command cold {day_command_s:.2f} s"
+    )
     print(f"trumpet and start-up of {SAMPLES} samples  {fast_s:8.4f} s")
     print(
         f"the plain double loop (from {PLAIN_SAMPLES} samples)  {plain_s:8.1f} s, {plain_s / fast_s:.0f} times slower"
@@ -79,6 +92,9 @@ def main() -> None:
                 "ratio": plain_s / fast_s,
                 "fit_s": fit_s,
                 "fit_command_s": command_s,
+                "fit_24h_s": day_s,
+                "fit_24h_cpu_s": day_cpu_s,
+                "fit_24h_command_s": day_command_s,
                 "samples": len(fast),
             }
         )

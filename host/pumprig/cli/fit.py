@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pumprig.calibration.columns import ReadAs
     from pumprig.calibration.fit import Fit
 
+LARGE_BYTES = 1_000_000  # reading and fitting takes a second and more
 CSV = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -77,6 +78,8 @@ def fit_command(
         raise UsageError(f"{certificate}: a certificate is .html or .pdf.", "Nothing was computed.")
     fits: list[Fit] = []
     for file in files:
+        if file.is_file() and file.stat().st_size > LARGE_BYTES:
+            settings.say(f"fitting {file.name} ({file.stat().st_size / 1e6:.1f} MB) ...")
         weighing = read_file(file, how)
         given = {
             "rate_nl_per_h": None if rate is None else rate_of(rate),

@@ -167,3 +167,36 @@ def test_a_rig_that_loses_its_power_in_a_run_goes_on_and_the_figure_is_not_given
     assert counted[-1] > counted[0] + 25_000  # it was started again for what was left of the run
     times_s = [float(row.split(",")[0]) for row in rows[1:]]
     assert times_s == sorted(times_s)
+
+
+def test_balance_and_counts_are_recorded_beside_a_running_therapy_and_shown_side_by_side(lab: Lab) -> None:
+    begin = ["pumprig", "-p", "rig", "--json"]
+    lab.start(*begin, "calibrate", "nominal", "--per-rev", "10 ul", "--yes", stdout=subprocess.DEVNULL).wait(
+        60
+    )
+    lab.start(*begin, "rate", "2 ml/h", "--yes", stdout=subprocess.DEVNULL).wait(60)
+    words = [
+        "calibrate",
+        "record",
+        "--balance",
+        "balance",
+        "--for",
+        "8 min",
+        "--every",
+        "4 s",
+        "--speed",
+        "100",
+    ]
+    recorded = lab.start(*begin, *words, "-o", "record.csv", stdout=subprocess.PIPE)
+    out, _ = recorded.communicate(timeout=120)
+    assert recorded.returncode == 0
+    assert json.loads(out)["readings"] > 60
+    verified = lab.start(
+        *begin, "calibrate", "verify", "record.csv", "--row", "4 min", stdout=subprocess.PIPE
+    )
+    document = json.loads(verified.communicate(timeout=60)[0])
+    whole = document["whole"]
+    assert whole["counted_nl"] == pytest.approx(whole["asked_nl"], rel=0.01)
+    assert whole["asked_nl"] == pytest.approx(2e6 * 8 / 60, rel=0.05)
+    assert whole["weighed_nl"] == pytest.approx(whole["counted_nl"], rel=0.1)  # the nominal volume is a guess
+    assert len(document["hours"]) == 2
