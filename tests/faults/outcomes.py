@@ -1,0 +1,40 @@
+"""A command that acts, with every output that can fail it: closed, full, in another encoding, absent.
+
+Owns: the outputs, and running a command with one of them in a process of its own.
+Rules: a real process, real file descriptors; nothing is patched.
+Callers: the tests, the fault campaign.
+Units: none.
+Leaves: which commands act, and what they must have done, to its callers.
+"""
+
+import os
+import subprocess
+import sys
+
+OUTPUTS = ("closed pipe", "full device", "cp932", "cp936", "ascii", "no stdout", "neither")
+
+
+def run(home, output, *words):
+    """(exit code, stderr, what came on stdout) of a command with an output that fails it."""
+    environment = {**os.environ, "PUMPRIG_HOME": str(home), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "pumprig", *map(str, words)]
+    options = {"env": environment, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    if output in ("cp932", "cp936", "ascii"):
+        environment["PYTHONIOENCODING"] = output
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=120, check=False, **options)
+        return done.returncode, done.stderr.decode("ascii", "replace"), done.stdout
+    if output == "closed pipe":
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            done = subprocess.run(command, stdout=writer, timeout=120, check=False, **options)
+        finally:
+            os.close(writer)
+    elif output == "full device":
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(command, stdout=full, timeout=120, check=False, **options)
+    else:
+        closing = " >&-" + (" 2>&-" if output == "neither" else "")
+        shell = ["sh", "-c", 'exec "$@"' + closing, "sh", *command]
+        done = subprocess.run(shell, timeout=120, check=False, **options)
+    return done.returncode, done.stderr.decode("utf-8", "replace"), b""

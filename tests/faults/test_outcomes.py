@@ -1,0 +1,62 @@
+"""The outcome of an action decides its exit code, never what can be printed of it."""
+
+import pytest
+from faults import outcomes
+from pumprig.rig.client import Client
+from pumprig.rig.link import SerialLink
+from pumprig.rig.simulator import PrivateRig
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    private = PrivateRig(home / "state" / "sim")
+    yield home, private.ensure()
+    private.stop()
+
+
+def state(port):
+    client = Client(SerialLink(port))
+    try:
+        fields = client.read("status").fields
+        return fields["state"], int(fields["last_seq"])
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("output", outcomes.OUTPUTS)
+def test_what_was_done_exits_0_whatever_becomes_of_its_text(rig, output):
+    home, port = rig
+    before = state(port)[1]
+    code, err, _out = outcomes.run(home, output, "-p", port, "rate", "20 ul/h", "--yes")
+    assert code == 0, err
+    assert state(port)[0] == "running"
+    assert state(port)[1] > before
+    assert "may not have been done" not in err
+    code, err, out = outcomes.run(home, output, "-p", port, "stop")
+    assert code == 0, err
+    assert state(port)[0] == "stopped"
+    assert "goes on" not in err
+    assert err.count("could not be printed") == (output in ("full device", "no stdout"))
+    if output in ("cp932", "cp936", "ascii"):
+        assert out.startswith(b"stopped; ")
+
+
+@pytest.mark.parametrize("output", ["closed pipe", "full device", "no stdout"])
+def test_an_answer_that_is_lost_fails_a_command_that_only_reads(rig, output):
+    home, port = rig
+    code, err, _out = outcomes.run(home, output, "-p", port, "--json", "status")
+    assert code == 1
+    assert ("was lost" in err) == (output != "closed pipe")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("output", ["cp932", "cp936", "ascii"])
+def test_signs_that_an_encoding_lacks_are_replaced_and_json_keeps_its_content(rig, output):
+    home, port = rig
+    code, err, out = outcomes.run(home, output, "-p", port, "status")
+    assert code == 0, err
+    assert b"state" in out
+    code, err, out = outcomes.run(home, output, "-p", port, "--json", "status")
+    assert code == 0, err
+    out.decode("ascii")
