@@ -13,6 +13,7 @@ from typing import Any
 
 from pumprig import quantities
 from pumprig.store.asked import Delivery
+from pumprig.store.totals import Total
 
 WHY = {
     "stopped": "stopped by a person",
@@ -63,3 +64,13 @@ def reason(row: dict[str, Any]) -> str:
     else:
         told = WHY.get(why, why)
     return told + (f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else "")
+
+
+def unknown_text(result: Total) -> str:
+    """Why a part of the steps has no volume."""
+    ids = [str(number) for number in result.unknown_ids if number]
+    named = f"calibration {' and '.join(ids)} was" if ids else "no calibration was"
+    return (
+        f"and {result.unknown_steps} steps whose volume is not known: {named} in force for them, and "
+        f"{'it was never read back here' if ids else 'none can be told'}"
+    )

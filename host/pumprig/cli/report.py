@@ -26,8 +26,12 @@ from pumprig.cli.stored import (
     span_of,
     to_option,
 )
+from pumprig.cli.total import total_document
+from pumprig.delivered import delivery_lines
 from pumprig.errors import PumpError
 from pumprig.store import Store
+from pumprig.store.asked import delivery_of
+from pumprig.store.totals import total
 from pumprig.store.verify import Verdict
 
 
@@ -47,10 +51,14 @@ def report(device: str | None, from_: str | None, to: str | None, anyway: bool, 
     with settings.store_read() as store:
         chosen = device_of(store, device)
         verdict = believed(settings, store, chosen, anyway)
+        sums = total(store, chosen, from_us, to_us)
+        given = delivery_of(store, sums)
         write(store, verdict, from_us, to_us, output)
     settings.acts()
     settings.show(f"wrote {output}")
-    settings.document({"file": str(output), "device_id": chosen, "digest": verdict.digest})
+    settings.show(delivery_lines(given)[0].rstrip(":"))
+    told = {"file": str(output), **total_document(sums, given), "digest": verdict.digest}
+    settings.document(told)
 
 
 def write(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None, output: Path) -> None:

@@ -16,7 +16,7 @@ from pumpwire import identity, spec
 
 from pumprig import quantities
 from pumprig.cli.settings import Settings
-from pumprig.delivered import delivery_lines
+from pumprig.delivered import delivery_lines, unknown_text
 from pumprig.store.asked import Delivery
 from pumprig.store.totals import Total
 
@@ -68,13 +68,3 @@ def show_total(settings: Settings, result: Total, given: Delivery) -> None:
         settings.show(
             f"  besides, {result.assumed_steps} steps were taken as delivered at power losses without being counted"
         )
-
-
-def unknown_text(result: Total) -> str:
-    """Why a part of the steps has no volume."""
-    ids = [str(number) for number in result.unknown_ids if number]
-    named = f"calibration {' and '.join(ids)} was" if ids else "no calibration was"
-    return (
-        f"and {result.unknown_steps} steps whose volume is not known: {named} in force for them, and "
-        f"{'it was never read back here' if ids else 'none can be told'}"
-    )

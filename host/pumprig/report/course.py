@@ -1,47 +1,33 @@
 """The course of a delivery, from the stored log: what the report draws.
 
-Owns: the series of points, and what the programs commanded meanwhile.
-Rules: delivered follows from counted steps and calibration; commanded is the program's base rate integrated while
-it ran, plus the boluses that were granted; a record without a time is left out of the series, never given one.
+Owns: the thinned series of points, the exact course of rates, the events that are told.
+Rules: one pass over the records, memory does not grow with them; delivered follows from counted steps and calibration;
+a rate is the program's and the bolus's from the instant of its first step to that of its last, never a mean over
+what two records happen to span; counted rates are means, each as wide as it is true for; a record without a time is
+left out of the series, never given one.
 Callers: report/page.py.
 Units: microseconds UTC, nL, nL/day.
-Leaves: reading records to store/ledger.py, base rates to therapy/forecast.py.
+Leaves: reading records to store/ledger.py, what was asked for to store/asked.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pumpwire import documents, spec
+from pumpwire import spec
+from pumpwire.program import base_rate
 
 from pumprig.store import Store, ledger
+from pumprig.store.asked import Account, Delivery, delivery
 from pumprig.store.ledger import Record
-from pumprig.store.totals import nl_of
-from pumprig.therapy.forecast import DAY_US, base_units
+from pumprig.store.totals import Calibration, Total, nl_of
 
-MAX_POINTS = 3_000
-TOLD = (
-    "first_boot",
-    "boot",
-    "command",
-    "refused",
-    "stop",
-    "bolus_start",
-    "bolus_end",
-    "refill",
-    "alarm",
-    "alarm_end",
-    "clock",
-    "power_return",
-    "late",
-    "request",
-    "staged_expired",
-    "maintenance",
-    "undelivered",
-    "dropped",
-)
+MOST_POINTS = 1_500
+MOST_EVENTS = 400
+RUNNING = spec.MODES.index("running")
+SHORTEST_US = 1_000_000  # counted steps over less say nothing of a rate
+UNTOLD = ("checkpoint", "self_test", "kept", "access")
 
 
 @dataclass(frozen=True)
@@ -50,101 +36,191 @@ class Point:
 
     at_us: int
     delivered_nl: int
-    commanded_nl: int
-    reservoir_nl: int
-    mode: str
-    kinds_nl: dict[str, int]
+    asked_nl: int
+    reservoir_nl: int | None
 
 
 @dataclass
 class Course:
     """Everything between two instants."""
 
-    device_id: str
     points: list[Point] = field(default_factory=list[Point])
+    rates: list[tuple[int, int]] = field(
+        default_factory=list[tuple[int, int]]
+    )  # (from, nL/day), by program and bolus
+    counted: list[tuple[int, int, float]] = field(
+        default_factory=list[tuple[int, int, float]]
+    )  # (from, to, nL/day)
     events: list[Record] = field(default_factory=list[Record])
+    left_out: int = 0  # older events
+    alarms: list[Record] = field(default_factory=list[Record])
+    days: dict[int, dict[str, float]] = field(
+        default_factory=dict[int, dict[str, float]]
+    )  # day since 1970: nL by kind
     low_nl: int | None = None
     program_names: list[str] = field(default_factory=list[str])
-
-    def thinned(self) -> list[Point]:
-        """At most about MAX_POINTS points, first and last among them."""
-        step = max(1, len(self.points) // MAX_POINTS)
-        kept = self.points[::step]
-        return kept if not self.points or kept[-1] is self.points[-1] else [*kept, self.points[-1]]
+    given: Delivery | None = None
 
 
-def course(store: Store, device_id: str, from_us: int | None, to_us: int | None) -> Course:
-    """Read a device's log. Raises StoreError."""
-    out = Course(device_id)
-    programs = _Programs(store.programs(device_id))
-    records = ledger.read(store, device_id, from_us, to_us)
+def course(store: Store, total: Total) -> Course:
+    """Read a device's log between the records of a total. Raises StoreError."""
+    device_id = total.device_id
     calibrations = store.calibrations(device_id)
-    _walk(out, records, calibrations, programs)
-    out.program_names = programs.names
+    account = Account.of(calibrations, store.programs(device_id).values())
+    out = Course()
+    span_us = (total.last.at_utc_us or 0) - (total.first.at_utc_us or 0)
+    walk = _Walk(out, calibrations, account, max(1, span_us // MOST_POINTS))
+    for record in ledger.between(store, device_id, total.first.number, total.last.number):
+        walk.take(record)
+    walk.end()
+    out.given = delivery(account, total.volume_nl)
     return out
 
 
-class _Programs:
-    """Programs by the half hash that a record carries."""
+class _Walk:
+    def __init__(
+        self, out: Course, calibrations: dict[int, Calibration], account: Account, width_us: int
+    ) -> None:
+        """width_us: of a bin; each keeps its first point, and what its rates reach."""
+        self._out = out
+        self._calibrations = calibrations
+        self._account = account
+        self._width_us = width_us
+        self._last: Record | None = None
+        self._delivered = 0.0  # not rounded between records
+        self._mark: tuple[int, float] = (0, 0.0)  # since when the counted mean runs
+        self._bin = -1
+        self._boot = 0
+        self._flows: Record | None = None  # since when the last rate flows
 
-    def __init__(self, texts: dict[str, str]) -> None:
-        self._documents = {int(digest[:8], 16): documents.parse(text) for digest, text in texts.items()}
-        self.names: list[str] = []
-
-    def of(self, record: Record) -> dict[str, Any] | None:
-        found = self._documents.get(record.state["program_hash"])
-        if found is not None and found["name"] not in self.names:
-            self.names.append(found["name"])
-        return found
-
-
-def _walk(
-    out: Course, records: Iterable[Record], calibrations: dict[int, tuple[int, int, int]], programs: _Programs
-) -> None:
-    previous: Record | None = None
-    delivered, granted, commanded_units = 0.0, 0.0, 0  # not rounded between records
-    kinds = dict.fromkeys(spec.KINDS, 0.0)
-    for record in records:
-        if record.event in TOLD:
+    def take(self, record: Record) -> None:
+        """The next record, in the order of numbers."""
+        out, last = self._out, self._last
+        if record.event not in UNTOLD:
             out.events.append(record)
+            if len(out.events) > 2 * MOST_EVENTS:
+                del out.events[:MOST_EVENTS]
+                out.left_out += MOST_EVENTS
+        if record.event in ("alarm", "alarm_end"):
+            out.alarms.append(record)
+        at_us = record.at_utc_us
+        fresh = at_us is not None and at_us // self._width_us != self._bin
+        told = record.event != "checkpoint" or record.boot != self._boot or last is None
+        if last is not None and record.boot != last.boot:
+            self._account.take(last)
+        if last is not None:
+            self._add(last, record)
+        if told or fresh:
+            self._account.take(record)
+        self._boot = record.boot
+        self._last = record
+        if at_us is None:
+            return
+        if fresh or told:
+            self._rate(record, at_us)
+        if fresh:
+            self._bin = at_us // self._width_us
+            self._point(record, at_us)
+            self._mean(at_us)
+
+    def end(self) -> None:
+        """The last record closes every series."""
+        out, last = self._out, self._last
+        if last is None or last.at_utc_us is None:
+            return
+        self._account.take(last)
+        self._point(last, last.at_utc_us)
+        self._mean(last.at_utc_us)
+        out.rates.append((last.at_utc_us, out.rates[-1][1] if out.rates else 0))
+        out.left_out += max(0, len(out.events) - MOST_EVENTS)
+        del out.events[: max(0, len(out.events) - MOST_EVENTS)]
+
+    def _add(self, last: Record, record: Record) -> None:
+        num, den, _u_ppm = self._calibrations.get(last.calibration_id or record.calibration_id, (0, 1, 0))
+        steps = record.net_steps - last.net_steps
+        if not steps:
+            return
+        self._delivered += steps * num / den
         if record.at_utc_us is None:
-            continue
-        program = programs.of(record)
+            return
+        day = self._out.days.setdefault(record.at_utc_us // 86_400_000_000, dict.fromkeys(spec.KINDS, 0.0))
+        now, then = record.kind_steps(), last.kind_steps()
+        for kind in spec.KINDS:
+            day[kind] += (now[kind] - then[kind]) * num / den
+
+    def _point(self, record: Record, at_us: int) -> None:
+        missing = sum(row.nl for row in self._account.reasons.values())
+        program = self._account.programs.get(record.program_hash)
         if program is not None:
-            out.low_nl = program["low_nl"]
-        if previous is not None and previous.at_utc_us is not None:
-            num, den, _u_ppm = calibrations.get(previous.calibration_id or record.calibration_id, (0, 1, 0))
-            now, then = record.kind_steps(), previous.kind_steps()
-            delivered += (record.net_steps - previous.net_steps) * num / den
-            for kind in spec.KINDS:
-                kinds[kind] += (now[kind] - then[kind]) * num / den
-            granted += sum(now[kind] - then[kind] for kind in spec.KINDS if kind != "basal") * num / den
-            commanded_units += _commanded(programs, previous, record.at_utc_us)
-        mode = spec.MODES[record.state["mode"]] if record.state["mode"] < len(spec.MODES) else "stopped"
-        commanded = round(commanded_units / DAY_US + granted)
-        volumes = {kind: round(volume) for kind, volume in kinds.items()}
-        reservoir = _reservoir(record, calibrations)
-        out.points.append(Point(record.at_utc_us, round(delivered), commanded, reservoir, mode, volumes))
-        previous = record
+            self._out.low_nl = program["low_nl"]
+            if program["name"] not in self._out.program_names:
+                self._out.program_names.append(program["name"])
+        delivered = round(self._delivered)
+        point = Point(at_us, delivered, round(self._delivered + missing), self._reservoir(record))
+        if not self._out.points or at_us >= self._out.points[-1].at_us:
+            self._out.points.append(point)
+
+    def _reservoir(self, record: Record) -> int | None:
+        """The rig's own estimate at a record; None before the first fill, and where its calibration is not known."""
+        state = record.state
+        calibration = self._calibrations.get(record.calibration_id)
+        if calibration is None or not state["reservoir_base_nl"]:
+            return None
+        delivered = state["delivered_base_nl"] + nl_of(record.net_steps - state["base_steps"], calibration)
+        return max(0, state["reservoir_base_nl"] - (delivered - state["reservoir_base_delivered_nl"]))
+
+    def _rate(self, record: Record, at_us: int) -> None:
+        """What flows from a record on, until the next that says something else."""
+        rate = flow_nl_per_day(record, self._account.programs.get(record.program_hash))
+        rates = self._out.rates
+        if rates and at_us < rates[-1][0]:
+            at_us = rates[-1][0]  # a bolus's record carries the instant of its step, which may lie before
+        self._change(at_us)
+        if not rates or rates[-1][1] != rate:
+            rates.append((at_us, rate))
+        self._flows = record
+
+    def _change(self, until_us: int) -> None:
+        """What the program itself changed since the last rate, between two records."""
+        record, rates = self._flows, self._out.rates
+        program = None if record is None else self._account.programs.get(record.program_hash)
+        if record is None or program is None or record.at_utc_us is None or record.state["mode"] != RUNNING:
+            return
+        elapsed_us = record.state["program_elapsed_s"] * 1_000_000 - record.state["ramp"] // 2 * 1_000_000
+        passed_us, span_us = 0, until_us - record.at_utc_us
+        over = flow_nl_per_day(record, program) - _base(program, record, elapsed_us, 0)[0]
+        while passed_us < span_us and not record.state["ramp"] & 1:
+            passed_us += max(1, _base(program, record, elapsed_us, passed_us)[1])
+            if passed_us < span_us:
+                rates.append(
+                    (record.at_utc_us + passed_us, _base(program, record, elapsed_us, passed_us)[0] + over)
+                )
+
+    def _mean(self, at_us: int) -> None:
+        since_us, volume = self._mark
+        if since_us and at_us - since_us >= SHORTEST_US:
+            mean = (self._delivered - volume) * 86_400_000_000 / (at_us - since_us)
+            self._out.counted.append((since_us, at_us, mean))
+        elif since_us:
+            return
+        self._mark = (at_us, self._delivered)
 
 
-def _commanded(programs: _Programs, record: Record, until_us: int) -> int:
-    """What the program's base rate asked for from a record on, in nL / DAY_US."""
-    program = programs.of(record)
-    at_us = record.at_utc_us
-    if (
-        program is None
-        or at_us is None
-        or record.state["mode"] != spec.MODES.index("running")
-        or until_us <= at_us
-    ):
-        return 0
-    return base_units(program, at_us, at_us - record.state["program_elapsed_s"] * 1_000_000, until_us)
-
-
-def _reservoir(record: Record, calibrations: dict[int, tuple[int, int, int]]) -> int:
-    """The rig's own estimate at a record."""
+def flow_nl_per_day(record: Record, program: dict[str, Any] | None) -> int:
+    """Base flow and bolus in the state that a record left."""
     state = record.state
-    since = nl_of(record.net_steps - state["base_steps"], calibrations.get(record.calibration_id, (0, 1, 0)))
-    delivered = state["delivered_base_nl"] + since
-    return max(0, state["reservoir_base_nl"] - (delivered - state["reservoir_base_delivered_nl"]))
+    bolus = state["bolus_rate_nl_per_day"] if state["bolus_done_steps"] < state["bolus_steps"] else 0
+    if not bolus and state["spread_done_steps"] < state["spread_steps_asked"]:
+        bolus = state["spread_rate_nl_per_day"]
+    if state["mode"] != RUNNING:
+        return bolus if spec.MODES[state["mode"]] != "stopped" else 0
+    if program is None or spec.KINDS.index("bridge") + 1 in (state["bolus_kind"], state["second_kind"]):
+        return bolus
+    elapsed_us = state["program_elapsed_s"] * 1_000_000 - state["ramp"] // 2 * 1_000_000
+    return _base(program, record, elapsed_us, 0)[0] + bolus
+
+
+def _base(program: dict[str, Any], record: Record, elapsed_us: int, passed_us: int) -> tuple[int, int]:
+    """(nL/day, us for which it holds) of the base flow, some time after a record."""
+    utc_us = record.rig_utc_us + passed_us if record.rig_utc_us else 0
+    return base_rate(program, max(0, elapsed_us + passed_us), utc_us)

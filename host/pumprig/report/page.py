@@ -10,13 +10,15 @@ Leaves: data to course.py and store/totals.py, pictures to plots.py, layout to t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-from pumpwire import spec, texts
+from pumpwire import identity, spec, texts
 
 from pumprig import __version__
-from pumprig.quantities import duration_text, iso, now_utc_us, volume_text, volume_with_u
+from pumprig.delivered import delivery_lines, reason, unknown_text
+from pumprig.quantities import duration_text, iso, now_utc_us, rate_text, volume_text, volume_with_u
 from pumprig.report import plots
 from pumprig.report.course import Course, course
 from pumprig.store import Store
@@ -25,7 +27,6 @@ from pumprig.store.ledger import Record
 from pumprig.store.totals import Total, total
 from pumprig.store.verify import Verdict
 
-MAX_EVENTS = 400
 ALARMS = {row[1]: (row[2], texts.ALARMS[row[1]]) for row in spec.ALARMS}
 LOUD = {
     "alarm": "alarm",
@@ -33,6 +34,7 @@ LOUD = {
     "power_return": "alarm",
     "undelivered": "alarm",
     "dropped": "alarm",
+    "missed": "alarm",
 }
 
 
@@ -42,7 +44,10 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
 
     device_id = verdict.device_id
     sums = total(store, device_id, from_us, to_us)
-    path = course(store, device_id, from_us, to_us)
+    path = course(store, sums)
+    assert path.given is not None
+    num, den, _u_ppm = store.calibrations(device_id).get(sums.last.calibration_id, (0, 1, 0))
+    step_nl = num / den
     relative = sums.u_nl / abs(sums.volume_nl) if sums.volume_nl else 0.0
     template = environment().from_string(
         files("pumprig.report").joinpath("template.html").read_text(encoding="utf-8")
@@ -58,9 +63,13 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
         parts=sums.parts,
         assumed_steps=sums.assumed_steps,
         verdict=verdict,
-        alarms=_alarms(path.events),
-        events=[_event(record) for record in path.events[-MAX_EVENTS:]],
-        left_out=max(0, len(path.events) - MAX_EVENTS),
+        simulated=identity.is_simulated(device_id),
+        answer=delivery_lines(path.given)[0].rstrip(":"),
+        not_given=[{"volume": volume_text(row["nl"]), "why": reason(row)} for row in path.given.not_given],
+        unknown=unknown_text(sums) if sums.unknown_steps else "",
+        alarms=_alarms(path.alarms),
+        events=[_event(record, step_nl) for record in path.events],
+        left_out=path.left_out,
         pictures=_pictures(path, relative),
         volume_text=volume_text,
         volume_with_u=volume_with_u,
@@ -72,15 +81,16 @@ def _pictures(path: Course, relative: float) -> list[dict[str, str]]:
         return []
     return [
         {
-            "title": "Delivered and commanded",
+            "title": "Asked and given",
             "svg": plots.delivered(path, relative),
-            "note": "Delivered is counted steps × the calibration that was active. Commanded is the program's base "
-            "rate while it ran, plus the boluses granted. The band is the calibration's expanded uncertainty.",
+            "note": "Given is counted steps × the calibration that was active; the band is its expanded uncertainty. "
+            "Asked is what the program and requests asked for, as if nothing had interfered.",
         },
         {
             "title": "Rate",
             "svg": plots.rates(path),
-            "note": "Means between log records; short boluses appear as low and wide as the records allow.",
+            "note": "The line is the program and each bolus from its first step to its last; the area is the mean of "
+            "the counted steps between two points.",
         },
         {"title": "Volume by kind", "svg": plots.by_day(path), "note": "A bar a day, UTC."},
         {
@@ -103,37 +113,36 @@ def _span(path: Course) -> dict[str, str]:
 
 
 def _cards(sums: Total, path: Course) -> list[dict[str, str]]:
-    last = path.points[-1] if path.points else None
-    alarms = sum(record.event == "alarm" for record in path.events)
-    cards = [
+    given = path.given
+    assert given is not None
+    known = given.asked_nl is not None
+    missing = sum(int(row["nl"]) for row in given.not_given)
+    reservoir = path.points[-1].reservoir_nl if path.points else None
+    alarms = sum(record.event == "alarm" for record in path.alarms)
+    return [
         {
-            "name": "delivered",
+            "name": "asked",
+            "value": volume_text(given.asked_nl) if given.asked_nl is not None else "not known",
+            "note": "by program and requests" if known else "a program that ran is not in this store",
+        },
+        {
+            "name": "given",
             "value": volume_text(sums.volume_nl),
             "note": f"± {volume_text(sums.u_nl)} (k = 2)"
             + (f", and {sums.unknown_steps} steps not known" if sums.unknown_steps else ""),
         },
         {
-            "name": "commanded",
-            "value": volume_text(last.commanded_nl) if last else "not known",
-            "note": f"counted is {_signed(last.delivered_nl - last.commanded_nl)}" if last else "",
-        },
-        {
-            "name": "counted steps",
-            "value": f"{sums.steps:,}".replace(",", "\u202f"),
-            "note": "at the step pin",
+            "name": "not given",
+            "value": volume_text(missing),
+            "note": "nothing" if not missing else "for the reasons below",
         },
         {
             "name": "reservoir",
-            "value": volume_text(last.reservoir_nl) if last else "not known",
+            "value": volume_text(reservoir) if reservoir is not None else "not known",
             "note": f"low alert at {volume_text(path.low_nl)}" if path.low_nl is not None else "",
         },
         {"name": "alarms", "value": str(alarms), "note": "none" if not alarms else "see below"},
     ]
-    return cards
-
-
-def _signed(volume_nl: int) -> str:
-    return ("+" if volume_nl >= 0 else "−") + volume_text(abs(volume_nl))
 
 
 def _kinds(sums: Total) -> list[dict[str, str]]:
@@ -168,10 +177,10 @@ def _alarms(events: list[Record]) -> list[dict[str, str]]:
     return rows
 
 
-def _event(record: Record) -> dict[str, Any]:
+def _event(record: Record, step_nl: float) -> dict[str, Any]:
     fields = fields_of(record.text)
     words = [
-        value if name in ("verb", "name") else f"{name} {_value(name, value)}"
+        value if name in ("verb", "name") else told_value(name, value, step_nl)
         for name, value in fields.items()
     ]
     return {
@@ -183,16 +192,34 @@ def _event(record: Record) -> dict[str, Any]:
     }
 
 
-def _value(name: str, value: str) -> str:
+def told_value(name: str, value: str, step_nl: float) -> str:
+    """A word of an event as a person reads it: steps with their volume, times and volumes with units."""
+    label = name.replace("_", " ")
     if not value.isdigit():
-        return value
-    if name.endswith("_nl"):
-        return volume_text(int(value))
-    if name == "utc_us":
-        return iso(int(value)) or ""
-    if name.endswith("_ms"):
-        return duration_text(int(value))
-    return value
+        return f"{label} {value}"
+    number = int(value)
+    if name.endswith("_steps") or name == "steps":
+        label = label.removesuffix("steps").strip() or "counted"
+        return (
+            f"{label} {volume_text(number * step_nl)} ({number} steps)"
+            if step_nl
+            else f"{label} {number} steps"
+        )
+    for suffix, shown in UNITS:
+        if name.endswith(suffix) or name == suffix.removeprefix("_"):
+            return f"{label.removesuffix(suffix.replace('_', ' ')).strip()} {shown(number)}".strip()
+    return f"{label} {value}"
+
+
+UNITS: tuple[tuple[str, Callable[[int], str]], ...] = (
+    ("_nl_per_day", lambda value: rate_text(value / 24)),
+    ("_nl", volume_text),
+    ("utc_us", lambda value: (iso(value) or "")[:19].replace("T", " ")),
+    ("_us", lambda value: duration_text(value / 1000)),
+    ("_ms", duration_text),
+    ("_s", lambda value: duration_text(value * 1000)),
+    ("_pa", lambda value: f"{value / 1000:.1f} kPa"),
+)
 
 
 def _when(record: Record) -> str:

@@ -20,7 +20,18 @@ from pumprig.store import dates, known
 from pumprig.store.database import Store
 from pumprig.store.record import Record
 
-__all__ = ["Record", "add", "decode", "decoded", "last_number", "raw_of", "read", "record_at", "told"]
+__all__ = [
+    "Record",
+    "add",
+    "between",
+    "decode",
+    "decoded",
+    "last_number",
+    "raw_of",
+    "read",
+    "record_at",
+    "told",
+]
 
 CLEARED = "The rig's journal was cleared or edited. Keep this database, and pull into a new one (PUMPRIG_DB)."
 INSERT = (
@@ -175,6 +186,14 @@ def read(
         query += f"ORDER BY number DESC, boot DESC LIMIT {int(last)}) ORDER BY number, boot"
     with store.guard():
         for row in store.db.execute(query, values):
+            yield decoded(row[0], row[1])
+
+
+def between(store: Store, device_id: str, first: int, last: int) -> Iterator[Record]:
+    """All records from one number to another, both among them. Raises StoreError."""
+    query = "SELECT raw, at_utc_us FROM records WHERE device_id = ? AND number BETWEEN ? AND ? ORDER BY number, boot"
+    with store.guard():
+        for row in store.db.execute(query, (device_id, first, last)):
             yield decoded(row[0], row[1])
 
 

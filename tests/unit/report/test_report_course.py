@@ -1,0 +1,78 @@
+"""The report draws what flowed: exact rates, all of a rehearsal, few points of a long log, and says who it is of."""
+
+import itertools
+import re
+
+import pytest
+from pumprig import rehearsal
+from pumprig.report import course
+from pumprig.report.page import render, told_value
+from pumprig.store import Store
+from pumprig.store.totals import total
+from pumprig.store.verify import verify
+from sim import asked
+
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """20 uL/h for 3 h, with a bolus of 10 uL over 20 min at 1 h, and a stop from 2 h to 2 h 10 min."""
+    folder = tmp_path_factory.mktemp("run")
+    rows = [
+        asked.event(1, "bolus", volume_nl=10_000, over_ms=1_200_000),
+        asked.event(2, "stop"),
+        asked.event(2 + 1 / 6, "resume"),
+    ]
+    request = rehearsal.request(asked.parsed(asked.CONSTANT), 3 * asked.HOUR_MS, events=rows)
+    request["records"] = str(folder / "records.txt")
+    report = rehearsal.run(request)
+    rehearsal.keep(folder / "run.db", request, report)
+    opened = Store(folder / "run.db")
+    yield opened
+    opened.close()
+
+
+def test_the_rate_s_course_is_that_of_program_bolus_and_stop_to_the_second(store):
+    drawn = course.course(store, total(store, store.devices()[0], None, None))
+    since = rehearsal.START_UTC_US
+    changes = [((at_us - since) / 1e6, rate / 24_000) for at_us, rate in drawn.rates]
+    kept = [row for row, after in itertools.pairwise(changes) if after[0] - row[0] > 2]
+    wanted = [(0, 20), (3600, 50), (4800, 20), (7200, 0), (7800, 20)]
+    assert [rate for _at, rate in kept] == pytest.approx([rate for _at, rate in wanted], abs=0.01)
+    assert [at for at, _rate in kept] == pytest.approx([at for at, _rate in wanted], abs=1.5)
+    assert changes[-1][0] == pytest.approx(10_800, abs=1)
+
+
+def test_the_series_end_where_the_rehearsal_ends_and_add_up(store):
+    sums = total(store, store.devices()[0], None, None)
+    drawn = course.course(store, sums)
+    assert drawn.points[-1].delivered_nl == pytest.approx(sums.volume_nl, abs=4)
+    assert drawn.points[-1].asked_nl == pytest.approx(70_000, abs=8)
+    assert sum(sum(day.values()) for day in drawn.days.values()) == pytest.approx(sums.volume_nl, abs=4)
+    counted = sum(rate * (until - since) / 86_400e6 for since, until, rate in drawn.counted)
+    assert counted == pytest.approx(sums.volume_nl, abs=4)
+
+
+def test_the_page_says_what_was_asked_given_and_not_given_that_it_is_simulated_and_its_digest(store):
+    verdict = verify(store, store.devices()[0])
+    page = render(store, verdict, None, None)
+    assert "SIMULATED" in page
+    told = re.search(r"asked (\S+) µL, given (\S+) µL, not given (\S+) µL<", page)
+    assert [float(figure) for figure in told.groups()] == pytest.approx([70, 66.67, 3.33], abs=0.02)
+    assert "stopped by a person, for 10 min" in page
+    assert verdict.digest in page
+
+
+def test_a_long_log_is_drawn_with_few_points(store, monkeypatch):
+    monkeypatch.setattr(course, "MOST_POINTS", 10)
+    drawn = course.course(store, total(store, store.devices()[0], None, None))
+    assert len(drawn.points) <= 13
+    assert drawn.points[-1].asked_nl == pytest.approx(70_000, abs=8)
+
+
+def test_events_are_told_in_words_and_volumes():
+    assert told_value("asked_steps", "2387", 3.35) == "asked 8.00 µL (2387 steps)"
+    assert told_value("volume_nl", "20000", 3.35) == "volume 20.00 µL"
+    assert told_value("over_ms", "60000", 3.35) == "over 1 min"
+    assert told_value("seq", "7", 3.35) == "seq 7"
