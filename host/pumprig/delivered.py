@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from pumprig import quantities
-from pumprig.store.asked import Delivery
+from pumprig.store.given import Delivery
 from pumprig.store.totals import Total
 
 WHY = {

@@ -25,8 +25,9 @@ from pumprig.errors import InputFileError, PumpError
 from pumprig.quantities import to_utc_us
 from pumprig.rig import refusals, simulator
 from pumprig.store import Store, ledger
-from pumprig.store.asked import Account, delivery
+from pumprig.store.asked import Account
 from pumprig.store.dates import Boot
+from pumprig.store.given import delivery
 from pumprig.store.record import Record
 from pumprig.therapy.program import Program
 

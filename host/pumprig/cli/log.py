@@ -40,8 +40,8 @@ from pumprig.cli.total import show_total, total_document
 from pumprig.errors import PumpError, UsageError
 from pumprig.rig.pull import Pulled
 from pumprig.store import Store, ledger
-from pumprig.store.asked import delivery_of
 from pumprig.store.export import FORMATS, Rows, export, form_of, plain
+from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
 

@@ -22,7 +22,7 @@ from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
 from pumprig.delivered import delivery_lines
 from pumprig.errors import PumpError, UsageError
-from pumprig.store.asked import Delivery
+from pumprig.store.given import Delivery
 from pumprig.therapy import events as event_files
 from pumprig.therapy import program as programs
 

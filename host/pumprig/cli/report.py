@@ -30,7 +30,7 @@ from pumprig.cli.total import total_document
 from pumprig.delivered import delivery_lines
 from pumprig.errors import PumpError
 from pumprig.store import Store
-from pumprig.store.asked import delivery_of
+from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
 from pumprig.store.verify import Verdict
 

@@ -17,7 +17,7 @@ from pumpwire import identity, spec
 from pumprig import quantities
 from pumprig.cli.settings import Settings
 from pumprig.delivered import delivery_lines, unknown_text
-from pumprig.store.asked import Delivery
+from pumprig.store.given import Delivery
 from pumprig.store.totals import Total
 
 

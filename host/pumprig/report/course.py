@@ -19,7 +19,8 @@ from pumpwire import spec
 from pumpwire.program import base_rate
 
 from pumprig.store import Store, ledger
-from pumprig.store.asked import Account, Delivery, delivery
+from pumprig.store.asked import Account
+from pumprig.store.given import Delivery, delivery
 from pumprig.store.ledger import Record
 from pumprig.store.totals import Calibration, Total, nl_of
 

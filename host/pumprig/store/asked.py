@@ -4,7 +4,7 @@ Owns: the account over the told records of a log (all but its checkpoints, and t
 Rules: given is what was counted; each thing that kept fluid from flowing is taken from its own record, in the volume
 that the program's arithmetic says for it; what is asked is the sum of both, so that they add up to the nanolitre; a
 difference to the program's own arithmetic beyond rounding is told as `unexplained`, never spread over the rest.
-Callers: the commands `log total`, `report` and `rehearse`.
+Callers: given.py, the report's course, rehearsals.
 Units: nL, steps, microseconds; rates in nL/day.
 Leaves: when what flows to pumpwire.program, sums of what was delivered to totals.py.
 """
@@ -18,11 +18,9 @@ from typing import Any
 from pumpwire import documents, spec
 from pumpwire.program import DAY_US, base_rate, turns_before
 
-from pumprig.store import ledger
-from pumprig.store.database import Store
 from pumprig.store.export import fields_of
 from pumprig.store.record import Record
-from pumprig.store.totals import Calibration, Total
+from pumprig.store.totals import Calibration
 
 RUNNING = spec.MODES.index("running")
 BRIDGE = spec.KINDS.index("bridge") + 1
@@ -295,61 +293,3 @@ def _bridges(record: Record) -> bool:
 def _number(fields: dict[str, str | int], name: str) -> int:
     value = fields.get(name, 0)
     return value if isinstance(value, int) else 0
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """Was it delivered? asked_nl = delivered_nl + the sum of not_given, to the nanolitre.
-
-    asked_nl is None where a program that ran is not known; unknown_s says which (half hashes) and for how long.
-    """
-
-    asked_nl: int | None
-    delivered_nl: int
-    not_given: list[dict[str, Any]]
-    unknown_s: dict[str, float]
-    unknown_requests: int
-
-    @staticmethod
-    def of(document: dict[str, Any]) -> Delivery:
-        """From a document that has the contract's fields."""
-        unknown, requests = (
-            document.get("asked_not_known_s", {}),
-            document.get("refused_of_unknown_volume", 0),
-        )
-        return Delivery(
-            document["asked_nl"], document["delivered_nl"], document["not_given"], unknown, requests
-        )
-
-    def document(self) -> dict[str, Any]:
-        """The contract's fields."""
-        told: dict[str, Any] = {
-            "asked_nl": self.asked_nl,
-            "delivered_nl": self.delivered_nl,
-            "not_given": self.not_given,
-        }
-        if self.unknown_s:
-            told["asked_not_known_s"] = self.unknown_s
-        if self.unknown_requests:
-            told["refused_of_unknown_volume"] = self.unknown_requests
-        return told
-
-
-def delivery_of(store: Store, total: Total) -> Delivery:
-    """Asked, given, not given between the records of a total. Raises StoreError."""
-    device_id = total.device_id
-    account = Account.of(store.calibrations(device_id), store.programs(device_id).values())
-    account.take(total.first)
-    for record in ledger.told(store, device_id, total.first.number, total.last.number):
-        account.take(record)
-    if total.last.number > total.first.number:
-        account.take(total.last)
-    return delivery(account, total.volume_nl)
-
-
-def delivery(account: Account, delivered_nl: int) -> Delivery:
-    """The account at its end, beside the volume that was counted."""
-    rows = [row.document() for row in account.rows() if round(row.nl)]
-    unknown = {f"{half:08x}": round(seconds, 1) for half, seconds in account.unknown_s.items()}
-    asked = None if unknown else delivered_nl + sum(int(row["nl"]) for row in rows)
-    return Delivery(asked, delivered_nl, rows, unknown, account.unknown_requests)
