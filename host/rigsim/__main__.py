@@ -50,7 +50,9 @@ def _arguments() -> argparse.ArgumentParser:
         "--tcp", metavar="PORT", type=int, help="a TCP port on this machine; 0 takes a free one"
     )
     serve.add_argument("--speed", type=_speed, default=1.0, help="virtual seconds in a second")
-    serve.add_argument("--seed", type=int, default=0, help="which rig: its identity and its physics")
+    serve.add_argument(
+        "--seed", type=int, help="which rig: its physics and its identity, else one of its own"
+    )
     serve.add_argument(
         "--idle-end", metavar="S", type=float, default=float("inf"), help="end after so long without a host"
     )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pumpwire import spec
 
-from rigsim.chip import CYCLES_PER_S
+from rigsim.chip import CYCLES_PER_S, identity_of
 from rigsim.commission import commission
 from rigsim.driver import SimRig
 from rigsim.events import EventError, World, book
@@ -181,7 +181,7 @@ def serve(
     link: str | None,
     tcp: int | None,
     speed: float,
-    seed: int,
+    seed: int | None,
     state_path: str | None,
     scenario: str | None,
     balance: str | None = None,
@@ -195,8 +195,9 @@ def serve(
     try:
         events = _scenario(scenario)
         state = StateDir(state_path) if state_path is not None else None
-        flash, kept = state.load(seed) if state is not None else (None, {})
-        rig = SimRig(int(kept.get("seed", seed)), flash)
+        flash, kept = state.load(seed or 0) if state is not None else (None, {})
+        rig = SimRig(int(kept.get("seed", seed or 0)), flash)
+        _name(rig, kept, seed)
         if state is not None:
             state.resume(rig, kept)
         line = Pty(link) if tcp is None else Tcp(tcp)
@@ -232,6 +233,14 @@ def serve(
         if state is not None:
             state.close()
     return 0
+
+
+def _name(rig: SimRig, kept: dict[str, Any], seed: int | None) -> None:
+    """The rig's identity: the one that it has had, else one of its own, unless a seed names it."""
+    if "identity" in kept:
+        rig.chip.unique_id = bytes.fromhex(kept["identity"])
+    elif seed is None and not kept:
+        rig.chip.unique_id = identity_of(os.urandom(16))
 
 
 def balance_beside(rig: SimRig, where: str, words: list[str]) -> BalanceBeside:

@@ -100,6 +100,7 @@ class StateDir:
         kept = {
             "version": VERSION,
             "seed": rig.chip.seed,
+            "identity": rig.chip.unique_id.hex(),
             "cycles": rig.chip.now,
             "wall_s": time.time(),
             "pump": rig.pump.snapshot(),

@@ -18,6 +18,7 @@ from pumprig.api.holding import Holding
 from pumprig.api.programs import Constant, program_on, resolved, stage
 from pumprig.calibration.advice import warnings_for
 from pumprig.errors import PumpError, RefusedError
+from pumprig.quantities import duration_text
 from pumprig.rig.status import Status, status_of
 from pumprig.therapy import bridge as bridges
 from pumprig.therapy import forecast
@@ -27,6 +28,7 @@ from pumprig.therapy.review import Difference, bolus_that_ends, differences
 if TYPE_CHECKING:
     from pumprig.api.base import RigBase
 
+CLOCK_S = 5.0  # what a rig's clock may differ from this computer's before a load names it
 CHANGED = 0  # no code of the wire: this refusal is the host's own
 
 
@@ -73,6 +75,9 @@ class Plan:
         told = [f"{row['key']}: {row['text']}" for row in self.forecast["warnings"]]
         status = self.status
         told += warnings_for(status.calibration_id, status.delivered_steps, self.program.document)
+        offset_s = status.clock.offset_s
+        if offset_s is not None and abs(offset_s) > CLOCK_S:
+            told.append(clock_that_differs(offset_s))
         ends = bolus_that_ends(status)
         return [*told, ends] if ends else told
 
@@ -133,3 +138,12 @@ def propose(
             new = bridges.auto(active, new)
         stage(held.client, new)
         return Plan(rig, new, active, status_of(held.client), quantities.now_utc_us(), at_utc_s)
+
+
+def clock_that_differs(offset_s: float) -> str:
+    """What a person is told of a rig's clock that is not this computer's."""
+    way = "ahead of" if offset_s > 0 else "behind"
+    return (
+        f"the rig's clock is {duration_text(abs(offset_s) * 1000)} {way} this computer's, and the program's times "
+        "of day are the rig's; `pumprig clock set` sets it"
+    )

@@ -87,10 +87,14 @@ def table_of(content: dict[str, Any]) -> Table:
 
 
 def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+    mark = "SIMULATED " if content["simulated"] else ""
     therapy, bolus, clock, loop = content["therapy"], content["bolus"], content["clock"], content["loop"]
     name = f"{therapy['name']} ({therapy['mode']}, {therapy['hash']})" if therapy["hash"] else "none loaded"
     rows = [
-        ("device", f"{content['device_id']}, firmware {content['firmware']}, protocol {content['protocol']}"),
+        (
+            "device",
+            f"{mark}{content['device_id']}, firmware {content['firmware']}, protocol {content['protocol']}",
+        ),
         ("therapy", name),
         ("rate", _rate(content["rate_nl_per_h"]) + "; counted " + _rate(content["counted_rate_nl_per_h"])),
         ("delivered", f"{_volume(content['delivered_nl'])} ({content['delivered_steps']} steps)"),

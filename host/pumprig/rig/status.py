@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from pumpwire import spec
+from pumpwire.identity import is_simulated
 
 from pumprig.quantities import iso, moment, nl_per_h, now_utc_us, to_utc_us
 from pumprig.rig.client import Client
@@ -114,6 +115,7 @@ class Status:
     """One reading of everything. `document()` is the JSON of `pumprig status --json`."""
 
     device_id: str | None
+    simulated: bool
     firmware: str | None
     protocol: int | None
     state: str | None
@@ -183,6 +185,7 @@ def status_of(client: Client) -> Status:
     device_us = integer(row, "utc_us")
     return Status(
         device_id=row.get("device_id"),
+        simulated=is_simulated(row.get("device_id", "")),
         firmware=row.get("firmware"),
         protocol=integer(row, "protocol"),
         state=row.get("state"),
