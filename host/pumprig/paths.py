@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pumprig import textfile
 from pumprig.errors import UsageError
 from pumprig.tomltext import parsed
 
@@ -94,7 +95,7 @@ def configuration() -> dict[str, Any]:
     """
     path = config_file()
     try:
-        content = parsed(path.read_text(encoding="utf-8"))
+        content = parsed(textfile.read(path))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

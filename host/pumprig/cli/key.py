@@ -9,15 +9,20 @@ Leaves: keeping keys to keys.py, proving them to client.py.
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TextIO
+from pathlib import Path
+from typing import BinaryIO
 
 import click
 
+from pumprig import textfile
 from pumprig.cli.settings import current, yes_option
-from pumprig.errors import UsageError
+from pumprig.errors import PumpError, UsageError
 from pumprig.rig import keys, refusals
 from pumprig.terminal import asked_secret
+
+MOST_BYTES = 4_096
 
 
 @click.group(invoke_without_command=True)
@@ -35,11 +40,14 @@ def key(ctx: click.Context) -> None:
 
 
 @key.command("set")
-@click.argument("file", type=click.File("r"))
-def set_(file: TextIO) -> None:
+@click.argument("file", type=click.File("rb"))
+def set_(file: BinaryIO) -> None:
     """Keep a key that the rig already has: FILE holds its 64 hex digits, `-` reads them from stdin."""
     settings = current()
-    found = keys.parse(file.read())
+    try:
+        found = keys.parse(textfile.decoded(file.read(MOST_BYTES)))
+    except UnicodeDecodeError:
+        found = None
     if found is None:
         raise UsageError("That is no key: a key is 64 hex digits.", "Nothing was kept.")
     with settings.rig() as rig:
@@ -50,16 +58,38 @@ def set_(file: TextIO) -> None:
 
 
 @key.command("export")
-def export() -> None:
-    """Print the rig's key, to be kept somewhere safe or carried to another computer."""
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file, yours alone."
+)
+def export(output: Path | None) -> None:
+    """Print the rig's key, or write it into a new file that only you can read: to be kept safe, or carried on."""
     settings = current()
     with settings.rig() as rig:
         device = rig.device_id
     held = keys.of(device)
     if not held:
         raise refusals.no_key(device)
+    if output is not None:
+        _write_key(output, held[0].hex())
+        settings.acts()
+        settings.show(f"{device}: its key is in {output}, which only you can read")
+        settings.document({"device_id": device, "file": str(output)})
+        return
     settings.show(held[0].hex())
     settings.document({"device_id": device, "key": held[0].hex()})
+
+
+def _write_key(path: Path, text: str) -> None:
+    """A file that is readable for nobody else at any moment. Raises PumpError."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise PumpError(
+            f"{path} cannot be written: {error.strerror}.",
+            "The key was written nowhere.",
+            "Name a new file with -o.",
+        ) from None
 
 
 @key.command("new")

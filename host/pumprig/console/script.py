@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pumprig import __version__, quantities
+from pumprig import __version__, quantities, textfile
 from pumprig.console.grammar import command_of
 from pumprig.errors import InputFileError, PumpError, UsageError
 
@@ -41,7 +41,7 @@ class Step:
 def load(path: Path) -> list[Step]:
     """The steps of a script. Raises InputFileError with every fault and its line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = textfile.read(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputFileError(f"{path} cannot be read: {error}.", []) from None
     steps: list[Step] = []

@@ -10,12 +10,12 @@ Leaves: which keys there are to its callers, positions to positions.py.
 from __future__ import annotations
 
 import tomllib
-from codecs import BOM_UTF8
 from pathlib import Path as FilePath
 from typing import Any, cast
 
 from pumpwire import units
 
+from pumprig import textfile
 from pumprig.errors import InputFileError
 from pumprig.therapy.positions import Path, lines_of, shown
 from pumprig.tomltext import parsed
@@ -32,7 +32,7 @@ class Reader:
         self.faults: list[tuple[int, str]] = []
         self.concentration_ng_per_ml: int | None = None
         try:
-            source = path.read_bytes().removeprefix(BOM_UTF8)  # some editors begin with it, TOML never
+            source = textfile.decoded(path.read_bytes()).encode()
             self.root: dict[str, Any] = parsed(source.decode("utf-8"))
         except OSError as error:
             raise InputFileError(f"{path} cannot be read: {error.strerror}.", []) from None
