@@ -26,6 +26,8 @@ LAST_INSTANT = datetime(2106, 2, 7, tzinfo=UTC)  # seconds since 1970 fit 32 bit
 def parse(text: str, kind: str, what: str) -> int:
     """`20 ul/h`, "rate" -> 480000. Raises UsageError that names `what` and lists the units."""
     try:
+        if text.lstrip()[:1] in ("-", "\u2212"):
+            raise units.UnitError(f"'{text}' is negative")
         return units.parse(text, kind)
     except units.UnitError as error:
         example = {"rate": "20 ul/h", "volume": "50 ul", "time": "10 min"}.get(

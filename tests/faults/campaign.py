@@ -11,6 +11,8 @@ Leaves: what must hold to the parts, each beside its short form in the tests.
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,13 +21,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from faults import heap, outside, steps, wear
+from faults import heap, outside, steps, store_race, wear
 from faults.busyday import BusyDay
 from faults.cuts import Cuts
 from faults.exactly import COMMANDS, Campaign
 from faults.host_kills import Kills, at_random, work_s
 from faults.lines import DeviceParser, HostParser
 from faults.sensors import cases, judge
+from sim import asked
 
 Figures = tuple[int, str, list[str]]  # tried, what was measured, failures
 REPORT = Path(__file__).resolve().parents[2] / "out" / "faults.txt"
@@ -55,6 +58,50 @@ def device_lines(by_person: bool, count: int, seed: int) -> Figures:
 def host_lines(count: int, seed: int) -> Figures:
     """Mutations into the host's parser."""
     return count, "mutated answers into the host", HostParser().mutations(count, seed)
+
+
+def asked_and_given(seeds: int) -> Figures:
+    """Every event that interferes, and every example with its events: asked is given and not given, to a step."""
+    failures: list[str] = []
+    worst = tried = 0
+    for name in asked.INTERFERING:
+        for seed in range(seeds):
+            report, by_hand_nl, why = asked.constant(name, seed)
+            tried += 1
+            off_nl = abs(report["asked_nl"] - by_hand_nl)
+            worst = max(worst, off_nl)
+            failures += [f"{name}, seed {seed}: {wrong}" for wrong in asked.adds_up(report)]
+            if off_nl > 2 * asked.STEP_NL:
+                failures.append(f"{name}, seed {seed}: asked {report['asked_nl']}, by hand {by_hand_nl}")
+            if why and why not in {row["why"] for row in report["not_given"]}:
+                failures.append(f"{name}, seed {seed}: {why} is not among the reasons")
+    for path in asked.programs():
+        tried += 1
+        report = asked.example(path, 36 * asked.HOUR_MS)
+        failures += [f"{path.name}: {wrong}" for wrong in asked.adds_up(report)]
+    return tried, f"rehearsals; asked is off rate times time by {worst} nL at the most", failures
+
+
+def store_races(count: int) -> Figures:
+    """Races of eight processes on a new store, two of them killed at drawn instants."""
+    failures: list[str] = []
+    for seed in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            failures += store_race.race(Path(folder) / "log.db", 8, 2, seed)
+    return count, "races of eight processes, two killed", failures
+
+
+def whole_tests(*names: str) -> Figures:
+    """Tests whose short form is already whole, told by pytest."""
+    here = Path(__file__).parent
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *(str(here / name) for name in names)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here.parents[1])
+    last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+    passed = re.search(r"(\d+) passed", last)
+    failures = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if done.returncode and not failures:
+        failures = [last]
+    return int(passed[1]) if passed else 0, "tests of tampering and of failing outputs", failures
 
 
 def hypothesis_lines(count: int) -> Figures:
@@ -173,6 +220,9 @@ def parts() -> list[tuple[str, Callable[..., Figures], tuple[Any, ...]]]:
         ("answers rewritten, 2", outside.rewritten_answers, (600, 10_000)),
         ("starts interrupted", outside.interrupted_starts, (60,)),
         ("hostile names", outside.hostile_names, ()),
+        ("asked, given, not given", asked_and_given, (2,)),
+        ("store, made and filled by eight at once", store_races, (12,)),
+        ("tampering and outcomes", whole_tests, ("test_tampering.py", "test_outcomes.py")),
     ]
 
 

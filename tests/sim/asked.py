@@ -18,6 +18,7 @@ START_US = rehearsal.START_UTC_US
 HOUR_MS = 3_600_000
 FOR_MS = 12 * HOUR_MS
 RATE_NL_PER_H = 20_000
+STEP_NL = 4  # rounded up
 CONSTANT = """
 name = "steady"
 [reservoir]

@@ -3,8 +3,6 @@
 import pytest
 from sim import asked
 
-STEP_NL = 4
-
 
 @pytest.mark.parametrize(
     "name",
@@ -21,7 +19,7 @@ def test_what_interferes_with_a_constant_program_is_told_and_what_was_asked_is_r
     report, by_hand_nl, why = asked.constant(name)
     assert asked.adds_up(report) == []
     assert why in {row["why"] for row in report["not_given"]}
-    assert abs(report["asked_nl"] - by_hand_nl) <= 2 * STEP_NL, report["not_given"]
+    assert abs(report["asked_nl"] - by_hand_nl) <= 2 * asked.STEP_NL, report["not_given"]
 
 
 def test_an_occlusion_at_night_is_no_delivery_as_asked():
@@ -31,4 +29,4 @@ def test_an_occlusion_at_night_is_no_delivery_as_asked():
     (row,) = [row for row in report["not_given"] if row["why"] == "alarm"]
     assert row["name"] == "occlusion"
     assert row["nl"] > 30_000
-    assert report["asked_nl"] > report["delivered_nl"] + row["nl"] - STEP_NL
+    assert report["asked_nl"] > report["delivered_nl"] + row["nl"] - asked.STEP_NL

@@ -205,7 +205,7 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
 
 def _run(words: list[str], settings: Settings) -> int:
     try:
-        result = root.main(words, prog_name="pumprig", standalone_mode=False, obj=settings)
+        result = root.main(_negative(words), prog_name="pumprig", standalone_mode=False, obj=settings)
     except PumpError as error:
         return _failed(error, settings)
     except click.exceptions.Exit as error:
@@ -232,6 +232,11 @@ def _run(words: list[str], settings: Settings) -> int:
         unforeseen.__cause__ = error
         return _failed(unforeseen, settings)
     return result if isinstance(result, int) else 0
+
+
+def _negative(words: list[str]) -> list[str]:
+    """Words with a negative quantity, "-5 ul", that is told as one and not taken for an option."""
+    return [f"\u2212{word[1:]}" if word[:1] == "-" and word[1:2].isdigit() else word for word in words]
 
 
 def show(error: PumpError) -> None:

@@ -9,6 +9,7 @@ Leaves: the fields to reading.py.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,14 @@ def watch(interval: str, count: int | None) -> None:
                 settings.document(rig.status().document())
                 turn += 1
             return
+        if not sys.stdout.isatty():  # a pipe or a file: a line for each reading, as it comes
+            turn = 0
+            while count is None or turn < count:
+                if turn:
+                    time.sleep(pause_s)
+                settings.show(line_of(rig.status().document()))
+                turn += 1
+            return
         from rich.live import Live
 
         with Live(table_of(rig.status().document()), console=settings.console(), auto_refresh=False) as live:
@@ -64,6 +73,21 @@ def watch(interval: str, count: int | None) -> None:
                 time.sleep(pause_s)
                 live.update(table_of(rig.status().document()), refresh=True)
                 turn += 1
+
+
+def line_of(content: dict[str, Any]) -> str:
+    """A reading as one line."""
+    at = quantities.iso(quantities.now_utc_us()) or ""
+    alarms = ", ".join(str(row["name"]) for row in content["alarms"])
+    words = [
+        at[:19].replace("T", " "),
+        f"{content['state']:12}",
+        _rate(content["rate_nl_per_h"]),
+        f"delivered {_volume(content['delivered_nl'])}",
+        f"reservoir {_volume(content['reservoir_nl'])}",
+        *([f"alarms: {alarms}"] if alarms else []),
+    ]
+    return "  ".join(words)
 
 
 def table_of(content: dict[str, Any]) -> Table:

@@ -175,7 +175,7 @@ class Reader:
     def _number(self, text: str, kind: str) -> int:
         """A quantity; a mass becomes a volume through the concentration. Raises UnitError."""
         mass_kind = MASS_KINDS.get(kind)
-        unit = units.split(text)[1].replace("µ", "u").lower()
+        unit = units.split(text)[1].replace("µ", "u").replace("μ", "u").lower()
         if mass_kind is None or unit not in [row[0] for row in units.UNITS[mass_kind]]:
             return units.parse(text, kind)
         if self.concentration_ng_per_ml is None:
