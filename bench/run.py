@@ -20,6 +20,7 @@ OUT = HERE.parent / "out" / "bench"
 BENCHMARKS = (
     ("the path from program to log", "path.py"),
     ("the hub against the port alone", "hub.py"),
+    ("ten years of records", "growth.py"),
     ("edges on the emulated Pico", "timing.py"),
     ("speed of the accuracy maths", "accuracy_speed.py"),
     ("pulsation before and after compensation", "accuracy_pulsation.py"),
