@@ -9,9 +9,8 @@ Leaves: the order of requests to line.py.
 
 from __future__ import annotations
 
-import asyncio
 import queue
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from pumprig.errors import LinkError
@@ -71,8 +70,7 @@ class Exchange:
     users: list[tuple[User, str]]
     changes: bool
     number: str = ""  # under which it is on the line
-    began_s: float = 0.0
-    timer: asyncio.TimerHandle | None = field(default=None)
+    until_s: float = 0.0  # when its answer has to have come
 
 
 def parts_of(body: str) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ from pumprig.rig.portshare import Desk
 
 ANSWER_S = 1.0  # as the client's own limit: beyond the longest stall of the device
 GREETING_S = 0.6
+LOOK_S = 0.1
 WAIT_S = 0.25  # between two signs of life for those who wait
 FIRST_TAG = 1 << 40  # beyond every tag that a client makes by itself
 MOST_WAITING = 8  # requests of one user
@@ -58,9 +59,8 @@ class RigLine:
         self._tag = FIRST_TAG
         self._turn = Turn()
         self._pulse: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
-
-    # --- the port
 
     async def open(self) -> None:
         """Open the port where it is not open. Raises LinkError; never resets the device."""
@@ -109,8 +109,6 @@ class RigLine:
             beside.close()
         self._turn.end()
         current, self._current = self._current, None
-        if current is not None:
-            self._untimed(current)
         concerned = [] if current is None else [user for user, _number in current.users]
         concerned += [user for exchange in self._waiting for user, _number in exchange.users]
         concerned += self._stops
@@ -187,8 +185,6 @@ class RigLine:
             self._waiting.appendleft(Exchange("close", "close", [], True))
         self._next()
 
-    # --- the stop
-
     def _stop(self, user: User) -> None:
         """Write it at once: the rig acts on it whatever is on the line; its answer may have no room, so ask again."""
         if self.port is None:
@@ -264,13 +260,19 @@ class RigLine:
         self._wait(exchange)
 
     def _wait(self, exchange: Exchange) -> None:
-        self._untimed(exchange)
         limit_s = GREETING_S if exchange.verb == "hello" else ANSWER_S
-        exchange.timer = self._loop.call_later(limit_s, self._fail, "no answer came")
+        exchange.until_s = self._loop.time() + limit_s
+        if self._watch is None:
+            self._watch = self._loop.call_later(LOOK_S, self._watch_on)
 
-    def _untimed(self, exchange: Exchange) -> None:
-        if exchange.timer is not None:
-            exchange.timer.cancel()
+    def _watch_on(self) -> None:
+        """One timer for all requests: each line of an answer only moves its end."""
+        self._watch = None
+        current = self._current
+        if current is not None and self._loop.time() >= current.until_s:
+            self._fail("no answer came")
+        elif current is not None:
+            self._watch = self._loop.call_later(LOOK_S, self._watch_on)
 
     def _heard(self, line: str) -> None:
         """A line from the port."""
@@ -314,7 +316,6 @@ class RigLine:
             self._fail("the request was damaged on the way")
 
     def _finish(self, current: Exchange) -> None:
-        self._untimed(current)
         self._current = None
         self._turn.note_answered(current, self._loop.time())
         self._next()
@@ -331,8 +332,6 @@ class RigLine:
         for user in concerned:
             user.tell(f"!none {why}")
         self._finish(current)
-
-    # --- signs of life
 
     def _keep_alive(self) -> None:
         if self._pulse is None:
