@@ -129,5 +129,6 @@ bench-long: $(STAMP) ## ten thousand random weeks against the reference model, t
 bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of the loop under load (half an hour; needs PUMPRIG_UF2)
 	$(PY) bench/timing.py --all
 	$(PY) bench/firmware.py
+	$(PY) bench/commands.py
 
 .PHONY: adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
