@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import threading
 import time
 from dataclasses import fields, replace
 from datetime import datetime, timezone
@@ -34,6 +35,7 @@ from rigsim.wire import NoAnswer, Refused, Wire
 START_UTC_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 RESERVOIR_NL = 20_000_000
 SLICES = 200  # progress reports of a run
+_ALONE = threading.Lock()
 
 
 class RehearsalError(ValueError):
@@ -69,7 +71,20 @@ def answer_to(text: str, messages: IO[str]) -> tuple[int, dict[str, Any]]:
 
 
 def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[str, Any]:
-    """Run a request (docs/explanation/simulator.md lists its keys) and return the report."""
+    """Run a request (docs/explanation/simulator.md lists its keys) and return the report. One at a time in a process:
+    the firmware's modules are the process's, so another thread's run would change this one's. Raises RehearsalError.
+    """
+    if not _ALONE.acquire(blocking=False):
+        raise RehearsalError(
+            "one rehearsal at a time in a process; begin the other one in a process of its own"
+        )
+    try:
+        return _rehearse(request, messages)
+    finally:
+        _ALONE.release()
+
+
+def _rehearse(request: dict[str, Any], messages: IO[str] | None) -> dict[str, Any]:
     started_s = time.perf_counter()
     text = request.get("program")
     if not isinstance(text, str):

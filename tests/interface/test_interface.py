@@ -247,3 +247,14 @@ def test_the_command_line_and_the_interface_leave_the_same_ledger(place: Place) 
     os.rename(place.folder / "state", place.folder / "before")
     os.rename(place.folder / "data", place.folder / "data before")
     assert by_calls() == commands
+
+
+def test_two_rehearsals_in_one_process_s_threads_are_refused_by_the_simulator_itself() -> None:
+    from pumprig import rehearsal as requests
+    from rigsim import rehearse as simulator
+
+    program = pumprig.read_program(ROOT / "examples" / "night-step.toml")
+    asked = requests.request(program, 60_000)
+    with simulator._ALONE, pytest.raises(simulator.RehearsalError, match="process of its own"):
+        simulator.rehearse(asked)
+    assert simulator.rehearse(asked)["log_verified"]

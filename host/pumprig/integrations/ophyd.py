@@ -17,9 +17,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from bluesky.protocols import Location, Reading
-from event_model import DataKey
-from ophyd_async.core import AsyncStatus, Device, WatchableAsyncStatus, WatcherUpdate
+try:
+    from bluesky.protocols import Location, Reading
+    from event_model import DataKey
+    from ophyd_async.core import AsyncStatus, Device, WatchableAsyncStatus, WatcherUpdate
+except ImportError as error:
+    raise ImportError(
+        "pumprig.integrations.ophyd needs ophyd-async 0.21 or newer: pip install 'pumprig[bluesky]'"
+    ) from error
 
 from pumprig import aio
 from pumprig.api.programs import Constant
