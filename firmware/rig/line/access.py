@@ -32,6 +32,7 @@ class Lock:
         self._record = record
         self._wrong = 0
         self._lock_us = LOCK_US
+        self._wrong_us = 0  # when the last one came
         self._until_us = 0
 
     def check(self, now_us):
@@ -39,14 +40,16 @@ class Lock:
         if now_us < self._until_us:
             raise Refused("locked", (("wait_s", -((now_us - self._until_us) // 1_000_000)),))
 
-    def right(self):
-        """A right answer: the count begins anew, and the next lock is half as long."""
+    def right(self, now_us):
+        """A right answer: the count begins anew; an hour after the last wrong one the doubling does, too."""
         self._wrong = 0
-        self._lock_us = max(LOCK_US, self._lock_us // 2)
+        if now_us - self._wrong_us >= LONGEST_LOCK_US:
+            self._lock_us = LOCK_US
 
     def wrong(self, what, now_us):
         """Count and log a wrong answer; the fifth locks."""
         self._wrong += 1
+        self._wrong_us = now_us
         if self._wrong < TRIES:
             self._record("access", (("wrong", what), ("times", self._wrong)))
             return
@@ -157,7 +160,7 @@ class Access:
                         raise Refused("access", (("why", "another host has opened a session since"),))
                 self._marks.wrong("mark", now_us)
                 raise Refused("access", (("why", "the line does not carry the key's mark"),))
-            self._marks.right()
+            self._marks.right(now_us)
         self._host_until_us = now_us + IDLE_US
 
     # --- a person
@@ -199,7 +202,7 @@ class Access:
             if not auth.is_same(auth.pin_hash(self._device_id, pin), self._pin):
                 self._guesses.wrong("pin", now_us)
                 raise Refused("access", (("why", "wrong or missing PIN"),))
-            self._guesses.right()
+            self._guesses.right(now_us)
         self._terminal_until_us = now_us + IDLE_US
 
     def new_code(self):
@@ -213,7 +216,7 @@ class Access:
             if len(given) == len(code):  # else it is no guess
                 self._guesses.wrong("code", now_us)
             raise Refused("hash", (("why", "that is not the code shown"),))
-        self._guesses.right()
+        self._guesses.right(now_us)
 
 
 def _is_access(text):

@@ -159,7 +159,7 @@ def test_a_code_is_another_each_time_and_five_wrong_ones_lock(tmp_path: Path) ->
 
 
 @pytest.mark.requirement("SR-36")
-def test_a_lock_has_a_ceiling_and_decays_with_right_answers(tmp_path: Path) -> None:
+def test_a_lock_has_a_ceiling_and_begins_anew_with_a_right_answer_after_an_hour(tmp_path: Path) -> None:
     sender = Sender(tmp_path / "flash", "pin")
     host = sender.host
 
@@ -174,8 +174,7 @@ def test_a_lock_has_a_ceiling_and_decays_with_right_answers(tmp_path: Path) -> N
         seen.append(lock_s())
         host.bench.run((seen[-1] + 1) * 1_000_000)
     assert seen[-3:] == [3600, 3600, 3600]
-    for _ in range(8):
-        assert "programming" in host.send(b"terminal 2468\r", 400_000)[-1]
+    assert "programming" in host.send(b"terminal 2468\r", 400_000)[-1]
     assert lock_s() <= 60
     host.bench.power_off()
 
