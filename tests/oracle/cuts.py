@@ -1,8 +1,8 @@
 """A loss of power, judged: what the rig knew, what it lost, what it takes up again.
 
 Owns: the model as it was at the last record, and the bounds of what a cut may cost.
-Rules: rules 3, 4 and 5 of interrupted therapy; time without power is no time to the rig, and of its program's own time
-it keeps whole seconds.
+Rules: rules 3, 4 and 5 of interrupted therapy; time without power is no time to the rig, and its program's own time
+goes on from the last record's.
 Callers: judge.py.
 Units: as in scenario.py.
 Leaves: the walk to judge.py.
@@ -13,7 +13,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from oracle.model import KINDS, Bolus, Model
+from oracle.bolus import KINDS, Bolus
+from oracle.model import Model
 from oracle.program import S_US
 from oracle.scenario import Row
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 RECORD_NL = 5_000  # a record is due at least every so much
 FAST_S = 10  # or what flows in so long
 RECORD_S = 600  # or in so long
-SECOND_US = Fraction(1_100_000)
+NEXT_US = 150_000
+LATE_US = Fraction(60_000)  # by which the program's own time may come back late
 
 
 class Cuts:
@@ -44,6 +46,10 @@ class Cuts:
         """What the rig would come back with."""
         self._kept = self._judge.model.copy()
         self._kept_row = row
+        if self._kept.bolus is None and row.state["bolus_kind"]:
+            ahead_us = self._kept.next_due_us()  # the record before its first step tells of it already
+            if ahead_us <= NEXT_US:
+                self._kept.advance(self._kept.t_us + ahead_us + 1)
 
     def cut(self, row: Row) -> None:
         """The power goes: the model goes on to here, only to be thrown away."""
@@ -60,28 +66,25 @@ class Cuts:
         self._count += 1
         self._flowed = judge.model
         judge.model = kept
-        kept.peek = judge._peek
         kept.shift(row.mono_us - kept.t_us)
         off_us = row.utc_us - row.mono_us - kept.utc_less_t_us
         judge.check(abs(off_us) <= S_US, f"the clock comes back {float(off_us) / 1e6:.3f} s off")
         self._steps_as_recorded(kept, self._kept_row)
         self.returned = kept.mode != "stopped"
-        kept.slack_us = max(kept.slack_us, SECOND_US)
+        kept.slack_us += LATE_US
+        kept.clock_restored = True
         judge.alarms.booted()
         if self.returned:
             self._returns(row)
-        self._align(kept)
 
     def _steps_as_recorded(self, kept: Model, row: Row) -> None:
         """The phase below a step goes with the power."""
         for kind in KINDS:
             kept.given[kind] = row.state[f"{kind}_steps"] * kept.step_nl
-        done = row.state["bolus_done_steps"] * kept.step_nl
-        over = kept.slot()
-        if over is not None and row.state["bolus_kind"] and KINDS[row.state["bolus_kind"] - 1] == over.kind:
-            over.given_nl = min(over.nl, done)
-        if kept.spread is not None:
-            kept.spread.given_nl = row.state["spread_done_steps"] * kept.step_nl
+        for over in (kept.bolus, kept.spread, kept.bridge):
+            done = over and _done_steps(over.kind, row.state)
+            if over is not None and done is not None:
+                over.given_nl = min(over.nl, done * kept.step_nl)
 
     def _returns(self, first: Row) -> None:
         """It ran: the loss is bounded, stated, and counted as delivered."""
@@ -105,16 +108,15 @@ class Cuts:
         model.reservoir_nl -= assumed_nl
         if model.mode == "running":
             model.past.add(model.t_us, model.t_us, assumed_nl, Fraction(0))
-        self._written_off(model.slot(), after, "bolus", assumed_nl)
-        self._written_off(model.spread, after, "spread", assumed_nl)
+        for over in (model.bolus, model.bridge, model.spread):
+            if over is not None:
+                self._written_off(over, after, assumed_nl)
         stops = model.mode == "priming" or model.program is None or model.program.on_return == "stop"
         if stops:
             model.halt("power")
 
     def _lost(self, state: dict[str, int]) -> int:
-        counted = (
-            sum(state[f"{kind}_steps"] for kind in KINDS) - 2 * state["relief_steps"] + state["lost_steps"]
-        )
+        counted = sum(state[f"{kind}_steps"] for kind in KINDS) + state["lost_steps"]
         return self._pulses - counted - self._lost_steps
 
     def _bound_nl(self) -> Fraction:
@@ -123,6 +125,8 @@ class Cuts:
         most = Fraction(0)
         for one in (model, flowed):
             base, over = one.base_rate()[0], one.flowing()
+            if one.bridge is not None and one.program is not None:
+                base = one.program.highest_rate()  # which follows it
             if over is None and model.bolus:
                 over = model.bolus
             over_rate = over.rate if over else 0
@@ -134,18 +138,14 @@ class Cuts:
         highest = model.program.highest_rate() if model.program else 0
         return most * Fraction(101, 100) + Fraction(highest, 86_400) + 3 * model.step_nl
 
-    def _written_off(
-        self, over: Bolus | None, state: dict[str, int], name: str, assumed_nl: Fraction
-    ) -> None:
+    def _written_off(self, over: Bolus, state: dict[str, int], assumed_nl: Fraction) -> None:
         """Rule 4: a bolus goes on with what was left, less what is assumed, and never with more."""
         judge = self._judge
-        if over is None:
-            return
         model = judge.model
-        asked = state["bolus_steps" if name == "bolus" else "spread_steps_asked"]
         ended = self._ended(over.kind)
-        if asked and not (name == "bolus" and KINDS[state["bolus_kind"] - 1] != over.kind):
-            done = state["bolus_done_steps" if name == "bolus" else "spread_done_steps"]
+        done = _done_steps(over.kind, state)
+        if done is not None:
+            pass
         elif ended is not None:
             done = int(ended.fields["done_steps"])
         else:
@@ -167,26 +167,11 @@ class Cuts:
         rows = self._judge.rows[self._judge.at :][:6]
         return next((r for r in rows if r.event == "bolus_end" and r.fields["kind"] == kind), None)
 
-    def _align(self, model: Model) -> None:
-        """The program's own time came back up to a second early: the first periodic bolus shows by how much."""
-        if model.program is None:
-            return
-        judge = self._judge
-        boot = judge.rows[judge.at].boot
-        for row in judge.rows[judge.at :]:
-            if row.boot != boot or row.event == "cut" or row.fields.get("verb") == "commit":
-                return
-            if row.event != "bolus_start" or row.fields["kind"] != "periodic":
-                continue
-            at_us = int(row.fields.get("at_us", row.mono_us))
-            for i, periodic in enumerate(model.program.periodic):
-                every_us = periodic.every_s * S_US
-                late_us = (at_us - model.origin_us - model.due_us[i]) % every_us
-                late_us -= every_us if late_us > every_us / 2 else 0
-                if -TICK_US <= late_us <= SECOND_US:
-                    model.origin_us += late_us
-                    model.slack_us = Fraction(TICK_US)
-                    return
 
-
-TICK_US = 100_000
+def _done_steps(kind: str, state: dict[str, int]) -> int | None:
+    """What a record says that a bolus of this kind has had; None: it says nothing of one."""
+    number = KINDS.index(kind) + 1
+    if state["bolus_kind"] == number:
+        return state["bolus_done_steps"]
+    second = state.get("second_kind") or KINDS.index("spread") + 1
+    return state["spread_done_steps"] if state["spread_steps_asked"] and second == number else None

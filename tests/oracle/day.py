@@ -101,7 +101,7 @@ def never_above_nl(program: Program) -> Fraction:
     most = most_base_nl(program) + sum(most_periodic_nl(row) for row in program.periodic)
     if program.zone != "UTC" and not program.is_constant and program.days:
         most += Fraction(program.highest_rate(), 24)
-    return most
+    return most + (program.bridge[0] if program.bridge else 0)
 
 
 def coming_base_nl(program: Program, elapsed_us: Fraction, utc_us: Fraction, span_us: Fraction) -> Fraction:

@@ -119,6 +119,8 @@ def _free(model: Model, spread: bool, must: set[str], may: set[str]) -> None:
     over = model.spread if spread else model.slot()
     if over is not None:
         (may if over.left_us() <= NEAR_US + model.steps_us(over) else must).add("busy")
+    if spread and model.bridge is not None:
+        may.add("busy")
     if model.t_us <= model.ended_us.get(spread, Fraction(-1)) + NEAR_US:
         may.add("busy")
     if not spread and model.program is not None:
@@ -170,7 +172,7 @@ def prime(model: Model, volume_nl: int) -> Reasons:
         must.add("state")
     volume_nl = volume_nl or (model.program.catheter_nl if model.program else 0)
     if not volume_nl:
-        must.add("argument")
+        must.add("value")
     _fluid(model, volume_nl, must, may)
     return must, may
 

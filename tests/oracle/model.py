@@ -10,52 +10,13 @@ Leaves: which requests are granted to grants.py, comparing to judge.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import floor
 
+from oracle.bolus import APART, KINDS, ZERO, Bolus, Claim, Peek, PeekEnd
 from oracle.day import Past
 from oracle.program import DAY_US, NEVER_US, S_US, Program
-
-KINDS = ("basal", "periodic", "demand", "single", "spread", "bridge", "prime", "relief", "calibration")
-APART = ("prime", "calibration")
-ZERO = Fraction(0)
-
-
-@dataclass
-class Bolus:
-    """A whole number of steps at a rate, on top of the base flow; a bridge in its place."""
-
-    kind: str
-    steps: int
-    nl: Fraction
-    rate: int
-    row: int = 0
-    given_nl: Fraction = ZERO
-
-    @property
-    def left_nl(self) -> Fraction:
-        return self.nl - self.given_nl
-
-    def left_us(self) -> Fraction:
-        return self.left_nl * DAY_US / self.rate
-
-
-@dataclass
-class Claim:
-    """Something that the log has to say: `what` at `at_us`."""
-
-    what: str  # bolus_start, bolus_end, missed, refused
-    at_us: Fraction
-    kind: str
-    steps: int = 0
-    done_nl: Fraction = ZERO
-    why: str = ""
-    rate: int = 0
-
-
-Peek = Callable[[str, Fraction], bool]
 
 
 @dataclass
@@ -64,8 +25,10 @@ class Model:
 
     step_nl: Fraction
     peek: Peek = lambda _what, _at_us: False
+    peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
     t_us: Fraction = ZERO
     utc_less_t_us: Fraction = ZERO
+    clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
     program: Program | None = None
     origin_us: Fraction = ZERO  # where the program's elapsed time is zero
     slack_us: Fraction = ZERO  # by how much that may be off, after a power cut
@@ -113,6 +76,10 @@ class Model:
         self.demands_us = [at + by_us for at in self.demands_us]
         self.past.shift(by_us)
         self.claims = [replace(claim, at_us=claim.at_us + by_us) for claim in self.claims]
+        self.ended_us = {}
+        for over in (self.bolus, self.spread, self.bridge):
+            if over is not None:
+                over.end_us = None  # what the log of the boot before said of it
 
     @property
     def elapsed_us(self) -> Fraction:
@@ -150,15 +117,33 @@ class Model:
     def advance(self, to_us: Fraction) -> None:
         """Let time pass."""
         while self.t_us < to_us:
-            self._fall_due()
+            self.fall_due()
             over = self.flowing()
             rate, holds_us = self.base_rate()
-            span_us = min(to_us - self.t_us, holds_us, self._next_due_us())
+            span_us = min(to_us - self.t_us, holds_us, self.next_due_us())
             if over is not None:
-                span_us = min(span_us, over.left_us())
+                span_us = min(span_us, self._ends_us(over))
             self._flow(span_us, rate, over)
-            if over is not None and not over.left_nl:
-                self.end(over)
+            if over is not None and over.end_us is not None and self.t_us >= over.end_us:
+                self._complete(over)
+
+    def _ends_us(self, over: Bolus) -> Fraction:
+        """Until it has ended: by its volume, give or take two steps; the log says at which instant just."""
+        left_us = over.left_us()
+        slack_us = self.steps_us(over)
+        if over.end_us is not None:
+            return over.end_us - self.t_us
+        if left_us > slack_us:
+            return left_us - slack_us
+        seen_us = self.peek_end(over, self.t_us + left_us, slack_us)
+        over.end_us = max(self.t_us, self.t_us + left_us if seen_us is None else seen_us)
+        return over.end_us - self.t_us
+
+    def _complete(self, over: Bolus) -> None:
+        self.given[over.kind] += over.left_nl
+        self.reservoir_nl -= over.left_nl
+        over.given_nl = over.nl
+        self.end(over)
 
     def _flow(self, span_us: Fraction, rate: int, over: Bolus | None) -> None:
         base_nl = rate * span_us / DAY_US
@@ -196,7 +181,7 @@ class Model:
 
     # --- the program's grid: rules 1 and 2
 
-    def _next_due_us(self) -> Fraction:
+    def next_due_us(self) -> Fraction:
         """Until a periodic bolus falls due, or one that waits is missed."""
         if self.program is None:
             return NEVER_US
@@ -208,7 +193,8 @@ class Model:
             soonest = min(soonest, due_us - self.elapsed_us)
         return soonest
 
-    def _fall_due(self) -> None:
+    def fall_due(self) -> None:
+        """Begin, let wait, or miss what is due by now."""
         if self.program is None:
             return
         order = sorted(range(len(self.due_us)), key=lambda i: (self.due_us[i], i))
@@ -224,8 +210,7 @@ class Model:
     def _miss(self, i: int, why: str) -> None:
         assert self.program is not None
         row = self.program.periodic[i]
-        at_us = self.due_us[i] + self.origin_us
-        self.claims.append(Claim("missed", at_us, "periodic", done_nl=Fraction(row.volume_nl), why=why))
+        self.claims.append(Claim("missed", self.t_us, "periodic", done_nl=Fraction(row.volume_nl), why=why))
         self.due_us[i] += row.every_s * S_US
 
     def _begin(self, i: int) -> None:
@@ -245,6 +230,23 @@ class Model:
         from oracle.grants import cap
 
         return cap(self, volume_nl)
+
+    def set_clock(self, utc_less_t_us: Fraction) -> None:
+        """The wall clock; the first time after a boot it shows for how long there was no power: rule 1."""
+        outage_us = utc_less_t_us - self.utc_less_t_us
+        self.utc_less_t_us = utc_less_t_us
+        if self.clock_restored and outage_us > 0 and self.program is not None:
+            self.fall_due()
+            self.origin_us -= outage_us
+            for i, row in enumerate(self.program.periodic):
+                every_us = row.every_s * S_US
+                waits = self.due_us[i] <= self.elapsed_us - outage_us
+                first_us = self.due_us[i] + (every_us if waits else 0)
+                turns = max(0, (self.elapsed_us - first_us) // every_us + 1)
+                if turns:
+                    self.claims.append(Claim("missed", self.t_us, "periodic", why="power"))
+                    self.due_us[i] = first_us + turns * every_us - (every_us if waits else 0)
+        self.clock_restored = False
 
     # --- boluses
 
@@ -288,9 +290,11 @@ class Model:
                     Claim("bolus_end", self.t_us, over.kind, over.steps, over.given_nl, why, over.rate)
                 )
         self.bolus = self.spread = None
+        if self.bridge is not None:
+            self.bridge.end_us = None
         if self.program is not None and self.mode == "running":
             self.mode, self.why = "stopped", why
-            self._fall_due()  # those that waited
+            self.fall_due()  # those that waited
 
     def halt(self, why: str) -> None:
         """A stop by a person, a button or an alarm."""

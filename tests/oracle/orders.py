@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from oracle import grants
-from oracle.model import Bolus, Claim
+from oracle.bolus import Bolus, Claim
 from oracle.program import Program
 from oracle.scenario import Row
 
@@ -111,7 +111,7 @@ class Orders:
         self._granted(row, grants.prime(model, asked_nl))
         volume_nl = asked_nl or (model.program.catheter_nl if model.program else 0)
         steps, _rest = model.whole_steps(volume_nl)
-        rate = int(40_000 * 86_400 * model.step_nl)
+        rate = row.state["bolus_rate_nl_per_day"]  # the motor's fastest, which no rule of the therapy names
         model.mode = "priming"
         model.start(Bolus("prime", steps, steps * model.step_nl, rate))
 
@@ -139,7 +139,7 @@ class Orders:
         self._judge.model.reservoir_nl = Fraction(int(row.fields["volume_nl"]))
 
     def _do_clock(self, row: Row) -> None:
-        self._judge.model.utc_less_t_us = Fraction(row.utc_us - row.mono_us)
+        self._judge.model.set_clock(Fraction(row.utc_us - row.mono_us))
 
     def _do_ack(self, row: Row) -> None:
         self._judge.alarms.acknowledged()

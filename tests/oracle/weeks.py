@@ -42,7 +42,7 @@ CLASSES = (
     "periodic",
     "demand",
 )
-CLASSES += ("spread", "days", "ramp", "phases", "bridge", "cap", "zone")
+CLASSES += ("tiny", "spread", "days", "ramp", "phases", "bridge", "cap", "zone")
 
 
 class Weeks:
@@ -137,7 +137,7 @@ class Weeks:
     def _volume(self) -> int:
         draw = self._random
         kind = draw.random()
-        if kind < 0.1:
+        if kind < 0.1 and "tiny" in self._classes:
             return draw.randrange(1, 40)
         return draw.randrange(100, 12_000) if kind < 0.9 else draw.randrange(12_000, 60_000)
 
@@ -146,7 +146,7 @@ class Weeks:
         every_s = draw.choice(EVERY_S)
         over_ms = draw.choice([1_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_200_000, every_s * 1_000])
         volume_nl = min(self._volume(), every_s * 5, over_ms * 8)  # some mL/day, below the motor's limit
-        first_s = draw.choice([None, None, 0, 30, every_s // 2, every_s * 2])
+        first_s = draw.choice([None, None, 1, 30, every_s // 2, every_s * 2])
         return Periodic(every_s, max(1, volume_nl), min(over_ms, every_s * 1_000), first_s)
 
     def _drug(self, program: Program) -> Program:
