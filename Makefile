@@ -108,9 +108,11 @@ hardware: pyproject.toml locks/hardware.txt ## wiring plans, pictures and the pr
 
 # PyLabRobot and ophyd-async bring much with them: an environment of their own.
 ADAPTERS := build/adapters
-adapters: pyproject.toml ## the devices for PyLabRobot and Bluesky, in their frameworks, on a simulated rig
+adapters: pyproject.toml locks/adapters.txt ## the devices for PyLabRobot and Bluesky, in their frameworks, on a simulated rig
 	test -x $(ADAPTERS)/bin/python || $(PYTHON) -m venv $(ADAPTERS)
-	$(ADAPTERS)/bin/python -m pip install -q --disable-pip-version-check -e '.[pylabrobot,bluesky]' pytest hypothesis
+	$(ADAPTERS)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
+	$(ADAPTERS)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/adapters.txt
+	$(ADAPTERS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 	PYTHONPATH=host:firmware/lib:tests $(ADAPTERS)/bin/python -m pytest -q -p no:cacheprovider tests/adapters
 
 flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...

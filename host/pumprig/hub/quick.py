@@ -29,8 +29,8 @@ def stop(words: list[str]) -> bool:
         steps = _through_hub(named, state)
     except Exception:  # no hub, or not this port: the command itself knows what to say
         return False
-    if steps is None:
-        return False
+    if steps is None or not (steps.isascii() and steps.isdigit()):
+        return False  # what is no number comes from elsewhere: the command itself shows it
     text = f'{{"stopped": true, "delivered_steps": {steps}}}' if as_json else ANSWER.format(steps)
     try:
         sys.stdout.write(text + "\n")

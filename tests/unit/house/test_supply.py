@@ -17,6 +17,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 BASE: list[str] = PROJECT["project"]["dependencies"]
 BUILD: list[str] = PROJECT["build-system"]["requires"]
+OWN = ("hardware", "pylabrobot", "bluesky")  # extras with an environment and a lock of their own
 COILS: list[str] = PROJECT["dependency-groups"]["coils"]
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>(?:.*\\\n)*.*)$", re.M)
 
@@ -37,7 +38,7 @@ def asked(lists: list[list[str]]) -> list[Requirement]:
 
 def users() -> list[list[str]]:
     """What a user can ask for: the base, and every extra but those for developers."""
-    return [BASE, COILS, *(rows for name, rows in EXTRAS.items() if name not in ("dev", "hardware"))]
+    return [BASE, COILS, *(rows for name, rows in EXTRAS.items() if name not in ("dev", *OWN))]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def users() -> list[list[str]]:
     [
         ("dev.txt", [*users(), EXTRAS["dev"]]),
         ("hardware.txt", [BASE, EXTRAS["hardware"]]),
+        ("adapters.txt", [BASE, EXTRAS["pylabrobot"], EXTRAS["bluesky"]]),
         ("lowest.txt", [*users(), BUILD]),
         ("build.txt", [BUILD]),
     ],
@@ -62,7 +64,9 @@ def test_a_lock_holds_all_that_pyproject_asks_for(lock: str, lists: list[list[st
     assert wrong == [], "run `make lock`"
 
 
-@pytest.mark.parametrize("lock", ["build.txt", "dev.txt", "hardware.txt", "lowest.txt", "tools.txt"])
+@pytest.mark.parametrize(
+    "lock", ["adapters.txt", "build.txt", "dev.txt", "hardware.txt", "lowest.txt", "tools.txt"]
+)
 def test_every_locked_package_has_its_hashes_and_no_address(lock: str) -> None:
     text = (LOCKS / lock).read_text(encoding="utf-8")
     found = list(ENTRY.finditer(text))
