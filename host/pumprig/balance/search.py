@@ -63,28 +63,30 @@ LATE_S = 2.2
 def recognise(
     line: Line, clock: Callable[[], float] = time.monotonic, late_s: float = LATE_S
 ) -> tuple[Dialect, str] | None:
-    """Listen, then ask in every protocol who is there; the protocol and the model, or None.
+    """Ask in every protocol who is there, and listen; the protocol and the model, or None.
 
     An answer that comes late is understood by whichever protocol asked for it.
     """
     reader = LineReader(line, clock)
     reader.drain()
-    printed = _next(reader, ANSWER_S)
     asked: list[Dialect] = []
-    heard: list[str] = [printed] if printed else []
+    heard: list[str] = []
+    listening = Printing()
     for make in DIALECTS:
         dialect = make()
         asked.append(dialect)
+        prints = any(
+            listening.identity(raw) for raw in heard
+        )  # by itself: what follows `w` is no answer to it
         line.write(dialect.ask_identity)
         raw = _next(reader, ANSWER_S)
         while raw is not None:
             heard.append(raw)
             for one in asked:
                 model = one.identity(raw)
-                if model is not None and not (printed and one.name == "kern"):
+                if model is not None and not (one.name == "kern" and prints):
                     return one, model
             raw = _next(reader, 0.1)
-    listening = Printing()
     until_s = clock() + (0.0 if any(listening.identity(raw) for raw in heard) else late_s)
     while clock() < until_s:
         raw = _next(reader, max(until_s - clock(), 0.01))

@@ -153,7 +153,10 @@ def _mass_terms(
         alone = min(max(float(fixed), 0.0), alone)
     dof = float(found.dof[at])
     by_prior = found.prior[at]
-    blanks = sqrt(max(float(sampling[at, at]) - alone, 0.0))
+    # the variance is that of Student's distribution already; its scale is what k belongs to
+    scale = max(1.0 / 3.0, 1.0 - 2.0 / dof)
+    blanks = sqrt(scale * max(float(sampling[at, at]) - alone, 0.0))
+    alone *= scale
     terms = [budget.MassTerm("repeatability and wandering of the readings", sqrt(alone), dof)]
     if from_blanks:
         terms.append(budget.MassTerm("evaporation and drift (blanks)", blanks, dof))
