@@ -74,9 +74,9 @@ class DeviceParser:
         self.acts: list[str] = []
         act = self.rig.commands.act
 
-        def counted(verb: str, *rest: Any) -> Any:
-            self.acts.append(verb)
-            return act(verb, *rest)
+        def counted(row: Any, *rest: Any) -> Any:
+            self.acts.append(row[0])
+            return act(row, *rest)
 
         self.rig.commands.act = counted
         self.lines = list(self._lines())
