@@ -27,6 +27,7 @@ from pumprig.store.totals import Calibration, Total, nl_of
 MOST_POINTS = 1_500
 MOST_EVENTS = 400
 RUNNING = spec.MODES.index("running")
+DAY_US = 86_400_000_000
 SHORTEST_US = 1_000_000  # counted steps over less say nothing of a rate
 UNTOLD = ("checkpoint", "self_test", "kept", "access")
 
@@ -89,6 +90,10 @@ class _Walk:
         self._width_us = width_us
         self._last: Record | None = None
         self._delivered = 0.0  # not rounded between records
+        self._net_steps = 0
+        self._kinds: dict[str, int] = {}  # at the day's beginning
+        self._day = -1  # since 1970; -1: not known
+        self._ratio: tuple[int, float] = (-1, 0.0)  # calibration, nL a step
         self._mark: tuple[int, float] = (0, 0.0)  # since when the counted mean runs
         self._bin = -1
         self._boot = 0
@@ -109,7 +114,10 @@ class _Walk:
         told = record.event != "checkpoint" or record.boot != self._boot or last is None
         if last is not None and record.boot != last.boot:
             self._account.take(last)
-        if last is not None:
+        if last is None:
+            self._net_steps, self._kinds = record.net_steps, record.kind_steps()
+            self._day = -1 if at_us is None else at_us // DAY_US
+        else:
             self._add(last, record)
         if told or fresh:
             self._account.take(record)
@@ -130,6 +138,7 @@ class _Walk:
         if last is None or last.at_utc_us is None:
             return
         self._account.take(last)
+        self._book(last, last)
         self._point(last, last.at_utc_us)
         self._mean(last.at_utc_us)
         out.rates.append((last.at_utc_us, out.rates[-1][1] if out.rates else 0))
@@ -137,17 +146,27 @@ class _Walk:
         del out.events[: max(0, len(out.events) - MOST_EVENTS)]
 
     def _add(self, last: Record, record: Record) -> None:
-        num, den, _u_ppm = self._calibrations.get(last.calibration_id or record.calibration_id, (0, 1, 0))
-        steps = record.net_steps - last.net_steps
-        if not steps:
+        """What was counted between two records; its kinds once a day, and where the calibration changes."""
+        calibration_id = last.calibration_id or record.calibration_id
+        if calibration_id != self._ratio[0]:
+            num, den, _u_ppm = self._calibrations.get(calibration_id, (0, 1, 0))
+            self._ratio = (calibration_id, num / den)
+        net_steps = record.net_steps
+        self._delivered += (net_steps - self._net_steps) * self._ratio[1]
+        self._net_steps = net_steps
+        day = self._day if record.at_utc_us is None else record.at_utc_us // DAY_US
+        if day != self._day or record.calibration_id != last.calibration_id:
+            self._book(last, record)
+            self._day = day
+
+    def _book(self, last: Record, record: Record) -> None:
+        """The kinds of the day until a record, which belongs to it."""
+        then, self._kinds = self._kinds, record.kind_steps()
+        if self._day < 0:
             return
-        self._delivered += steps * num / den
-        if record.at_utc_us is None:
-            return
-        day = self._out.days.setdefault(record.at_utc_us // 86_400_000_000, dict.fromkeys(spec.KINDS, 0.0))
-        now, then = record.kind_steps(), last.kind_steps()
+        day = self._out.days.setdefault(self._day, dict.fromkeys(spec.KINDS, 0.0))
         for kind in spec.KINDS:
-            day[kind] += (now[kind] - then[kind]) * num / den
+            day[kind] += (self._kinds[kind] - then[kind]) * self._ratio[1]
 
     def _point(self, record: Record, at_us: int) -> None:
         missing = sum(row.nl for row in self._account.reasons.values())
