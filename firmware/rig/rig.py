@@ -85,6 +85,7 @@ class Rig:
         self.checkpoint = Checkpoint(self)
         self.implant = Implant(self)
         self.forecast = Forecast(self)
+        self._told_us = 0  # what the last record says of its time
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self.counted = CountedRate(self.dosing)
         self.feeding = Duty("delivery", self.commands.feed, False, 1)  # a fast queue lasts for 100 ms
@@ -205,7 +206,8 @@ class Rig:
         return number
 
     def _append(self, event, fields, now_us, state_then, at_us):
-        at_us = max(min(at_us, now_us), self.checkpoint.at_us)  # the log's times never go back
+        at_us = max(min(at_us, now_us), self._told_us)  # the log's times never go back
+        self._told_us = at_us
         header = {
             "event": EVENTS.index(event),
             "boot": self.boot_number,

@@ -91,20 +91,24 @@ class Delivery:
     def settle(self, now_us):
         """Book what was counted since the last time; tell of the boluses that began, ended or were missed."""
         self.book(now_us)
-        if self.relieving:
-            return
         therapy = self._therapy
         therapy.pass_time(now_us)
+        if self.relieving:
+            therapy.boluses.tell_missed(self._log)
+            return
         pending = 0
+        told = []  # in the order of time: one may end as the next begins
         for overlay in therapy.overlays():
             if not overlay.announced and overlay.done_steps:
                 overlay.announced = True
-                self._log("bolus_start", overlay.told(), overlay.first_us)
+                told.append((overlay.first_us, "bolus_start", overlay.told()))
             if overlay.kind in ASKED:
                 pending += overlay.left()
         self._cap.pending_steps = pending
         for overlay in therapy.finish():
-            self._log("bolus_end", overlay.told(), overlay.end_us)
+            told.append((overlay.end_us, "bolus_end", overlay.told()))
+        for at_us, event, fields in sorted(told, key=lambda row: row[0]):
+            self._log(event, fields, at_us)
         therapy.boluses.tell_missed(self._log)
 
     def book(self, now_us):
