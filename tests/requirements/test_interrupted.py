@@ -397,7 +397,7 @@ def test_a_typed_rate_keeps_limits_and_boluses() -> None:
     bench.wire.call("close")
     bench.type("terminal")
     assert "above the hard limit 6000000 nl/day" in bench.type("rate 20 ml/day")
-    code = bench.type("rate 30 ul/h").split("code: ")[1].split()[0]
+    code = bench.type("rate 30 ul/h").split("commit ")[1].split()[0]
     bench.type(f"commit {code}")
     document = bench.sim.rig.therapy.program
     assert document["basal"] == ((0, 720_000),)
