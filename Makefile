@@ -128,9 +128,12 @@ bench-long: $(STAMP) ## ten thousand random weeks against the reference model, t
 	$(PY) bench/weeks.py
 	$(PY) bench/long.py
 
+mutants: $(STAMP) ## one place of the firmware made wrong at a time: do the nearest tests see it? (COUNT=100 SEED=1)
+	$(PY) bench/mutants.py --count $(or $(COUNT),100) --seed $(or $(SEED),1)
+
 bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of the loop under load (half an hour; needs PUMPRIG_UF2)
 	$(PY) bench/timing.py --all
 	$(PY) bench/firmware.py
 	$(PY) bench/commands.py
 
-.PHONY: adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
