@@ -51,11 +51,8 @@ KINDS = {
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
 OPEN: dict[tuple[str, int], str] = {
-    ("stops", 2): "a turn that begins between its waiting and its first step is logged missed, too",
     ("stops", 16): "a turn due at the tick of a commit: begun without a step, or missed",
-    ("stops", 21): "a turn that begins between its waiting and its first step is logged missed, too",
     ("stops", 22): "a turn due at the tick of a commit: begun without a step, or missed",
-    ("cuts", 3): "a clock that adds the outage writes off turns that wait",
     ("cuts", 8): "a clock that adds the outage, and the turn that is due then",
     ("cuts", 18): "a turn missed in a boot whose clock was set",
     ("cuts", 28): "what rounding owes a repeated bolus, after a cut",
