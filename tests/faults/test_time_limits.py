@@ -41,7 +41,7 @@ GATE = (  # all at once, in under half a minute; `make faults` runs every comman
     ("mute", "rate 20ul/h --yes"),
     ("babbling", "log pull"),
 )
-START_S = 25.0  # a dozen programs begin at once on a busy machine; `make faults` measures them one by one
+START_S = 25.0  # a dozen programs begin at once on a busy machine
 
 
 def ended(port, words, home):

@@ -166,9 +166,10 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             meant = difflib.get_close_matches(args[0], COMMANDS, n=3)
-            if meant:
-                error.message += " Did you mean " + " or ".join(f"`{name}`" for name in meant) + "?"
-            raise
+            if not meant:
+                raise
+            told = " or ".join(f"`{name}`" for name in meant)
+            raise click.UsageError(f"{error.format_message()} Did you mean {told}?", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
