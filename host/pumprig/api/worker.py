@@ -22,6 +22,7 @@ from pumprig.api.holding import Ended, GaveWay, Holding
 from pumprig.errors import PumpError
 from pumprig.rig.answers import Answer
 from pumprig.rig.link import LinkBroken
+from pumprig.rig.understood import Fields
 
 T = TypeVar("T")
 CLOSE_S = 5.0
@@ -90,7 +91,7 @@ class Worker:
         def confirm(held: Holding) -> Answer:
             fields = link.hear_stop()
             link.stopping.clear()
-            return Answer([fields]) if fields is not None else held.client.stop()
+            return Answer([Fields(fields, "done")], "done") if fields is not None else held.client.stop()
 
         return self.submit(confirm, stops=True)
 

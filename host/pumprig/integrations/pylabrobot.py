@@ -198,7 +198,7 @@ class PumpRigFrontend(Pump):
     async def pump_volume(self, speed: float, volume: float) -> None:
         """Deliver `volume` µL at `speed` turns a minute, and wait until the rig has counted it. Raises EndedShort."""
         device = PumpRigDevice(steps_per_revolution=self._pump_rig.steps_per_revolution)
-        device._rig = aio.AsyncRig(self._pump_rig.rig)
+        device._rig = aio.AsyncRig(self._pump_rig.rig)  # pyright: ignore[reportPrivateUsage]
         await device.pump_volume(speed, volume)
 
 
