@@ -1,0 +1,117 @@
+"""What goes over the broker: topics, and the messages on them.
+
+Owns: the names of the topics, the JSON of each message, who may be meant by a name.
+Rules: records travel as they are, sealed, in the order of the store; each message of records says after which record it
+comes, so that a gap shows; an acknowledgement names the last record that the *database* holds; what is not of this form
+is refused by name and never guessed.
+Units: boots and record numbers; sessions are milliseconds UTC at a gateway's start.
+Leaves: sending to gateway.py, checking seals to ingest.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import Any, cast
+
+ROOT = "pumprig"
+BATCH = 50  # records in a message
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+Place = tuple[int, int]  # boot, number
+
+
+class WireError(ValueError):
+    """A topic or message that is not of the right form; the text says which and why."""
+
+
+def topic(site: str, device: str, name: str) -> str:
+    """A topic. Raises WireError for a name that would reach into another topic."""
+    for part in (site, device):
+        if part != "+" and not _NAME.fullmatch(part):
+            raise WireError(f"{part!r} is no name for a topic: letters, digits, _ . -, 64 at the most")
+    return f"{ROOT}/{site}/{device}/{name}"
+
+
+def parts_of(name: str) -> tuple[str, str, str]:
+    """(site, device, last part) of a topic. Raises WireError."""
+    parts = name.split("/")
+    if len(parts) != 4 or parts[0] != ROOT or not all(_NAME.fullmatch(part) for part in parts[1:3]):
+        raise WireError(f"{name!r} is no topic of a rig")
+    return parts[1], parts[2], parts[3]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of one device in the store's order; `after`: the one before them in that store, None for its first."""
+
+    after: Place | None
+    raws: list[bytes]
+
+    def encode(self) -> bytes:
+        """As a message."""
+        return json.dumps(
+            {"after": self.after, "records": [b64encode(raw).decode() for raw in self.raws]}
+        ).encode()
+
+    @staticmethod
+    def decode(data: bytes) -> Batch:
+        """From a message. Raises WireError."""
+        told = _object(data)
+        try:
+            return Batch(_place(told["after"]), [b64decode(text, validate=True) for text in told["records"]])
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no message of records: {error}") from None
+
+
+@dataclass(frozen=True)
+class Ack:
+    """The last record that the database holds of a device, None for none; `refused`: why a message was not taken."""
+
+    last: Place | None
+    refused: str = ""
+
+    def encode(self) -> bytes:
+        """As a message."""
+        return json.dumps({"last": self.last, "refused": self.refused}).encode()
+
+    @staticmethod
+    def decode(data: bytes) -> Ack:
+        """From a message. Raises WireError."""
+        told = _object(data)
+        try:
+            return Ack(_place(told["last"]), str(told.get("refused", "")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no acknowledgement: {error}") from None
+
+
+def birth(session: int, online: bool, **facts: Any) -> bytes:
+    """A gateway's birth, or its last will. Who reads it believes the highest session."""
+    return json.dumps({"session": session, "online": online, **facts}).encode()
+
+
+def session_of(data: bytes) -> int:
+    """The session of a birth or a will; 0 for what is none."""
+    try:
+        return int(_object(data).get("session", 0))
+    except (WireError, TypeError, ValueError):
+        return 0
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        told: object = json.loads(data)
+    except ValueError as error:
+        raise WireError(f"no JSON: {error}") from None
+    if not isinstance(told, dict):
+        raise WireError("no JSON object")
+    return cast(dict[str, Any], told)
+
+
+def _place(value: Any) -> Place | None:
+    if value is None:
+        return None
+    boot, number = value
+    return int(boot), int(number)
