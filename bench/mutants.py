@@ -24,7 +24,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RIG = "firmware/rig"
 WIRE = "firmware/lib/pumpwire"
-FLOW = ["tests/unit/flow", "tests/requirements/test_interrupted.py", "tests/oracle/test_boluses.py"]
+FLOW = [
+    "tests/unit/flow",
+    "tests/requirements/test_interrupted.py",
+    "tests/requirements/test_interrupted_limits.py",
+    "tests/oracle/test_boluses.py",
+]
 BOOT = [
     "tests/unit/log",
     "tests/faults/test_power_cuts.py",

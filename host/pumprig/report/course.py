@@ -96,7 +96,7 @@ class _Walk:
         self._ratio: tuple[int, float] = (-1, 0.0)  # calibration, nL a step
         self._mark: tuple[int, float] = (0, 0.0)  # since when the counted mean runs
         self._bin = -1
-        self._boot = 0
+        self._boot: int = 0
         self._flows: Record | None = None  # since when the last rate flows
 
     def take(self, record: Record) -> None:
@@ -111,7 +111,7 @@ class _Walk:
             out.alarms.append(record)
         at_us = record.at_utc_us
         fresh = at_us is not None and at_us // self._width_us != self._bin
-        told = record.event != "checkpoint" or record.boot != self._boot or last is None
+        told: bool = record.event != "checkpoint" or record.boot != self._boot or last is None
         if last is not None and record.boot != last.boot:
             self._account.take(last)
         if last is None:
