@@ -2,7 +2,6 @@
 
 Owns: the families of noise and of the room, the draw of every Type B term, and the hybrid Cramer-Rao bound.
 Rules: signals are made directly by the simulated balance and head, not over serial; the same seed gives the same table.
-Callers: `python bench/accuracy_coverage.py [RUNS [FIRST_SEED]]`, and a short form among the tests.
 Units: mass mg or g as named, time s or h, flow nL/h.
 Leaves: the fit to pumprig.calibration, the balance to rigsim.balance.
 """

@@ -3,7 +3,6 @@
 Owns: the runs that estimate an angle map from a simulated weighing and step by it.
 Rules: the map comes from noisy readings, never from the head itself; flow is the simulator's own. Through the rig the
     firmware delivers, counts, reads the encoder, and steps by the map that was committed to it.
-Callers: `python bench/accuracy_pulsation.py`, a test. Units: nL, s, turns; flows relative to the mean.
 Leaves: the map to pumprig.calibration.anglemap, the head to rigsim.geometry. Figures hold for the simulated rig only.
 """
 

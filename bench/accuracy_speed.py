@@ -1,7 +1,6 @@
 """Speed of the trumpet curve and of the fit, each against its plain counterpart in the same run.
 
 Owns: the timing of the accuracy maths. Rules: the plain double loop computes the same figures, and that is checked.
-Callers: `python bench/accuracy_speed.py`. Units: s. Leaves: the maths to pumprig.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ Owns: the runs and the table; a healthy rig for days, for long.py to count what 
 Rules: the very firmware in the simulated rig (encoder nonlinearity +-1 degree, pressure noise), seeds 1 to N; latency
 counts from the fault to the log's record; volume is what the tip of a healthy twin got until then and this one's did
 not; an alarm of another name ends the table.
-Callers: `python bench/alarms.py`; docs/explanation/alarms.md quotes a run.
 Units: seconds of virtual time, nL; pressure in psi above standing.
 Leaves: the physics to rigsim, thresholds to firmware/rig/watch/thresholds.py.
 """

@@ -4,7 +4,6 @@ Owns: the list of commands and the table.
 Rules: the very firmware, the real link and client, in emulated time; a tick is from one sleep of the processor to the
 next, its erases apart; one in which the firmware collects its garbage (every tenth) is left out, as in the firmware's
 own figure of the worst tick, which stands beside it; without PUMPRIG_UF2 it says so and ends.
-Callers: `python bench/commands.py [NAME ...]`; `make bench-timing`; docs/explanation/timing.md quotes a run.
 Units: ms of emulated time.
 Leaves: the chip to tests/emulator/lockstep.mjs.
 """

@@ -3,7 +3,6 @@
 Owns: the comparison of recorded edges with a constant rate.
 Rules: whole numbers up to the last division; the grid is anchored as early as no edge lies before its instant, so
 that an exact stream of whole cycles has a worst edge below one cycle.
-Callers: firmware.py, tests.
 Units: cycles of 8 ns; a period is a ratio of whole numbers.
 Leaves: recording to tests/emulator.
 """

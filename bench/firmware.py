@@ -3,7 +3,6 @@
 Owns: the course of the load and its figures.
 Rules: the real link and the real client, in emulated time; every edge and every stop is measured at the step pin; each
 new block of the log has to be erased; without PUMPRIG_UF2 it says so and ends.
-Callers: `make bench-timing`; `python bench/firmware.py [SECONDS] [edges|stops|loop ...]`.
 Units: us; seconds of emulated time; cycles of 8 ns.
 Leaves: the chip to tests/emulator/lockstep.py, figures of edges to edges.py, the table to timing.py.
 """

@@ -3,7 +3,6 @@
 Owns: the store of COUNT records, and the table.
 Rules: processor time, which a busy machine does not change much; each work in a process of its own, so that its memory
 is its own; pandas is measured where it is installed, and said to be missing where not.
-Callers: bench/run.py; `python bench/growth.py 1000000` for the long form.
 Units: seconds of the processor, microseconds a record, MiB.
 Leaves: what is right to the tests.
 """

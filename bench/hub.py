@@ -2,7 +2,6 @@
 
 Owns: the figures of the interface and the hub.
 Rules: real processes, a real pseudo-terminal, the real firmware; each figure beside its goal.
-Callers: bench/run.py; `python bench/hub.py`.
 Units: ms, ticks of 20 ms.
 Leaves: the rig to rigsim, the rest to pumprig.
 """

@@ -4,7 +4,6 @@ Owns: the list of parts, what each must show, and the file that keeps what is do
 Rules: a part that is done is not run again, so a run that was broken off goes on with the next part; ten years are one
 part, because no power cut may hide a wrap of the tick counters; totals are compared with the pulses that left the step
 pin, with the volume commanded and with the program's own arithmetic.
-Callers: `make bench-long`; the figures stay in out/bench/long.jsonl.
 Units: days of virtual time, nL, steps; processor seconds where a name says `cpu_s`.
 Leaves: the rig to rigsim, alarms by fault to alarms.py.
 """

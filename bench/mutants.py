@@ -4,7 +4,6 @@ Owns: what is mutated and how, which tests are nearest to a module, the count.
 Rules: a mutant is one change of one node of the syntax tree, drawn by a seed; the tree's own files are never touched,
 each mutant runs in a copy; the tests must pass without a mutant first; a run that takes too long is counted apart, not
 as killed: the machine may have been slow.
-Callers: `make mutants`; out/mutants.jsonl keeps every mutant and what became of it.
 Units: mutants; seconds a run may take.
 Leaves: why a survivor may live to the reader of the list.
 """

@@ -2,7 +2,6 @@
 
 Owns: the figures of the path from a program to the log.
 Rules: every figure is of whole processes or real ports; limits stand beside it.
-Callers: bench/run.py; `python bench/path.py`.
 Units: s, ms, kB, nL.
 Leaves: the rig to rigsim, the line to pumprig.
 """

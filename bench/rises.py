@@ -4,7 +4,6 @@ Owns: the causes, the runs and the table.
 Rules: the rotor is held so long after the flow's rise, which is seen at the step pulses; degrees are of lost rotation
 by the simulated rotor when the alarm's record is written; what is booked wrongly is counted steps against the rotor's,
 both since before the rise.
-Callers: `python bench/rises.py`; tests/requirements/test_rises.py takes a short form.
 Units: seconds of virtual time, degrees, uL.
 Leaves: the physics to rigsim, thresholds to the firmware's thresholds.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the list of benchmarks.
 Rules: one after the other, so that none disturbs another; a benchmark that fails fails the run.
-Callers: the Makefile.
 Units: none.
 Leaves: what is measured to the programs of the list.
 """

@@ -3,8 +3,6 @@
 Owns: the table of edges against their exact instants, and timing.json, which keeps its rows.
 Rules: the very firmware runs on a real MicroPython; every figure comes from edges on the step pin; a kept row says of
 which commit and when it was measured; without PUMPRIG_UF2 it says so and ends.
-Callers: `make bench` (short runs), `make bench-timing` (--all, or --part idle,load,...; --table prints what is kept);
-bench/firmware.py adds its rows; tests/emulator; a test holds docs/explanation/timing.md to the table.
 Units: cycles of 8 ns, ppm, us.
 Leaves: the measuring to timing.mjs, the whole firmware under load to firmware.py.
 """

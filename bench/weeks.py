@@ -3,7 +3,6 @@
 Owns: how many weeks of which length, the seeds, the file that keeps what is done.
 Rules: the first seed is printed, and with it the same weeks come again; a run that was broken off goes on with the next
 seed; a disagreement names the one command that repeats it.
-Callers: `make bench-long`; the figures stay in out/bench/weeks.jsonl.
 Units: weeks are scenarios of hours to seven days, as tests/oracle/runs.py says.
 Leaves: what is drawn, run and judged to tests/oracle.
 """

@@ -3,7 +3,6 @@
 Owns: the layout of the page.
 Rules: what a name takes, gives and raises stands in its own docstring; a public name without one fails here; the page
 is the same on every machine.
-Callers: docs/generate.py.
 Units: none.
 Leaves: the names to pumprig.__all__, examples to docs/how-to/python.md.
 """

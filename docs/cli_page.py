@@ -3,7 +3,6 @@
 Owns: the layout of the page.
 Rules: what a command takes and says stands in its own module; a command without a help text fails here; the page is
 the same on every machine.
-Callers: docs/generate.py.
 Units: none.
 Leaves: the commands to pumprig.cli, examples to docs/how-to.
 """

@@ -2,7 +2,6 @@
 
 Owns: what is typed for each picture.
 Rules: the real tool on the real simulated rig; nothing is drawn by hand; the rig and its files are of this run alone.
-Callers: `make pictures`, when the console's looks have changed.
 Units: seconds of wall time between two lines.
 Leaves: the session to pumprig.console, the drawing to rich.
 """

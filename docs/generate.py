@@ -3,7 +3,6 @@
 Owns: the list of generated files and the function that makes each.
 Rules: a generated file is committed, is the same on every machine, and never edited by hand; a row of PAGES is all
 that a new one needs; each function takes nothing and returns the file's text.
-Callers: `make docs`, `make check` (with --check), tests/unit/house/test_house.py.
 Units: none.
 Leaves: what a page says to the module named in its row.
 """

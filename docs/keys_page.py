@@ -3,7 +3,6 @@
 Owns: the meanings, in words, and the pages' layout.
 Rules: keys, kinds, ranges and defaults come from the very code that reads a file, which is run here and watched; a key
 without a meaning, or a meaning without a key, stops the generation.
-Callers: docs/generate.py.
 Units: shown with units.
 Leaves: what is allowed to pumprig.therapy.
 """

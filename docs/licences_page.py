@@ -2,7 +2,6 @@
 
 Owns: the page's layout and the notes on licences that ask something of whoever passes the program on.
 Rules: says what the packages say of themselves; no advice in law.
-Callers: docs/generate.py.
 Units: none.
 Leaves: the list to locks/sbom.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the page's layout.
 Rules: every limit, unit, error and alarm is read from pumpwire; a typed example is a line that the table accepts.
-Callers: docs/generate.py.
 Units: as the tables name them.
 Leaves: the meaning of each row to the tables themselves.
 """

@@ -2,7 +2,6 @@
 
 Owns: docs/reference/pins.md, docs/reference/parts.md and docs/reference/pump-head.md.
 Rules: every row of firmware/rig/board/pins.py and hardware/bom.csv appears; nothing is stated twice.
-Callers: docs/generate.py.
 Units: GPIO numbers and the Pico board's pin numbers; nL, mm.
 Leaves: the table to firmware/rig/board/pins.py, the wiring to wiring/*.yml, the geometry to rigsim.geometry.
 """

@@ -2,7 +2,6 @@
 
 Owns: what is rendered and where it goes: pictures beside their sources, solids and meshes to out/hardware.
 Rules: pictures for the docs are committed and small; solids are built, never committed.
-Callers: `make hardware`; needs the extra `hardware` and Graphviz.
 Units: none.
 Leaves: the drawings to wiring/*.yml, the solids to cad/.
 """

@@ -4,7 +4,6 @@ Owns: which locks there are, from which lists in pyproject.toml each follows, an
 Rules: a lock holds names, versions, markers and hashes, no address; a version that stands in a lock stays until
 `--upgrade`; of adafruit-circuitpython-motor only one module of coil sequences is read, so it is taken without the 14
 packages that it names (tool.uv.dependency-metadata in pyproject.toml).
-Callers: `make lock`, in an environment of its own (locks/tools.txt).
 Units: none.
 Leaves: resolving to uv, the list of parts to sbom.py, installing to the Makefile.
 """

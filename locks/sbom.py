@@ -3,7 +3,6 @@
 Owns: locks/sbom.cdx.json.
 Rules: what stands in locks/dev.txt and tests/package-lock.json stands here, nothing else; a licence is the package's
 own statement, as an SPDX expression where it is one; the same locks give the same file to the byte.
-Callers: `make lock`, in an environment of its own.
 Units: none.
 Leaves: the versions to lock.py, the page for readers to docs/licences_page.py.
 """

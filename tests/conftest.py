@@ -2,7 +2,6 @@
 
 Owns: the registration of pytest hooks and hypothesis's profile.
 Rules: no fixture lives here; those stand beside the tests of their layer.
-Callers: pytest.
 Units: none.
 Leaves: the trace itself to tracing.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: a Transport over a simulated rig's port, with a plan of faults.
 Rules: the firmware, the port and the client are the real ones; only time and the cable are ours.
-Callers: tests of the host.
 Units: seconds on the client's side, cycles of 8 ns on the rig's.
 Leaves: the rig to rigsim.driver, the protocol to pumprig.client.
 """

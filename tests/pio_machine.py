@@ -2,7 +2,6 @@
 
 Owns: the assembled programs and how each machine is configured.
 Rules: asserts nothing itself; a run ends when the machine waits for a word that is not there, is halted, or at a limit.
-Callers: tests/pio.
 Units: cycles of 8 ns.
 Leaves: what ought to happen to rigsim.stepmodel.
 """

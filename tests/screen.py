@@ -2,7 +2,6 @@
 
 Owns: the pseudo-terminal, its size, the emulation of the screen.
 Rules: waits for what is to be seen, never for a time; the program is ended with the block.
-Callers: tests of the console.
 Units: seconds; rows and columns.
 Leaves: the emulation itself to pyte.
 """

@@ -2,7 +2,6 @@
 
 Owns: the set-up of chip, firmware and recorder for tests of the step engine.
 Rules: the very firmware runs; time moves only through `pass_us` and `pass_cycles`.
-Callers: tests/unit/step, bench.
 Units: cycles of 8 ns; edges relative to the stream's cycle 0.
 Leaves: what ought to happen to the tests.
 """

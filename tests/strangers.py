@@ -2,7 +2,6 @@
 
 Owns: a pseudo-terminal with such a device behind it, in a thread, until the block ends.
 Rules: each speaks real bytes over a real terminal; none ends by itself.
-Callers: the time limits' tests, `make faults`.
 Units: seconds.
 Leaves: a rig whose answers are rewritten to hostile_rig.py.
 """

@@ -4,7 +4,6 @@ Owns: the marker `requirement`, the results in out/trace/, docs/requirements.md,
 Rules: a test that names an unknown requirement fails; the tracked page says what is traced to what, is read from the
 sources alone, and is the same on every machine; results go to out/trace/ with the machine, the commit and the time of
 each; a result is kept until the same test runs again, and counts for the commit that it was made at.
-Callers: pytest (tests/conftest.py registers the hooks), docs/generate.py, `make trace`.
 Units: none.
 Leaves: the requirements' texts to docs/requirements.toml.
 """

@@ -3,7 +3,6 @@
 Owns: the only notion of now that the firmware has.
 Rules: `now_us` never goes back and survives every wrap of ticks_us, if it is read at least every 4 minutes
 (the loop does). Setting the wall clock moves the offset only; nothing that is timed by `now_us` notices.
-Callers: every duty; session sets the wall clock.
 Units: microseconds; wall time since 1970-01-01 UTC; 0 means not known.
 Leaves: zones and days to therapy.py.
 """

@@ -4,7 +4,6 @@ Owns: loading them a piece a tick, remembering which came in, and giving their m
 Rules: who uses one takes it by `get` where it is used, and keeps no reference; what is loaded for a command is
 fetched before it acts, for a whole load does not fit a tick. They are given back only when nobody has programmed
 for a while.
-Callers: session.py, commands.py, rig.py; start.py after the boot.
 Units: microseconds.
 Leaves: nothing.
 

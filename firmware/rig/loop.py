@@ -5,7 +5,6 @@ Rules: a tick runs every duty that is due, in order, and never waits; one that c
 runs in the next one, or the one after; polled duties run at every tick and must do nothing when their inputs have
 not changed; a garbage collection and a flash erase are announced and timed
 apart; the watchdog is fed only by a tick in which no duty missed its deadline.
-Callers: rig.py builds it; main.py and the simulator call `tick`.
 Units: microseconds of Clock; the grid is TICK_US from power-on.
 Leaves: idling to board.py, what duties do to their modules.
 """

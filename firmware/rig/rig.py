@@ -3,7 +3,6 @@
 Owns: the wiring between the parts, the boot number, the log's state record, stopping for an alarm.
 Rules: after any reset the pump resumes exactly what ran, or stops and alarms, as the program says; it never
 takes a default rate; each change of state is on flash before it takes effect.
-Callers: main.py, the simulator, tests.
 Units: microseconds, nL, steps.
 Leaves: everything else to the parts.
 """

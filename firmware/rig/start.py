@@ -3,7 +3,6 @@
 Owns: the order of the start, the maintenance mode, the motor being off in every exit.
 Rules: no watchdog in maintenance, so that files can be changed; an error at start leaves the motor off and
 says why.
-Callers: main.py.
 Units: none.
 Leaves: the boot from the log to rig.py, the peripherals to board.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: file names and the list of what is built.
 Rules: a part that is not one valid solid, or a gap that differs from the geometry's by more than 0.01 mm, stops it.
-Callers: hardware/render.py (`make hardware`).
 Units: mm.
 Leaves: shapes to cad/parts.py, pixels to cad/picture.py.
 """

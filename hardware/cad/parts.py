@@ -3,7 +3,6 @@
 Owns: the shape of each printed part.
 Rules: every length of the hydraulic geometry comes from rigsim.geometry, every other from parts.toml; the seal's
 middle points up, so that the tube's ends leave downwards; z grows from the motor's flange to the encoder.
-Callers: cad/build.py.
 Units: mm, degrees where the name says so.
 Leaves: displacement to rigsim.geometry, files and pictures to cad/build.py and cad/picture.py.
 """

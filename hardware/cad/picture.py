@@ -2,7 +2,6 @@
 
 Owns: a depth-buffer renderer for triangle meshes, and the section drawing.
 Rules: the same picture on every machine; no window, no graphics card.
-Callers: cad/build.py.
 Units: mm in, pixels out.
 Leaves: the shapes to cad/parts.py, the curves to rigsim.geometry.
 """

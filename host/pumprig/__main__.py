@@ -4,7 +4,6 @@ Owns: Ctrl-C while the program is being loaded and while it ends.
 Rules: until a command's own code runs nothing was done, and a Ctrl-C ends at once with 130 and one line, whatever
 module is being loaded; afterwards the command says what it left; at the very end nothing is left to interrupt. The
 first hundredth of a second, in which Python itself starts, is Python's own.
-Callers: the console script, tests.
 Units: exit codes as the command-line contract states them.
 Leaves: a plain `stop` to hub/quick.py where a hub runs; everything else to cli/__init__.py, which gives Ctrl-C to the
 command once it is loaded (`loaded`).

@@ -3,7 +3,6 @@
 Owns: an AsyncRig with the names of Rig.
 Rules: nothing blocks the event loop; what runs is the very Rig, in its own thread; a stop overtakes everything here,
 too; a task that is cancelled while it waits leaves the rig as it is: what was sent is done, what was not is not.
-Callers: asyncio programs; integrations.
 Units: as api/rig.py.
 Leaves: every verb's meaning to api/rig.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the lines that `log total`, `rehearse` and the report begin with.
 Rules: asked, given and what was not given stand together, with the reason and for how long.
-Callers: cli/ and report/.
 Units: shown with units.
 Leaves: the figures to store/asked.py.
 """

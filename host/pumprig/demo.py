@@ -3,7 +3,6 @@
 Owns: the demonstration's course and its summary.
 Rules: every step goes through the same modules as the commands; the simulated rig runs the real firmware in accelerated
 time; everything lies in one folder, which a new run empties of its own files first.
-Callers: make demo; `python -m pumprig.demo PROGRAM FOLDER`.
 Units: simulated seconds since the commit, wall seconds.
 Leaves: nothing running: the simulated rig is ended in every exit.
 """

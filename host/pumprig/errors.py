@@ -2,7 +2,6 @@
 
 Owns: PumpError, its kinds, their three sentences and their exit codes.
 Rules: an error says what happened, what was not done, and what to do next; nothing fails with a value like 0.0.
-Callers: every module of the host; the command line turns an error into its exit code at one place.
 Units: exit codes as the command-line contract states them: 1 failed, 2 usage or no port, 3 refused, 4 link.
 Leaves: the wording of each case to the module that meets it.
 """

@@ -3,7 +3,6 @@
 Owns: the wording of that command.
 Rules: names the Python that runs this program, so that the package lands where it is missing; in a source tree it is
 `make install`.
-Callers: whoever misses a package of an extra.
 Units: none.
 Leaves: which package belongs to which extra to pyproject.toml.
 """

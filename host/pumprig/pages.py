@@ -3,7 +3,6 @@
 Owns: the one environment of jinja2.
 Rules: every value is escaped, and what hides in it is shown; a drawing of our own is put in as a picture by `picture`,
 never as markup: a drawing that was read from a file could bring a script along.
-Callers: report/page.py, calibration/certificate.py.
 Units: none.
 Leaves: what a character looks like to shown.py, layouts to the templates.
 """

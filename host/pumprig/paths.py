@@ -2,7 +2,6 @@
 
 Owns: the folders, the names of the files in them, and the configuration file's reading.
 Rules: PUMPRIG_HOME, where set, holds everything; else the platform's own folders; nothing is created by asking.
-Callers: discovery, simulator, store and the command line.
 Units: none.
 Leaves: what a configured port means to discovery.py.
 """

@@ -3,7 +3,6 @@
 Owns: the one console of the tool.
 Rules: strings are text: no markup, no emoji codes, no highlighting; every segment passes `shown` on its way out, so
 that a control character can come from rich's own styles alone.
-Callers: terminal.py, and only when something is drawn: rich takes long to load; a test refuses any other console.
 Units: none.
 Leaves: what a character looks like to shown.py.
 """

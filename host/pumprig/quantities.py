@@ -2,7 +2,6 @@
 
 Owns: the wording of a refused quantity, and how volumes, rates, times and instants are shown.
 Rules: a number without a unit is refused with the list of units; integers inside, text only at the edge.
-Callers: the command line, therapy files, reports.
 Units: rate nL/day, volume nL, time ms; instants in microseconds since 1970 UTC.
 Leaves: the table of units to pumpwire.units, limits to pumpwire.spec and pumpwire.documents.
 """

@@ -5,8 +5,6 @@ spreadsheet's cell, in a picture; the form of a device's id.
 Rules: foreign text is never interpreted: no escape sequence, markup, formula or direction of writing in it works; what
 is shown tells every hidden character (`^[` for ESC, `<U+202E>` for others); one text is one line; plain text, whatever
 its language, stays as it is.
-Callers: cli/settings.py and cli/consoles.py for all that is printed, store/export.py and whoever writes CSV, whoever
-makes a path from an id.
 Units: none.
 Leaves: markup of pages to jinja2's own escaping, SQL to parameters, the wire's escaping to pumpwire.codec.
 """

@@ -4,7 +4,6 @@ Owns: the two streams of this process: signs that their encoding lacks, closed p
 Rules: an action's outcome alone decides its exit code: once a command acts, printing never fails; a command that
 only reads fails where its answer is lost; a lost output is said on the other stream, once; a closed pipe is
 what the reader wanted, and is not talked about.
-Callers: terminal.py for all that is written; cli/ begins, says that it acts, and flushes.
 Units: none.
 Leaves: what is printed to terminal.py.
 """

@@ -3,7 +3,6 @@
 Owns: every byte that goes to stdout and stderr, and the styles in it.
 Rules: nothing is interpreted: a message is one line, and what hides in it is shown (shown.py); a style comes from here
 alone, never from within a text; colour only on a terminal and never with NO_COLOR.
-Callers: cli/settings.py for the commands, the console, the demo.
 Units: none.
 Leaves: what a character looks like to shown.py, broken streams to streams.py, whether something is printed at all to
 its callers.

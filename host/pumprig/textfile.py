@@ -2,7 +2,6 @@
 
 Owns: how bytes become text: UTF-8, with a byte order mark or without, and UTF-16 of either order.
 Rules: a mark is no part of the text; a file that is none of these raises UnicodeDecodeError, and is never read in part.
-Callers: whoever reads a text file of a user: configuration, programs, events, keys, scripts.
 Units: none.
 Leaves: what the text means to its reader.
 """

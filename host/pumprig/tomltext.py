@@ -2,7 +2,6 @@
 
 Owns: what a text that cannot be read as TOML is called.
 Rules: any text ends in a document or in TOMLDecodeError, a deeply nested one too.
-Callers: whoever reads a TOML file of a user.
 Units: none.
 Leaves: the format to tomllib, what a document means to its reader.
 """

@@ -2,7 +2,6 @@
 
 Owns: the command line of the simulator.
 Rules: stays light: a rig is ready within 0.4 s of the start; argument errors exit with 2.
-Callers: `pumprig sim`, `pumprig rehearse`, tests; a person who has only the simulator.
 Units: ports as numbers, speed as a factor of real time.
 Leaves: the work to serve.py and rehearse.py.
 """

@@ -3,7 +3,6 @@
 Owns: the encoding of PIO instructions (RP2040 data sheet, section 3.4).
 Rules: same names, argument orders and errors of meaning as MicroPython's assembler; what the firmware does not
 use is not here, so that a new use fails loudly.
-Callers: shim_pio.py builds the fake `rp2` from it; tests/pio runs the words.
 Units: 16-bit instruction words; cycles of delay.
 Leaves: running the words to rp2040-pio-emulator, their meaning for the simulator to stepmodel.py.
 """

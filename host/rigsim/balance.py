@@ -2,7 +2,6 @@
 
 Owns: the balance's errors (readability, repeatability, drift, draught, vibration, evaporation, drops).
 Rules: seeded and deterministic; readings come in time order; one by one or all at once gives the same readings.
-Callers: the simulated balance's port, the coverage study, tests.
 Units: time s, volume nL, masses g, temperature deg C, humidity %, pressure hPa; noise as 1 sd.
 Leaves: the serial protocol to balance_sics.py; the fluid to physics/.
 

@@ -2,7 +2,6 @@
 
 Owns: the balance's line, its spec from words like `evaporation_g_per_h=0.0005`, the pace of a stream of readings.
 Rules: weighs what has really arrived at the catheter's tip at the rig's present instant; asking changes nothing there.
-Callers: serve.py.
 Units: seconds of the rig's time, nL; the spec's as balance.BalanceSpec names them.
 Leaves: the protocol to balance_sics.py, the errors to balance.py, descriptors to transport.py.
 """

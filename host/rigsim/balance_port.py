@@ -2,7 +2,6 @@
 
 Owns: the process: its arguments, its ready line, its pseudo-terminal or TCP port, its end by a signal.
 Rules: prints one line `ready PORT`; fluid arrives at a constant rate.
-Callers: the balance's tests, a person who wants a balance without a rig; beside a rig it is balance_beside.py.
 Units: rate nL/h, volume nL, times s; speed as a factor of real time.
 Leaves: the protocols to balance_speech.py, the errors to balance.py, the line to transport.py.
 """

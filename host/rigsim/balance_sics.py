@@ -2,7 +2,6 @@
 
 Owns: commands in, answers out; stability as the balance sees it.
 Rules: no clock and no file descriptor of its own; answers as the reference manual lays them out, to the space.
-Callers: balance_port.py, tests.
 Units: seconds, nL; weights as text in g.
 Leaves: what the display shows to balance.py.
 """

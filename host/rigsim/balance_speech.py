@@ -3,7 +3,6 @@
 Owns: lines as the makes' manuals lay them out, and when and how their bytes go out.
 Rules: no clock and no file descriptor of its own; a command in another protocol gets that make's refusal or silence;
     bytes that came with a wrong parity are no command.
-Callers: balance_port.py, tests.
 Units: seconds, nL; weights as text in the unit that is set.
 Leaves: what the display shows to balance.py, MT-SICS to balance_sics.py.
 """

@@ -3,7 +3,6 @@
 Owns: the waveform of a press on the pin.
 Rules: seeded by rig, button and instant, so a run repeats; each press and each release bounces for at most
 BOUNCE_US.
-Callers: events.py.
 Units: microseconds; a pressed button is low.
 Leaves: debouncing to the firmware.
 """

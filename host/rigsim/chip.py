@@ -3,8 +3,6 @@
 Owns: virtual time in PIO cycles, the level of every pin, and what survives a reset.
 Rules: time only goes forward; nothing here waits; a chip without power raises PowerCut at every access;
 several chips live in one process, and the shims act on the one that is current.
-Callers: driver.py moves time and power; the shims read and write; physics attaches devices, ADC inputs and
-pin watchers.
 Units: cycles of 8 ns since the world began; microseconds since power-on where a name says so; volts at a pin.
 Leaves: state machines and DMA to shim_pio.py, the pump to physics/, flash cells to flash.py.
 """

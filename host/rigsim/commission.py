@@ -4,7 +4,6 @@ link.
 Owns: the value of the first calibration and its document.
 Rules: near the truth, not equal to it: the error is drawn from the seed and lies within the stated
 uncertainty; nothing but machine lines reaches the firmware.
-Callers: serve.py and rehearse.py for a rig whose flash is new.
 Units: nL a revolution as a ratio of integers, ppm (k = 2).
 Leaves: how a real calibration is made to pumprig.calibration.
 """

@@ -5,7 +5,6 @@ Rules: costs are the largest that were seen on the emulated Pico (125 MHz, Micro
 `pumprig flash` installs) with a host that pulls the log as fast as it comes; erases and collections stand apart, as in
 the firmware's own figure; a duty that would wait because its tick is filled is left out, for it runs in one that is
 less full; the same rehearsal gives the same figure.
-Callers: rehearse.py; driver.py hands over each booted rig.
 Units: us; ns of a step.
 Leaves: measuring to bench/firmware.py, bench/commands.py and docs/explanation/timing.md.
 """

@@ -4,7 +4,6 @@ Owns: a SimRig: one chip, its pump and its link, and the queue of coming events.
 Rules: a tick happens only on the grid counted from power-on; an event at an instant comes before the tick of
 that instant; fast and slow mode give the same world, because the firmware's duties decide by the clock alone
 whether they are due.
-Callers: serve.py, rehearse.py and tests.
 Units: cycles of 8 ns since the world began; microseconds since power-on where a name says `us`.
 Leaves: what an event does to events.py, wall time to serve.py, the firmware to the firmware.
 """

@@ -3,7 +3,6 @@
 Owns: each event's name, its arguments and what it does to the simulated rig.
 Rules: an event touches the world (fluid, rotor, supply, buttons, power, cable) or sends a real line over the
 link; it never reaches into the firmware. An unknown event or argument is refused before anything runs.
-Callers: rehearse.py, serve.py and tests.
 Units: arguments are numbers whose name ends in the unit (`volume_nl`, `over_ms`) or text with a unit
 (`volume`, `over`).
 Leaves: bouncing to buttons.py, closed forms to physics/, lines to wire.py.

@@ -5,8 +5,6 @@ the middle.
 Rules: programming only clears bits, one page of 256 bytes at a time; only an erase of a whole block sets
 them; what the chip refuses is refused; after a cut every operation fails until power returns; the file always
 holds what the cells hold.
-Callers: rigsim.shims hands it to the firmware as rp2.Flash(); the driver, rehearse and the fault campaign
-watch and cut it.
 Units: bytes, block and page numbers; costs are the driver's to add.
 Leaves: what the pages mean to rig.journal; power to chip.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the cells, which outlive power, and the count of transfers.
 Rules: a cut of the supply at the n-th transfer leaves that transfer's bytes written in part, as the bus had come.
-Callers: tests that put the journal there; attach() hangs it on a chip.
 Units: bytes, transfers.
 Leaves: the bus to chip.py, the firmware's side to firmware/rig/board/fram.py.
 """

@@ -3,7 +3,6 @@
 Owns: tube, track and roller dimensions (data/pumphead.toml), what follows from them, and displacement_nl.
 Rules: pure and deterministic; one source for the simulator, the printed parts and the docs; the volume of a
 whole revolution is nl_per_rev exactly; all cost is paid when a head is built, a reading is one table look-up.
-Callers: the simulated pump, hardware/cad, the calibration's tests, the docs' generator.
 Units: mm, radians (forward is positive, theta is not wrapped), nL (1 mm3 = 1000 nL), Pa.
 Leaves: pressure, compliance, ageing and stall to the simulated pump; solids to hardware/cad.
 

@@ -3,7 +3,6 @@
 Owns: their names, argument orders and errors, as the RP2040 port has them.
 Rules: an object belongs to the chip that was current when it was made; without power every access raises
 PowerCut.
-Callers: the firmware, through shims.py.
 Units: as MicroPython's.
 Leaves: levels, conversions and the watchdog's time to chip.py.
 """

@@ -5,8 +5,6 @@ Owns: the two buffers of the simulated USB serial port.
 Rules: reading never blocks; while nobody listens output is dropped, as on the Pico; while somebody listens
 and does not read, the buffer fills and writes take fewer bytes, in the end none; a pulled cable loses what
 was on its way.
-Callers: the firmware's rig.link (`read`, `write`); serve.py, wire.py and tests from the outside (`push`,
-`pull`).
 Units: bytes.
 Leaves: lines to rig.link and pumpwire.codec, the real file descriptors to transport.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: PowerCut and ChipReset.
 Rules: both are BaseExceptions, so that `except Exception` in the firmware cannot swallow a power cut.
-Callers: chip.py, flash.py and the shims raise them; driver.py alone catches them.
 Units: none.
 Leaves: what happens next to driver.py.
 """

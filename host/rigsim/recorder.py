@@ -3,7 +3,6 @@
 Owns: what the log says happened: alarms, requests, refusals, undelivered volume; whether the chain held.
 Rules: keeps counts and alarms only, never the records, so memory stays flat; a record that does not follow
 the one before (number, chain, CRC) makes the log unverified and is named.
-Callers: rehearse.py sets `take` as the flash's on_program.
 Units: microseconds UTC of the simulated world.
 Leaves: the bytes to pumpwire.records.
 """

@@ -3,7 +3,6 @@
 Owns: the course of a rehearsal and its report.
 Rules: the same input gives the same output to the byte but for `wall_s`; everything reaches the firmware over
 its link, its pins or its sensors; memory does not grow with the simulated time.
-Callers: rigsim.__main__; `pumprig rehearse` starts it as a program.
 Units: as the names in the report say; times are ISO 8601 UTC of the simulated world.
 Leaves: events to events.py, the log to recorder.py, the rig to driver.py.
 """

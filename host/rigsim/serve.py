@@ -4,7 +4,6 @@ Owns: the pacing, the process's life: ready line, signals, scenario, saved state
 Rules: virtual time is wall time x speed, at most TALK_SPEED while a host talks; it runs ahead of that by one
 grid period at most, to answer input at once; a signal is a power cut; without its state directory the process
 ends; so does one that no host has talked to for `idle_s`.
-Callers: rigsim.__main__; `pumprig sim` and tests start it as a program.
 Units: cycles, seconds of wall time, speed as a plain factor.
 Leaves: file descriptors to transport.py, the rig to driver.py, files to state.py.
 """

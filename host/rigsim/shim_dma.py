@@ -3,7 +3,6 @@
 Owns: made-up addresses, and what the step engine's two channels hand over.
 Rules: a sender and the loader that keeps it going are all that is here; blocks are handed over as soon as their
 length is there, which the firmware cannot tell from the real order.
-Callers: shim_pio.py puts them into the module `rp2`.
 Units: bytes in addresses, words of 32 bits.
 Leaves: what becomes of the words to step_unit.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the names and registers that the step engine uses.
 Rules: exactly what the firmware uses is here, anything else fails loudly; FIFO and Python take no time.
-Callers: shims.py installs the modules; driver.py takes `pulse_counter`.
 Units: cycles of 8 ns of the chip's clock.
 Leaves: the words to step_unit.py, DMA to shim_dma.py, pins to chip.py.
 """

@@ -4,7 +4,6 @@ Owns: `machine`, `micropython`, `time.ticks_*`, all speaking for the current chi
 Rules: same names, argument orders and errors as the RP2040 port; what the firmware does not use is not here,
 so that a new use fails loudly; installing twice is harmless; CPython's own time and gc behave as before while
 no chip is current.
-Callers: whoever imports firmware: driver.py and tests call `install()` first.
 Units: as MicroPython's.
 Leaves: the peripherals to peripherals.py, `rp2.StateMachine`, `rp2.DMA` and `asm_pio` to shim_pio.py, the
 behaviour behind it all to chip.py.

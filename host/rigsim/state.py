@@ -4,7 +4,6 @@ Owns: the files of a state directory: `flash.bin`, `rig.json`, `lock`, `process.
 Rules: one process at a time has a directory, told by a lock that ends with the process; the flash file always holds
 what the cells hold; rig.json is replaced whole, so a killed process leaves the last good one, at most a few seconds
 old; a rig that was killed before it was ready was never there: its flash begins under another name.
-Callers: serve.py.
 Units: cycles of 8 ns, seconds of wall time.
 Leaves: what the numbers mean to physics/ and chip.py.
 """

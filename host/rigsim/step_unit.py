@@ -3,7 +3,6 @@
 Owns: the words it was given, the pulses that left, whether it is dry or halted.
 Rules: lazy: a block of words is timed once, when it is handed over; a count costs a bisection; what DMA has not
 read yet may still become other words.
-Callers: shim_pio.py makes it, shim_dma.py feeds it; driver.py takes `pulse_counter`; tests listen to its edges.
 Units: cycles of 8 ns of the chip's clock.
 Leaves: the cost of words to stepmodel.py.
 """

@@ -3,7 +3,6 @@
 Owns: what a list of words does, with the stop button and a cut.
 Rules: pure; matches the PIO program cycle by cycle (tests/pio shows it against two PIO emulators); cost per
 word is constant.
-Callers: shim_pio.py, tests, the benchmarks.
 Units: cycles of 8 ns. An edge's cycle is the one in which the machine executes the instruction that raises the
 pin.
 Leaves: who queued the words to firmware/rig/step/stepper.py.

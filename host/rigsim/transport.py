@@ -3,7 +3,6 @@
 Owns: file descriptors, the symbolic link to the pty, one client at a time.
 Rules: nothing here blocks; a client that goes away loses what it did not read, and the next one finds a clean
 line; a second TCP client is told so in one line and closed.
-Callers: serve.py.
 Units: bytes, seconds.
 Leaves: what flows over the line to port.py and the firmware.
 """

@@ -3,7 +3,6 @@
 Owns: numbering, the session, waiting for answers in virtual time.
 Rules: nothing reaches the firmware but bytes on its port; a refusal is an exception that names it; commands
 wait in order.
-Callers: rehearse.py, events.py and tests.
 Units: virtual microseconds.
 Leaves: the protocol to pumpwire, retries over a bad line to pumprig.client.
 """

@@ -2,7 +2,6 @@
 
 Owns: the bridge from rig.board.pins and rig.config to the physics.
 Rules: one source: what the firmware believes about its wiring is what is wired.
-Callers: driver.py.
 Units: GPIO numbers, steps.
 Leaves: the tables to firmware/rig.
 """

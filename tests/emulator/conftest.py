@@ -3,7 +3,6 @@
 Owns: the way to bench/timing.py, bench/edges.py and lockstep.py, which belong to no package; the reason where no
 Pico runs here.
 Rules: a test that asks for `timing` is skipped with the reason where the emulated Pico cannot run.
-Callers: tests/emulator.
 Units: none.
 Leaves: preparing a Pico to bench/timing.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the emulator's process and a Transport over it.
 Rules: the firmware is the one that `pumprig flash` installs; no wall clock: a slow machine changes nothing.
-Callers: test_firmware.py, bench/firmware.py.
 Units: seconds of emulated time; `now` and edges in cycles of 8 ns.
 Leaves: the chip to lockstep.mjs.
 """

@@ -3,7 +3,6 @@
 Owns: reading the headers, and the comparison with a rehearsal on the simulated rig.
 Rules: the stated totals are the tested ones; a kind or an alarm that is not stated must not occur; every program has at
 least one statement.
-Callers: pytest.
 Units: nL; a bolus may be half a step off, a base flow one step.
 Leaves: the rehearsal to rigsim, files to pumprig.therapy.
 """

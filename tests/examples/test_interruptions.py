@@ -3,7 +3,6 @@
 Owns: the choice of the instants, and the account: asked = given + not given, to a step.
 Rules: what is asked is computed here, in fractions, from the document; what was given is what the motor's pump turned;
 after a cut the steps that the rig assumes may have left uncounted are the only slack.
-Callers: pytest; PUMPRIG_INSTANTS in the environment is how many instants a program gets (the gate has a few).
 Units: steps, nL, microseconds since the commit.
 Leaves: random weeks to tests/oracle.
 """

@@ -2,7 +2,6 @@
 
 Owns: the tables of a file that examples use once, with every fault of [bridge].
 Rules: a fault names file, line, key, value and allowed range; all are told at once.
-Callers: pytest.
 Units: nL, nL/day.
 Leaves: what the examples deliver to test_examples.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the day's script and what a host was told, when.
 Rules: everything goes over the link, with the numbers that a host would use; the whole day is one boot.
-Callers: cuts.py.
 Units: nL, nL/day, virtual microseconds.
 Leaves: the tape to tape.py, what must hold to cuts.py.
 """

@@ -3,7 +3,6 @@
 Owns: the order of the parts, their sizes, the report.
 Rules: the same seeds every time; a part that fails does not keep the next from running; the exit code is 1 if
 anything did not hold.
-Callers: `make faults`.
 Units: cases, nL, seconds of wall time, and of the processor, which a busy machine does not change.
 Leaves: what must hold to the parts, each beside its short form in the tests.
 """

@@ -3,7 +3,6 @@
 Owns: the checks, and their tally.
 Rules: the truth is the simulated world's (pulses that left, what the host was told, the choices of the undisturbed
 day), never what the log says of itself; every cut is booted by the very firmware from a copy of the cells.
-Callers: the short form in test_power_cuts.py, the whole in campaign.py.
 Units: steps, nL, operations on the tape.
 Leaves: the day to busyday.py, the cells to tape.py.
 """

@@ -3,7 +3,6 @@
 Owns: a case: what must be so before the command, the cut, the restart, and what must be true then.
 Rules: firmware, client and store are the real ones; a restarted host knows only what its store and the rig say; it
 sends the command again if, and only if, the rig says that it was not done.
-Callers: test_exactly_once.py and campaign.py.
 Units: bytes of a line.
 Leaves: the failing line to tests/hostline.py.
 """

@@ -3,7 +3,6 @@
 Owns: the backend.
 Rules: it is loaded by keyring itself, by its name in PYTHON_KEYRING_BACKEND, in the tool's own process; a file stands
 where a platform's store would ask for a login.
-Callers: keyring, in the processes that test_key_tool.py starts.
 Units: none.
 Leaves: what is kept to pumprig.keys.
 """

@@ -3,7 +3,6 @@
 Owns: which sizes of the rest are tried, and the reading of what the VM prints.
 Rules: the firmware's own files on the unix port; what is left of the heap goes from nothing to more than any
 command takes; skipped with the reason where the port is not installed.
-Callers: test_heap.py and campaign.py.
 Units: bytes of heap left, of words with 64 bits: half as many on the Pico.
 Leaves: the commands and what must hold to tests/upy/device/exhaust.py.
 """

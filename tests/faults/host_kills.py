@@ -3,7 +3,6 @@
 Owns: the victim process, the n-th store or link operation at which it dies, and what must be true afterwards.
 Rules: the victim is the real client and store in a process of its own with a real rig in it; it is killed by the
 kernel, so that nothing is closed or flushed; the rig's flash is kept in a file and outlives it.
-Callers: test_host_kills.py and campaign.py.
 Units: operations, seconds.
 Leaves: the store to pumprig.store, the rig to rigsim.
 """

@@ -3,7 +3,6 @@
 Owns: the mutations, and what may come of a mutated line.
 Rules: the firmware's own link and session take the device's lines, in a running rig; the host's own client takes
 answers; only lines that differ from the original are fed, so that no change may ever be carried out, but a stop.
-Callers: test_lines.py and campaign.py.
 Units: cases.
 Leaves: framing to pumpwire.codec.
 """

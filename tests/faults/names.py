@@ -3,7 +3,6 @@
 Owns: the names and the commands that show them.
 Rules: the rig is the simulated one with the real firmware, told by the real tool; every name that a program may have
 reaches every output, and arrives there as it is, or shown.
-Callers: tests/faults/test_names.py, `make faults`.
 Units: none.
 Leaves: answers that no rig would give to rewritten.py.
 """

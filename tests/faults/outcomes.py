@@ -2,7 +2,6 @@
 
 Owns: the outputs, and running a command with one of them in a process of its own.
 Rules: a real process, real file descriptors; nothing is patched.
-Callers: the tests, the fault campaign.
 Units: none.
 Leaves: which commands act, and what they must have done, to its callers.
 """

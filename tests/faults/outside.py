@@ -2,7 +2,6 @@
 
 Owns: the parts of `make faults` about them.
 Rules: as in the modules that it runs.
-Callers: campaign.py.
 Units: seconds.
 Leaves: the cases and their judgement to strangers.py, rewritten.py, starts.py, names.py.
 """

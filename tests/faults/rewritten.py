@@ -4,7 +4,6 @@ Owns: a cable between a real simulated rig and the port that the tool opens, on 
 judgement of one command.
 Rules: every rewritten line carries a right CRC, so that only its content is wrong; whatever comes, the command ends in
 time with an exit code of the contract, in words of its own, and nothing of what came is interpreted.
-Callers: tests/faults/test_rewritten.py, `make faults`.
 Units: seconds.
 Leaves: damaged lines to lines.py, devices that are no rig to strangers.py.
 """

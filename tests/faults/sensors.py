@@ -2,7 +2,6 @@
 
 Owns: the cases, and what may be true at their end.
 Rules: the truth is the simulated fluid; a fault may stop the pump, never make it deliver more than its program.
-Callers: test_sensors.py and campaign.py.
 Units: nL, virtual time.
 Leaves: how a sensor fails to rigsim.
 """

@@ -3,7 +3,6 @@
 Owns: one interrupted start, judged by the command that follows it.
 Rules: the processes are the real ones; a start is interrupted at an instant drawn by a seed; the next command has to
 work within its time, and nothing but the interrupted process may be lost.
-Callers: tests/faults/test_starts.py, `make faults`.
 Units: seconds.
 Leaves: kills in the middle of a command to host_kills.py.
 """

@@ -3,7 +3,6 @@
 Owns: the disturbances and the comparison of edges with those of an undisturbed run.
 Rules: both runs get the same commands at the same instants; the disturbed one gets the noise on top; edges are those
 of the modelled state machine, to the cycle.
-Callers: test_steps.py and campaign.py.
 Units: cycles of 8 ns, microseconds.
 Leaves: the step machine's model to rigsim, the PIO program itself to tests/pio.
 """

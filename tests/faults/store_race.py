@@ -2,7 +2,6 @@
 
 Owns: the processes and the judgement of what is left.
 Rules: real processes and a real file; every one that was not killed succeeds; in the end the store is whole.
-Callers: the tests, the fault campaign.
 Units: none.
 Leaves: the store to pumprig.
 """

@@ -2,7 +2,6 @@
 
 Owns: the table: a name, and what is done to the database behind pumprig's back.
 Rules: plain sqlite3 on the file, nothing of pumprig; each row changes what some figure or some evidence rests on.
-Callers: the tests of the store, the fault campaign.
 Units: none.
 Leaves: what has to notice it to its callers.
 """

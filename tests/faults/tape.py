@@ -3,7 +3,6 @@
 Owns: the list of operations with their instants, and playing it again up to an operation that stays half done.
 Rules: what a cut leaves is what rigsim.flash models, nothing milder; the day is run once, each cut boots a rig of
 its own from a copy.
-Callers: cuts.py and busyday.py.
 Units: bytes, blocks of 4096, pages of 256, cycles of 8 ns.
 Leaves: what must hold after a cut to cuts.py.
 """

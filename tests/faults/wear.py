@@ -3,7 +3,6 @@
 Owns: the programs that are rehearsed and the arithmetic.
 Rules: erases are those that the flash counted after the ring had turned once, so that each is a steady one; the log
 is a ring, so its blocks wear alike; the settings' blocks wear by commands alone.
-Callers: campaign.py and test_wear.py.
 Units: years of 365.25 days, erases of a block.
 Leaves: the flash's own count to rigsim.flash.
 """

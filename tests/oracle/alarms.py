@@ -2,7 +2,6 @@
 
 Owns: the alarms that are active by the log; false alarms; alarms that do not come.
 Rules: an alarm needs its cause in the scenario or in the model; conditions alarm in the time that is stated.
-Callers: judge.py.
 Units: as in scenario.py.
 Leaves: what a stop does to model.py.
 """

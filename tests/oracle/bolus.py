@@ -2,7 +2,6 @@
 
 Owns: the two shapes that model and judge pass on.
 Rules: the standard library only.
-Callers: model.py, grants.py, judge.py, cuts.py, orders.py.
 Units: nL as Fraction, nL/day, microseconds of the device's own clock.
 Leaves: when one begins and ends to model.py.
 """

@@ -3,7 +3,6 @@
 Owns: the model as it was at the last record, and the bounds of what a cut may cost.
 Rules: rules 3, 4 and 5 of interrupted therapy; time without power is no time to the rig, and its program's own time
 goes on from the last record's.
-Callers: judge.py.
 Units: as in scenario.py.
 Leaves: the walk to judge.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the record of past flow in exact fractions, and the bounds between which a cap's answer may lie.
 Rules: written from the contract's rule on the cap; the standard library only.
-Callers: model.py.
 Units: nL, nL/day, microseconds.
 Leaves: what is done about a cap to model.py.
 """

@@ -3,7 +3,6 @@
 Owns: the run, and turning what the rig logged into plain rows.
 Rules: no rule of the therapy is known here; what the judge sees is the log as it was written into flash, pulses at the
 step pin, and the rehearsal's report.
-Callers: the tests of the oracle, the long run.
 Units: as in scenario.py.
 Leaves: judging to judge.py, the rehearsal to rigsim.
 """

@@ -3,7 +3,6 @@
 Owns: the comparison of files that the host refused, or took, with the reasons of the model.
 Rules: a program whose own most in 24 h exceeds its cap, or whose rates exceed its limit, is refused before anything is
 sent; every other one is taken.
-Callers: runs.py.
 Units: as in scenario.py.
 Leaves: the reasons to grants.py.
 """

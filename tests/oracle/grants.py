@@ -3,7 +3,6 @@
 Owns: the rules on limits, cap, lockout, count, reservoir, state and alarms as sets of reasons.
 Rules: written from the contract alone; where several reasons hold at once any of them may be told; what lies within the
 device's stated grain (a step, a tick, ten minutes of the cap's window) may be answered either way.
-Callers: judge.py; model.py for the cap of periodic boluses.
 Units: nL, nL/day, ms, microseconds.
 Leaves: what a granted request does to model.py.
 """

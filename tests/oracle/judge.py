@@ -3,7 +3,6 @@
 Owns: the walk over what was seen; every volume, instant, grant, refusal and interruption compared.
 Rules: nothing of firmware/ or host/ is imported; what the model leaves open within bounds is taken from the log, and
 the bounds are checked; the first disagreement ends the walk, because all that follows would only repeat it.
-Callers: the tests of the oracle, the long run.
 Units: as in scenario.py; a fault is one line of text.
 Leaves: the rules to model.py and grants.py, requests to orders.py, alarms to alarms.py, power cuts to cuts.py.
 """

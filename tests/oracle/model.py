@@ -3,7 +3,6 @@
 Owns: the course of a program and its boluses between interruptions, and what an interruption leaves of them.
 Rules: written from the contract's rules alone (docs/explanation/interrupted-therapy.md numbers them); the standard
 library only. What the rules leave open within bounds is taken from `peek`, the judge's look into the log.
-Callers: judge.py.
 Units: nL as Fraction, nL/day, microseconds of the device's own clock.
 Leaves: which requests are granted to grants.py, comparing to judge.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: what each command does to the model, and the scenario's event that a refusal answers.
 Rules: a refusal's reason is one that holds; a granted request has none against it.
-Callers: judge.py.
 Units: as in scenario.py.
 Leaves: the reasons to grants.py, the effects to model.py.
 """

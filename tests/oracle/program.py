@@ -2,7 +2,6 @@
 
 Owns: what a program says, as text for the host and as numbers for the model; day patterns, zones, ramps, phases.
 Rules: written from the contract's rules alone; the standard library only, nothing of firmware/ or host/.
-Callers: the model, the generator, the tests of the oracle.
 Units: nL, whole nL/day, s, microseconds; `elapsed_us` since the program's start, `utc_us` since 1970.
 Leaves: boluses and interruptions to model.py, 24-hour sums to day.py.
 """

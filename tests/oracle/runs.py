@@ -2,7 +2,6 @@
 
 Owns: the kinds of weeks that are drawn, and how one is repeated from its seed.
 Rules: a line that names a disagreement also names the command that repeats it.
-Callers: the tests of the oracle, bench/weeks.py, a person who looks for a fault.
 Units: hours of virtual time.
 Leaves: drawing to weeks.py, running to drive.py, judging to judge.py.
 """

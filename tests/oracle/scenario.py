@@ -2,7 +2,6 @@
 
 Owns: the shapes of a scenario, of a log record as read, of a power cut.
 Rules: the standard library only.
-Callers: weeks.py makes scenarios, drive.py runs them, judge.py judges what was seen.
 Units: ms since the scenario's start; microseconds of the world or of the device's clock since its boot.
 Leaves: everything else.
 """

@@ -3,7 +3,6 @@
 Owns: 40 random weeks of this kind.
 Rules: the judge shares nothing with the code that it judges (test_independence.py); a week whose disagreement is known
 and open is listed with it in runs.py, and shown as such.
-Callers: pytest.
 Units: none.
 Leaves: the weeks to weeks.py, the long form to bench/weeks.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: what the oracle's files may import; planted faults that the judge must find.
 Rules: imports are read from the source; a planted fault is one change of what was seen.
-Callers: pytest.
 Units: none.
 Leaves: whether the firmware is right to the other tests.
 """

@@ -3,7 +3,6 @@
 Owns: the draws, and which classes of scenario there are.
 Rules: a seed gives the same scenario for ever; nothing of firmware/ or host/; an event is a drawn instant or lies close
 to an instant at which the program does something, because there the rules are hardest.
-Callers: the tests of the oracle, the long run.
 Units: as in scenario.py.
 Leaves: running to drive.py, judging to judge.py.
 """

@@ -3,7 +3,6 @@
 Owns: what a stop, a power cut or an overlap does to boluses, bridge and grid (rules 1 to 4).
 Rules: the very firmware in virtual time; what is right was written down from the rules, in volumes and instants, before
 the firmware was asked.
-Callers: pytest.
 Units: nL, steps, microseconds.
 Leaves: random weeks to tests/oracle, the examples at many instants to tests/faults.
 """

@@ -3,7 +3,6 @@
 Owns: what limits, `rate` and small boluses owe to an interrupted therapy (rules 5 to 7).
 Rules: the very firmware in virtual time; what is right was written down from the rules, in volumes and instants, before
 the firmware was asked.
-Callers: pytest.
 Units: nL, steps, microseconds.
 Leaves: random weeks to tests/oracle, the examples at many instants to tests/faults.
 """

@@ -3,7 +3,6 @@
 Owns: the events that interfere, one by one, and the sum that is right for a constant program.
 Rules: what is asked of a constant program is rate times time and the boluses that the events ask for, whatever happens;
 nothing of pumprig computes it here.
-Callers: the tests, the fault campaign.
 Units: nL, ms.
 Leaves: the run to pumprig.rehearsal.
 """

@@ -2,7 +2,6 @@
 
 Owns: the set-up that the tests of this folder share.
 Rules: everything goes through the real link; nothing here knows the firmware's inside.
-Callers: tests/sim.
 Units: nL, microseconds.
 Leaves: the rig to rigsim.driver.
 """

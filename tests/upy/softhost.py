@@ -2,7 +2,6 @@
 
 Owns: class Host: requests over the line, and a look at what they changed.
 Rules: the firmware is the real one, over its real line; only the chip is replaced; time is virtual.
-Callers: tests/unit.
 Units: microseconds of virtual time.
 Leaves: the board itself to device/softboard.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the comparison of the transcripts and the limits of the heap.
 Rules: figures are printed whether they pass or not.
-Callers: pytest.
 Units: bytes of heap.
 Leaves: the conversation to transcript.py, the measurement to heap.py.
 """

@@ -3,7 +3,6 @@
 Owns: how each is found, started and given the firmware; compiling the firmware to .mpy.
 Rules: every run is a fresh process with a folder of its own; what cannot run here says why and is skipped;
 the step engine, the board and the start are left out, for they need the chip.
-Callers: test_vms.py.
 Units: kB of heap.
 Leaves: what runs to transcript.py and heap.py, the board's files to tests/emulator.
 """

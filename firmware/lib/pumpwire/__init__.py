@@ -2,7 +2,6 @@
 
 Owns: the protocol table, the line codec, units, records and therapy documents.
 Rules: runs on MicroPython and CPython as it is; integers only; imports nothing of ours but itself.
-Callers: firmware/rig, host/pumprig and host/rigsim.
 Units: stated by every name's ending.
 Leaves: transport to rig.link and pumprig.link, meaning to rig.session.
 """

@@ -3,7 +3,6 @@
 Owns: the names, order and kinds of the fields of every answer.
 Rules: the device builds each row from this table and the host reads each row by it, so that neither can say what the
 other does not know; the digest of the protocol covers it.
-Callers: rig.line and pumprig.rig, the page of the protocol, the test that compares every real answer with it.
 Units: by the kind, as texts.UNITS says; a kind that ends in `?` is of a field that may be left out.
 Leaves: what a field means to words.py, commands and their arguments to spec.py, framing to codec.py.
 """

@@ -3,7 +3,6 @@
 Owns: the session key and the mark of a line, for both ends.
 Rules: a session's key comes from the shared key and a fresh number of each side; a line's mark covers its
 number, so a captured line can be neither replayed nor altered; marks are compared in constant time.
-Callers: rig.access and pumprig.client.
 Units: bytes; marks in 16 hex digits (64 bits, of which an attacker gets five tries a minute).
 Leaves: where keys are kept to rig.settings and pumprig.keys.
 

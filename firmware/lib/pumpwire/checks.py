@@ -2,7 +2,6 @@
 
 Owns: the checks of a whole program and of an angle map, and the rates that a program can ask for.
 Rules: both ends run this very check; on the Pico this module is on loan (rig.lend).
-Callers: documents.py at the end of each parse; the host through documents.py.
 Units: nL/day, nL; by the names' endings.
 Leaves: each field by itself to fields.py.
 """

@@ -3,7 +3,6 @@
 Owns: framing, escaping and the CRC of machine lines.
 Rules: a line is one request or one row of an answer; a line whose CRC is wrong is never half believed; a
 request that lost its first character begins with a number, so that it can never be taken for a typed command.
-Callers: rig.link and pumprig.link, both directions.
 Units: none; values are text, integers in decimal. Lines are put together and taken apart as bytes: each new text is
 looked up among all names that MicroPython knows, 0.2 ms on the Pico.
 Leaves: the meaning of verbs to spec.py, retries to pumprig.client.

@@ -3,8 +3,6 @@
 Owns: reading a document's text, and its one canonical text.
 Rules: one document has exactly one canonical text; its hash (terms.py) is over that text; both ends run this
 very check; on the Pico this module is on loan (rig.lend).
-Callers: rig.session at stage and commit, rig.therapy and rig.dosing for the values; the host to build and to
-show.
 Units: by the names' endings; a day's seconds count from local midnight.
 Leaves: the fields to fields.py, what they must agree on to checks.py, what a value makes the pump do to
 rig.therapy, TOML to the host.

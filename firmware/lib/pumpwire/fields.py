@@ -3,7 +3,6 @@
 Owns: the table behind a therapy program, a calibration and the access.
 Rules: a field's place, limits and default stand here only; on the Pico this module is on loan (rig.lend), apart from
 documents.py so that each loads within a tick.
-Callers: documents.py, checks.py; the host and the digest through documents.py.
 Units: by the names' endings; a day's seconds count from local midnight.
 Leaves: the items of lists to shapes.py, reading and writing to documents.py, what fields must agree on to checks.py.
 """

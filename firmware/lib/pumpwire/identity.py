@@ -3,7 +3,6 @@
 Owns: the mark that every simulated rig's id begins with.
 Rules: a board's id is its flash chip's; one of ours never begins with the letters `simu` in hexadecimal by chance more
 often than once in four thousand million; a record, an export, a store tell by the id alone.
-Callers: rigsim makes such ids; the host shows the mark. Not on the Pico.
 Units: an id is 16 hex digits.
 Leaves: everything else.
 """

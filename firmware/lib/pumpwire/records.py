@@ -5,7 +5,6 @@ Rules: a record is believed only whole (CRC-32 over header and payload); each ca
 predecessor's SHA-256, so a gap or an edit shows; each carries the full state, so the last good record alone
 resumes the pump; a version's fields never change: a new one adds fields at the end of STATE and a row to
 FIELDS, and older records are read for ever, with 0 for what they lack.
-Callers: rig.journal writes and replays; the host decodes and verifies what it pulled, with this very code.
 Units: by the names' endings; integers are little-endian; times in microseconds.
 Leaves: where pages lie to rig.journal; what an event means to who logs it.
 

@@ -3,7 +3,6 @@
 Owns: the shapes of steps, boluses, ramps, zones, bridges, phases and angle maps, and the limits of any rate.
 Rules: a part's limits stand here only; on the Pico this module is on loan (rig.lend), apart from fields.py so that
 each loads within a tick.
-Callers: fields.py, checks.py.
 Units: by the names' endings; a day's seconds count from local midnight.
 Leaves: which field has which shape to fields.py.
 """

@@ -3,7 +3,6 @@
 Owns: what may be said on the line; device checks, host validation, docs/protocol.md and tests come from it.
 Rules: a row here is the only place that states a limit or a unit of an argument; both ends compare `digest()`
 in the greeting.
-Callers: rig.line, pumprig.rig, the documentation generator, parametrised tests.
 Units: by the argument's name; a typed line gives quantities with units (units.py), a machine line whole
 numbers.
 Leaves: answers to answers.py, what a row means to a person to texts.py, framing to codec.py, contents of staged

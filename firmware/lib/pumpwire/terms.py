@@ -3,7 +3,6 @@
 Owns: a day and its weekdays, the units of an angle map, the rate of a bolus, the names of a canonical text:
 its hash and its code.
 Rules: small; documents.py, which reads whole documents, need not be in memory for any of it.
-Callers: pumpwire.program, rig.therapy, rig.session, rig.commands, rig.readings; documents.py offers it to the host.
 Units: by the names' endings.
 Leaves: fields and limits to documents.py.
 """

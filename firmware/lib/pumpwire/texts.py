@@ -3,7 +3,6 @@
 Owns: the meaning of each command, argument, error and alarm of spec.py, the unit of each kind of value.
 Rules: every row of spec.py has its words here, and nothing else has; no behaviour depends on them, so they
 are not part of the digest, and the Pico loads them only while it answers `help`.
-Callers: rig.typed for help, the host for messages, docs/protocol_page.py.
 Units: none.
 Leaves: names, limits and codes to spec.py, the fields of answers to words.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: parsing `20 ul/h` and printing it back.
 Rules: no float; a number without a unit is refused; the canonical unit of each kind is a whole number.
-Callers: session (typed lines), the host's command line and therapy files.
 Units: rate nL/day, volume nL, time ms, length um, lineic nL/cm, concentration ng/mL, mass ng.
 Leaves: limits to spec.py and program.py.
 

@@ -3,7 +3,6 @@
 Owns: the meaning of every field of answers.py, the fields of a refusal, the words of a log record.
 Rules: every field that is sent or logged has its words here, and nothing else has; no behaviour depends on them: the
 Pico never loads this module, and the digest of the protocol does not cover it.
-Callers: the page of the protocol, the host for messages, the tests that compare real answers and records with it.
 Units: by the kind, as texts.UNITS says; a kind that ends in `?` is of a word that may be left out.
 Leaves: names and kinds of answers to answers.py, bytes of records to records.py, commands and errors to texts.py.
 """

@@ -3,7 +3,6 @@
 Owns: every peripheral but the step engine; with stepper.py and flashmap's device the only user of machine and
 rp2.
 Rules: nothing here waits; a sensor that does not answer gives None; the motor's pins belong to stepper.py.
-Callers: main.py and the simulator build it; rig.py wires it.
 Units: millivolts, microseconds, raw counts where the name says so.
 Leaves: which pin is which to pins.py, what readings mean to monitor.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the choice, and what follows from it.
 Rules: all of it is checked at start; what cannot work is refused with the reason, and the motor stays off.
-Callers: start.py hands it to Stepper and Rig; the simulator reads the same figures.
 Units: microsteps per full step, steps/s, ns, ms.
 Leaves: what a driver or motor can do to drivers.py, pin numbers to pins.py.
 """

@@ -3,7 +3,6 @@
 
 Owns: its one instruction.
 Rules: X goes down by one at every cycle, past 0 too; nothing but the clock takes part.
-Callers: sysclock.py; the PIO tests run the words.
 Units: cycles of the system clock.
 Leaves: reading X to sysclock.py.
 """

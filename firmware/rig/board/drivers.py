@@ -3,7 +3,6 @@
 Owns: the table of drivers and of motors with their torque, the load of a head, and the check that a choice can work.
 Rules: a configuration that cannot work is refused with the reason before a pin moves; times are data sheet
 minima rounded up to cycles; `coils` drivers get no step pulse, only a marker pin that nothing is connected to.
-Callers: config.py builds a Setup; stepper.py uses it.
 Units: nanoseconds as in the data sheets, cycles of 8 ns, mA, mohm, mW, uJ.
 Leaves: pin numbers to pins.py, coil sequences to coils.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the header in each block's first page, and the blocks of a role once they are found.
 Rules: a block that does not carry our header is never erased or programmed.
-Callers: journal.py and kept_documents.py; the device half is the only user of rp2.Flash.
 Units: bytes, blocks of 4096, pages of 256; erases as a count.
 Leaves: finding the blocks to blocks.py; what lies in pages 1 to 15 to journal.py and kept_documents.py; the making
 of the files to `pumprig flash`.

@@ -4,7 +4,6 @@ Owns: the FRAM's bytes, laid out as blocks and pages like the flash's.
 Rules: the same interface as flashmap.FlashDevice; a new FRAM is laid out at its first boot, any other is taken
 as it is; one that is smaller than the configuration says, or absent, is told so; a transfer that fails is a fault of
 the rig, never a silent loss. Where it is too small for the documents, they stay in the chip's flash.
-Callers: board.py, where config.JOURNAL says `fram`; not loaded otherwise.
 Units: bytes, blocks of 4096, pages of 256.
 Leaves: what lies in the blocks to flashmap.py, journal.py and kept_documents.py.
 

@@ -3,7 +3,6 @@
 Owns: which GPIO of the Pico does what.
 Rules: a GPIO appears once, and none that a board keeps for itself; names are the ones on the wiring plan; no input
 rests on a pull-down, whose leakage on an RP2350 (erratum E9) leaves it between high and low.
-Callers: board.py at start; the host's hardware pages and the simulator's shims read the same table.
 Units: GPIO numbers of the chip, not the board's physical pin numbers; the same on Pico, Pico W, Pico 2 and Pico 2 W.
 Leaves: electrical limits to hardware/, behaviour to board.py.
 """

@@ -4,7 +4,6 @@ Owns: the one frequency that every PIO cycle of the firmware stands for, and the
 Rules: what a script or another MicroPython left in machine.freq does not count; the measurement rests on the
 microsecond timer, which runs from the crystal whatever the system clock is; a clock that is not right is a failure
 of the self test, and the motor stays off.
-Callers: start.py before anything is timed, board.py at power-on, selftest.py; forgotten after the boot.
 Units: Hz, microseconds.
 Leaves: the instructions to cycles_pio.py, what a cycle is used for to step/.
 """

@@ -4,7 +4,6 @@ Owns: what a boot makes of the state block.
 Rules: what cannot be known after a power loss is bounded, stated and counted towards more delivered; a bolus
 goes on with what is left of it; no state is invented: without a record the pump is stopped and holds no
 program.
-Callers: rig.py at boot; start.py then gives its memory back.
 Units: as in pumpwire.records.STATE.
 Leaves: bytes to pumpwire.records, finding the record to journal.py.
 """

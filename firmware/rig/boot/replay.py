@@ -2,7 +2,6 @@
 
 Owns: the walks over the records.
 Rules: the time between two records is that of power, boot after boot; what no record tells of is not counted.
-Callers: recovery.py, once at boot.
 Units: steps, microseconds.
 Leaves: the window itself to day_cap.py, what is made of alarms to kept_alarms.py.
 """

@@ -3,7 +3,6 @@
 Owns: which checks run at boot and what each failure is called.
 Rules: bounded well under 10 s; a failure leaves the motor off and is reported by name; what is absent by
 configuration is not tested.
-Callers: rig.py at boot.
 Units: none.
 Leaves: the journal's own replay to journal.py, files' hashes to board.py.
 """

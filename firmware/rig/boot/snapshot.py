@@ -2,7 +2,6 @@
 
 Owns: what each field of the state block stands for.
 Rules: a field says all that a boot needs and nothing that follows from another field.
-Callers: rig.py at every record.
 Units: as in pumpwire.records.STATE.
 Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """

@@ -3,7 +3,6 @@
 Owns: the weights of a turn's cells and the step's volume in each.
 Rules: the steps of a turn are worth exactly a turn together, to the unit per cell, whatever the weights; the map only
 moves volume within a turn. Loaded only where the calibration has a map.
-Callers: dosing.py.
 Units: steps from encoder angle 0 on, at any number of turns; cells of 1/96 turn; weights in 1/1000 of the mean.
 Leaves: the measuring of a map to the host, the weights' limits to pumpwire.documents.
 """

@@ -3,7 +3,6 @@
 Owns: the open stream, how far ahead it is planned, cutting and planning anew.
 Rules: the queue always outlasts the longest stall; a change of plan cuts what was queued and gives it back;
 nothing is booked that was not counted; a bolus that has all its steps ends here.
-Callers: the loop (`run`), session.py through rig.py (`replan`, `stop`).
 Units: microseconds of Clock, PIO cycles from the stream's start, steps.
 Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms to monitor.py.
 """

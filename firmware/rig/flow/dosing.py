@@ -5,7 +5,6 @@ step to its kind.
 Rules: integers only; commanded volume is rate x time without rounding; every counted step belongs to exactly
 one kind; a bolus ends after exactly its steps. What is counted decides: a rewind gives back what was planned
 and not counted.
-Callers: rig.delivery plans, settles and rewinds; session, monitor and journal read totals.
 Units: nL/day, nL, steps, PIO cycles of 8 ns. Flow adds `rate * volume_den` units per cycle; a step is worth
 `volume_num * CYCLES_PER_DAY` units, where volume_num / volume_den is the volume of a step in nL.
 With an angle map a step's units depend on where the rotor stands, so that the flow is even; a turn's stay.

@@ -5,7 +5,6 @@ Rules: who may do what is the table's (pumpwire.spec.MAY); reading and stopping 
 with a key and without a PIN nothing typed changes anything; five wrong answers lock for a minute, doubling up to an
 hour, and each of them is logged; wrong marks and wrong PINs or codes have a lock each, so that who guesses at the one
 keeps nobody from the other.
-Callers: session.py.
 Units: microseconds of Clock.
 Leaves: the maths to pumpwire.auth, storage to log/kept_documents.py.
 """

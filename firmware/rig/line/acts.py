@@ -4,7 +4,6 @@ Owns: the effect of these commands on the rig's parts.
 Rules: a function changes state only and returns the answer's values in the table's order; what has to wait for the
 record is asked of the effect; it never refuses with an error that uses up no number (pumpwire.spec.NUMBER_FREE); a
 module on loan (rig.lend).
-Callers: commands.py; later.py for the program that waits.
 Units: as in pumpwire.spec.
 Leaves: doses to doses.py, what is staged to staging.py, what is rarely told to titration.py.
 """

@@ -3,7 +3,6 @@
 Owns: debouncing, what a press does, stuck keys.
 Rules: stop needs no link, host or session, and PIO has cut the pulses before this looks; contact bounce never
 makes two requests; a button held at power-on does nothing until it was released once.
-Callers: the loop, at every tick.
 Units: microseconds of Clock.
 Leaves: the lockout to therapy.py, the cut to delivery.py through rig.py.
 """

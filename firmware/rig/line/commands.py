@@ -4,7 +4,6 @@ Owns: the order of these four, the number that a command uses up, what repeats o
 Rules: preparing changes nothing; a handler changes state only (a stop excepted, which stops at once); the command's
 record is on flash before its effect begins and before it is answered, and what it brings about is logged after it, so
 that no cut between two records can leave a command done whose number is free; motion follows the state last.
-Callers: session.py.
 Units: as in pumpwire.spec.
 Leaves: what each command does to acts.py, doses.py and titration.py, who may to access.py, what is staged to
 staging.py.

@@ -4,7 +4,6 @@ Owns: the effect of these commands on the rig's parts.
 Rules: as in acts.py: a function changes state only, returns the answer's values in the table's order, and asks the
 effect for what has to wait for the record; it never refuses with an error that uses up no number
 (pumpwire.spec.NUMBER_FREE); a module on loan (rig.lend).
-Callers: commands.py.
 Units: as in pumpwire.spec.
 Leaves: refusals for a therapy's sake to flow/therapy.py.
 """

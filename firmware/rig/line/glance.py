@@ -2,7 +2,6 @@
 
 Owns: which fields a person is shown, and their words.
 Rules: nothing but what `status` says; a field that is not known is left out; a module on loan (rig.lend).
-Callers: terminal.py.
 Units: uL/h, mL; the exact figures are the machine's.
 Leaves: typed words to terminal.py, the fields to status.py.
 """

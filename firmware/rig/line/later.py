@@ -4,7 +4,6 @@ Owns: its text in the settings, and what happens when its time has come.
 Rules: it begins once, when the wall clock says so; a stop, an alarm that stops, a discard or another commit gives it
 up; at its time it passes the same checks as at the commit, and if it fails them it is given up and alarmed; a
 module on loan (rig.lend).
-Callers: commands.py, rig.py, recovery.py.
 Units: UTC seconds, microseconds of Clock.
 Leaves: making a program the active one to commands.py.
 

@@ -5,7 +5,6 @@ Rules: never waits for the host: a bounded number of characters in and out per t
 wholly taken only a stop is acted on, one other line is kept and what comes beyond it is dropped (the host
 repeats it); a line that is too long is dropped whole. Where memory does not suffice to read or answer, the line
 is dropped; where a command was acting, the rig begins anew (rig.fail).
-Callers: the loop polls; the only user of stdin and stdout (class Stdio).
 Units: characters.
 Leaves: meaning to session.py, framing to pumpwire.codec.
 """

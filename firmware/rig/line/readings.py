@@ -2,7 +2,6 @@
 
 Owns: the rows of hello, help, alarms, program and log.
 Rules: reads only; rows come one by one, so that a long answer never needs memory for all of it.
-Callers: session.py.
 Units: as in pumpwire.spec.
 Leaves: status to status.py, changing commands to commands.py.
 """

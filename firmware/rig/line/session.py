@@ -4,7 +4,6 @@ Owns: the last accepted number and its answer, the typed command that waits for 
 Rules: a numbered command acts once: its number is used up whether it is done or refused, and the answer is kept; a
 stop or a silence acts always and at once, whoever sends it; a typed line changes nothing of the therapy before
 `commit CODE`, and nothing at all during a host session; a typed line that ends in `stop` is a stop.
-Callers: link.py with whole lines.
 Units: as in pumpwire.spec.
 Leaves: who may to access.py, carrying commands out to commands.py, framing to pumpwire.codec, typed words to
 terminal.py.

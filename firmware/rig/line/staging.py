@@ -3,7 +3,6 @@
 Owns: the staged text, its parts while they arrive, its expiry; reading a document in pieces that each fit a tick.
 Rules: only a whole document that the pump can carry is staged; preparing changes nothing; what is staged and not
 committed is reminded of, then dropped (SR-18).
-Callers: commands.py, acts.py; rig.py lets it expire.
 Units: microseconds of Clock.
 Leaves: what a commit does to commands.py, what documents may say to pumpwire.documents.
 """

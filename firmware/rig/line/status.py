@@ -2,7 +2,6 @@
 
 Owns: what stands in each row of `status`.
 Rules: reads only; a field that is not known is left out; volumes come from counted steps.
-Callers: commands.py.
 Units: by the names' endings.
 Leaves: names and order of the fields to pumpwire.answers, dates and uncertainties of dates to the host.
 """

@@ -2,7 +2,6 @@
 
 Owns: typed arguments with units, and text lines from fields.
 Rules: a quantity without a unit is refused; the words between arguments are those of the table.
-Callers: session.py.
 Units: as in pumpwire.spec and pumpwire.units.
 Leaves: who may type what to session.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the effect of these commands.
 Rules: like the functions of acts.py; a module on loan (rig.lend).
-Callers: commands.py.
 Units: as in pumpwire.spec.
 Leaves: what is counted of tube and battery to implant.py, the ramp's time to therapy.py.
 """

@@ -3,7 +3,6 @@
 Owns: the map from (role, index) to a block of the device, and what a power cut in an erase leaves of it.
 Rules: a block that does not carry our header is left alone; one whose erase was cut short is found again through its
 neighbour's header; fewer blocks than the headers promise means the filesystem was reformatted: refused.
-Callers: rig.py at boot; start.py then gives its memory back.
 Units: block numbers; erases as a count.
 Leaves: the headers and the blocks' use to flashmap.py.
 """

@@ -5,7 +5,6 @@ Rules: a record counts only whole; the block after the one being written is eras
 motion outlasts it; until then records are held in memory; a torn page is skipped and reported; the last good
 record resumes the pump. A full ring overwrites the oldest block. Records of older versions are read as they
 are; one of a newer firmware is never taken for a torn page: refused.
-Callers: rig.py appends through one function; session.py reads pages for `log`; the loop calls `prepare`.
 Units: record numbers from 1, pages of 256 bytes.
 Leaves: what a record holds to pumpwire.records, blocks and their headers to flashmap.py.
 """

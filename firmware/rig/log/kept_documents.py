@@ -3,7 +3,6 @@
 Owns: the SETTINGS blocks; block pair 2k, 2k+1 belongs to slot k.
 Rules: a new text goes to the older block of the pair and is valid only when its last page, the first one
 read, is programmed; a power cut at any instant leaves the old text or the new one.
-Callers: session.py stores at commit; rig.py loads at boot.
 Units: text in characters, generations as a count.
 Leaves: what the texts mean to pumpwire.documents, blocks to flashmap.py.
 

@@ -4,7 +4,6 @@ Owns: where the queue is bent, and the staircase from there to the start/stop ra
 Rules: the words that DMA reads within the next MARGIN_MS stay; later ones are overwritten in place, faster than
 they are read, or become words without a pulse; nothing is added after the last stair; no collection comes in
 between, and the memory for all of it is there before it begins.
-Callers: stepper.py only.
 Units: steps/s, words, cycles of 8 ns.
 Leaves: the end at standstill to stepper.py.
 """

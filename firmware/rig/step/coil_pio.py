@@ -5,7 +5,6 @@ Owns: the instructions that switch coils.
 Rules: a pulse brings out the next of eight patterns, within 5 cycles; `coils_dark` switches the coils off ISR
 loops of two cycles after the pulse, by itself, and the next pulse switches them on by its pattern: no Python and
 no clock but the machine's takes part, so nothing can come between.
-Callers: coils.py; the PIO tests run the words.
 Units: cycles of 8 ns.
 Leaves: patterns and phases to coils.py.
 """

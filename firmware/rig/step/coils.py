@@ -3,7 +3,6 @@
 Owns: the third state machine and the coil pins; the recorded sequences.
 Rules: patterns are those of StepperMotor.onestep(), not ours; direction changes only while no pulse can come; the
 phase follows the counted steps, so that no pattern is skipped.
-Callers: stepper.py.
 Units: patterns of 4 bits, bit 0 is coil A+ (the first pin).
 Leaves: when to stepper.py, instructions to coil_pio.py; what the marker cannot see (a driver that lost its
 supply) to the encoder.

@@ -5,7 +5,6 @@ Rules: the sender passes on one block of published words, then the loader reads 
 and starts it again; a length of 0 ends the chain, so DMA never passes what was published and never sends a
 stale word. A block is published by one store. A loader that read 0 just before that store stays behind the
 cell, idle: the one race, and it shows.
-Callers: stepper.py only.
 Units: words of 32 bits; indices into the ring.
 Leaves: what a word means to words.py, the state machine to stepper.py.
 """

@@ -3,7 +3,6 @@
 Owns: the arithmetic of when a step is due.
 Rules: integers only; step j of a span falls on the first cycle at or after its exact rational instant; volume
 is conserved to the unit over spans and ramps, so steps are neither lost nor added; no hardware here.
-Callers: stepper.py; tests.
 Units: cycles of 8 ns from the span's start. Flow adds `inc` units per cycle, a step is due whenever `acc`
 reaches `quantum`.
 Leaves: words to words.py, the queue to feed.py.

@@ -2,7 +2,6 @@
 
 Owns: stand-ins for the decorator `micropython.viper` and the type `ptr32`.
 Rules: never imported on a MicroPython VM.
-Callers: words.py on CPython.
 Units: none.
 Leaves: everything else.
 """

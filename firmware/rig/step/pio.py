@@ -6,7 +6,6 @@ Rules: `step` costs 8 + loops cycles a word up to the pulse or the end, whatever
 tested at least every second cycle of a wait and never later than 3 cycles before an edge; a halted machine
 stays halted until it is restarted; `count` sees every pulse of 4 cycles or more and depends on nothing but the
 pin.
-Callers: stepper.py loads them; the simulator's model and the PIO tests read the costs in words.py.
 Units: cycles of 8 ns. A word is loops << 1 | pulse; loops are cycles beyond the fixed cost.
 Leaves: which words to words.py, pins and FIFOs to stepper.py, coils to coil_pio.py.
 """

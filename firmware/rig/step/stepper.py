@@ -4,7 +4,6 @@ Owns: the step, direction and enable pins, three state machines, the stream and 
 Rules: time is made by PIO from words that DMA feeds; a stop drains every queued word, so that no pulse from
 before comes later; counted() is what left the pin; the queue reaches to the appended end less 8 cycles, so a
 dry machine is a late Python.
-Callers: delivery.py, monitor.py, board.py; start.py cuts in every exit.
 Units: cycles of 8 ns of the stream, which begins with its first words and then keeps pace with time (time spent
 dry included); steps are pulses.
 Leaves: instants to motion.py, words to words.py, the queue to feed.py, ramps to a stop to

@@ -3,7 +3,6 @@
 Owns: where the stream ends, the wait that is not yet queued, the speed it ends with.
 Rules: every edge is placed from its exact instant, never from the last word, so errors cannot add up; a word is
 never shorter than the driver allows; what was written here is not seen by DMA until it is published.
-Callers: stepper.py, brake.py.
 Units: cycles of 8 ns; flow as in motion.py.
 Leaves: publishing to feed.py, the machines to stepper.py.
 """

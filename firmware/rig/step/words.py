@@ -4,7 +4,6 @@ Owns: the coding of a word and the arithmetic per step.
 Rules: a word's cycles are exact; `fill` never drifts: it starts from an exact phase, and its fraction of 29
 bits is at most 2**-29 cycles a step too small, so that an edge is early by less than 1e-5 cycles after 4096
 steps, and never late by a whole cycle.
-Callers: stepper.py; the simulator's model and the tests read the constants.
 Units: cycles of 8 ns; a word is loops << 1 | pulse, loops 0 to 2**31 - 1.
 Leaves: big integers and phases to motion.py, the instructions to pio.py.
 """

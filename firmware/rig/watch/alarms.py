@@ -4,8 +4,6 @@ Owns: the active alarms, their acknowledgement, the silence.
 Rules: an alarm whose action is `stop` keeps the motor off until it is acknowledged; silence lasts 2 min and
 never hides a new alarm; an alarm that tells of a lasting condition ends with the condition, one that tells of
 an event ends when acknowledged.
-Callers: monitor.py, delivery.py and rig.py raise and clear; session.py acknowledges and silences; the loop
-sounds.
 Units: microseconds of Clock.
 Leaves: the table (priority, action, tone) to pumpwire.spec, sound itself to board.py.
 """

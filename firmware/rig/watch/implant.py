@@ -4,7 +4,6 @@ Owns: charge used and age of the battery, time since its ERI; the tube's revolut
 of a week.
 Rules: a model with the inputs of implant_model.py, counted while the rig has power; what a power cut leaves unknown
 counts as used; after the end of service nothing moves before a new battery is told.
-Callers: rig.py once a minute and at each record; status.py; titration.py changes.
 Units: J, hours, revolutions; microseconds of Clock.
 Leaves: changes by a person to titration.py, what an alarm does to pumpwire.spec.
 """

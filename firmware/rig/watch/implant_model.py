@@ -2,7 +2,6 @@
 
 Owns: the inputs of the model: minimum rate, battery, life of the tube.
 Rules: no other file states such a number; none of them is a maker's: a plausible implant, to be changed here.
-Callers: implant.py, status.py.
 Units: by the names' endings.
 Leaves: what follows from them to implant.py.
 """

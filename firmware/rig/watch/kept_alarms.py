@@ -3,7 +3,6 @@
 Owns: how often each alarm came, when first and when last, and which record tells so.
 Rules: before the block ahead is erased, what only that block tells of an alarm is written anew, as one record
 `kept`; whether a host has stored what it read is not known here, so that one record a name stays for ever.
-Callers: rig.py at each alarm; checkpoint.py before an erase; replay.py at boot.
 Units: record numbers; UTC in seconds, 0 where the clock was not set.
 Leaves: pages to journal.py.
 """

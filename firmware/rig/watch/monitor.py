@@ -3,7 +3,6 @@
 Owns: the checks that raise alarms.
 Rules: separate from delivery: it reads the independent step count and the sensors, not the commanded rate
 alone (SR-34); it never starts motion, it only stops it.
-Callers: the loop.
 Units: nL, steps, microseconds of Clock.
 Leaves: rotation to rotation.py, pressure to pressure.py, numbers to thresholds.py, stopping itself to rig.py.
 """

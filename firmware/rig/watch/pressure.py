@@ -3,7 +3,6 @@
 Owns: the pressure baseline, whether the sensor can be believed, and the course of a relief.
 Rules: relief runs backwards, a bounded number of steps, counted; it ends at a pressure or at its bound, never
 by time alone. A sensor that is absent, stuck or noisy has failed; real readings are neither equal nor wild.
-Callers: monitor.py.
 Units: pascal (absolute as read; differences to the baseline), steps.
 Leaves: numbers to thresholds.py, the motor to stepper.py.
 """

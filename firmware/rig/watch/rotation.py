@@ -4,7 +4,6 @@ Owns: the unwrapped encoder angle and its reference.
 Rules: compares the encoder with counted steps and with the commanded volume, never commanded with commanded
 (SR-34); a sensor that does not answer is a fault, not a zero. Rotation that is lost at once is a stall, what is lost
 little by little is a slip: the rotor stood still over the last few degrees, or it turned, but less than it should.
-Callers: monitor.py.
 Units: encoder counts, 4096 a revolution; steps.
 Leaves: numbers to thresholds.py, what happens on an alarm to rig.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the numbers at which an alarm is raised, and the reason for each.
 Rules: no other file states such a number.
-Callers: rotation.py, pressure.py, monitor.py, buttons.py; the documentation reads them too.
 Units: by the names' endings; encoder counts are 1/4096 of a revolution.
 Leaves: what an alarm does to pumpwire.spec.ALARMS.
 """

@@ -3,7 +3,6 @@
 Owns: correction of a weighing's readings to a volume curve on the sample grid, and the analysis of it.
 Rules: readings are joined over tares and bottle changes as the fit does; a period that the standard wants and the
     record does not have is replaced with a warning, never in silence.
-Callers: the command line, the certificate.
 Units: time in min from the start of the run, volume in nL, flow in nL/h, errors in %.
 Leaves: the window formulas to trumpet.py, the picture to graphs.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: one figure of two panels, as SVG, PNG or PDF.
 Rules: colours that survive grey printing and colour blindness; both panels carry the set rate.
-Callers: the command line, the certificate.
 Units: time in min, flow in uL/h, errors in %.
 Leaves: the figures to curve.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the noise of a mass difference over a time, from a blank or from the readings' scatter; the budget of A and B.
 Rules: the band is what the balance alone would show with a pump without fault; nothing is taken off the figures.
-Callers: curve.py.
 Units: time in min, volume in nL, shares in % of the set rate; U with k from the budget.
 Leaves: propagation to calibration/budget.py.
 """

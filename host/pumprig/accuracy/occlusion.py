@@ -2,7 +2,6 @@
 
 Owns: these three figures, from a weighing whose metadata say when the line was closed, alarmed and opened.
 Rules: an event outside the record or out of order is refused; the bolus carries its uncertainty.
-Callers: curve.py.
 Units: time s, pressure hPa, volume nL; the uncertainty is expanded (k = 2).
 Leaves: the test's conditions (20 deg C, primed, intermediate rate, lowest threshold) to whoever makes it.
 """

@@ -2,7 +2,6 @@
 
 Owns: flow per sample interval, overall errors A and B, the greatest and least error over every observation window.
 Rules: windows slide over all starts; a window's error comes from two cumulative volumes, so the cost is linear.
-Callers: graphs.py, the benchmark, the pulsation comparison.
 Units: time in min, flow in nL/h, volume in nL, errors in % of the set rate.
 Leaves: reading a file and corrections to curve.py; what the figures mean to docs. No compliance is claimed.
 """

@@ -3,7 +3,6 @@
 Owns: opening and closing, the session around a change, what earlier runs left open.
 Rules: what an earlier run left without an outcome is settled before anything new is sent; the rig's clock is set only
 where no host has set it since its power-on; sessions are short, so that nobody waits for a person's thinking.
-Callers: reading.py, therapy.py, deliveries.py and upkeep.py of this folder.
 Units: as the arguments' names say; text carries its unit.
 Leaves: the thread to worker.py, the protocol to rig/client.py.
 """

@@ -3,7 +3,6 @@
 Owns: bolus, demand, prime, dispense, a calibration's delivery, stop.
 Rules: a quantity is text with its unit, or a number under a name that ends in its unit; a request that the table of
 limits refuses is never sent; a stop asks for nothing, and overtakes everything.
-Callers: api/rig.py.
 Units: nL, seconds, nL/h as the names say.
 Leaves: following a dose to dose.py, limits to rig/requests.py and the rig.
 """

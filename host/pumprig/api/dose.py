@@ -3,7 +3,6 @@
 Owns: following one dose to its end in the rig's log.
 Rules: what was given is what the rig counted and wrote into its log, pulled and verified, never what was asked; the
 record is found by the number of the command that asked for it, so that another user's dose is never taken for it.
-Callers: deliveries.py makes them.
 Units: nL; U is expanded (k = 2).
 Leaves: the log to rig/pull.py and store/, volumes to store/totals.py.
 """

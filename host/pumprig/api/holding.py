@@ -3,7 +3,6 @@
 Owns: these three, and breaking off what listens when a stop or an end comes.
 Rules: link, client and store are used in the rig's thread only, but for the stop's own line; the store is opened by the
 first job that changes or pulls something, so that reading leaves nothing on the disk.
-Callers: worker.py makes the jobs run; their functions get a Holding.
 Units: seconds.
 Leaves: the order of jobs to worker.py, the protocol to rig/client.py.
 """

@@ -3,7 +3,6 @@
 Owns: the two steps from a program to a running therapy, and what is judged between them.
 Rules: what is committed is, to the hash, what was shown; a commit is refused where another program has become active
 since it was shown; no session is held open while somebody thinks; after a commit the rig's program is read back.
-Callers: api/rig.py; the commands `rate` and `program load`.
 Units: forecasts by their names' endings; microseconds UTC.
 Leaves: rows and figures to therapy/review.py and therapy/forecast.py, staging to programs.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: reading a program back, staging one, and a constant rate that is yet to meet the active program.
 Rules: a program's file with any fault gives no program; what was staged is compared by its hash.
-Callers: plan.py, reading.py.
 Units: nL/day inside.
 Leaves: files and documents to therapy/, the wire to rig/client.py.
 """

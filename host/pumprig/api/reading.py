@@ -3,7 +3,6 @@
 Owns: what can be asked without changing anything on the rig.
 Rules: a reading is of the moment it is asked for, never a kept one; records come from the store, into which they were
 pulled and verified first.
-Callers: api/rig.py.
 Units: by the names' endings; times are aware datetimes.
 Leaves: a status' fields to rig/status.py, records to store/.
 """

@@ -3,7 +3,6 @@
 Owns: taking program and events in every form, and the report as a value.
 Rules: each rehearsal is a process of its own, so that any number may run at once in threads or processes; the same
 program, events and seed give the same report but for `wall_s`; with `output` the log goes, verified, into a new store.
-Callers: `import pumprig`.
 Units: times as text with units; figures by the names' endings.
 Leaves: the run to rehearsal.py, files to therapy/.
 """

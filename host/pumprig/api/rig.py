@@ -3,7 +3,6 @@
 Owns: `connect` and the whole Rig.
 Rules: the rules of `-p` hold for the port; where a hub runs, the rig is reached through it; safe from several threads:
 what they ask is done in turn by the rig's own thread, and a stop overtakes it.
-Callers: `import pumprig`; the command line.
 Units: by the names' endings; text carries its unit.
 Leaves: the verbs to upkeep.py, deliveries.py, therapy.py and reading.py.
 """

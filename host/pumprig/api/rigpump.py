@@ -3,7 +3,6 @@
 Owns: the rig during a run, connected anew after a loss; what of its status a run needs; its time.
 Rules: each change is a host session of its own, so that hours of reading keep nobody out; a link that failed is closed,
     and tried again only after a while, so that the balance is read on meanwhile.
-Callers: cli/bench.py.
 Units: nL/h, nL, seconds; steps counted since the rig was made.
 Leaves: the order of the stages to calibration/bench.py, the rig to rig.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the verbs of the programmed therapy.
 Rules: a program is staged, read back and shown before it can be committed; every change is a short session of its own.
-Callers: api/rig.py.
 Units: instants as aware datetimes.
 Leaves: the plan to plan.py, single doses to deliveries.py.
 """

@@ -3,7 +3,6 @@
 Owns: the verbs that change neither the therapy nor a dose.
 Rules: each change is a short session of its own; a key is kept on this computer before it is sent, and is never
 printed.
-Callers: api/rig.py.
 Units: as the names say.
 Leaves: keys to rig/keys.py, kept calibrations to calibration/register.py.
 """

@@ -4,7 +4,6 @@ Owns: the thread, the jobs that wait for it, and the stop that overtakes them.
 Rules: a stop's line is written by the calling thread at once, past whatever is under way; a reading gives way to it and
 is done again; a change is never broken off half way by a stop; a caller that is interrupted gives its job up, and what
 it had sent is settled at the next connect.
-Callers: rig.py of this folder.
 Units: seconds.
 Leaves: link, client and store to held.py, what to ask to rig.py.
 """

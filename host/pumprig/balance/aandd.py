@@ -2,7 +2,6 @@
 
 Owns: the commands Q, T and ?TN and their answers.
 Rules: pure; header ST and WT stable, US unstable, OL out of range, QT a count.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: A&D, GX/GF series communication manual, standard and DP formats.
 """

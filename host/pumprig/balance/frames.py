@@ -3,7 +3,6 @@
 Owns: `PORT[,BAUD[,8N1|7E1|...]][,PROTOCOL]`, and seven data bits with parity over a line of eight.
 Rules: seven bits and parity are eight bits without: the eighth is computed here, so that it works on every port and is
     checked; a byte with a wrong parity becomes 0xFF, which no line contains.
-Callers: serial_balance.py, the commands.
 Units: baud.
 Leaves: opening ports to serial_balance.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the commands w and t and their answers.
 Rules: pure; a reading without its unit is not stable yet.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Kern, operating instructions of PCB, EW and KB, data interface.
 """

@@ -3,7 +3,6 @@
 Owns: assembling lines from bytes, and knowing where a line begins.
 Rules: after opening, flushing or damage the rest of a line that is under way is passed over: the next one counts from
     the end of that, or from a silence; every wait is bounded.
-Callers: serial_balance.py.
 Units: seconds on the clock that is given.
 Leaves: bytes to frames.py, meaning to the protocol files.
 """

@@ -2,7 +2,6 @@
 
 Owns: the commands SI, T and I2 and their answers.
 Rules: pure; status letters S stable, D dynamic, I busy, + overload, - underload, L a wrong parameter.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Mettler Toledo, MT-SICS reference manual, levels 0 and 1.
 """

@@ -2,7 +2,6 @@
 
 Owns: the commands IP, T and PV and their answers.
 Rules: pure; a trailing question mark means not stable; the legend behind a weight must be a net or a gross one.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Ohaus, Explorer and Adventurer interface manual.
 """

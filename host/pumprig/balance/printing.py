@@ -2,7 +2,6 @@
 
 Owns: understanding a line by the first make that does.
 Rules: pure; nothing is asked; a line that no make understands is an error with the meaning that is known.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the forms to the makes' files.
 """

@@ -2,7 +2,6 @@
 
 Owns: the commands SI, T and NB and their answers.
 Rules: pure; the mark before the mass: blank stable, ? unstable, ^ overload, v underload.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Radwag, communication protocol of balances (standard commands).
 """

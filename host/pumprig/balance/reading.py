@@ -3,7 +3,6 @@
 Owns: the Reading, the interface of a protocol, units, the parts that lines of several makes share, and errors.
 Rules: protocols are pure: bytes to send, lines to understand; a line is understood from its head to its end or it is an
     error that says what it is, never a number.
-Callers: the protocol files, serial_balance.py, the calibration run.
 Units: mass in g, times in s.
 Leaves: ports, frames, time-outs and time stamps to serial_balance.py, line.py and frames.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the commands ESC P, ESC T and ESC x1_ and the 16- and 22-character answers.
 Rules: pure; a reading without its unit is not stable yet; only a net or a gross weight is a reading.
-Callers: serial_balance.py through reading.Dialect.
 Units: mass in g.
 Leaves: the line to serial_balance.py. Source: Sartorius, SBI interface description.
 """

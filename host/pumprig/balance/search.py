@@ -2,7 +2,6 @@
 
 Owns: the settings that are tried and their order, and what is said when none fits.
 Rules: first what makers set at the factory; every try is bounded; a balance that prints by itself is heard, not asked.
-Callers: `pumprig balance test`, `pumprig calibrate run`.
 Units: seconds, baud.
 Leaves: lines to serial_balance.py, meaning to the protocol files.
 """

@@ -3,7 +3,6 @@
 Owns: the serial port, time-outs, the latency estimate.
 Rules: every wait is bounded; a silent balance is an error with a next step; a reading lies between question and answer;
     a line that is no reading is told, and the next one waited for.
-Callers: search.py, the calibration run, `pumprig balance`, `pumprig calibrate`.
 Units: seconds on the host's monotonic clock, mass in g.
 Leaves: whole lines to line.py, bytes to frames.py, meaning to the protocol files, finding out to search.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: which rates of a program are looked at.
 Rules: warns, and never refuses; a calibration that this computer did not make is not judged.
-Callers: the interface's Plan.
 Units: nL/day in documents, nL/h in what is warned of, steps since the rig was made.
 Leaves: when a calibration is old, worn or out of range to register.py.
 """

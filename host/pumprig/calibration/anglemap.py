@@ -3,7 +3,6 @@
 Owns: the Fourier estimate of dV/dtheta over one revolution, and the table of interval weights made from it.
 Rules: the volume of a revolution is never changed; where dV/dtheta is small or negative the gap is only shortened, to a
     bounded speed; a weight is never below that bound.
-Callers: `pumprig calibrate angle`, keep.py, the pulsation benchmark.
 Units: angles in turns (0 to 1) of the rotor from its encoder's 0 on, volume nL, weights relative to the mean interval.
 Leaves: stepping by the table to the firmware.
 """

@@ -3,7 +3,6 @@
 Owns: what is due at each moment of a run, and what is done about a balance or a pump that goes away.
 Rules: a lost balance or pump is an event, never an end; a resumed run goes on in the stage that its clock says, with
     the pump as it finds it; a pump that an alarm stopped stays stopped.
-Callers: `pumprig calibrate run`, tests in virtual time.
 Units: times in s since the run's start by the clock that is given, rates in nL/h, mass in g, steps counted by the pump.
 Leaves: files to runfolder.py, protocols to pumprig.balance, the pump to whoever gives one.
 """

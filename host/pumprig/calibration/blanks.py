@@ -2,7 +2,6 @@
 
 Owns: turning blanks into the stated evaporation with its uncertainty, and the judgement of blanks that disagree.
 Rules: a blank that rises is refused; blanks that contradict each other are named, and widen the uncertainty.
-Callers: fit.py, the commands.
 Units: g/h, mg/h in messages.
 Leaves: blanks within a record to regression.py and steady.py.
 """

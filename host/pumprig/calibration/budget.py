@@ -2,7 +2,6 @@
 
 Owns: the Type B terms with their defaults, and the propagation (GUM, linear, by the `uncertainties` library).
 Rules: a value that nobody measured gets a wider uncertainty and a warning, never a narrower one.
-Callers: fit.py and plan.py.
 Units: masses in mg, volumes in nL, flows in nL/h; u is a standard uncertainty, U is expanded with k for 95.45 %.
 Leaves: the Type A terms to noise.py; why each default has its size is in docs/explanation/uncertainty.md.
 """

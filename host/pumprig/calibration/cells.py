@@ -3,7 +3,6 @@
 Owns: the forms of a number (sign apart, thousands, decimal comma, a unit behind it) and of a time.
 Rules: one reading of a cell or none; a form that could mean two things (1,234) is a number only where the file's other
     cells settle it; a column of times is read by one form throughout.
-Callers: csvrows.py, foreign.py.
 Units: times come back in seconds from the first row's day or instant, numbers as written.
 Leaves: rows and columns to csvrows.py and sheet.py.
 """

@@ -3,7 +3,6 @@
 Owns: what a certificate says, and both layouts.
 Rules: both are made from the stored record alone and its raw files; the same record gives the same bytes; each
     says that it is no accredited certificate and no medical device.
-Callers: `pumprig calibrate report`.
 Units: shown as uL/h, uL/rev, mg/h, with U at k = 2.
 Leaves: figures to fit.py, pictures to plots.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the plausibility checks that need the fit's result, and their messages.
 Rules: what cannot be right is refused with its rows; what may be right but weakens the figure is a warning.
-Callers: fit.py.
 Units: flows in nL/h, evaporation in mg/h, volumes in nL, rows are line numbers from 1.
 Leaves: single rows to csvrows.py and screen.py.
 """

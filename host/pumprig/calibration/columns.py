@@ -3,7 +3,6 @@
 Owns: the options' record, the units, and the answer to a header that is not ours: the columns seen, and the options
     that would read them.
 Rules: a suggestion works as it stands; a unit that is not in the file is named as one that has to be checked.
-Callers: foreign.py, files.py, the commands' options.
 Units: a unit's scale takes a number to g, mL or nL/h, or to s.
 Leaves: cells to cells.py, rows to sheet.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: separators, decimal marks, units in headers, metadata lines, and the meaning of cells that are no numbers.
 Rules: every row that is not read is named with its line number; an ambiguous row refuses the file.
-Callers: files.py; foreign.py for the metadata lines.
 Units: rows are line numbers from 1; mass columns in kg or mg are scaled to g, with a warning.
 Leaves: the order of times and the share of lost rows to files.py, the forms of a cell to cells.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: running and blank phases, the pump's progress, the roller's angle, and the thinning of long records.
 Rules: counted steps before stated times, stated times before what the readings show.
-Callers: regression.py, fit.py, the accuracy graphs, the angle map.
 Units: progress in steps, or in h of running; times in s.
 Leaves: standing time without steps to standing.py, the columns of the fit to regression.py.
 """

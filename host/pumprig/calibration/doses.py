@@ -3,7 +3,6 @@
 Owns: finding the doses of a record as rises between two plateaus, and their errors with uncertainty.
 Rules: a dose is the difference of two plateaus, evaporation between them added; a plateau of fewer than five readings
     ends no dose; fewer than three doses give no figure.
-Callers: `pumprig calibrate doses`.
 Units: volumes in nL, errors in % of the asked volume; U with k from the degrees of freedom.
 Leaves: reading a file to files.py, mass to volume to gravimetry.py.
 """

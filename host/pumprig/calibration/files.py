@@ -2,7 +2,6 @@
 
 Owns: the ways into a Weighing: the fast one through a clean file, the slow one row by row, and foreign files.
 Rules: a cell is understood or its row is named; nothing is guessed; where nothing can be read, the reason is told.
-Callers: the commands, fit.py, the certificate.
 Units: t_s seconds, mass_g grams; rows are lines from 1.
 Leaves: our header to csvrows.py, other tables to sheet.py and foreign.py, jumps and stuck readings to screen.py.
 """

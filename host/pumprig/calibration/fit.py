@@ -2,7 +2,6 @@
 
 Owns: the order of the steps (read, screen, fit, check, budget) and the result that the command line prints.
 Rules: the same readings give the same figures; no figure leaves without its uncertainty; no check can be switched off.
-Callers: the command line, the calibration run, the certificate, the coverage study.
 Units: nL, nL/h, nL/rev, g/h, uL/mg; `u_` and `U` values are expanded with `k` unless a name says standard.
 Leaves: plots to plots.py, storage to store.py.
 """

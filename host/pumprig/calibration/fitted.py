@@ -2,7 +2,6 @@
 
 Owns: the Fit record and its JSON document.
 Rules: no figure leaves without its uncertainty, its k and its degrees of freedom.
-Callers: fit.py and flowlog.py make it; commands, plots, the certificate read it.
 Units: nL, nL/h, nL/rev, g/h, uL/mg; `u_` values are expanded with `k`.
 Leaves: computing it to fit.py.
 """

@@ -3,7 +3,6 @@
 Owns: pauses in a flow that was measured as such, and the uncertainty of mean and volume.
 Rules: a pause is a pause: it counts for no flow and for its own little volume; what the sensor is worth is stated or
     taken wide, with a warning.
-Callers: fit.py.
 Units: flows in nL/h, times in s, volumes in nL.
 Leaves: the propagation to budget.py, reading the file to foreign.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the shapes that explain themselves (A&D's logger, LabVIEW), and how named columns become readings.
 Rules: nothing is guessed: a unit comes from the file or from an option.
-Callers: files.py.
 Units: mass in g, volume in mL (in the mass's place), flow in nL/h, time in s.
 Leaves: cells to cells.py, rows to sheet.py, names and options to columns.py, what readings are worth to fit.py.
 """

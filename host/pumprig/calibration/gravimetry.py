@@ -2,7 +2,6 @@
 
 Owns: the density of water and of air, Z, the immersed tube's correction, and the sensitivity of each to its inputs.
 Rules: pure functions of numbers; a value outside a formula's range is refused, never extrapolated.
-Callers: fit.py, budget.py and the accuracy graphs.
 Units: temperature in deg C, pressure in hPa, humidity in % (0 to 100), density in kg/m3, Z in uL/mg (= mL/g).
 Leaves: what is not known about an ambient value to budget.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: what a record holds, and how it comes to disk.
 Rules: raw data are kept as they came; calibration.json is written last and whole, so that a record is there or not.
-Callers: `pumprig calibrate fit --save`.
 Units: nL, nL/h, ISO 8601 UTC, steps since the rig was made.
 Leaves: reading records to register.py, figures to fit.py and rates.py, pictures to plots.py.
 """

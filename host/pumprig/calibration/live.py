@@ -2,7 +2,6 @@
 
 Owns: the picture of a run for a terminal, and the flow of the last minutes.
 Rules: draws what it is given and decides nothing; holds a bounded number of readings, however long the run.
-Callers: cli/bench.py.
 Units: s, g, uL/h.
 Leaves: the terminal to rich, the figures that count to fit.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: trying the models on the readings, and the warnings that say which was taken.
 Rules: the plain model stands unless the readings clearly speak for more.
-Callers: fit.py.
 Units: as regression.py.
 Leaves: the columns to regression.py, the comparison of parts to steady.py.
 """

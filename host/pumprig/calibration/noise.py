@@ -2,7 +2,6 @@
 
 Owns: the noise model, its exact likelihood, and estimates averaged over what the data leave open about the noise.
 Rules: no single noise setting is trusted: every one on a grid counts by its likelihood; priors are proper or flat.
-Callers: fit.py and plan.py.
 Units: none of its own; t in any unit, y in any unit, the parameters follow from the columns of the design matrix.
 Leaves: what the columns mean to fit.py, and what the parameters are worth to budget.py.
 

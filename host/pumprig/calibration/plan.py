@@ -2,7 +2,6 @@
 
 Owns: the forecast of a run's uncertainty from the balance, the rate and the duration.
 Rules: forecast and fit share the noise model and the budget's Type B terms; a goal out of reach is said so.
-Callers: `pumprig calibrate plan`, the calibration run's defaults.
 Units: readability in g, rates in nL/h, durations in h, uncertainties in % (k = 2) of the flow.
 Leaves: the fit to fit.py.
 """

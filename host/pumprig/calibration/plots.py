@@ -2,7 +2,6 @@
 
 Owns: a figure of three panels for a fit, and one for several rates, as SVG, PNG or PDF.
 Rules: left-out rows are shown, not hidden; the budget shows standard uncertainties in the flow's unit.
-Callers: the command line, the certificate.
 Units: mass mg, time h, flow nL/h.
 Leaves: style and saving to pumprig.accuracy.graphs.
 """

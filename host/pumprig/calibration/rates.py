@@ -2,7 +2,6 @@
 
 Owns: the weighted fit of v = v0 (1 + b ln(rate / r0) + c pressure), what it predicts with its uncertainty, hysteresis.
 Rules: a term is fitted only where the points can tell it; scatter beyond the stated uncertainties widens the result.
-Callers: register.py, `pumprig calibrate run` and `fit --save`, the certificate.
 Units: nL per revolution, nL/h, hPa; `u` are standard uncertainties unless a name says expanded (k = 2).
 Leaves: single weighings to fit.py.
 """

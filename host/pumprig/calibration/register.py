@@ -2,7 +2,6 @@
 
 Owns: the calibration folder and its records (one JSON file each), and when a calibration has to be warned of.
 Rules: a record is never changed; its id is the start of its content's SHA-256; light enough for every `rate`.
-Callers: `pumprig calibrate list`, `apply`, `rate`, `program load`, the certificate; keep.py writes.
 Units: nL, nL/h, ISO 8601 UTC, steps since the rig was made; the device document holds whole numbers and ppm.
 Leaves: making a record to keep.py, figures to fit.py and rates.py, the transport to client.py.
 """

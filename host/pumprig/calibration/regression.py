@@ -3,7 +3,6 @@
 Owns: the design matrix with its priors.
 Rules: one model for all: level per part + delivered mass per progress + evaporation and drift + pulsation, and, where
     the record shows them, the temperature's effect, edges of standing time, a door that was open, a flow that changes.
-Callers: fit.py.
 Units: y in mg, t in h from the middle of the record; priors are 1 sd.
 Leaves: the noise to noise.py, when the pump ran to design.py, the meaning of the fitted numbers to fit.py.
 """

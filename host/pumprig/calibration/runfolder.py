@@ -3,7 +3,6 @@
 Owns: the files plan.json, readings.csv, events.jsonl and weighing-N.csv.
 Rules: a reading is on disk before the next one is asked for; what is stored is never rewritten; a line that a power cut
     left unfinished is passed over.
-Callers: bench.py, `pumprig calibrate run`.
 Units: times in s since the run's start, rates in nL/h, mass in g, steps counted by the pump.
 Leaves: what is due when to bench.py, figures to fit.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: finding jumps and spikes, telling them apart, and the parts between them.
 Rules: a row is left out only with its reason; a jump that is fluid (a drop) is never taken for a disturbance.
-Callers: fit.py and the accuracy graphs.
 Units: mass in g, time in s; `breaks` are indices of the first reading of a new part; rows are line numbers.
 Leaves: whether the whole file is in the wrong unit to checks.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: bytes to text, the separator, which row is the header, cells with their line numbers.
 Rules: line numbers are those that an editor shows; a file that is no table says what it is instead.
-Callers: files.py, foreign.py.
 Units: none; cells are text, times of Excel as ISO 8601.
 Leaves: what the cells mean to cells.py and foreign.py.
 """

@@ -3,7 +3,6 @@
 Owns: finding standing time from the readings alone, and how well its edges are known.
 Rules: a stretch stands only where fluid is missing by far more than the noise; pulses at equal distances are one flow;
     a reading that catches up afterwards was a line that hung, not a pump that stood.
-Callers: design.py.
 Units: times in s, masses in g; indices are of readings.
 Leaves: records with counted steps or `run_from_s` to design.py; readings that hang to screen.py.
 

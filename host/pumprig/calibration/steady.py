@@ -2,7 +2,6 @@
 
 Owns: the comparison of a run's parts with one another, and of its blanks.
 Rules: only what stands clear of the noise and of the pulsation is told, with the figures; nothing is changed here.
-Callers: fit.py.
 Units: slopes in mg/h, shares relative to the run's mean flow, times in h.
 Leaves: what follows from it to fit.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the table of the hours and its sums, with U of what was weighed.
 Rules: the therapy is only watched; a column that the record does not have is not filled in.
-Callers: `pumprig calibrate verify`.
 Units: nL, s; U with k = 2 for an hour, evaporation included.
 Leaves: recording to cli/watching.py, mass to volume to gravimetry.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the Weighing record, the metadata keys, the refusal of a file.
 Rules: readings are left out with a reason, never altered.
-Callers: files.py makes them; fit.py, the accuracy graphs and the certificate use them.
 Units: t_s seconds, mass_g grams, temp_c deg C, rh_pct %, pressure_hpa hPa, steps counted; rows are lines from 1.
 Leaves: files to files.py; jumps and stuck readings to screen.py.
 """

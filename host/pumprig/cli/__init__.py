@@ -3,7 +3,6 @@
 Owns: which command is in which module, options that hold before and after a command, exit codes.
 Rules: a command's module is imported only when it runs, so that `stop` starts fast; with --json stdout carries one
 JSON document (or JSON Lines) and nothing else; nothing here talks to a rig.
-Callers: the entry point `pumprig`, `python -m pumprig`, tests through `run`.
 Units: exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 link, 130 Ctrl-C.
 Leaves: what a command does to its module.
 """

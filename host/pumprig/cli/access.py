@@ -3,7 +3,6 @@
 Owns: the two commands.
 Rules: unlocking proves the key and changes nothing; locking ends a host's session and a person's alike, and needs
 no key, as it only takes rights away.
-Callers: the command table.
 Units: none.
 Leaves: proving the key to the interface, keys to rig/keys.py.
 """

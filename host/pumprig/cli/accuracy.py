@@ -2,7 +2,6 @@
 
 Owns: the command's options and its two outputs, text and JSON.
 Rules: data alone on stdout; heavy libraries are imported when the command runs.
-Callers: the command line, which loads it by name.
 Units: options are quantities with units; windows are plain minutes.
 Leaves: the figures to pumprig.accuracy.
 """

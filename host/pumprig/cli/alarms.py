@@ -2,7 +2,6 @@
 
 Owns: the three commands.
 Rules: listing reads only; acknowledging changes the rig and asks; silence lasts 2 min and needs no session.
-Callers: the command table.
 Units: times ISO 8601 UTC.
 Leaves: what an alarm does to the firmware; its text to the shared table.
 """

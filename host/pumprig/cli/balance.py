@@ -2,7 +2,6 @@
 
 Owns: the command's options and its outputs, text and JSON.
 Rules: asks for readings and nothing else: no tare, no setting; ends by itself.
-Callers: the command table, which loads it by name.
 Units: seconds; masses with their unit.
 Leaves: finding out to balance/search.py, the meaning of lines to the protocol files.
 """

@@ -2,7 +2,6 @@
 
 Owns: the command's options, the pace of the readings, what is said at the end.
 Rules: nothing moves before consent; the run ends with the pump stopped; Ctrl-C stops the pump and keeps what was read.
-Callers: cli/calibrate.py adds it to its group.
 Units: options are quantities with units.
 Leaves: stages to calibration/bench.py, the rig to api/rigpump.py, pictures to calibration/live.py, figures to fit.py.
 """

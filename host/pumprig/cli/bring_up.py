@@ -2,7 +2,6 @@
 
 Owns: asking, and the layout of the walk.
 Rules: asks on a terminal only; the first step that fails ends it with its hint; reads the rig, never changes it.
-Callers: the doctor command.
 Units: each measurement names its own.
 Leaves: the steps and their judgement to pumprig.bringup.
 """

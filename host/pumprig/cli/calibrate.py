@@ -2,7 +2,6 @@
 
 Owns: the commands' options and their outputs, text and JSON.
 Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when a command runs.
-Callers: the command table.
 Units: options are quantities with units.
 Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the fit to cli/fit.py.
 """

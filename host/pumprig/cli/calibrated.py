@@ -2,7 +2,6 @@
 
 Owns: the count in the newest record that was pulled.
 Rules: nothing is guessed: no log, no count.
-Callers: `calibrate list`.
 Units: steps since the rig was made.
 Leaves: records to store/.
 """

@@ -2,7 +2,6 @@
 
 Owns: showing and setting it.
 Rules: setting it is logged by the rig and asks; it never moves a delivery.
-Callers: the command table.
 Units: microseconds UTC on the wire.
 Leaves: what a moved clock means for a day program to the firmware.
 """

@@ -2,7 +2,6 @@
 
 Owns: the three lists.
 Rules: quick, and silent: nothing is asked of a port; where a list cannot be made, nothing is offered.
-Callers: the options and arguments of the commands, when the shell completes.
 Units: none.
 Leaves: completing itself to click.
 """

@@ -2,7 +2,6 @@
 
 Owns: the command.
 Rules: prints, installs nothing.
-Callers: the command table; a person's shell start-up file.
 Units: none.
 Leaves: completing to click.
 """

@@ -3,7 +3,6 @@
 Owns: the command, its options and what is open during it.
 Rules: without a terminal there is no session, only --play; a script's faults are told before anything is sent; Ctrl-C
 and leaving never stop the pump.
-Callers: the command table.
 Units: none.
 Leaves: the session to pumprig.console.
 """

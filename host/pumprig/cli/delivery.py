@@ -2,7 +2,6 @@
 
 Owns: these commands.
 Rules: each asks or takes --yes; a rate is staged, read back, shown and committed by its hash; quantities carry units.
-Callers: the command table.
 Units: nL, nL/day, ms on the wire; with units on the command line.
 Leaves: numbers and outcomes to the interface, limits to the rig and the command table.
 """

@@ -3,7 +3,6 @@
 Owns: the command, and waiting for the dose's end.
 Rules: it asks or takes --yes; a dose that ends short of what was asked for is a failure and says by how much; a Ctrl-C
 while it waits ends the waiting, never the dose.
-Callers: the command table.
 Units: nL, nL/day, ms on the wire; with units on the command line.
 Leaves: whether the dose may be given to the rig.
 """

@@ -2,7 +2,6 @@
 
 Owns: the command.
 Rules: reads only; exits with 1 if any check fails.
-Callers: the command table.
 Units: none.
 Leaves: the checks to checks.py, the walk through a new board to bringup.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the command's options and its outputs, text and JSON.
 Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when the command runs.
-Callers: cli/calibrate.py adds it to its group.
 Units: shown with units; JSON by the names' endings.
 Leaves: the figures to pumprig.calibration.
 """

@@ -3,7 +3,6 @@
 Owns: the command: log pulled first, maintenance, installing, reboot, greeting, the first key.
 Rules: a running rig's log is pulled before anything is touched; the rig is stopped and says so; nothing is written
 before it was agreed to; the rig's own greeting ends it.
-Callers: the command table; `make flash`.
 Units: seconds.
 Leaves: files and writing to flash/, a history's bytes to flash/history.py, the log to pull.py, keys to key.py.
 """

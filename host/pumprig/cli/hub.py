@@ -2,7 +2,6 @@
 
 Owns: the command, its options, what it says.
 Rules: prints one line `ready` when users can come; ends with Ctrl-C, a signal or `--stop`, and no pump stops by that.
-Callers: the command table.
 Units: none.
 Leaves: the hub itself to pumprig.hub.
 """

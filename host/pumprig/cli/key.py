@@ -2,7 +2,6 @@
 
 Owns: the commands.
 Rules: a key is kept here before it is set there; removing one is a change like any other and needs the key itself.
-Callers: the command table.
 Units: a PIN is 4 to 12 digits.
 Leaves: keeping keys to keys.py, proving them to client.py.
 """

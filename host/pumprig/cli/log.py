@@ -3,7 +3,6 @@
 Owns: the commands.
 Rules: a pull stores verified records only and can be repeated or killed at any time; what is not in the store is
 not made up.
-Callers: the command table.
 Units: shown with units; JSON and files by the names' endings.
 Leaves: the store to store/, fetching to pull.py.
 """

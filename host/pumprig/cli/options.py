@@ -2,7 +2,6 @@
 
 Owns: what is refused before a command does anything, because its result could not be kept.
 Rules: a refused option exits 2 before anything is read, computed or sent.
-Callers: the commands of this folder.
 Units: none.
 Leaves: quantities with units to quantities.py.
 """

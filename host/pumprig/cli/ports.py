@@ -3,7 +3,6 @@
 Owns: the command.
 Rules: only Picos and the private simulated rig are asked who they are; other ports may belong to anything and are
 listed.
-Callers: the command table.
 Units: none.
 Leaves: finding and asking to discovery.py.
 """

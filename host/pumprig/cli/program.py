@@ -3,7 +3,6 @@
 Owns: the commands and the review before a commit.
 Rules: a file with any fault sends nothing; a program is staged, read back, compared by hash, shown beside the old
 one, agreed to, committed by that hash, and read back again.
-Callers: the command table.
 Units: shown with units; JSON by the names' endings.
 Leaves: files to therapy/, the review to review.py, staging and committing to the interface's Plan.
 """

@@ -2,7 +2,6 @@
 
 Owns: `--time --mass --unit --falling --every`, and their place in a command's help.
 Rules: one set of names for all commands.
-Callers: cli/fit.py, cli/accuracy.py, cli/calibrate.py, cli/bench.py.
 Units: `--every` is a time with its unit.
 Leaves: columns, units and suggestions to calibration/columns.py.
 """

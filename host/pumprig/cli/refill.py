@@ -3,7 +3,6 @@
 Owns: the command, and the correction that it offers.
 Rules: the rig compares what was found with its estimate and alarms beyond their uncertainty; only then a correction is
 offered; it is staged, shown and committed like any calibration, while the pump stands, never without being asked for.
-Callers: the command table.
 Units: nL, nL a revolution, ppm.
 Leaves: the alarm to the firmware, asking to settings.py.
 """

@@ -3,7 +3,6 @@
 Owns: the command, and handing program and events to the simulator's program.
 Rules: every fault of either file is told before anything starts; the same files, events and seed give the same
 output but for `wall_s`; with -o the log goes, verified, into a database of its own.
-Callers: the command table.
 Units: times with units; JSON by the names' endings.
 Leaves: the run to rigsim, files to therapy/, records to store/.
 """

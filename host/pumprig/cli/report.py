@@ -3,7 +3,6 @@
 Owns: the command.
 Rules: reads the store; with a port named on the command line the log is pulled first; the file appears whole or
 not at all.
-Callers: the command table.
 Units: instants as ISO 8601 or ages.
 Leaves: the page to report/.
 """

@@ -3,7 +3,6 @@
 Owns: the table and its marks.
 Rules: a row that differs is marked in words, so that it shows without colour; fits 80 columns for programs of ordinary
 length.
-Callers: `program check|load|show`, `rate`, the console.
 Units: shown with units.
 Leaves: the rows to therapy/review.py, asking and committing to its callers.
 """

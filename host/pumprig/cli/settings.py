@@ -4,7 +4,6 @@ Owns: the settings of one command line, asking for consent, printing.
 Rules: JSON alone on stdout, everything else on stderr when --json is given; a changing command asks on a terminal,
 takes --yes, and without either refuses before anything is sent; colour only on a terminal and never with NO_COLOR;
 nothing that is printed is interpreted: a message is one line, and what hides in it is shown (shown.py).
-Callers: the commands of this folder.
 Units: none.
 Leaves: exit codes to cli/__init__.py.
 """

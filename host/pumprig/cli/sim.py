@@ -3,7 +3,6 @@
 Owns: the command's options and the private rig's end.
 Rules: the simulator is a separate program; in the foreground it prints one line `ready PORT` and ends with Ctrl-C; a
 scenario's faults are told before anything starts.
-Callers: the command table.
 Units: speed as a factor of real time.
 Leaves: the simulated world to rigsim, the private rig's life to simulator.py.
 """

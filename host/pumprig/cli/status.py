@@ -2,7 +2,6 @@
 
 Owns: the two commands and the layout of a reading.
 Rules: reads only; --json is the contract's document, for `watch` one a line.
-Callers: the command table.
 Units: shown with units; JSON by the names' endings.
 Leaves: the fields to reading.py.
 """

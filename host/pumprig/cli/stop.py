@@ -3,7 +3,6 @@
 Owns: the command.
 Rules: one line to the rig, no greeting, no session, no question; a database that cannot be used never delays it; a
 port that another pumprig holds is no obstacle.
-Callers: the command table.
 Units: steps.
 Leaves: the way to hub/stop.py; the log record to the rig.
 """

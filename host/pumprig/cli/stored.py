@@ -2,7 +2,6 @@
 
 Owns: these options, and the refusal to compute from a store with a fault.
 Rules: nothing is computed from a log that does not verify, unless --anyway says so, and then it is said first.
-Callers: `log`, `report`.
 Units: instants as ISO 8601 or ages.
 Leaves: the verdict to store/verify.py.
 """

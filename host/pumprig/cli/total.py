@@ -2,7 +2,6 @@
 
 Owns: the two forms.
 Rules: the volume that is known stands with its uncertainty, the rest in steps, with one line why.
-Callers: `log total`, `report`.
 Units: shown with units; JSON by the names' endings.
 Leaves: the sums to store/totals.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: these commands.
 Rules: each asks or takes --yes, is logged by the rig, and shows what the rig answered.
-Callers: the command table.
 Units: revolutions; percent; rates shown with units.
 Leaves: what is counted to the firmware.
 """

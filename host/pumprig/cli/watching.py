@@ -2,7 +2,6 @@
 
 Owns: the commands' options and outputs; the record of balance and counts side by side.
 Rules: `record` changes nothing at the rig; every reading is on disk before the next one is asked for.
-Callers: cli/calibrate.py adds them to its group.
 Units: options are quantities with units; the record's columns are named with theirs.
 Leaves: dose errors to calibration/doses.py, the hours to calibration/verify.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: what may stand at the cursor.
 Rules: follows the grammar alone; units are those of the argument's kind, the usual one first; never talks to the rig.
-Callers: session.py.
 Units: none.
 Leaves: the table of commands to grammar.py, the table of units to pumpwire.units.
 """

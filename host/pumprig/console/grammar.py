@@ -3,7 +3,6 @@
 Owns: the console's commands, their words, and the translation into the words of `pumprig`.
 Rules: arguments, limits, units and the words before them (`over`, `removed`, `spread`) come from the shared command
 table; a line becomes exactly one command of the command line, so that both do the same.
-Callers: completion.py, script.py, session.py.
 Units: as in pumpwire.spec.
 Leaves: what a command does to pumprig.cli.
 """

@@ -3,7 +3,6 @@
 Owns: the thread that reads the status, and the last reading.
 Rules: the reading thread never changes anything and never touches the store; a stop overtakes it; without a link the
 last reading is shown as old; a new alarm is told once.
-Callers: session.py; cli/console.py.
 Units: seconds.
 Leaves: order, link and stop to the interface's Rig, what the line shows to statusline.py.
 """

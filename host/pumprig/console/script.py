@@ -4,7 +4,6 @@ Owns: the format.
 Rules: one command a line; `> yes` answers the question before it; `!3 rate 99 ml/h` is a command that must end with
 exit code 3; `#` begins a remark; each command is on disk before the next is asked for; every fault of a script is told
 with its line before anything is sent.
-Callers: session.py, the command `console`.
 Units: exit codes as the command-line contract states them.
 Leaves: commands to grammar.py.
 """

@@ -3,7 +3,6 @@
 Owns: the loop, questions, keys, Ctrl-C, replay.
 Rules: Ctrl-C never stops the pump; `stop` and ^X always do, at once, also in place of an answer; a command runs to its
 end before the next line; an alarm is told above the line as soon as it is read.
-Callers: cli/console.py.
 Units: seconds; exit codes as the command-line contract states them.
 Leaves: what a command does to the command line, the rig to hold.py, files to script.py.
 """

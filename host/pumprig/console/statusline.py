@@ -2,7 +2,6 @@
 
 Owns: what it says and what it leaves out when there is little room.
 Rules: alarms and a lost link come first, as words and never as colour alone; nothing is cut in the middle.
-Callers: session.py.
 Units: shown with units; width in characters.
 Leaves: the figures to reading.py.
 """

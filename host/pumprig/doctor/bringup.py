@@ -2,7 +2,6 @@
 
 Owns: the checklist's form, the judgement of an answer, and docs/how-to/bring-up.md.
 Rules: steps come in order and a failed one stops the walk, for the later ones rely on it; nothing is assumed done.
-Callers: `pumprig doctor --bring-up`, docs/generate.py.
 Units: each measurement names its own.
 Leaves: the steps to hardware/bringup.toml, asking a person to the caller, reading the rig to client.py.
 """

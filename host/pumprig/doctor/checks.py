@@ -3,7 +3,6 @@
 Owns: the list of checks.
 Rules: reads only; a check that cannot be made says so and never stops the others; `fail` means that something does
 not work, `warn` that something will not for long.
-Callers: the command `doctor`.
 Units: seconds, volumes with units in the texts.
 Leaves: the wire to client.py, the port's choice to discovery.py.
 """

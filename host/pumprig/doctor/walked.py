@@ -3,7 +3,6 @@
 Owns: the file of a walk under way, and the record's page.
 Rules: each answer is kept as soon as it is given; a walk goes on at the first step that has not passed; the page says
 who is to sign and carries the SHA-256 of its rows, so that an edit shows.
-Callers: cli/bring_up.py.
 Units: times ISO 8601 UTC.
 Leaves: the steps and their judgement to bringup.py.
 """

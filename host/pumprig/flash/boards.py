@@ -3,7 +3,6 @@
 Owns: the table of boards, and what a board says of itself.
 Rules: a board that is not in the table is refused before anything is written: on another chip, or another kind of its
 cores, steps would come at other times or not at all.
-Callers: the command `flash`.
 Units: KiB.
 Leaves: the prompt to install.py, what no board has shown yet to docs/how-to/firmware.md.
 """

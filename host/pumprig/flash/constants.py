@@ -4,7 +4,6 @@ Owns: which names of the firmware are constant whole numbers, their values, and 
 Rules: a name counts only if its module binds it once, at its top, to what can be computed here; one that a function
 binds too, that config.py states or that anything still reaches by its name stays as it is; a number beyond 30 bits
 would be an object in each place and stays, too.
-Callers: image.py through `inline`.
 Units: none.
 Leaves: the names that remain to names.py.
 """

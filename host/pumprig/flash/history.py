@@ -5,7 +5,6 @@ calibration.
 Rules: nothing is made up: the record carries the totals of the last stored one, the pump stopped, no bolus; its
 chain follows that record, so that the stored log goes on without a gap; what the rig delivered after that record is
 not known and is said so; documents count only with the id or hash that the record names.
-Callers: the command `flash`.
 Units: as in pumpwire.records.STATE; blocks of 4096, pages of 256.
 Leaves: the firmware's side to recovery.py, which boots from these blocks as after a power loss; writing to install.py.
 """

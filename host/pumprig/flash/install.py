@@ -3,7 +3,6 @@
 Owns: the order of writing, and the check of every file on the device itself.
 Rules: a file that already has the right SHA-256 is not written again; main.py goes first and comes last, so that a
 cut in between leaves a prompt and never half a firmware; the journal's files are made once and never touched again.
-Callers: the command `flash`, tests on a real MicroPython VM and on the emulated Pico.
 Units: bytes; timeouts in seconds.
 Leaves: what the files are to image.py, pulling the log and greeting to the command.
 """

@@ -5,7 +5,6 @@ Rules: MicroPython keeps every name for ever and looks through all of them for e
 memory and time. A private name (`_x`) is changed only if each module that uses it also defines it and no text begins
 so; a parameter only if no call anywhere gives it by its name and nothing else bears that name; decorated functions
 keep theirs, for their decorators look at them.
-Callers: image.py through `shorten`, after constants.py.
 Units: none.
 Leaves: public names as they are: they are what a traceback tells.
 """

@@ -3,7 +3,6 @@
 Owns: a connection's life, its unread input and output.
 Rules: what does not begin as a user of ours would (a web page, a terminal) is put out without a word; a user who
 leaves a megabyte unread is put out, and delays nobody.
-Callers: server.py.
 Units: bytes.
 Leaves: which port to server.py, a rig's line to line.py, the words to wire.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the value that line.py keeps in its queue, and taking lines apart.
 Rules: a numbered request is kept as the very line that its user sealed; a reading is kept without its number.
-Callers: line.py.
 Units: seconds, characters.
 Leaves: the order of requests to line.py.
 """

@@ -5,7 +5,6 @@ Rules: one request is on the line at a time, and the next one follows in the ord
 once, whatever is on the line, and confirmed next; a reading that was asked for before its request was written is
 answered by one request for all who asked; a change waits for its user's turn; a numbered request is announced to its
 user before it is written, and never changed. Nothing here blocks: a user that does not listen is the server's business.
-Callers: server.py.
 Units: seconds of the loop's clock.
 Leaves: bytes to portio.py, turns to turn.py, connections to server.py, the protocol's meaning to both ends.
 """

@@ -3,7 +3,6 @@
 Owns: one user's connection, and what the hub's own words mean to a client.
 Rules: a request that the hub did not write to the port is told as not sent, whatever becomes of the hub; while the hub
 says that a request waits, its time does not run; a hub that has gone is a broken link.
-Callers: opening.py.
 Units: seconds; lines without their end.
 Leaves: which port to whom to the hub, what a line means to rig/client.py.
 """

@@ -3,7 +3,6 @@
 Owns: that choice, made anew whenever the link broke.
 Rules: whichever name a port was given, the hub is asked first; a hub that does not hold the port, or has gone, means
 the port itself; what is named comes from the option, PUMPRIG_PORT or the configuration, as discovery.py says.
-Callers: api/rig.py, the doctor.
 Units: seconds.
 Leaves: the two kinds of link to link.py and rig/link.py.
 """

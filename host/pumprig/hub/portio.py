@@ -4,7 +4,6 @@ Owns: the open port, its output that waits, the lines of its input.
 Rules: opening, exclusivity and error texts are rig/link.py's; a write never waits for the device; the port that broke
 is closed and told once; a port without a file descriptor (Windows, rfc2217) has a thread that reads and one that
 writes.
-Callers: line.py.
 Units: bytes; lines without their end.
 Leaves: what a line means to line.py.
 """

@@ -3,7 +3,6 @@
 Owns: recognising that command in its plain forms, and its answer.
 Rules: whatever is not plain, or does not go well, is left to the command itself, which does the same by every way there
 is; nothing but the standard library's light modules is imported; the very words and exit code of the command.
-Callers: __main__.py.
 Units: seconds, steps.
 Leaves: everything else to cli/stop.py.
 """

@@ -4,7 +4,6 @@ Owns: who is connected, which ports the hub holds, and answering the first line 
 Rules: the socket is there before the hub says `ready`, with mode 0600 in a folder of mode 0700; a second hub of the
 same user ends at once; a port that a user names is taken on first use, unless the hub was given a list; a user who
 does not read what it is told is put out; ending the hub never moves or resets a rig.
-Callers: cli/hub.py.
 Units: bytes, seconds.
 Leaves: a port's order to line.py, words to wire.py, pulling records to keeper.py.
 """

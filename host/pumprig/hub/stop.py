@@ -2,7 +2,6 @@
 
 Owns: the order of the ways: the hub, the program that holds the port, the port itself.
 Rules: no greeting, no session, no store; what was not confirmed is never said to be done.
-Callers: the command `stop`.
 Units: seconds.
 Leaves: the line to rig/stopping.py, the hub to link.py, other holders to rig/portshare.py.
 """

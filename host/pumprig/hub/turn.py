@@ -4,7 +4,6 @@ Owns: the turn, the session, and what each user has had on the line.
 Rules: who changes something has the turn from its `open` to its `close`; unused for a moment, it passes on to who
 waits; a change in a session that was superseded never reaches the rig, where under a key it would count as a wrong
 one, but for a line that was on the wire before: what became of that the rig knows.
-Callers: line.py.
 Units: seconds of the loop's clock.
 Leaves: the order of requests to line.py.
 """

@@ -3,7 +3,6 @@
 Owns: where the hub listens, who may connect, the words of the conversation.
 Rules: only the hub's own user reaches it: a Unix socket of mode 0600 in a folder of mode 0700, or, on Windows, the
 loopback with a token kept in the user's folder; nothing is created by asking. Light: `stop` loads it.
-Callers: both ends.
 Units: seconds, characters.
 Leaves: the requests themselves to pumpwire.codec, what becomes of them to line.py.
 

@@ -4,7 +4,6 @@ Owns: what Bluesky's verbs mean on a rig.
 Rules: a reading is asked of the rig at the moment it is read; a move ends when the rig says that it is there, not
 when it was asked for; a dose that ends short fails its status and says what was counted; stopping any of them stops
 the pump and reads back; a flyer's events are the rig's log records.
-Callers: Bluesky users; needs `pip install 'pumprig[bluesky]'`.
 Units: rates µL/h, volumes µL, as the data keys say.
 Leaves: the rig to pumprig.aio.
 """

@@ -3,7 +3,6 @@
 Owns: what PyLabRobot's verbs mean on a rig.
 Rules: a volume that was asked for is waited for and counted by the rig, never slept for on the host; what ends short
 raises; `stop`, which closes a device there, halts what this device began and leaves a programmed therapy alone.
-Callers: PyLabRobot users; needs `pip install 'pumprig[pylabrobot]'` for the backend, nothing for the device.
 Units: volumes µL, speeds revolutions a minute of the pump's rotor, rates µL/h.
 Leaves: the rig to pumprig.aio.
 """

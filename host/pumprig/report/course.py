@@ -5,7 +5,6 @@ Rules: one pass over the records, memory does not grow with them; delivered foll
 a rate is the program's and the bolus's from the instant of its first step to that of its last, never a mean over
 what two records happen to span; counted rates are means, each as wide as it is true for; a record without a time is
 left out of the series, never given one.
-Callers: report/page.py.
 Units: microseconds UTC, nL, nL/day.
 Leaves: reading records to store/ledger.py, what was asked for to store/asked.py.
 """

@@ -3,7 +3,6 @@
 Owns: the figures of the summary, the tables, and filling the template.
 Rules: no script, no font, no address outside the file; every volume from counted steps stands with its uncertainty
 (k = 2); what is not known is said.
-Callers: the command `report`, the demo.
 Units: shown with units.
 Leaves: data to course.py and store/totals.py, pictures to plots.py, layout to template.html.
 """

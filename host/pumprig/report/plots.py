@@ -2,7 +2,6 @@
 
 Owns: colours, layout and the four plots.
 Rules: vector only; text stays text; no picture says more than its data: the band is the stated uncertainty.
-Callers: report/page.py.
 Units: axes in mL, µL, µL/h and UTC.
 Leaves: the data to course.py.
 """

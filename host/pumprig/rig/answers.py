@@ -2,7 +2,6 @@
 
 Owns: these types, and cutting a document into parts that fit a line.
 Rules: values only; nothing here talks to anything.
-Callers: client.py; those who handle what it returns.
 Units: as in pumpwire.spec.
 Leaves: the conversation to client.py, keeping intents to store/intents.py.
 """

@@ -4,7 +4,6 @@ Owns: sessions, numbers of changing requests, what is known of a request after t
 Rules: a changing command is sent under one number only, and repeated under that number; its outcome is done, not
 done or unknown, and follows from the device's own last number, never from a guess; an intent is kept before the first
 byte leaves.
-Callers: the command line, pull.py, flash.py; one client at a time on a transport.
 Units: as in pumpwire.spec; timeouts in seconds.
 Leaves: greeting, reading and stopping to talk.py, limits to requests.py, keeping intents to store/.
 """

@@ -3,7 +3,6 @@
 Owns: the order of that choice and the list of ports.
 Rules: nothing is guessed: none or several Picos is an error with the list; only `ports` and
 `doctor` talk to ports unasked.
-Callers: the command line.
 Units: none.
 Leaves: opening to link.py, the simulated rig to simulator.py.
 """

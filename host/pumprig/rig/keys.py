@@ -4,7 +4,6 @@ Owns: where keys are kept, and making them.
 Rules: a key's file has mode 0600 and is never printed unasked; a file that others may read is refused; a new key is
 kept on the disk before it is sent, so that a lost answer can never lock this computer out; with PUMPRIG_HOME set
 everything lies there.
-Callers: client.py asks for a rig's key; the command `key` and flash.py make them.
 Units: 32 bytes as 64 hex digits.
 Leaves: what is done with a key to pumpwire.auth.
 """

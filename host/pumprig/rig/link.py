@@ -4,7 +4,6 @@ Owns: the open port, the receive buffer, what a broken or occupied port is calle
 Rules: opening never resets the device (no 1200 baud, no DTR dance); one tool at a time holds a port; whatever the
 system raises becomes LinkBroken; a line that never ends is dropped, not kept; an urgent line from another thread
 leaves between two lines of the conversation, and its answer never reaches that conversation.
-Callers: client.py through the Transport protocol; flash.py for raw bytes.
 Units: seconds, bytes; lines without their end.
 Leaves: what a line means to client.py, which port to discovery.py.
 """

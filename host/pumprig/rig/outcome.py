@@ -3,7 +3,6 @@
 Owns: the verdict done, refused, not done or unknown, and its wording.
 Rules: a verdict follows from the rig's own words alone: the last number, how it ended, and which command it was; a
 number that another host's command has used up was not ours, and ours cannot act any more.
-Callers: client.py after a broken link.
 Units: numbers as on the wire.
 Leaves: intents of earlier runs to store/intents.py.
 """

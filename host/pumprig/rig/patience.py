@@ -3,7 +3,6 @@
 Owns: the limits of one exchange, one question and one return of a link, in time.
 Rules: only a row of the answer that is waited for renews the patience for silence, and never beyond the most; foreign
 lines, however many, renew nothing, so that a talkative device ends a command as soon as a silent one.
-Callers: client.py, stopping.py.
 Units: seconds of the wall clock.
 Leaves: what a line means to its callers.
 """

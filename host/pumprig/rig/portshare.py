@@ -4,7 +4,6 @@ Owns: the desk's local socket, its card (the file by which others find it), and 
 Rules: whoever holds a port keeps a desk, so that a stop never has to wait for the port; only processes of the same user
 find the card and know its token; a desk that cannot be opened costs nothing but itself; a card whose process has
 gone is no desk.
-Callers: client.py for every rig that it opens; `pumprig stop`; the hub.
 Units: seconds.
 Leaves: what is asked, and how it is answered, to those who open a desk.
 

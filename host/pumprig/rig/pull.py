@@ -5,7 +5,6 @@ Rules: begins at the last stored record, which has to be the rig's own to the by
 told at once; each page is verified and stored in one transaction before the next is asked for, so that a kill or a
 broken link costs nothing but the page under way; a pull ends at the number that the log had when it began, and within
 a time that grows with what was promised, so that no device can keep it going.
-Callers: the commands `log pull`, `report`, `flash` and the demo.
 Units: record numbers.
 Leaves: the wire to client.py, seals and chain to store/ledger.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the wording of every error the device can answer with.
 Rules: the rule's text is the table's; numbers are shown with units; every refusal says that nothing was changed.
-Callers: client.py.
 Units: fields as they stand on the wire, by the names' endings.
 Leaves: exit codes to errors.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the host's side of the table's limits.
 Rules: a value outside the table's range never leaves the host; the table is the only place that states a range.
-Callers: client.py for every request.
 Units: by the argument's name, as the table gives them.
 Leaves: what the device alone can know (state, lockouts, caps) to the device.
 """

@@ -4,7 +4,6 @@ Owns: starting it, finding its port again, ending it.
 Rules: one per state folder; whether it lives is told by a lock that only the living process holds, never by a process
 id alone; what it is and where, the simulator writes itself, so that a command which is interrupted during the start
 leaves a rig that the next one finds; it is a separate program: nothing of it is imported here.
-Callers: discovery.py for the port `sim`; the command `sim`.
 Units: seconds.
 Leaves: what the simulated rig does to the program rigsim.
 """

@@ -3,7 +3,6 @@
 Owns: the fields of a reading, and how they follow from the wire's.
 Rules: what is not known is None, never a made-up value; a field stands here once: the JSON document is made from it;
 times are aware datetimes in UTC, in JSON ISO 8601 with milliseconds.
-Callers: the Python interface; status, watch, doctor and the report.
 Units: by the names' endings; rates on the wire in nL/day, here in nL/h.
 Leaves: the wire to client.py, layout to the commands.
 """

@@ -2,7 +2,6 @@
 
 Owns: sending it, past everything else if need be, and what confirms it.
 Rules: it is repeated until it is confirmed; a stop that nothing confirms is said to be unknown, never to be done.
-Callers: client.py, the desks of portshare.py.
 Units: seconds.
 Leaves: the line's form to requests.py, what the rig does to the firmware.
 """

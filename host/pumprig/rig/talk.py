@@ -3,7 +3,6 @@
 Owns: tags and repeats of reading requests, the greeting, opening the link anew.
 Rules: a reading request is repeated where its answer was lost; a stop needs no greeting, no session and no number;
 reconnecting never resets the device.
-Callers: client.py, whose Client is a Talk that also changes.
 Units: as in pumpwire.spec; timeouts in seconds.
 Leaves: changing to client.py, bytes to link.py, wording of refusals to refusals.py.
 """

@@ -4,7 +4,6 @@ Owns: which fields of an answer are numbers, and what happens where one is none,
 Rules: a field whose name ends in a unit, or is a count, holds plain decimal digits, with a sign at most, and no more
 than 20; anything else is taken for not said; who needs a field that was not said gets a LinkError with the outcome of
 the request, never a value made up and never a failure of Python.
-Callers: talk.py for every row that comes; answers.py.
 Units: by the fields' names.
 Leaves: the meaning of a field to pumpwire, damaged lines to pumpwire.codec.
 """

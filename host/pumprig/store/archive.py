@@ -3,7 +3,6 @@
 Owns: telling such a store, and opening it without a trace.
 Rules: nothing is written beside it; what another process left in its write-ahead log counts: then, and where its
 schema is old, a copy in the system's folder for temporary files is read instead, and goes with the command.
-Callers: database.py.
 Units: none.
 Leaves: everything else to database.py.
 """

@@ -4,7 +4,6 @@ Owns: the account over the told records of a log (all but its checkpoints, and t
 Rules: given is what was counted; each thing that kept fluid from flowing is taken from its own record, in the volume
 that the program's arithmetic says for it; what is asked is the sum of both, so that they add up to the nanolitre; a
 difference to the program's own arithmetic beyond rounding is told as `unexplained`, never spread over the rest.
-Callers: given.py, the report's course, rehearsals.
 Units: nL, steps, microseconds; rates in nL/day.
 Leaves: when what flows to pumpwire.program, sums of what was delivered to totals.py.
 """

@@ -3,7 +3,6 @@
 Owns: the memory of verdicts, in this computer's state folder.
 Rules: a verdict is taken up again only where the store's files are byte for byte as old and as long as they were then;
 `log verify` never takes one up; only a verdict without fault is remembered.
-Callers: the commands that compute from the log.
 Units: bytes and nanoseconds, as the file system tells them.
 Leaves: the verdict itself to verify.py.
 """

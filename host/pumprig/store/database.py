@@ -4,7 +4,6 @@ Owns: the connection and its settings, and the small tables (devices, calibratio
 Rules: WAL, foreign keys, synchronous FULL: what a call returned from is on the disk; every change is one
 transaction, so that a kill at any instant leaves the state before it or after it; whatever SQLite raises becomes
 StoreError; an archive that may not be written is read all the same, and stays as it is.
-Callers: the command line opens one store per command; the modules of this folder do the rest.
 Units: by the columns' endings.
 Leaves: the schema to migrations.py, an archive to archive.py, records to ledger.py, pulls to pulls.py, intents to
 intents.py, seals to seals.py.

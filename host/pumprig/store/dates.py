@@ -4,7 +4,6 @@ Owns: the column at_utc_us of the records.
 Rules: the rig's own time since its boot orders a boot's records and spaces them; what ties it to UTC is the rig's clock
 where that was set in this boot, else the newest pull's; where the rig's clock was later moved by more than a
 minute, it was wrong before, and what it dated moves with it; a small correction is drift and moves nothing.
-Callers: ledger.py for new records, pulls.py for a new tie, migrations.py; verify.py does the sum again.
 Units: microseconds UTC; mono_us since the rig's boot.
 Leaves: setting the rig's clock to the commands.
 """

@@ -4,7 +4,6 @@ Owns: the exported columns and the three formats.
 Rules: one row a record, in the order of numbers; integers stay integers; times are real timestamps where the format
 has them; names stand instead of bit masks and packed words; a file appears whole or not at all; no text of a CSV is a
 formula to a spreadsheet.
-Callers: the commands `log export` and `log show --json`.
 Units: by the columns' names.
 Leaves: reading records to ledger.py.
 """

@@ -3,7 +3,6 @@
 Owns: the contract's fields asked_nl, delivered_nl and not_given.
 Rules: asked_nl is delivered_nl and all that was not given, to the nanolitre; it is not stated where a program that ran
 is not known.
-Callers: the commands `log total`, `report` and `rehearse`.
 Units: nL, seconds.
 Leaves: the account to asked.py, sums of what was delivered to totals.py.
 """

@@ -4,7 +4,6 @@ Owns: the table of intents and the settling of old ones; which of the rig's answ
 Rules: an intent is on the disk before its first byte leaves; it is settled as done or refused only if the device's
 log or its last accepted number says so, as not done only if that number was never reached; otherwise it stays
 unknown.
-Callers: client.py through its Intents protocol; the command line after each greeting; pull.py after new records.
 Units: numbers as on the wire; times in microseconds UTC.
 Leaves: the wire to client.py.
 """

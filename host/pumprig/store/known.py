@@ -2,7 +2,6 @@
 
 Owns: the reading of a `calibration` record, and taking it into the table of calibrations.
 Rules: what a record says of a calibration is believed before anything that was read back, and never overwritten.
-Callers: ledger.py for new records; verify.py compares.
 Units: nL a step as a ratio of integers, ppm.
 Leaves: what was read back from the rig to database.py.
 """

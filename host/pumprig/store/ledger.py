@@ -3,7 +3,6 @@
 Owns: the table of records.
 Rules: a record enters only if its CRC is right and its chain value fits its stored predecessor; the same record
 twice is the same as once; the same key with other bytes is an error, never an overwrite.
-Callers: the pull writes; totals, export, verify and the report read.
 Units: by the names' endings; steps are net counted steps since the rig's first boot.
 Leaves: decoding to record.py, dates to dates.py, what a calibration's record says to known.py.
 """

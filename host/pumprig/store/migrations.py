@@ -3,7 +3,6 @@
 Owns: the tables and how an older database becomes the present one.
 Rules: a migration that was released is never changed; all that are due run in the one transaction of database.py,
 with the records that they ran and the number that lets a start skip this module and its library.
-Callers: database.py, only when the database is new or old.
 Units: by the columns' endings; blobs hold a record's own bytes.
 Leaves: opening, locking and errors to database.py.
 """

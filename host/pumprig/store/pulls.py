@@ -3,7 +3,6 @@
 Owns: the table of pulls, and the mark of each store that this computer keeps beside it.
 Rules: a pull leaves a row where it brought records, or where the two clocks have moved against each other; the mark is
 outside of the store, so that a store that was put back, or that another computer has used, is noticed.
-Callers: the pull of rig/, the rehearsal's store; verify.py reads.
 Units: record numbers; microseconds UTC and since the rig's boot.
 Leaves: records to ledger.py, dates to dates.py.
 """

@@ -3,7 +3,6 @@
 Owns: the class Record, and where each field of a version lies.
 Rules: nothing is decoded that its CRC does not cover; places follow from the tables of pumpwire.records, so that a new
 version needs nothing here; the bytes are kept as they came.
-Callers: ledger.py, verify.py, the walks over the log.
 Units: by the names' endings; steps are net counted steps since the rig's first boot.
 Leaves: the bytes of a record to pumpwire.records.
 """

@@ -5,7 +5,6 @@ Rules: every row carries the start of a SHA-256 over its table and all its other
 mixes their seals, so that a row that has gone is missed, too; both change in the transaction of the row itself.
 This shows damage and careless edits. It is no proof against somebody who computes seals, too: for that a
 report carries the log's digest, and the rig keeps its own log.
-Callers: database.py, pulls.py, intents.py write; verify.py checks; migrations.py seals what it finds.
 Units: none.
 Leaves: the records, which the rig itself seals, to ledger.py.
 """

@@ -4,7 +4,6 @@ Owns: the sum over calibrations and kinds.
 Rules: steps are what was counted; a step has the volume of the calibration that was active when it was made, so
 that a later calibration never rewrites history; what a calibration is not known for stays in steps, beside the
 sum of what is known; the uncertainty is expanded (k = 2).
-Callers: the commands `log total` and `report`, the demo.
 Units: nL, steps, microseconds UTC. U: volumes of one calibration share its error, so theirs add; different
 calibrations are independent, so theirs add in squares (GUM, JCGM 100:2008, 5.1.2 and F.1.2.3).
 Leaves: reading records to ledger.py, what was asked for to asked.py.

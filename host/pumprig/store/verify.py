@@ -4,7 +4,6 @@ Owns: the verdict over a device's stored log, and the log's digest.
 Rules: every gap and every edit is named with its record numbers or its row; a gap is no fault where the rig had
 overwritten its oldest records before the pull could fetch them, but it is always shown; the same records and
 figures have the same digest in every store.
-Callers: the commands that read the log, the report.
 Units: record numbers.
 Leaves: repairing to nobody: the log is evidence.
 """

@@ -3,7 +3,6 @@
 Owns: `--bridge auto`: its volume and rate.
 Rules: plug flow: the stored volume of the line leaves at the rate that gives the new program's dose with the old
 fluid, Q = dose / C_old; only for the same drug, whose dose can be kept; real fluid mixes, so its end is an estimate.
-Callers: `program load --bridge auto`.
 Units: nL, nL/day, ng/mL.
 Leaves: a bridge that a file states to bridge_table.py, running it to the rig.
 """

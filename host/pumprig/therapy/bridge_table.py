@@ -3,7 +3,6 @@
 Owns: the table's keys, and how long a bridge lasts.
 Rules: plug flow: the volume of the line at the rate that keeps the dose, rate = dose / old concentration (V_old at
 Q = dose_rate / C_old); real fluid mixes, so its end is an estimate; a change without a bridge is named as such.
-Callers: program.py, forecast.py.
 Units: nL, nL/day, ng/mL, microseconds.
 Leaves: a bridge from the program that runs to bridge.py, running it to the rig.
 """

@@ -3,7 +3,6 @@
 Owns: the file's keys, and the arguments that each event takes.
 Rules: every fault is told at once with its line; instants become milliseconds since the start; a program named in
 a `load` is checked like any other.
-Callers: the commands `rehearse` and `sim`.
 Units: volumes nL, times ms, start in microseconds UTC.
 Leaves: what an event does to the simulator.
 """

@@ -2,7 +2,6 @@
 
 Owns: the host's forecast; the rig computes its own.
 Rules: exact integers for rates and volumes; the reservoir's days assume that every allotted demand bolus is used.
-Callers: `program check|load|plot`, the report.
 Units: nL/day, nL, microseconds UTC, days.
 Leaves: pictures to plot.py, limits to pumpwire.documents and the rig.
 """

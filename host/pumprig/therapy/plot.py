@@ -2,7 +2,6 @@
 
 Owns: the plot's layout.
 Rules: drawn from the forecast alone; vector or pixels by the file's name.
-Callers: the command `program plot`.
 Units: µL/h, mL, days from now.
 Leaves: figures to forecast.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the map from a key's path to its line.
 Rules: tomllib alone decides what a file means; this module only says where; a path that it does not find has line 1.
-Callers: reader.py.
 Units: lines from 1; a path is a tuple of keys and list indexes.
 Leaves: values to tomllib, faults to reader.py.
 """

@@ -3,7 +3,6 @@
 Owns: the keys of the file and what each becomes.
 Rules: every fault of a file is told at once; the document is the rig's own, checked by the very code that checks
 it there.
-Callers: the commands `program`, `rehearse` and the demo.
 Units: nL/day, nL, ms, s as pumpwire.documents states.
 Leaves: values and positions to reader.py, what follows from a program to forecast.py, text back to TOML to save.py.
 """

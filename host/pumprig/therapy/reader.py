@@ -2,7 +2,6 @@
 
 Owns: the list of faults of one file, and the reading of each kind of value.
 Rules: reading never stops at the first fault; a key that nobody read is a fault; a faulty value reads as None.
-Callers: program.py, events.py.
 Units: what a key's kind says; rates nL/day, volumes nL, times ms, concentrations ng/mL.
 Leaves: which keys there are to its callers, positions to positions.py.
 """

@@ -3,7 +3,6 @@
 Owns: the rows of a review.
 Rules: what stands here was read back from the rig or computed from what was read back; a setting at its default is left
 out; pure: nothing is printed or asked.
-Callers: the interface's Plan, `program check|load|show`, `rate`, the console.
 Units: shown with units.
 Leaves: figures to forecast.py, the table's look to cli/review.py.
 """

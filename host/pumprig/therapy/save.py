@@ -3,7 +3,6 @@
 Owns: the file's layout.
 Rules: loading what was written gives the same document; keys at their default are left out; a zone gets a name
 that has the same transitions, and if none has, the file says so and the caller is told.
-Callers: the commands `program save` and `program show`.
 Units: quantities as canonical text with units.
 Leaves: the other direction to program.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: from a zone's name to the document's list, and back to a name that gives the same list.
 Rules: the rig knows no zone names; it gets the transitions of YEARS both ways, and more at the next load.
-Callers: program.py, save.py.
 Units: seconds since 1970 UTC; offsets in seconds, one day added so that they carry no sign.
 Leaves: the database of zones to the system (or the package tzdata).
 """

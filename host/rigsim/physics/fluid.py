@@ -5,7 +5,6 @@ close), the inlet and the reservoir.
 Rules: volume is conserved to rounding: reservoir + line + tip + inlet's debt never changes but by a refill;
 within a chunk the inflow is even and the node's equation is solved in closed form, so a chunk may be a
 millisecond or a day.
-Callers: pump.py advances it and changes its boundary.
 Units: nL, Pa (gauge, against the room), seconds.
 Leaves: when and how far the rotor turned to rotor.py; what sensors make of it to sensors.py.
 

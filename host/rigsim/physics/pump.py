@@ -3,7 +3,6 @@
 Owns: the order in which everything is brought up to an instant, and the boundary that events change.
 Rules: lazy: nothing moves until a sensor is read, a pin that matters changes or an event comes, and then
 exactly up to that instant; the same instants give the same world to the last bit.
-Callers: driver.py and events.py; sensors call back through the chip's bus.
 Units: cycles of 8 ns, nL, Pa, V.
 Leaves: the pulses to shim_pio.py, closed forms to fluid.py and rotor.py.
 """

@@ -6,7 +6,6 @@ Rules: a rotor that follows stands a whole number of electrical cycles (four ful
 usually none; one that is held stays where it is and, let go, falls to the nearest such place, so lost
 rotation is never caught up. A coupling that slips takes a fixed share of the shaft's rotation from the head's, whose
 angle the encoder sees.
-Callers: pump.py.
 Units: microsteps (the pulses' own unit), revolutions as a ratio of integers, volts, Pa.
 Leaves: who counts pulses to shim_pio.py, what the angle displaces to geometry.py and fluid.py.
 """

@@ -3,7 +3,6 @@
 Owns: the registers of the AS5600 and the measuring cycle of the MPRLS.
 Rules: a reading looks at the world at the instant of the transfer; a failed sensor is absent (no
 acknowledge), stuck (its last value for ever) or noisy.
-Callers: chip.i2c, from the shims' machine.I2C.
 Units: counts of 4096 a revolution; 24-bit counts, 10 % to 90 % of them are 0 to 25 psi absolute.
 Leaves: the true angle and pressure to pump.py.
 """

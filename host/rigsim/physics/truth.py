@@ -3,7 +3,6 @@
 Owns: every physical constant, its spread between rigs, and noise as a function of time.
 Rules: drawn from the seed alone, in a fixed order; noise depends on seed, place and instant only, never on
 how often somebody looked, so that a run that looks more often sees the same world.
-Callers: the other files of physics/.
 Units: nL, Pa, s, V, degrees Celsius, rad; in the names.
 Leaves: the head's geometry to geometry.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the grammar, completion, status line and script of the console, without a terminal.
 Rules: every expectation follows from the shared table or the command-line contract.
-Callers: pytest.
 Units: characters; volumes nL.
 Leaves: the session on a real terminal to test_console_terminal.py.
 """

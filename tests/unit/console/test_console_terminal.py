@@ -2,7 +2,6 @@
 
 Owns: what a person sees and what becomes of the pump.
 Rules: the rig is asked through a second reading of its own status, by the session itself; nothing is mocked.
-Callers: pytest.
 Units: as shown.
 Leaves: grammar and completion to test_console.py.
 """

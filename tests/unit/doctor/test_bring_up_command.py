@@ -2,7 +2,6 @@
 
 Owns: tests of pumprig.cli.bring_up.
 Rules: a real pty stands for the terminal; no rig is needed up to the first step that reads one.
-Callers: pytest.
 Units: none.
 Leaves: the judgement of answers to test_hardware.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the cells' arithmetic, the ledger with a map, and pulsation before and after in one simulated rig.
 Rules: maps are random or made from the simulated head's own displacement; the true flow is the simulator's.
-Callers: pytest.
 Units: cells of 1/96 turn, weights in 1/1000, nL, steps.
 Leaves: the estimate of a map from a weighing to test_calibration_tools.py.
 """

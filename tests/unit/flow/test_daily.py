@@ -2,7 +2,6 @@
 
 Owns: the most of patterns, weekdays, phases, repeated hours, boluses and bridges; the constant program.
 Rules: the judge slides a window of 24 h over minutes of flow that are read off the document, not off the code.
-Callers: pytest.
 Units: nL, nL/day, minutes.
 Leaves: what the rig does with it to tests/requirements/test_interrupted.py.
 """

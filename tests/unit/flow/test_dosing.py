@@ -2,7 +2,6 @@
 
 Owns: the properties of the plan and its ledger, against a model that keeps every stretch it planned.
 Rules: exact integers; what the model expects follows from rate x time alone.
-Callers: pytest.
 Units: PIO cycles, steps, the accumulator's units.
 Leaves: the same in a whole rig to test_dosing_rig.py, edges to test_motion.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the state machine over commands, time and power, and what must hold after every one of them.
 Rules: the motor's own count is the judge; virtual time; the real firmware over the software board.
-Callers: pytest.
 Units: steps, nL, microseconds of virtual time.
 PUMPRIG_RUNS in the environment is how many runs of twenty actions there are; the gate has a few.
 Leaves: the ledger's arithmetic to test_dosing.py, a longer campaign to tests/faults.

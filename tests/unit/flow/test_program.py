@@ -2,7 +2,6 @@
 
 Owns: day patterns, weekdays, zones with the repeated and the missing hour, ramps and phases.
 Rules: expected rates come from the standard library's calendar and zones, not from the code under test.
-Callers: pytest.
 Units: nL/day; microseconds; seconds of the local day.
 Leaves: what a whole rig does over a change of the clock to tests/sim.
 """

@@ -2,7 +2,6 @@
 
 Owns: the properties of therapy programs, calibrations and access documents as text.
 Rules: documents are generated from the table of fields, so that a new field is tested when it is added.
-Callers: pytest.
 Units: by the fields' names.
 Leaves: what a program does to test_program.py and test_dosing.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the check of docs/explanation/architecture.md and deliver-50-ul.md against the firmware.
 Rules: the walk-through's order is compared with a trace of the very command it describes.
-Callers: pytest.
 Units: none.
 Leaves: generated pages to docs/generate.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the compile check.
 Rules: each file alone, so that a failure names it; the .mpy goes to a folder that is thrown away.
-Callers: pytest, `make compile`.
 Units: bytes.
 Leaves: what the code does to the tests on the VMs.
 """

@@ -2,7 +2,6 @@
 
 Owns: properties of rigsim.geometry.
 Rules: expected figures are derived here another way, or stand in the physics notes, never copied from a run.
-Callers: pytest.
 Units: nL, radians, mm.
 Leaves: pressure and ageing to the tests of the simulated pump.
 """

@@ -2,7 +2,6 @@
 
 Owns: checks of hardware/ against firmware/rig/board/pins.py and against itself.
 Rules: reads the sources that a person would wire from; nothing is rendered here.
-Callers: pytest.
 Units: GPIO and board pin numbers.
 Leaves: the solids to `make hardware`, which measures them itself.
 """

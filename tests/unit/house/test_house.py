@@ -2,7 +2,6 @@
 
 Owns: the checks that no tool of the gate makes.
 Rules: looks at the files that git tracks, or would track, as they are now.
-Callers: pytest.
 Units: lines.
 Leaves: import directions to import-linter, style to ruff, types to pyright.
 """

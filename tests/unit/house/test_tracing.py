@@ -2,7 +2,6 @@
 
 Owns: tests of tests/tracing.py.
 Rules: runs a real pytest in a folder of its own where a run is needed.
-Callers: pytest.
 Units: none.
 Leaves: the requirements themselves to the tests that name them.
 """

@@ -2,7 +2,6 @@
 
 Owns: the properties of `commit ... at`.
 Rules: the very firmware on the simulated rig, in virtual time.
-Callers: pytest.
 Units: nL/day, UTC seconds.
 Leaves: the review before a commit to test_host_therapy.py.
 """

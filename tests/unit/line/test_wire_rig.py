@@ -2,7 +2,6 @@
 
 Owns: the properties of the line from bytes to effects, over the software board.
 Rules: the firmware is the real one; only the chip is replaced; time is virtual.
-Callers: pytest.
 Units: microseconds of virtual time, steps, nL.
 Leaves: lines as text to test_wire.py, the same over a pty to tests/sim.
 """

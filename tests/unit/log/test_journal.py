@@ -3,7 +3,6 @@
 Owns: cuts at every single flash operation of a script, torn pages, lost headers, a reformatted filesystem.
 Rules: the flash behaves as the chip does: a cut leaves a page or a block half done, at random bits; the script knows
 what was asked for and what was confirmed; each cut is followed by a boot that must also be able to go on.
-Callers: pytest.
 Units: flash operations (page programs and block erases), records.
 Leaves: a whole rig's busy day to tests/faults, pages as bytes to test_records.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the properties of therapy/bridge.py, `rate = "minimum"`, cli/refill.py, and the commands over a real link.
 Rules: the real tool on the simulated rig; no mock of either.
-Callers: pytest.
 Units: nL, nL/day, nL a revolution.
 Leaves: what the rig makes of it to test_therapy_later.py and test_therapy_implant.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the properties of implant.py, titration.py and of the forecast's levels.
 Rules: the very firmware on the simulated rig; long spans are given to the model, not waited for.
-Callers: pytest.
 Units: J, hours, revolutions, nL, seconds.
 Leaves: the pump's other alarms to tests/requirements.
 """

@@ -2,7 +2,6 @@
 
 Owns: the properties of a log record's bytes.
 Rules: every bit of a record is flipped, not a sample of them.
-Callers: pytest.
 Units: as in pumpwire.records.
 Leaves: pages on flash to test_journal.py.
 """

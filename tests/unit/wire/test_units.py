@@ -2,7 +2,6 @@
 
 Owns: the properties of parsing and showing quantities.
 Rules: expected values are computed with fractions, never with floats.
-Callers: pytest.
 Units: canonical units of each kind, as in pumpwire.units.
 Leaves: limits of arguments to test_wire_rig.py.
 """

@@ -2,7 +2,6 @@
 
 Owns: the properties of lines as text.
 Rules: every bit, every cut and every join of a line is tried, not a sample of them.
-Callers: pytest.
 Units: none.
 Leaves: what a rig does with lines to test_wire_rig.py.
 """

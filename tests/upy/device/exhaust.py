@@ -3,7 +3,6 @@
 Owns: the ballast that leaves so many bytes free, the commands that meet it, what must hold afterwards.
 Rules: MicroPython's dialect; the heap is the VM's own and its collector the real one; the ballast stays until the
 rig goes on by itself or resets, as a leak would; what must hold is judged from the flash and the turned steps.
-Callers: tests/faults/heap.py on the unix port.
 Units: bytes, ticks of 20 ms, steps.
 Leaves: what the rig does about it to firmware/rig/rig.py and link.py.
 """

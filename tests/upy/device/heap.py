@@ -3,7 +3,6 @@
 Owns: the measurement of free heap after boot and of the heap in use over many ticks.
 Rules: every tick of the grid runs (no jumps), under a therapy with boluses, status requests, log pulls and
 journal erases; figures are taken after a collection, at the same phase of the load.
-Callers: test_vms.py on the unix port, whose heap is limited.
 Units: bytes of heap, ticks.
 Leaves: the limits to test_vms.py. A word of this VM has 64 bits, the Pico's 32: objects there are about half
 as large.

@@ -3,7 +3,6 @@
 Owns: virtual ticks, a NOR flash in a file, a line, buttons, power, and the loop's driver.
 Rules: MicroPython's dialect, so that the same file runs on CPython, the unix port and WebAssembly; time moves
 only between ticks, so that every VM sees the same instants; nothing here knows what an answer ought to be.
-Callers: transcript.py, heap.py, and tests/unit where a whole rig in one process is wanted.
 Units: microseconds of true time since the bench began; cycles of 8 ns; steps.
 Leaves: motor and steps to softstepper.py, the pump's physics to rigsim.
 """

@@ -2,7 +2,6 @@
 
 Owns: the stepper's interface without PIO, and the rotor that it turns.
 Rules: MicroPython's dialect; closed forms, so that any time may pass between two looks; no ramps.
-Callers: softboard.py, tests/unit.
 Units: cycles of 8 ns, steps, microseconds of `time.us`.
 Leaves: the real engine to firmware/rig/step/stepper.py and tests/pio.
 """

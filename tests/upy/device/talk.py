@@ -2,7 +2,6 @@
 
 Owns: class Talk: asks, prints what was asked and answered, holds buttons, cuts the power.
 Rules: MicroPython's dialect; every answer is printed in full, with the virtual time at which it was asked.
-Callers: transcript.py.
 Units: microseconds of virtual time.
 Leaves: what is said to transcript.py, the board to softboard.py.
 """

@@ -3,7 +3,6 @@
 Owns: the conversation (machine lines, typed lines, damage, noise, power cuts) from greeting to log.
 Rules: MicroPython's dialect; deterministic; every answer is printed in full, with the virtual time at which
 it was asked.
-Callers: test_vms.py on CPython, on the unix port and on the WebAssembly VM.
 Units: as on the wire.
 Leaves: what an answer ought to be to tests/unit and tests/sim.
 """
