@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
+import importlib.util
 import io
 import sys
 import time
@@ -128,6 +129,13 @@ def install() -> None:
         sys.modules["machine"] = _machine()
     if "micropython" not in sys.modules:
         sys.modules["micropython"] = _micropython()
+    for name, part in (("pwmio", "PWMOut"), ("digitalio", "DigitalInOut")):
+        if name not in sys.modules and importlib.util.find_spec(name) is None:
+            stand_in = types.ModuleType(
+                name
+            )  # adafruit_motor names these in annotations, which CPython evaluates
+            setattr(stand_in, part, type(part, (), {}))
+            sys.modules[name] = stand_in
     _extend_time()
     gc.collect = _collect_outside
     pio = importlib.import_module("rigsim.shim_pio")

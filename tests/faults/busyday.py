@@ -200,6 +200,6 @@ class BusyDay:
         for volume_nl in (30_000, 45_000, 15_000, 25_000):  # records by volume: the log wraps
             self.act("bolus", volume_nl=volume_nl, over_ms=900_000)
             bench.run("40 min")
-        self.act("access", key="5a" * 32)
         self.act("stop")
+        self.act("access", key="5a" * 32)  # which ends the session: what came after it would have no number
         bench.run("1 h")

@@ -208,7 +208,7 @@ class Cuts:
         taken = found.last_seq == act.seq
         want = act.after if taken else act.before
         if self._stops(want):
-            want = {**want, "mode": "stopped", "bolus": None, "spread": None}
+            want = {**want, "mode": "stopped", "bolus": [], "spread": None}
         tally.check(
             found.image == want,
             f"{name} ({act.verb}, number {act.seq} {'taken' if taken else 'not taken'}): "

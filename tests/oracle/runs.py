@@ -57,6 +57,7 @@ OPEN: dict[tuple[str, int], str] = {
     ("cuts", 28): "what rounding owes a repeated bolus, after a cut",
     ("all", 2): "the first step of a bridge that was stopped before it, by its instant",
     ("all", 14): "a bolus under way that had lost steps before it was cancelled",
+    ("boluses", 28): "what rounding owes a repeated bolus below a hundred steps",
     ("cuts", 37): "the phase of the program's time after five cuts",
 }
 

@@ -165,13 +165,15 @@ def test_every_alarm_has_a_priority_an_action_a_tone_and_a_text() -> None:
     bits = [row[0] for row in spec.ALARMS]
     assert len(set(bits)) == len(bits)
     assert max(bits) < 32
-    for _bit, name, priority, action, tone, repeat_s in spec.ALARMS:
+    for _bit, name, priority, action, tone, repeat_s, ends, again in spec.ALARMS:
         text = texts.ALARMS[name]
         assert name
         assert priority in ("high", "medium", "low")
         assert action in ("stop", "run")
         assert tone in ("critical", "notice", "single")
         assert 0 < repeat_s <= 900
+        assert ends in ("cause", "ack")
+        assert again in (0, 1)
         assert len(text) > 10
         assert (action == "stop") <= (priority == "high")
 

@@ -153,7 +153,12 @@ def test_an_event_that_cannot_be_understood_is_refused_before_anything_runs(even
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_every_event_happens_to_a_running_rig_and_leaves_its_log_whole(name: str) -> None:
-    arguments = {"refill": {"volume": "18 ml"}, "air": {"volume": "1 ul"}, "bolus": {"volume": "2 ul"}}
+    arguments = {
+        "refill": {"volume": "18 ml"},
+        "air": {"volume": "1 ul"},
+        "bolus": {"volume": "2 ul"},
+        "dispense": {"volume": "2 ul"},
+    }
     arguments |= {
         "back_pressure": {"pressure_pa": 2_666},
         "slip": {"percent": 15},

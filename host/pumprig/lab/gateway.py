@@ -16,6 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,9 @@ class Sender:
 
     def close(self) -> None:
         """Say that this was no accident, and end."""
-        self._client.publish(
-            self._topic("birth"), birth(self.session, False), qos=1, retain=True
-        ).wait_for_publish(2)
+        told = self._client.publish(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
+        with suppress(RuntimeError, ValueError):  # no link: then the last will says it
+            told.wait_for_publish(2)
         self._client.disconnect()
         self._client.loop_stop()
 

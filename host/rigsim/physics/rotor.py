@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from rigsim.physics.truth import Truth
 
@@ -95,7 +94,7 @@ class Rotor:
     def _torque_mnm(self, full_step_hz: float, supply_v: float) -> float:
         """Pull-out torque of this motor at a rate; less on less supply."""
         share = self.truth.torque_share * min(1.0, supply_v / self._nominal_v)
-        for (low, high_mnm), (high, low_mnm) in pairwise(self._curve):
+        for (low, high_mnm), (high, low_mnm) in zip(self._curve, self._curve[1:]):
             if full_step_hz <= high:
                 return share * (high_mnm - (high_mnm - low_mnm) * (full_step_hz - low) / (high - low))
         return 0.0

@@ -127,7 +127,7 @@ def test_a_cap_below_the_base_flow_of_a_day_is_refused_with_its_line(tool: Tool,
     code, said, err = tool("program", "check", path)
     assert code == 1
     assert "cap.toml:21" in err
-    assert "266.67 µL at least" in said["faults"][0]
+    assert "310.83 µL" in said["faults"][0]
 
 
 def test_a_file_may_begin_with_a_byte_order_mark(tool: Tool, tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_a_held_ramp_is_held_after_a_power_cut(do: str) -> None:
 def test_a_ramp_is_not_stepped_below_its_first_nor_another_program_held() -> None:
     bench = bench_with(ramp=RAMP)
     assert bench.refusal("ramp", do="back").name == "state"
-    assert bench.refusal("ramp", do="up").name == "argument"
+    assert bench.refusal("ramp", do="up").name == "value"
     bench.load(program(basal=HOUR))
     assert bench.refusal("ramp", do="hold").name == "state"
 
