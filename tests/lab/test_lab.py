@@ -1,8 +1,8 @@
 """Store -> broker -> database: in the end the database holds each store's records, byte for byte, whatever was killed.
 
 Owns: the promises of gateway and ingest.
-Rules: a real mosquitto, a real PostgreSQL, a real store made by rehearsals, the real programs; waits end when the thing
-is there, or when a program has ended.
+Rules: a real mosquitto, a real PostgreSQL, a real store made by rehearsals, the real programs; every wait has a
+limit, says what was not seen, and ends at once when a program has ended.
 Units: records.
 Leaves: what a record says to tests/unit/store.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,12 +20,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from lab.servers import Broker, Postgres
+from lab.servers import Running, broker, ended, postgres, program, until
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from pumprig import rehearsal
 from pumprig.lab.database import Lab
 from pumprig.lab.outbox import MOST_S, WINDOW, Outbox
+from pumprig.lab.servers import Postgres
 from pumprig.lab.wire import Ack, Batch, WireError, parts_of, topic
 from pumprig.rig import simulator
 from pumprig.therapy.program import load
@@ -35,9 +35,9 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 Rows = list[tuple[int, int, bytes]]
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Generator[Postgres]:
-    server = Postgres()
+@pytest.fixture(scope="module", name="postgres")
+def a_postgres() -> Generator[Postgres]:
+    server = postgres()
     yield server
     server.end()
 
@@ -73,46 +73,29 @@ def in_database(postgres: Postgres, site: str) -> Rows:
     return [(boot, number, bytes(raw)) for boot, number, raw in rows]
 
 
-def program(*words: object, **environment: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "pumprig", *map(str, words)],
-        env={**simulator.environment(), **environment},
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def ended(*children: subprocess.Popen[bytes]) -> None:
-    for child in children:
-        child.send_signal(signal.SIGTERM)
-    for child in children:
-        assert child.wait(20) in (0, -signal.SIGTERM)  # the latter where it had only just begun
-
-
 def test_whatever_is_killed_the_database_holds_the_store_byte_for_byte(
     tmp_path: Path, postgres: Postgres, store: Path
 ) -> None:
-    broker = Broker(tmp_path)
+    server = broker(tmp_path)
     _device, rows = held_by(store)
     assert len(rows) > 300
     source = random.Random(7)
 
     def gateway() -> subprocess.Popen[bytes]:
-        return program("gateway", "--site", "killed", "--broker", broker.address, PUMPRIG_DB=str(store))
+        return program("gateway", "--site", "killed", "--broker", server.address, PUMPRIG_DB=str(store))
 
     def ingester() -> subprocess.Popen[bytes]:
-        return program("ingest", "--broker", broker.address, "--database", postgres.address)
+        return program("ingest", "--broker", server.address, "--database", postgres.address)
 
-    running = {"gateway": gateway(), "ingest": ingester()}
+    running: Running = {"gateway": gateway(), "ingest": ingester()}
     aims = sorted(source.sample(range(1, len(rows) - 50), 4))
     victims = ["broker", "postgres", "gateway", "ingest"]
     source.shuffle(victims)
     for victim, aim in zip(victims, aims, strict=True):
-        while len(in_database(postgres, "killed")) < aim:
-            for name, child in running.items():
-                assert child.poll() is None, f"{name} ended"
+        holds(postgres, aim, running)
         if victim == "broker":
-            broker.kill()
-            broker.start()
+            server.kill()
+            server.start()
         elif victim == "postgres":
             postgres.kill()
             postgres.start()
@@ -120,12 +103,19 @@ def test_whatever_is_killed_the_database_holds_the_store_byte_for_byte(
             running[victim].kill()
             running[victim].wait()
             running[victim] = gateway() if victim == "gateway" else ingester()
-    while len(in_database(postgres, "killed")) < len(rows):
-        for name, child in running.items():
-            assert child.poll() is None, f"{name} ended"
+    holds(postgres, len(rows), running)
     ended(*running.values())
-    broker.kill()
+    server.kill()
     assert in_database(postgres, "killed") == rows
+
+
+def holds(postgres: Postgres, count: int, running: Running) -> None:
+    """Wait until the database has so many records."""
+    until(
+        lambda: len(in_database(postgres, "killed")) >= count,
+        f"{count} records in the database",
+        running.items(),
+    )
 
 
 def test_the_sums_of_the_views_are_the_store_s_counted_steps(postgres: Postgres, store: Path) -> None:
@@ -177,7 +167,7 @@ def resealed(raw: bytes, before: bytes) -> bytes:
 def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    broker = Broker(tmp_path)
+    server = broker(tmp_path)
     state = tmp_path / "sim"
     words = [sys.executable, "-m", "rigsim", "serve", "--link", str(tmp_path / "rig"), "--state", str(state)]
     rig = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=simulator.environment())
@@ -185,7 +175,7 @@ def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(
     port = rig.stdout.readline().split()[1]
     database = {"PUMPRIG_DB": str(tmp_path / "store.db"), "PUMPRIG_HOME": str(tmp_path / "home")}
     set_up = program("-p", port, "rate", "2 ml/day", "--yes", "-q", **database)
-    assert set_up.wait(60) == 0
+    assert set_up.wait(300) == 0
     heard: dict[str, list[Any]] = {}
 
     def note(_client: Any, _data: Any, message: Any) -> None:
@@ -195,33 +185,36 @@ def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(
 
     watcher = Client(CallbackAPIVersion.VERSION2)
     watcher.on_message = note
-    watcher.connect("127.0.0.1", broker.port)
+    watcher.connect("127.0.0.1", server.port)
     watcher.subscribe("pumprig/bench/#", qos=1)
     watcher.loop_start()
-    sender = program("gateway", port, "--site", "bench", "--broker", broker.address, **database)
+    sender = program("gateway", port, "--site", "bench", "--broker", server.address, **database)
 
-    def until(name: str, wanted: Any) -> None:
-        while not any(wanted(told) for told in heard.get(name, [])):
-            assert sender.poll() is None
+    def hear(name: str, wanted: Any) -> None:
+        until(
+            lambda: any(wanted(told) for told in list(heard.get(name, []))),
+            f"such a message at {name}, after {heard.get(name)}",
+            [("gateway", sender)],
+        )
 
-    until("birth", lambda told: told["online"])
-    until("status", lambda told: told.get("state") == "running")
+    hear("birth", lambda told: told["online"])
+    hear("status", lambda told: told.get("state") == "running")
     device = heard["status"][0]["device_id"]
     watcher.publish(topic("bench", device, "command"), "resume", qos=1)
-    until("command/answer", lambda told: told["done"] is False)
+    hear("command/answer", lambda told: told["done"] is False)
     watcher.publish(
         topic("bench", device, "birth"), json.dumps({"session": 1, "online": False}), qos=1, retain=True
     )
-    until("birth", lambda told: told["session"] == 1)
-    until("birth", lambda told: heard["birth"][-1]["online"])  # a birth stands again, perhaps already
+    hear("birth", lambda told: told["session"] == 1)
+    hear("birth", lambda told: heard["birth"][-1]["online"])  # a birth stands again, perhaps already
     watcher.publish(topic("bench", device, "command"), "stop", qos=1)
-    until("command/answer", lambda told: told["done"] and told["delivered_steps"] >= 0)
-    until("status", lambda told: told.get("state") == "stopped")
+    hear("command/answer", lambda told: told["done"] and told["delivered_steps"] >= 0)
+    hear("status", lambda told: told.get("state") == "stopped")
     watcher.loop_stop()
     ended(sender)
     rig.terminate()
     rig.wait()
-    broker.kill()
+    server.kill()
 
 
 def test_an_outbox_sends_everything_in_order_though_acknowledgements_and_messages_are_lost() -> None:
