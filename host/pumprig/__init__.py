@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pumprig import aio as aio
-    from pumprig.api.deliveries import Stopped as Stopped
     from pumprig.api.dose import Dose as Dose
     from pumprig.api.dose import Progress as Progress
     from pumprig.api.plan import Plan as Plan
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from pumprig.rig.pull import Pulled as Pulled
     from pumprig.rig.status import Alarm as Alarm
     from pumprig.rig.status import Status as Status
+    from pumprig.rig.stopped import Cancelled as Cancelled
+    from pumprig.rig.stopped import Stopped as Stopped
     from pumprig.therapy.program import Program as Program
     from pumprig.therapy.review import Difference as Difference
 
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "Alarm": ("rig.status", "Alarm"),
     "Calibration": ("api.upkeep", "Calibration"),
+    "Cancelled": ("rig.stopped", "Cancelled"),
     "Constant": ("api.programs", "Constant"),
     "Difference": ("therapy.review", "Difference"),
     "Dose": ("api.dose", "Dose"),
@@ -60,7 +62,7 @@ _NAMES = {
     "Rehearsal": ("api.rehearsal", "Rehearsal"),
     "Rig": ("api.rig", "Rig"),
     "Status": ("rig.status", "Status"),
-    "Stopped": ("api.deliveries", "Stopped"),
+    "Stopped": ("rig.stopped", "Stopped"),
     "StoreError": ("errors", "StoreError"),
     "UsageError": ("errors", "UsageError"),
     "calibrations": ("api.upkeep", "calibrations"),
@@ -73,6 +75,7 @@ _NAMES = {
 __all__ = [
     "Alarm",
     "Calibration",
+    "Cancelled",
     "Constant",
     "Difference",
     "Dose",

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from pumprig.api.deliveries import Stopped, stopped_of
+from pumprig.api.deliveries import stopped_of
 from pumprig.api.dose import LOOK_S, Dose, Progress
 from pumprig.api.plan import Plan
 from pumprig.api.programs import Constant, constant, read_program
@@ -27,6 +27,7 @@ from pumprig.api.rig import connect as connect_now
 from pumprig.api.upkeep import Calibration, Refilled
 from pumprig.rig.pull import Pulled
 from pumprig.rig.status import Alarm, Status
+from pumprig.rig.stopped import Stopped
 from pumprig.therapy.program import Program
 from pumprig.therapy.review import Difference
 

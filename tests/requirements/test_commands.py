@@ -44,6 +44,35 @@ def test_a_normal_stop_reports_the_exact_count_and_nothing_moves_after_it(runnin
         running.act("resume")
 
 
+@pytest.mark.parametrize(
+    ("begin", "kind", "volume_nl"),
+    [
+        (("bolus", {"volume_nl": 9_000, "over_ms": 600_000}), "single", 9_000),
+        (("bolus", {"volume_nl": 9_000, "over_ms": 600_000, "spread": 1}), "spread", 9_000),
+        (("demand", {}), "demand", 5_000),
+        (("dispense", {"volume_nl": 9_000, "over_ms": 600_000}), "single", 9_000),
+        (("calibrate", {"volume_nl": 9_000, "rate_nl_per_day": 480_000}), "calibration", 9_000),
+    ],
+)
+@pytest.mark.requirement("SR-12")
+def test_a_stop_says_how_much_was_given_of_what_it_cancels_as_the_log_does(
+    running: Bench, begin: tuple[str, dict[str, int]], kind: str, volume_nl: int
+) -> None:
+    verb, values = begin
+    if verb in ("dispense", "calibrate"):
+        assert "cancelled_kind" not in running.act("stop"), "nothing but the base flow was under way"
+    running.act(verb, **values)
+    running.run("40 s")
+    answer = running.act("stop")
+    ended = dict(word.split("=") for word in running.events("bolus_end")[-1].split())
+    step_nl = running.status()["step_nl_num"] / running.status()["step_nl_den"]
+    assert answer["cancelled_kind"] == ended["kind"] == kind
+    assert abs(int(answer["cancelled_nl"]) - volume_nl) <= step_nl
+    assert 0 <= int(ended["done_steps"]) * step_nl - int(answer["given_nl"]) < 1
+    assert 0 < int(answer["given_nl"]) < volume_nl
+    assert "cancelled_kind" not in running.act("stop"), "it is told once"
+
+
 @pytest.mark.requirement("SR-17")
 def test_a_change_of_therapy_takes_two_steps_and_names_what_was_staged(running: Bench) -> None:
     active = running.status()["therapy_hash"]

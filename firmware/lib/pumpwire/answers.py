@@ -169,7 +169,12 @@ ANSWERS = {
         ("end", ONCE, ("log_next", INT, "first", INT)),
     ),
     "open": (("", ONCE, ("next_seq", INT, "nonce", HEX, "key", FLAG)),),
-    "stop": (("", ONCE, ("delivered_steps", STEPS)),),
+    "stop": (("", ONCE, (
+        "delivered_steps", STEPS,
+        "cancelled_kind", OPT_TEXT,
+        "cancelled_nl", OPT_VOLUME,
+        "given_nl", OPT_VOLUME,
+    )),),
     "rate": (("", ONCE, ("hash", HEX, "daily_nl", VOLUME, "max_nl_per_day", RATE)),),
     "stage": (("", MAYBE, ("hash", HEX, "daily_nl", OPT_VOLUME, "max_nl_per_day", OPT_RATE)),),
     "commit": (("", ONCE, ("hash", HEX)),),

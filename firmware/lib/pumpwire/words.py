@@ -118,16 +118,16 @@ FIELDS = {
     "nl_den": "divided by this one",
     "requested_steps": "the whole steps nearest to what was asked for",
     "requested_nl": "their volume",
+    "cancelled_kind": "what the stop cancelled: a bolus or a priming that was under way",
+    "cancelled_nl": "the volume that it was to give",
+    "given_nl": "what it gave until then",
     "repeated": "1 where the number was accepted before the last start, and only that is known of it",
     ("ramp", "rate_nl_per_day"): "the base flow now",
-    ("bolus", "rate_nl_per_day"): "the rate of it, on top of the base flow",
-    ("demand", "rate_nl_per_day"): "the rate of it, on top of the base flow",
-    ("dispense", "rate_nl_per_day"): "its rate",
-    ("prime", "rate_nl_per_day"): "its rate",
-    ("calibrate", "rate_nl_per_day"): "its rate",
     ("access", "key"): "whether the rig has a key now",
     ("refill", "reservoir_nl"): "what it holds now",
 }
+for _verb in ("bolus", "demand", "dispense", "prime", "calibrate"):
+    FIELDS[_verb, "rate_nl_per_day"] = "its rate, on top of the base flow where there is one"
 
 # what an error says besides its code and name
 REFUSALS = (

@@ -192,9 +192,13 @@ class Boluses:
             ]
         return ended
 
+    def begun(self):
+        """Those that have begun."""
+        return [overlay for overlay in self.queue if overlay.steps and (overlay.row < 0 or overlay.begun)]
+
     def cancel(self):
         """Drop all; returns those that had begun."""
-        ended = [overlay for overlay in self.queue if overlay.steps and (overlay.row < 0 or overlay.begun)]
+        ended = self.begun()
         self.queue = []
         self._planned = list(self.turns)
         return ended

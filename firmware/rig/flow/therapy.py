@@ -124,6 +124,10 @@ class Therapy:
         self.halted_by = halted_by or self.halted_by
         self.cancel()
 
+    def begun(self):
+        """What a stop would cancel: boluses and priming under way; a bridge keeps its rest."""
+        return self.boluses.begun() + ([] if self.spread is None else [self.spread])
+
     def cancel(self):
         """Cancel the boluses under way; what they delivered is told once the queue is cut."""
         self.cancelled += self.boluses.cancel()

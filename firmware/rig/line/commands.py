@@ -107,8 +107,16 @@ class Commands:
         """Stop as a person asks for it, or no sound for a while; what these take is always in memory."""
         rig = self._rig
         if verb == "stop":
+            begun = rig.therapy.begun()
             rig.stop_gently(now_us)
-            return (rig.dosing.net_steps(),)
+            if not begun:
+                return (rig.dosing.net_steps(), None, None, None)
+            return (
+                rig.dosing.net_steps(),
+                spec.KINDS[begun[0].kind],
+                rig.dosing.nl_of(sum([overlay.steps for overlay in begun])),
+                rig.dosing.nl_of(sum([overlay.done_steps for overlay in begun])),
+            )
         rig.alarms.silence(now_us)
         rig.sounding.wake()
         return ()

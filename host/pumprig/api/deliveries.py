@@ -10,7 +10,6 @@ Leaves: following a dose to dose.py, limits to rig/requests.py and the rig.
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from pumprig.api.base import needed, quantity, whole_numbers
 from pumprig.api.dose import Dose
@@ -19,15 +18,9 @@ from pumprig.api.therapy import Therapies
 from pumprig.errors import UsageError
 from pumprig.rig.answers import Answer
 from pumprig.rig.requests import fields_of
+from pumprig.rig.stopped import Stopped
 
 MS = 1_000
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """A confirmed stop: the rig's count when it confirmed."""
-
-    delivered_steps: int | None
 
 
 class Deliveries(Therapies):
@@ -133,4 +126,4 @@ class Deliveries(Therapies):
 
 def stopped_of(answer: Answer) -> Stopped:
     """What the rig said of a stop."""
-    return Stopped(whole_numbers(answer.fields).get("delivered_steps"))
+    return Stopped.of(answer.fields)

@@ -39,8 +39,7 @@ class ConsoleSettings(Settings):
             return
         said = self.answer(question)
         if said == "stop" and self.held is not None:
-            steps = self.held.stop().delivered_steps
-            put(f"stopped; {steps} steps counted so far. `resume` runs the program again.")
+            put(self.held.stop().told("`resume`"))
             raise PumpError("Stopped instead.", "What was asked for was not done.")
         if said != "yes":
             raise PumpError("Not confirmed.", "Nothing was changed.")

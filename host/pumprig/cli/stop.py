@@ -3,8 +3,8 @@
 Owns: the command.
 Rules: one line to the rig, no greeting, no session, no question; a database that cannot be used never delays it; a
 port that another pumprig holds is no obstacle.
-Units: steps.
-Leaves: the way to hub/stop.py; the log record to the rig.
+Units: steps, nL.
+Leaves: the way to hub/stop.py, the words to rig/stopped.py; the log record to the rig.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import click
 from pumprig.cli.settings import current
 from pumprig.errors import LinkError
 from pumprig.hub.stop import stop as stop_rig
+from pumprig.rig.stopped import Stopped
 
 BUTTON = "Press the stop button on the rig."
 
@@ -28,10 +29,10 @@ def stop() -> None:
     settings.met = True
     settings.acts()
     try:
-        steps = stop_rig(settings.port, settings.state).get("delivered_steps")
+        stopped = Stopped.of(stop_rig(settings.port, settings.state))
     except LinkError as error:
         raise LinkError(
             error.happened, error.outcome, f"{BUTTON} {error.next_step.replace(BUTTON, '')}".strip()
         ) from error
-    settings.show(f"stopped; {steps} steps counted so far. `pumprig resume` runs the program again.")
-    settings.document({"stopped": True, "delivered_steps": int(steps) if steps else None})
+    settings.show(stopped.told())
+    settings.document(stopped.document())

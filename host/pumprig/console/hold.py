@@ -51,9 +51,9 @@ class Held:
         self.trouble = ""
         self._tell_alarms(self.content["alarms"])
 
-    def stop(self) -> int | None:
-        """Stop the pump; -> the steps counted so far. Raises LinkError."""
-        return self.rig.stop().delivered_steps
+    def stop(self) -> str:
+        """Stop the pump; -> what to tell of it. Raises LinkError."""
+        return self.rig.stop().told("`resume`")
 
     def _tell_alarms(self, alarms: list[dict[str, Any]]) -> None:
         names = {str(row["name"]) for row in alarms}

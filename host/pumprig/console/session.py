@@ -88,7 +88,7 @@ class Runner:
 
     def _native(self, command: grammar.Command, words: list[str]) -> int:
         if command.name == "stop":
-            put(stopped(self._held))
+            put(self._held.stop())
             self._look()
         elif command.name == "help":
             put_text(help_text(words[0] if words else ""))
@@ -100,12 +100,6 @@ class Runner:
                 put("the wait ended; the pump goes on")
                 return 130
         return 0
-
-
-def stopped(held: Held) -> str:
-    """Stop the pump; returns what to tell of it. Raises PumpError."""
-    steps = held.stop()
-    return f"stopped; {steps} steps counted so far. `resume` runs the program again."
 
 
 def help_text(name: str) -> str:

@@ -10,6 +10,7 @@ Leaves: everything else to cli/stop.py.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 
@@ -25,12 +26,12 @@ def stop(words: list[str]) -> bool:
         return False
     named, state, as_json = wanted
     try:
-        steps = _through_hub(named, state)
+        fields = _through_hub(named, state)
     except Exception:  # no hub, or not this port: the command itself knows what to say
         return False
-    if steps is None or not (steps.isascii() and steps.isdigit()):
+    text = "" if fields is None else _told(fields, as_json)
+    if not text:
         return False  # what is no number comes from elsewhere: the command itself shows it
-    text = f'{{"stopped": true, "delivered_steps": {steps}}}' if as_json else ANSWER.format(steps)
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -63,8 +64,27 @@ def _plain(words: list[str]) -> tuple[str, str | None, bool] | None:
     return (named, None, as_json) if named else None
 
 
-def _through_hub(named: str, state: str | None) -> str | None:
-    """The steps of a confirmed stop, None without a confirmation. Raises whatever fails."""
+def _told(fields: dict[str, str], as_json: bool) -> str:
+    """The answer to show; empty where it is not understood."""
+    if "cancelled_kind" in fields:  # the pump stands: now there is time for the words' modules
+        from pumprig.rig.stopped import Stopped
+
+        stopped = Stopped.of(fields)
+        if stopped.delivered_steps is None:
+            return ""
+        return json.dumps(stopped.document()) if as_json else stopped.told()
+    steps = fields.get("delivered_steps", "")
+    if not (steps.isascii() and steps.isdigit()):
+        return ""
+    return (
+        f'{{"stopped": true, "delivered_steps": {steps}, "cancelled": null}}'
+        if as_json
+        else ANSWER.format(steps)
+    )
+
+
+def _through_hub(named: str, state: str | None) -> dict[str, str] | None:
+    """The fields of a confirmed stop, None without a confirmation. Raises whatever fails."""
     from pumprig.hub import wire
 
     first: dict[str, str | None] = {"attach": named, "state": state}
@@ -82,9 +102,8 @@ def _through_hub(named: str, state: str | None) -> str | None:
     while True:
         for line in heard.split(b"\n")[:-1]:
             if line.startswith(b"<0 ok "):
-                for word in line.split(b" "):
-                    if word.startswith(b"delivered_steps="):
-                        return word.partition(b"=")[2].decode()
+                words = [word.decode().partition("=") for word in line.split(b" ")]
+                return {name: text for name, _equals, text in words}
         heard = heard.rpartition(b"\n")[2]
         more = connection.recv(4096)
         if not more:

@@ -1,7 +1,8 @@
 """Time zones as the rig takes them: the offset that holds now and the coming transitions.
 
 Owns: from a zone's name to the document's list, and back to a name that gives the same list.
-Rules: the rig knows no zone names; it gets the transitions of YEARS both ways, and more at the next load.
+Rules: the rig knows no zone names; it gets the transitions of YEARS both ways, in whole calendar years, so that a
+program has one hash through a year, and more at the next load.
 Units: seconds since 1970 UTC; offsets in seconds, one day added so that they carry no sign.
 Leaves: the database of zones to the system (or the package tzdata).
 """
@@ -14,36 +15,42 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 DAY_S = 86_400
 YEARS = 10  # both ways: a clock may be set back
-YEAR_S = 365 * DAY_S + DAY_S // 4
 STEP_S = 7 * DAY_S
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Transitions = tuple[tuple[int, int], ...]
 
 
 def transitions(name: str, now_s: int) -> Transitions:
     """((from_utc_s, offset_s + one day), ...): the offset YEARS ago, every change since and to come, and the end.
 
-    The end of what is known, YEARS from now, is a row that repeats the offset before it. A zone that never changes
-    meanwhile is one row from 0 on; UTC is the empty list. Raises KeyError for an unknown zone.
+    The list begins with the calendar year (UTC) that was YEARS ago, and ends YEARS after the present one. Its end is a
+    row that repeats the offset before it. A zone that never changes meanwhile is one row from 0 on; UTC is the empty
+    list. Raises KeyError for an unknown zone.
     """
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise KeyError(name) from None
-    at_s, end_s = max(0, now_s - YEARS * YEAR_S), now_s + YEARS * YEAR_S
+    year = (EPOCH + timedelta(seconds=now_s)).year
+    at_s, end_s = max(0, _new_year_s(year - YEARS)), _new_year_s(year + YEARS + 1)
     found = [(at_s, _offset(zone, at_s) + DAY_S)]
     while at_s < end_s:
-        if _offset(zone, at_s) != _offset(zone, at_s + STEP_S):
-            change_s = _change(zone, at_s, at_s + STEP_S)
+        next_s = min(at_s + STEP_S, end_s)
+        if _offset(zone, at_s) != _offset(zone, next_s):
+            change_s = _change(zone, at_s, next_s)
             found.append((change_s, _offset(zone, change_s) + DAY_S))
-        at_s += STEP_S
+        at_s = next_s
     if len(found) > 1:
-        return (*found, (at_s, found[-1][1]))
+        return (*found, (end_s, found[-1][1]))
     return () if found[0][1] == DAY_S else ((0, found[0][1]),)
 
 
+def _new_year_s(year: int) -> int:
+    return round((datetime(year, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
+
+
 def _offset(zone: ZoneInfo, at_s: int) -> int:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at_s)
-    offset = moment.astimezone(zone).utcoffset()
+    offset = (EPOCH + timedelta(seconds=at_s)).astimezone(zone).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0
 
 

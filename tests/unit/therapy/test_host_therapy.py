@@ -68,6 +68,25 @@ def test_the_transitions_sent_to_the_rig_give_the_zones_own_offset_at_every_hour
         assert (held[-1] if held else 0) == moment.astimezone(zone).utcoffset().total_seconds()
 
 
+@pytest.mark.parametrize(
+    "name", ["Europe/Zurich", "Australia/Lord_Howe", "Africa/Casablanca", "America/New_York"]
+)
+def test_a_program_with_a_zone_has_one_hash_through_a_year_and_knows_ten_years_both_ways(name, tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text(f'name = "x"\n[basal]\nrate = "1 ml/day"\n[time]\nzone = "{name}"\n')
+    first, last = (datetime(2026, *day, tzinfo=UTC) for day in ((1, 1), (12, 31, 23, 59, 59)))
+    hashes = {
+        program.load(path, to_utc_us(moment)).hash for moment in (first, first + timedelta(seconds=1), last)
+    }
+    assert len(hashes) == 1
+    listed = zones.transitions(name, int(last.timestamp()))
+    assert listed[0][0] <= datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+    assert listed[-1][0] >= datetime(2036, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+    assert program.load(path, to_utc_us(last + timedelta(days=1))).hash not in hashes, (
+        "a new year, a new list"
+    )
+
+
 def test_an_unknown_zone_and_a_lone_fault_are_named_with_line_and_range(tmp_path):
     path = tmp_path / "p.toml"
     path.write_text(
