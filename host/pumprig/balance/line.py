@@ -21,11 +21,11 @@ ENDS = (b"\n", b"\r")
 
 
 class Line(Protocol):
-    """What is needed of a port; pyserial's ports have it. `read` returns what came within the port's time-out."""
+    """What is needed of a port: `read` returns what came within the port's time-out, `waiting` how much has come."""
 
     def write(self, data: bytes, /) -> Any: ...
     def read(self, size: int = 1, /) -> bytes: ...
-    def reset_input_buffer(self) -> None: ...
+    def waiting(self) -> int: ...
     def close(self) -> None: ...
 
 
@@ -39,9 +39,12 @@ class LineReader:
         self._at_head = False
 
     def drain(self) -> None:
-        """Pass over what has come and was not read; at a silence the next byte begins a line."""
+        """Pass over what has come and was not read; after a line's end or a silence the next byte begins a line.
+
+        Where the last line ended and nothing came since, nothing is waited for.
+        """
         until_s = self._clock() + DRAIN_S
-        while True:
+        while not self._at_head or self._got or self._line.waiting():
             byte = self._line.read(1)
             if not byte:  # a line that stopped half-way may go on: what comes then is its tail
                 self._at_head = not self._got

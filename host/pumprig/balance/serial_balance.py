@@ -38,9 +38,9 @@ class Port:
         """At most `size` bytes, fewer after the time-out."""
         return frames.decode(self._guard(lambda: self._port.read(size)), self.frame)
 
-    def reset_input_buffer(self) -> None:
-        """Drop what has come and was not read."""
-        self._guard(self._port.reset_input_buffer)
+    def waiting(self) -> int:
+        """How many bytes have come and were not read."""
+        return self._guard(lambda: self._port.in_waiting)
 
     def close(self) -> None:
         """Give the port back; never raises."""

@@ -87,8 +87,8 @@ class Wire:
         byte, self.ready = self.ready[:size], self.ready[size:]
         return byte
 
-    def reset_input_buffer(self) -> None:
-        self.ready = b""
+    def waiting(self) -> int:
+        return len(self.ready)
 
     def close(self) -> None:
         self.sics = None
@@ -121,7 +121,6 @@ def test_an_overload_is_said_and_silence_and_noise_are_errors() -> None:
     assert silent.now_s < 5.0
     noisy = Wire(None)
     balance = Balance(noisy, MtSics(), "", noisy.clock)
-    noisy.reset_input_buffer = lambda: None
     noisy.ready = b"\xff" * 5000
     with pytest.raises(BalanceError):
         balance.read()
@@ -162,7 +161,9 @@ class Drip:
         return byte or b""
 
     def write(self, data: bytes) -> None: ...
-    def reset_input_buffer(self) -> None: ...
+    def waiting(self) -> int:
+        return len(self.bytes)
+
     def close(self) -> None: ...
 
 
@@ -180,6 +181,15 @@ def test_a_line_that_stopped_half_way_before_a_question_does_not_lend_its_tail_t
     reader = LineReader(line, line.clock)
     reader.drain()
     assert reader.next(0.5) == "   98.7654 g  "
+
+
+def test_a_question_after_a_whole_line_waits_for_nothing() -> None:
+    line = Drip([b"\n", b"   12.3456 g  \r\n"])
+    reader = LineReader(line, line.clock)
+    assert reader.next(0.5) == "   12.3456 g  "
+    before_s = line.now_s
+    reader.drain()
+    assert line.now_s - before_s == pytest.approx(0.001), "the line feed alone was read"
 
 
 @pytest.fixture

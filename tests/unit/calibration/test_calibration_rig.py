@@ -139,7 +139,7 @@ def test_a_run_whose_host_was_killed_goes_on_and_gives_the_rig_s_true_volume(lab
     assert "weighings" in out, out + errors
     (weighing,) = json.loads(out)["weighings"]
     error = abs(weighing["nl_per_rev"] - truth_nl_per_rev())
-    assert error < 2 * weighing["u_nl_per_rev"] < 0.25 * truth_nl_per_rev(), (
+    assert error < 2 * weighing["u_nl_per_rev"] < 0.05 * truth_nl_per_rev(), (
         errors
     )  # the noise is drawn anew each time
     status = subprocess.run(
