@@ -152,8 +152,9 @@ class PrivateRig:
         pid = 0
         until_s = time.monotonic() + STOP_S
         while self._lives():
-            if pid != self._read().get("pid", 0):
-                pid = int(self._read()["pid"])
+            told = int(self._read().get("pid", 0))  # 0 while it is being written, or has just been taken away
+            if told not in (0, pid):
+                pid = told
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
             if time.monotonic() > until_s:
