@@ -61,7 +61,7 @@ class Screen:
         """What the screen shows."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def wait(self, *wanted: str, timeout_s: float = 20.0) -> str:
+    def wait(self, *wanted: str, timeout_s: float = 60.0) -> str:
         """Until all of `wanted` stand on the screen; returns the screen. Raises AssertionError."""
         until_s = time.monotonic() + timeout_s
         while not all(each in self.text() for each in wanted):
@@ -70,7 +70,7 @@ class Screen:
             self._take(min(left_s, 0.2))
         return self.text()
 
-    def ends(self, timeout_s: float = 20.0) -> int:
+    def ends(self, timeout_s: float = 60.0) -> int:
         """Until the program has ended; returns its exit code."""
         until_s = time.monotonic() + timeout_s
         while self.program.poll() is None and time.monotonic() < until_s:
