@@ -89,7 +89,8 @@ def _size(version):
     return sum(row[1] for row in STATE[: FIELDS[version]])
 
 
-STATE_SIZE = _size(VERSION)
+SIZES = tuple([_size(version) for version in range(1, VERSION + 1)])  # bytes of state, of version 1 and on
+STATE_SIZE = SIZES[VERSION - 1]
 MAX_EVENT_TEXT = PAGE - HEADER_SIZE - STATE_SIZE - 4
 
 # What happened; the number in the header is the row. An empty one was never written, and is not used again.
@@ -186,7 +187,7 @@ def unseal(page):
         raise RecordError("crc")
     if raw[2] not in FIELDS:
         raise RecordError("version")  # whole, but of a newer firmware
-    if length < _size(raw[2]):
+    if length < SIZES[raw[2] - 1]:
         raise RecordError("length")
     return raw
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from pumpwire import documents, records
 
@@ -99,7 +99,7 @@ class _Log:
 
     def take(self, raw: bytes, row: tuple[object, ...]) -> None:
         """A stored record and its columns, in the order of numbers."""
-        number = int(str(row[0]))
+        number = cast("int", row[0])
         follows = number == self.last + 1 and self.count > 0
         self.count += 1
         self.first = self.first or number
