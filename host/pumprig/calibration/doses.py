@@ -1,8 +1,8 @@
 """Single doses on a balance: systematic and random error, after the plan of ISO 8655 (no compliance is claimed).
 
-Owns: finding the doses of a record as rises between two plateaus, and their errors with uncertainty.
-Rules: a dose is the difference of two plateaus, evaporation between them added; a plateau of fewer than five readings
-    ends no dose; fewer than three doses give no figure.
+Owns: finding the doses of a record as rises between two rests, and their errors with uncertainty.
+Rules: a dose is the difference of two rests, less what the rests show to come or go by itself (base flow,
+    evaporation); a rest of fewer than five readings ends no dose; fewer than three doses give no figure.
 Units: volumes in nL, errors in % of the asked volume; U with k from the degrees of freedom.
 Leaves: reading a file to files.py, mass to volume to gravimetry.py.
 """
@@ -18,10 +18,16 @@ import numpy as np
 
 from pumprig.calibration import budget, gravimetry
 from pumprig.calibration.design import stretches
+from pumprig.calibration.regression import EVAPORATION_IN_RUN
 from pumprig.calibration.weighing import Weighing, readability_g, refuse
 
-PLATEAU = 5  # readings and more
-SETTLE_SHARE = 0.2  # of a plateau's readings, the first ones, are still settling
+LEAST = 5  # readings of a rest
+SETTLE_SHARE = 0.2  # of a rest's readings, the first ones, are still settling
+LEAST_RESTS_S = 300.0  # of all rests together, for a slope
+BASE_QUANTILE = 0.1  # of the intervals' rates: what flows between doses
+DOSE_SHARE = 0.25  # of a dose's rate above the base flow: from there on a dose arrives
+# a dose's rise over noise and over digits: a quarter of it is still above both
+MOST_NOISE, MOST_DIGITS = 30.0, 4.5
 
 
 @dataclass(frozen=True)
@@ -55,36 +61,61 @@ class DoseTest:
         return asdict(self) | {"n": len(self.doses)}
 
 
+@dataclass(frozen=True)
+class Level:
+    """A rest: the mean time, mass and counted volume (None: not known) of its readings, the settling ones left out."""
+
+    t_s: float
+    mass_g: float
+    counted_nl: float | None
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How mass grows in the rests, in g/h, with its standard uncertainty; counted: the base flow in nL/h."""
+
+    g_per_h: float
+    u_g_per_h: float
+    counted_nl_per_h: float
+    warning: str
+
+
 def dose_test(weighing: Weighing, asked_nl: float) -> DoseTest:
-    """The doses of a record against what was asked each time. Raises WeighingError for fewer than three."""
-    still = _plateaus(weighing, asked_nl)
-    if len(still) < 4:
+    """The doses of a record against what was asked each time. Raises WeighingError for fewer than three.
+
+    A base flow may run on meanwhile: as boluses of a therapy are weighed (IEC 60601-2-24).
+    """
+    rests = _rests(weighing, asked_nl)
+    if len(rests) < 4:
         raise refuse(
             weighing.name,
-            f"{max(0, len(still) - 1)} doses are seen, as rises between plateaus of {PLATEAU} readings and more.",
+            f"{max(0, len(rests) - 1)} doses are seen, as rises between rests of {LEAST} readings and more.",
             "Give three doses and more, with at least 10 s of rest before the first, between, and after the last.",
         )
     ambient, notes = budget.ambient_of(weighing)
     density = weighing.numbers.get("density_g_per_ml")
     nl_per_g = 1e6 * gravimetry.z_ul_per_mg(ambient, 1000.0 * density if density else None)
-    stated = weighing.numbers.get("evaporation_g_per_h")
-    lost_g_per_h, told = (stated, "") if stated is not None else _evaporation(weighing, still)
-    levels = [_level(weighing, a, b) for a, b in still]
-    sign = -1.0 if weighing.falling else 1.0
+    counted_nl = _counted(weighing)
+    levels = [_level(weighing, counted_nl, a, b) for a, b in rests]
+    slope = _slope(weighing, counted_nl, rests)
     doses: list[Dose] = []
-    for (t0, m0, s0), (t1, m1, s1) in pairwise(levels):
-        weighed = (m1 - m0 + sign * lost_g_per_h * (t1 - t0) / 3600.0) * nl_per_g
-        counted = _counted(weighing, s0, s1)
-        doses.append(Dose(t1, weighed, counted, 100.0 * (weighed / asked_nl - 1.0)))
+    for one, two in pairwise(levels):
+        hours = (two.t_s - one.t_s) / 3600.0
+        weighed = (two.mass_g - one.mass_g - slope.g_per_h * hours) * nl_per_g
+        counted = None
+        if one.counted_nl is not None and two.counted_nl is not None:
+            counted = two.counted_nl - one.counted_nl - slope.counted_nl_per_h * hours
+        doses.append(Dose(two.t_s, weighed, counted, 100.0 * (weighed / asked_nl - 1.0)))
     volumes = np.array([dose.weighed_nl for dose in doses])
     n = len(volumes)
     mean, sd = float(volumes.mean()), float(volumes.std(ddof=1))
     d_nl = readability_g(weighing) * nl_per_g
+    usual_h = float(np.median(np.diff([level.t_s for level in levels]))) / 3600.0
     common = [
         weighing.numbers.get("balance_linearity_g", readability_g(weighing)) * nl_per_g / sqrt(3.0) / n,
         budget.SENSITIVITY_PPM * 1e-6 / sqrt(3.0) * mean,
         2.3e-4 * ambient.u_temp_c * mean,
-        0.2 * abs(lost_g_per_h) * float(np.median(np.diff([t for t, _m, _s in levels]))) / 3600.0 * nl_per_g,
+        slope.u_g_per_h * usual_h * nl_per_g,
         d_nl / sqrt(6.0) / n,
     ]
     own = sd / sqrt(n)
@@ -102,57 +133,90 @@ def dose_test(weighing: Weighing, asked_nl: float) -> DoseTest:
         100.0 * sd / mean,
         k,
         min(dof, 1e9),
-        [*weighing.warnings, *notes, *([told] if told else [])],
+        [*weighing.warnings, *notes, *([slope.warning] if slope.warning else [])],
     )
 
 
-def _plateaus(weighing: Weighing, asked_nl: float) -> list[tuple[int, int]]:
-    """Stretches in which nothing arrives: by the steps, else by the readings' own standing still."""
+def _rests(weighing: Weighing, asked_nl: float) -> list[tuple[int, int]]:
+    """Stretches in which no dose arrives: by the steps' rate, else by the readings' own standing still."""
     mass_g, t_s = weighing.mass_g, weighing.t_s
     if weighing.steps is not None:
-        moving = np.append(np.diff(weighing.steps) > 0, False)
+        rate = np.diff(weighing.steps) / np.diff(t_s)
+        base, most = float(np.quantile(rate, BASE_QUANTILE)), float(rate.max(initial=0.0))
+        moving = np.append(rate > base + DOSE_SHARE * (most - base), False)
         moving |= np.concatenate(([False], moving[:-1]))
     else:
-        moving = _rising(t_s, mass_g, readability_g(weighing), asked_nl * 1e-6)
-    return [(a, b) for a, b in stretches(~moving) if b - a >= PLATEAU]
+        moving = _rising(mass_g, readability_g(weighing), asked_nl * 1e-6)
+    return [(a, b) for a, b in stretches(~moving) if b - a >= LEAST]
 
 
-def _rising(t_s: Any, mass_g: Any, digit_g: float, dose_g: float) -> Any:
-    """True (n,) where a dose is arriving: within five readings the mass changes by a tenth of a dose and more."""
+def _rising(mass_g: Any, digit_g: float, dose_g: float) -> Any:
+    """True (n,) where a dose is arriving: the mass grows by far more than between doses, over the fewest readings that
+    show it above the noise.
+    """
     n = len(mass_g)
+    noise_g = 1.4826 * float(np.median(np.abs(np.diff(mass_g, n=2)))) / sqrt(6.0)
+    least_g = max(0.1 * dose_g, MOST_DIGITS * digit_g + MOST_NOISE * noise_g)
     width = 2
-    before = np.concatenate((np.full(width, mass_g[0]), mass_g))[:n]
-    after = np.concatenate((mass_g, np.full(width, mass_g[-1])))[width:]
-    noise_g = 1.4826 * float(np.median(np.abs(np.diff(mass_g)))) + digit_g
-    return np.abs(after - before) > max(0.1 * dose_g, 4.0 * noise_g)
+    while width <= n // 8:
+        before = np.concatenate((np.full(width, mass_g[0]), mass_g))[:n]
+        after = np.concatenate((mass_g, np.full(width, mass_g[-1])))[width:]
+        rise_g = np.abs(after - before)
+        base_g, most_g = float(np.quantile(rise_g, BASE_QUANTILE)), float(rise_g.max())
+        if most_g - base_g > least_g:
+            return rise_g > base_g + DOSE_SHARE * (most_g - base_g)
+        width *= 2
+    return np.zeros(n, dtype=bool)
 
 
-def _level(weighing: Weighing, a: int, b: int) -> tuple[float, float, float | None]:
-    """Time, mass and steps of a plateau: the mean of its readings without the first ones."""
-    a += min(int(SETTLE_SHARE * (b - a)) + 1, b - a - 3)
-    steps = None if weighing.steps is None else float(weighing.steps[b - 1])
-    return float(weighing.t_s[a:b].mean()), float(weighing.mass_g[a:b].mean()), steps
+def _settled(a: int, b: int) -> int:
+    """Where the readings of a rest have settled."""
+    return a + min(int(SETTLE_SHARE * (b - a)) + 1, b - a - 3)
 
 
-def _counted(weighing: Weighing, before: float | None, after: float | None) -> float | None:
+def _level(weighing: Weighing, counted_nl: Any, a: int, b: int) -> Level:
+    a = _settled(a, b)
+    counted = None if counted_nl is None else float(counted_nl[a:b].mean())
+    return Level(float(weighing.t_s[a:b].mean()), float(weighing.mass_g[a:b].mean()), counted)
+
+
+def _counted(weighing: Weighing) -> Any:
+    """Counted volume (n,): as recorded, else from the steps where the file says what a turn gives; None: not known."""
+    if "counted_nl" in weighing.ambient:
+        return weighing.ambient["counted_nl"]
     per_rev, steps_per_rev = weighing.numbers.get("nl_per_rev"), weighing.numbers.get("steps_per_rev")
-    if before is None or after is None or per_rev is None or steps_per_rev is None:
+    if weighing.steps is None or per_rev is None or steps_per_rev is None:
         return None
-    return (after - before) * per_rev / steps_per_rev
+    return weighing.steps * per_rev / steps_per_rev
 
 
-def _evaporation(weighing: Weighing, still: list[tuple[int, int]]) -> tuple[float, str]:
-    """What evaporates, by the slope of the plateaus together; nothing where they are too short to tell."""
-    top = bottom = 0.0
-    for a, b in still:
-        a += min(int(SETTLE_SHARE * (b - a)) + 1, b - a - 3)
+def _slope(weighing: Weighing, counted_nl: Any, rests: list[tuple[int, int]]) -> Slope:
+    """What comes and goes in the rests, by one line for all of them; evaporation as stated where nothing flows."""
+    top = bottom = squares = counted_top = seconds = 0.0
+    readings = 0
+    for a, b in rests:
+        a = _settled(a, b)
         t_h = (weighing.t_s[a:b] - weighing.t_s[a:b].mean()) / 3600.0
-        top += float(t_h @ weighing.mass_g[a:b])
+        mass_g = weighing.mass_g[a:b] - weighing.mass_g[a:b].mean()
+        top += float(t_h @ mass_g)
         bottom += float(t_h @ t_h)
-    seconds = sum(float(weighing.t_s[b - 1] - weighing.t_s[a]) for a, b in still)
-    if seconds < 300.0 or bottom <= 0:
-        return (
-            0.0,
-            "the rests together are shorter than 5 min: evaporation is not corrected; state `# evaporation_g_per_h`",
-        )
-    return (1.0 if weighing.falling else -1.0) * top / bottom, ""
+        squares += float(mass_g @ mass_g)
+        counted_top += 0.0 if counted_nl is None else float(t_h @ counted_nl[a:b])
+        seconds += float(weighing.t_s[b - 1] - weighing.t_s[a])
+        readings += b - a
+    sign = -1.0 if weighing.falling else 1.0
+    stated = weighing.numbers.get("evaporation_g_per_h")
+    if bottom <= 0.0:
+        return Slope(-sign * (stated or 0.0), abs(stated or 0.0) * EVAPORATION_IN_RUN, 0.0, "")
+    fitted, counted = top / bottom, counted_top / bottom
+    left = max(readings - len(rests) - 1, 1)
+    u = sqrt(max(squares - fitted * top, 0.0) / left / bottom)
+    flows = counted > 0.0 or fitted > 4.0 * u
+    if stated is not None and not flows:
+        return Slope(-sign * stated, abs(stated) * EVAPORATION_IN_RUN, 0.0, "")
+    if seconds < LEAST_RESTS_S:
+        warning = "the rests together are shorter than 5 min: "
+        if flows:
+            return Slope(fitted, u, counted, warning + "what flows in them is known badly")
+        return Slope(0.0, 0.0, 0.0, warning + "evaporation is not corrected; state `# evaporation_g_per_h`")
+    return Slope(fitted, sqrt(u**2 + (0.0 if flows else EVAPORATION_IN_RUN * fitted) ** 2), counted, "")

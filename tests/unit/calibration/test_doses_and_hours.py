@@ -50,6 +50,27 @@ def test_the_errors_of_25_doses_come_back_within_their_uncertainty(steps: bool, 
         assert counted == [None] * DOSES
 
 
+@pytest.mark.parametrize("steps", [True, False])
+def test_boluses_over_a_base_flow_are_told_from_it(steps: bool) -> None:
+    """8 boluses of 50.4 uL over 2 min, one in 10 min, on 10 uL/h, with 0.5 mg/h evaporating."""
+    t_s = np.arange(0.0, 5200.0, 2.0)
+    pulse = sum(np.clip((t_s - 300.0 - 600.0 * i) / 120.0, 0.0, 1.0) for i in range(8))
+    asked = 50_000.0 * pulse + 10_000.0 * t_s / 3600.0
+    noise = np.random.default_rng(11).normal(0, 1e-4, len(t_s))
+    mass = 5.0 + 1.008 * asked * 1e-6 / Z_UL_PER_MG - 0.5e-3 * t_s / 3600.0 + noise
+    names = "t_s,mass_g,temp_c,rh_pct,pressure_hpa" + (",steps,counted_nl" if steps else "")
+    rows = "".join(
+        f"{t:g},{m:.4f}{AIR}" + (f",{int(a / 3.1)},{int(a / 3.1) * 3.1:.0f}\n" if steps else "\n")
+        for t, m, a in zip(t_s, mass, asked, strict=True)
+    )
+    found = dose_test(parse(f"{names}\n{rows}".encode(), "boluses.csv"), 50_000.0)
+    assert len(found.doses) == 8
+    assert abs(found.mean_nl - 50_400.0) < found.u_mean_nl < 250.0
+    assert [dose.counted_nl for dose in found.doses] == (
+        [pytest.approx(50_000.0, abs=20.0)] * 8 if steps else [None] * 8
+    )
+
+
 def test_fewer_than_three_doses_give_no_figure() -> None:
     text = "t_s,mass_g\n" + "".join(f"{t},{5 + 0.05 * (t > 60):.4f}\n" for t in range(120))
     with pytest.raises(WeighingError, match="1 doses are seen"):
