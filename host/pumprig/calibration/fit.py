@@ -23,9 +23,15 @@ from pumprig.calibration.flowlog import fit_flow
 from pumprig.calibration.foreign import ReadAs
 from pumprig.calibration.models import Readings
 from pumprig.calibration.noise import Estimate
-from pumprig.calibration.regression import EVAPORATION_IN_RUN, Design
+from pumprig.calibration.regression import (
+    EVAPORATION_IN_RUN,
+    ROLLER_SHARE,
+    Design,
+    hidden_passages,
+    shows_passages,
+)
 from pumprig.calibration.screen import screen
-from pumprig.calibration.weighing import Weighing, readability_g, refuse
+from pumprig.calibration.weighing import Floats, Weighing, readability_g, refuse
 
 UNKNOWN_PULSE_MG = 0.15 * designs.NOMINAL_NL_PER_REV / designs.NOMINAL_ROLLERS / 1000.0
 EVAPORATION_UNSEEN_AIR = 0.1  # what 1.5 K that nobody recorded do to the evaporation
@@ -61,8 +67,11 @@ def fit(weighing: Weighing) -> Fit:
     white_sd_mg = found.white_sd * sqrt(size)
     terms = _mass_terms(weighing, model, found, budget.mass_terms(weighing, readability, white_sd_mg))
     terms += _evaporation_terms(weighing, phase, model, found, run_h, readability)
-    if designs.roller_turns(weighing, phase) is None and weighing.quantity == "mass":
+    turns = designs.roller_turns(thin.weighing, thin.phase)
+    if turns is None and weighing.quantity == "mass":
         terms.append(_unknown_pulsation(mass_mg))
+    elif turns is not None and not shows_passages(turns):
+        terms.append(_hidden_pulsation(mass_mg, turns))
     checks.check_blanks(weighing, phase, readability, 0.0)
     result, notes = budget.combine(weighing, mass_mg, run_h, terms, _edges(model, found))
     weighing.warnings += notes
@@ -184,6 +193,16 @@ def _unknown_pulsation(mass_mg: float) -> budget.MassTerm:
     periods = max(abs(mass_mg) / roller_mg, 1.0)
     return budget.MassTerm(
         "pulsation (roller period not stated)", 6.0 * 0.15 * roller_mg / (np.pi * periods) / sqrt(2.0)
+    )
+
+
+def _hidden_pulsation(mass_mg: float, turns: Floats) -> budget.MassTerm:
+    """Slope error of the pulsation's prior between readings that are too rare to show it: 6 a / (pi n), over root 2."""
+    roller_mg = abs(mass_mg) / max(float(turns[-1] - turns[0]), 1.0)
+    amplitude_mg = ROLLER_SHARE * roller_mg * sqrt(2.0)
+    return budget.MassTerm(
+        "pulsation (readings rarer than the rollers)",
+        6.0 * amplitude_mg / (np.pi * hidden_passages(turns)) / sqrt(2.0),
     )
 
 

@@ -99,7 +99,7 @@ def design(
     prior.append(np.array([EVAPORATION_CHANGE * usual]))
     turns = roller_turns(weighing, phase)
     harmonics = 0
-    if turns is not None and len(turns) * 0.5 > turns[-1] - turns[0]:
+    if turns is not None and shows_passages(turns):
         gain_mg = abs(float(y[-1] - y[0])) / max(float(turns[-1] - turns[0]), 1.0)
         rollers = _rollers(weighing, phase)
         for k in range(1, HARMONICS * rollers + 1):
@@ -137,6 +137,22 @@ def design(
         extra[0],
         extra[1],
     )
+
+
+def shows_passages(turns: Floats) -> bool:
+    """Whether the readings of the run (turns (n,)) are close enough to show the rollers' passages: two in each."""
+    return bool(_in_run(turns) * 0.5 > turns[-1] - turns[0])
+
+
+def _in_run(turns: Floats) -> int:
+    return int(((turns > turns[0]) & (turns < turns[-1])).sum())
+
+
+def hidden_passages(turns: Floats) -> float:
+    """Periods, at least one, of the wave that passages between too few readings would show (aliasing)."""
+    gaps = max(_in_run(turns) - 1, 1)
+    each = float(turns[-1] - turns[0]) / gaps
+    return max(abs(each - round(each)) * gaps, 1.0)
 
 
 def _bend_columns(progress: Floats, bends: int, gain_mg: float) -> tuple[Floats, Floats]:
