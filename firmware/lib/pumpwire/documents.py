@@ -62,7 +62,11 @@ def _value(field, kind, text):
         if len(text) > 64:
             raise DocumentError(field, "is longer than 64 characters")
         for character in text:
-            if not 31 < ord(character) < 127 and (ord(character) < 160 or 0x2000 <= ord(character) < 0x2070):
+            code = ord(character)
+            mark = (
+                0x2010 <= code < 0x2028 or 0x2030 <= code < 0x205F
+            )  # dashes, quotes: no spaces, nothing invisible
+            if not 31 < code < 127 and (code < 160 or (0x2000 <= code < 0x2070 and not mark)):
                 raise DocumentError(field, "holds a control character")
         return text
     if isinstance(kind[0], str):
