@@ -38,13 +38,24 @@ def _until_signal(running: Any) -> None:
     running.run()
 
 
+broker_option = click.option(
+    "--broker",
+    default=BROKER,
+    show_default=True,
+    envvar="PUMPRIG_BROKER",
+    help="mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://; or PUMPRIG_BROKER, which no list of processes shows.",
+)
+authority_option = click.option(
+    "--ca", metavar="FILE", help="With mqtts://: the certificates to trust, instead of the system's."
+)
+
+
 @click.command()
 @click.argument("ports", nargs=-1, metavar="[PORT]...")
-@click.option(
-    "--broker", default=BROKER, show_default=True, help="mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://."
-)
+@broker_option
+@authority_option
 @click.option("--site", required=True, help="This bench's name among the topics.")
-def gateway(ports: tuple[str, ...], broker: str, site: str) -> None:
+def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str) -> None:
     """Send this computer's store, and the live readings of the rigs at PORT, to an MQTT broker.
 
     Without PORT the stored records alone are sent. A record is sent again until the database has it.
@@ -59,21 +70,27 @@ def gateway(ports: tuple[str, ...], broker: str, site: str) -> None:
     except WireError as error:
         raise UsageError(f"--site: {error}.", "Nothing was sent.") from None
     named = [*ports, *([settings.port] if settings.port else [])]
-    running = Gateway(broker, site, settings.database(), named, settings.say)
-    settings.say(f"{len(running.senders)} rigs to {broker} as {site}")
+    running = Gateway(broker, site, settings.database(), named, settings.say, ca)
+    stored = len(running.senders)
+    settings.say(
+        f"as {site}: {len(named)} ports, and the records of {stored} rig{'' if stored == 1 else 's'}"
+    )
     _until_signal(running)
 
 
 @click.command()
+@broker_option
+@authority_option
 @click.option(
-    "--broker", default=BROKER, show_default=True, help="mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://."
+    "--database",
+    required=True,
+    metavar="ADDRESS",
+    envvar="PUMPRIG_LAB_DB",
+    help="postgresql://USER@HOST/NAME, 15 or newer; or PUMPRIG_LAB_DB.",
 )
-@click.option(
-    "--database", required=True, metavar="ADDRESS", help="postgresql://USER@HOST/NAME, 15 or newer."
-)
-def ingest(broker: str, database: str) -> None:
+def ingest(broker: str, ca: str | None, database: str) -> None:
     """Take the records of every site from the broker into PostgreSQL, each checked again."""
     _needs("paho", "psycopg")
     from pumprig.lab.ingest import Ingester
 
-    _until_signal(Ingester(broker, database, current().say))
+    _until_signal(Ingester(broker, database, current().say, ca))

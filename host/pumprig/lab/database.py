@@ -1,74 +1,48 @@
 """The lab's database: the records of all rigs in PostgreSQL.
 
-Owns: the schema and its migrations, taking in a message of records, the views.
-Rules: a record enters only if its seal is right and it follows what the database holds of its device, by number and by
+Owns: taking in a message of records, the watermark.
+Rules: a record enters only if its seal is right and it follows what the database holds of its source, by number and by
 chain; the same record twice is the same as once; the same place with other bytes is a forgery: it is kept apart and
-told, and overwrites nothing; the watermark moves in the transaction that stores the records.
+told, and overwrites nothing; the watermark moves in the transaction that stores the records; a source is a site's store
+of a device, and two sites that hold the same record share it.
 Units: by the columns' endings.
-Leaves: the broker to ingest.py, the bytes of a record to pumpwire.records.
+Leaves: the schema to schema.py, what was asked for to books.py, the broker to ingest.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
-from pumpwire import records, spec
+from pumpwire import documents, records, spec
 
 from pumprig.errors import PumpError
+from pumprig.lab import schema
 from pumprig.lab.wire import Ack, Batch, Place
 from pumprig.store.known import figures_of
 from pumprig.store.record import Record
 
-_KINDS = ", ".join(f"{kind}_steps bigint NOT NULL" for kind in spec.KINDS)
-_SIGNED = " + ".join(f"{'-' if kind == 'relief' else ''}{kind}_steps" for kind in spec.KINDS)
-
-MIGRATIONS = (
-    f"""
-CREATE TABLE devices (
-    site text NOT NULL, device text NOT NULL, last_boot bigint, last_number bigint, last_link bytea,
-    PRIMARY KEY (site, device)
-);
-CREATE TABLE records (
-    site text NOT NULL, device text NOT NULL, boot bigint NOT NULL, number bigint NOT NULL,
-    place bigint GENERATED ALWAYS AS IDENTITY, raw bytea NOT NULL, event text NOT NULL, mono_us bigint NOT NULL,
-    at timestamptz, calibration_id bigint NOT NULL, {_KINDS}, text text NOT NULL,
-    stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (site, device, boot, number)
-);
-CREATE INDEX records_by_time ON records (site, device, at);
-CREATE TABLE calibrations (
-    site text NOT NULL, device text NOT NULL, calibration_id bigint NOT NULL, step_nl_num numeric NOT NULL,
-    step_nl_den numeric NOT NULL, u_ppm bigint NOT NULL, PRIMARY KEY (site, device, calibration_id)
-);
-CREATE TABLE refused (
-    site text NOT NULL, device text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp(), why text NOT NULL,
-    raw bytea NOT NULL
-);
-CREATE VIEW steps AS
-    SELECT site, device, boot, number, place, at, calibration_id, event,
-        {_SIGNED} - lag({_SIGNED}, 1, 0::bigint) OVER (PARTITION BY site, device ORDER BY place) AS steps
-    FROM records;
-CREATE VIEW delivered_by_hour AS
-    SELECT s.site, s.device, date_trunc('hour', s.at) AS hour, sum(s.steps) AS steps,
-        sum(s.steps * c.step_nl_num / c.step_nl_den) AS delivered_nl,
-        sum(s.steps) FILTER (WHERE c.calibration_id IS NULL) AS steps_without_calibration
-    FROM steps s LEFT JOIN calibrations c USING (site, device, calibration_id)
-    GROUP BY s.site, s.device, date_trunc('hour', s.at);
-""",
-)
+Database = psycopg.Connection[Any]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_US = 4_102_444_800_000_000  # 2100: no clock of a rig is beyond it
 _COLUMNS = (
-    *("site", "device", "boot", "number", "raw", "event", "mono_us", "at", "calibration_id"),
-    *(f"{kind}_steps" for kind in spec.KINDS),
+    *("device", "boot", "number", "filed_at", "site", "raw", "event", "mono_us", "at", "calibration_id"),
+    *schema.KIND_COLUMNS,
     "text",
 )
-INSERT = (
-    f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
-    " ON CONFLICT DO NOTHING"
+_TYPES = (
+    *("text", "int8", "int8", "timestamptz", "text", "bytea", "text", "numeric", "timestamptz", "int8"),
+    *(["int8"] * len(schema.KIND_COLUMNS)),
+    "text",
 )
-LOCK = 0x70756D70  # of the migrations: one ingester at a time
+_LIST = ", ".join(_COLUMNS)
+INCOMING = f"CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS SELECT {_LIST} FROM records WITH NO DATA"
+COPY = f"COPY incoming ({_LIST}) FROM STDIN WITH (FORMAT BINARY)"
+INSERT = f"INSERT INTO records ({_LIST}) SELECT {_LIST} FROM incoming ON CONFLICT DO NOTHING"
+Row = tuple[Any, ...]
 
 
 class Lab:
@@ -76,18 +50,22 @@ class Lab:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._db: psycopg.Connection[Any] | None = None
+        self._db: Database | None = None
+        self._months: set[tuple[int, int]] = set()
 
     @contextmanager
-    def transaction(self) -> Generator[psycopg.Connection[Any]]:
+    def transaction(self) -> Generator[Database]:
         """All or nothing. Raises PumpError where the database cannot be reached."""
         try:
             if self._db is None or self._db.closed:
+                self._months.clear()
                 self._db = psycopg.connect(self._address, connect_timeout=5)
-                _migrate(self._db)
+                schema.migrate(self._db)
+                with self._db.transaction():
+                    self._db.execute(INCOMING.encode())
             with self._db.transaction():
                 yield self._db
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PumpError(
@@ -101,91 +79,125 @@ class Lab:
             self._db.close()
         self._db = None
 
-    def watermark(self, site: str, device: str) -> Place | None:
-        """The last record that the database holds of a device. Raises PumpError."""
+    def watermark(self, site: str, device: str) -> Ack:
+        """The last record that the database holds of a source. Raises PumpError."""
         with self.transaction() as db:
-            row = db.execute(
-                "SELECT last_boot, last_number FROM devices WHERE site = %s AND device = %s", (site, device)
-            ).fetchone()
-        return None if row is None or row[1] is None else (int(row[0]), int(row[1]))
+            last, _link, known = _source(db, site, device)
+        return Ack(last, documents=known)
 
     def take(self, site: str, device: str, batch: Batch) -> Ack:
         """A message of records; what to answer. Raises PumpError: nothing was stored."""
+        try:
+            return self._take(site, device, batch)
+        except psycopg.DataError as error:  # under a right seal, and yet nothing that a rig would write
+            why = f"what it says fits no column ({str(error).strip().splitlines()[0]})"
         with self.transaction() as db:
-            db.execute(
-                "INSERT INTO devices (site, device) VALUES (%s, %s) ON CONFLICT DO NOTHING", (site, device)
-            )
-            row = db.execute(
-                "SELECT last_boot, last_number, last_link FROM devices WHERE site = %s AND device = %s FOR UPDATE",
-                (site, device),
-            ).fetchone()
-            assert row is not None
-            last: Place | None = None if row[1] is None else (int(row[0]), int(row[1]))
-            link = None if row[2] is None else bytes(row[2])
-            after = batch.after
-            rows: list[tuple[Any, ...]] = []
-            calibrated: list[tuple[Any, ...]] = []
-            for raw in batch.raws:
-                why, record = _read(raw)
-                if record is None:
-                    return _refuse(db, site, device, last, raw, why)
-                here = (record.boot, record.number)
-                if self._known(db, site, device, here, raw, last):
-                    after = here
-                    continue
-                if after != last:
-                    return Ack(last)  # something is missing before it: the gateway begins again from here
-                if (
-                    last is not None
-                    and record.number == last[1] + 1
-                    and link is not None
-                    and record.chain != link
-                ):
-                    return _refuse(
-                        db, site, device, last, raw, f"record {record.number} does not follow its chain"
-                    )
-                if self._differs(db, site, device, here):
-                    return _refuse(
-                        db, site, device, last, raw, f"record {record.number} is there with other bytes"
-                    )
-                rows.append(_row(site, device, record))
-                figures = figures_of(record)
-                if figures is not None:
-                    calibrated.append((site, device, record.calibration_id, *figures))
-                last, after, link = here, here, records.link(raw)
-            if rows:
-                with db.cursor() as cursor:
-                    cursor.executemany(cast(Any, INSERT), rows)
-                    cursor.executemany(
-                        "INSERT INTO calibrations VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                        calibrated,
-                    )
-                assert last is not None
-                db.execute(
-                    "UPDATE devices SET (last_boot, last_number, last_link) = (%s, %s, %s)"
-                    " WHERE site = %s AND device = %s",
-                    (*last, link, site, device),
-                )
-            return Ack(last)
+            last, _link, known = _source(db, site, device)
+            _keep_apart(db, site, device, why, batch.encode())
+        return Ack(last, why, known)
 
-    def _known(
-        self, db: psycopg.Connection[Any], site: str, device: str, here: Place, raw: bytes, last: Place | None
-    ) -> bool:
-        """Whether this very record is stored: a message that came twice."""
-        if last is None or here > last:
+    def _take(self, site: str, device: str, batch: Batch) -> Ack:
+        with self.transaction() as db:
+            db.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (device,))
+            last, link, known = _source(db, site, device)
+            if batch.documents is not None and batch.documents.digest != known:
+                known = _note_documents(db, site, device, batch)
+            taking = _Taking(last, link, batch.after)
+            taking.read(batch.raws, _held(db, device, batch.raws))
+            if taking.last != last:
+                self._insert(db, site, device, taking)
+            if taking.refused is not None:
+                _keep_apart(db, site, device, taking.why, taking.refused)
+            return Ack(taking.last, taking.why, known)
+
+    def _insert(self, db: Database, site: str, device: str, taking: _Taking) -> None:
+        rows = [_row(site, device, record) for record in taking.new]
+        for month in {(row[3].year, row[3].month): row[3] for row in rows}.items():
+            if month[0] not in self._months:
+                db.execute("SELECT pumprig_month(%s)", (month[1],))
+        if rows:
+            with db.cursor() as cursor, cursor.copy(COPY.encode()) as copy:
+                copy.set_types(_TYPES)
+                for row in rows:
+                    copy.write_row(row)
+            db.execute(INSERT.encode())
+        for record in taking.new:
+            figures = figures_of(record)
+            if figures is not None:
+                _note_calibration(db, device, record.calibration_id, figures, True)
+        assert taking.last is not None
+        db.execute(
+            "UPDATE sources SET (last_boot, last_number, last_link) = (%s, %s, %s) WHERE site = %s AND device = %s",
+            (*taking.last, taking.link, site, device),
+        )
+        db.execute("UPDATE devices SET site = %s, changes = changes + 1 WHERE device = %s", (site, device))
+
+
+class _Taking:
+    """One message against what is held: what is new in it, and where the watermark is afterwards."""
+
+    def __init__(self, last: Place | None, link: bytes | None, after: Place | None) -> None:
+        self.last, self.link, self.after = last, link, after
+        self.new: list[Record] = []
+        self.refused: bytes | None = None
+        self.why = ""
+
+    def read(self, raws: list[bytes], held: dict[Place, bytes]) -> None:
+        """Up to the first record that is forged, damaged, or has something missing before it."""
+        for raw in raws:
+            why, record = _read(raw)
+            if record is None:
+                self.refused, self.why = raw, why
+                return
+            here = (record.boot, record.number)
+            stored = held.get(here)
+            if stored is not None and stored != raw:
+                self.refused, self.why = raw, f"record {record.number} is there with other bytes"
+                return
+            follows = self.after == self.last
+            self.after = here
+            if not follows:
+                if stored is None:
+                    return  # something is missing before it: the gateway begins again from the watermark
+                continue  # a message that came twice
+            if self._breaks_chain(record):
+                self.refused, self.why = raw, f"record {record.number} does not follow its chain"
+                return
+            if stored is None:
+                self.new.append(record)
+                held[here] = raw
+            self.last, self.link = here, records.link(raw)
+
+    def _breaks_chain(self, record: Record) -> bool:
+        if self.last is None or self.link is None or record.number != self.last[1] + 1:
             return False
-        found = db.execute(
-            "SELECT raw FROM records WHERE site = %s AND device = %s AND boot = %s AND number = %s",
-            (site, device, *here),
-        ).fetchone()
-        return found is not None and bytes(found[0]) == raw
+        return record.chain != self.link
 
-    def _differs(self, db: psycopg.Connection[Any], site: str, device: str, here: Place) -> bool:
-        found = db.execute(
-            "SELECT 1 FROM records WHERE site = %s AND device = %s AND boot = %s AND number = %s",
-            (site, device, *here),
-        ).fetchone()
-        return found is not None
+
+def _source(db: Database, site: str, device: str) -> tuple[Place | None, bytes | None, str]:
+    """(watermark, the chain value after it, which documents) of a source, locked until the transaction ends."""
+    db.execute("INSERT INTO sources (site, device) VALUES (%s, %s) ON CONFLICT DO NOTHING", (site, device))
+    db.execute("INSERT INTO devices (device, site) VALUES (%s, %s) ON CONFLICT DO NOTHING", (device, site))
+    row = db.execute(
+        "SELECT last_boot, last_number, last_link, documents FROM sources WHERE site = %s AND device = %s FOR UPDATE",
+        (site, device),
+    ).fetchone()
+    assert row is not None
+    last = None if row[1] is None else (int(row[0]), int(row[1]))
+    return last, None if row[2] is None else bytes(row[2]), str(row[3])
+
+
+def _held(db: Database, device: str, raws: list[bytes]) -> dict[Place, bytes]:
+    """What is stored already at the places of a message: by one look."""
+    places = [(record.boot, record.number) for _why, record in map(_read, raws) if record is not None]
+    if not places:
+        return {}
+    numbers = [number for _boot, number in places]
+    rows = db.execute(
+        "SELECT boot, number, raw FROM records WHERE device = %s AND number BETWEEN %s AND %s",
+        (device, min(numbers), max(numbers)),
+    )
+    return {(int(boot), int(number)): bytes(raw) for boot, number, raw in rows}
 
 
 def _read(raw: bytes) -> tuple[str, Record | None]:
@@ -199,41 +211,59 @@ def _read(raw: bytes) -> tuple[str, Record | None]:
     return "", record
 
 
-def _refuse(
-    db: psycopg.Connection[Any], site: str, device: str, last: Place | None, raw: bytes, why: str
-) -> Ack:
-    """Keep a forgery apart. What came before it in the same message is not stored either: it comes again."""
+def _keep_apart(db: Database, site: str, device: str, why: str, raw: bytes) -> None:
+    """A forgery, once, with how often it came."""
     db.execute(
-        "INSERT INTO refused (site, device, why, raw) VALUES (%s, %s, %s, %s)", (site, device, why, raw)
+        "INSERT INTO refused (site, device, why, raw) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (site, device, md5(why), md5(raw)) DO UPDATE"
+        " SET times = refused.times + 1, last_at = clock_timestamp()",
+        (site, device, why, raw),
     )
-    row = db.execute(
-        "SELECT last_boot, last_number FROM devices WHERE site = %s AND device = %s", (site, device)
-    ).fetchone()
-    held = None if row is None or row[1] is None else (int(row[0]), int(row[1]))
-    return Ack(held, why)
 
 
-def _row(site: str, device: str, record: Record) -> tuple[Any, ...]:
-    from datetime import UTC, datetime, timedelta
-
-    at = (
-        datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=record.rig_utc_us)
-        if record.rig_utc_us
-        else None
+def _note_documents(db: Database, site: str, device: str, batch: Batch) -> str:
+    """What the store knows beside its records; a program is believed by its hash alone."""
+    assert batch.documents is not None
+    for text in batch.documents.programs:
+        db.execute(
+            "INSERT INTO programs VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (device, documents.digest(text), text),
+        )
+    for number, *figures in batch.documents.calibrations:
+        _note_calibration(db, device, number, (figures[0], figures[1], figures[2]), False)
+    for boot, tie_us in batch.documents.ties:
+        db.execute(
+            "INSERT INTO host_ties VALUES (%s, %s, %s) ON CONFLICT (device, boot) DO UPDATE"
+            " SET tie_us = excluded.tie_us",
+            (device, boot, tie_us),
+        )
+    db.execute(
+        "UPDATE sources SET documents = %s WHERE site = %s AND device = %s",
+        (batch.documents.digest, site, device),
     )
-    _header, state, _text = records.unpack(record.raw)
+    db.execute("UPDATE devices SET changes = changes + 1 WHERE device = %s", (device,))
+    return batch.documents.digest
+
+
+def _note_calibration(
+    db: Database, device: str, number: int, figures: tuple[int, int, int], sealed: bool
+) -> None:
+    """What a record says stands before what a store has read back; else the first stays."""
+    update = (
+        "UPDATE SET (step_nl_num, step_nl_den, u_ppm)"
+        " = (excluded.step_nl_num, excluded.step_nl_den, excluded.u_ppm)"
+    )
+    query = "INSERT INTO calibrations VALUES (%s, %s, %s, %s, %s) ON CONFLICT (device, calibration_id) DO "
+    db.execute((query + (update if sealed else "NOTHING")).encode(), (device, number, *figures))
+
+
+def _row(site: str, device: str, record: Record) -> Row:
+    known = record.rig_utc_us is not None and record.rig_utc_us < LATEST_US
+    at = EPOCH + timedelta(microseconds=record.rig_utc_us or 0) if known else None
+    state = record.state
+    facts = (record.raw, record.event, record.mono_us, at, record.calibration_id)
     steps = [state[f"{kind}_steps"] for kind in spec.KINDS]
-    facts = (record.boot, record.number, record.raw, record.event, record.mono_us, at, record.calibration_id)
-    return (site, device, *facts, *steps, record.text)
-
-
-def _migrate(db: psycopg.Connection[Any]) -> None:
-    """Bring the schema up to date, one ingester at a time."""
-    with db.transaction():
-        db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        db.execute("CREATE TABLE IF NOT EXISTS pumprig_schema (version integer NOT NULL)")
-        row = db.execute("SELECT max(version) FROM pumprig_schema").fetchone()
-        version = int(row[0] or 0) if row else 0
-        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            db.execute(statements.encode())
-            db.execute("INSERT INTO pumprig_schema VALUES (%s)", (number,))
+    text = record.text.replace(
+        "\0", "\N{REPLACEMENT CHARACTER}"
+    )  # which PostgreSQL's text cannot hold; raw does
+    return (device, record.boot, record.number, at or EPOCH, site, *facts, *steps, text)

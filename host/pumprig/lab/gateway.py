@@ -1,226 +1,151 @@
 """Store and live readings -> broker, for the rigs of this computer.
 
-Owns: birth and will, the status at 1 Hz, alarms, records until the database has them, the command `stop`.
-Rules: the store is the record of truth: what is not acknowledged by the database is sent again, whatever the broker
-confirmed; a will of an older session never stands over a newer birth; of a command topic `stop` alone is taken, never a
-retained one; a rig that cannot be reached is told as such and stops nothing else.
-Units: seconds of a steady clock; sessions in ms UTC.
-Leaves: when what is sent again to outbox.py, the rig to the public interface, messages to wire.py.
+Owns: which rig is at which port now, its status at 1 Hz, its alarms, pulling its records into the store.
+Rules: a rig that cannot be reached is told as such and delays nothing else: each port has a thread of its own; another
+rig at the same port is another device from then on, and the history of the first is still sent.
+Units: seconds of a steady clock.
+Leaves: topics and sending to sender.py, the rig to the public interface.
 """
 
 from __future__ import annotations
 
-import json
-import queue
-import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pumprig
 from pumprig.errors import PumpError
-from pumprig.lab import mqtt
-from pumprig.lab.outbox import Outbox
-from pumprig.lab.wire import Ack, Place, WireError, birth, session_of, topic
+from pumprig.lab.mqtt import Say
+from pumprig.lab.sender import Sender
 from pumprig.store import Store
 
 STATUS_S = 1.0
-EXPIRY_S = 10
-LOOK_S = 0.1
-Say = Callable[[str], None]
+PULL_S = 60.0  # at the latest; else when there are new records
+RETRY_S = 5.0
+LOOK_S = 0.05
 
 
-def reader_of(store: Store, device: str) -> Callable[[Place | None, int], list[tuple[Place, bytes]]]:
-    """The store's records of a device in the order in which they came into it."""
+class Port:
+    """What is at one port: a thread that finds the rig, reads it, and says so."""
 
-    def read(after: Place | None, most: int) -> list[tuple[Place, bytes]]:
-        with store.guard():
-            from_row = 0
-            if after is not None:
-                found = store.db.execute(
-                    "SELECT rowid FROM records WHERE device_id = ? AND boot = ? AND number = ?",
-                    (device, *after),
-                ).fetchone()
-                if found is None:
-                    raise PumpError(
-                        f"The database holds record {after[1]} of boot {after[0]} of {device}, this store does not.",
-                        "Nothing more is sent of this rig.",
-                        "Was the store replaced? Restore it, or give this gateway another --site.",
-                    )
-                from_row = int(found[0])
-            rows = store.db.execute(
-                "SELECT boot, number, raw FROM records WHERE device_id = ? AND rowid > ? ORDER BY rowid LIMIT ?",
-                (device, from_row, most),
-            ).fetchall()
-        return [((int(boot), int(number)), bytes(raw)) for boot, number, raw in rows]
-
-    return read
-
-
-class Sender:
-    """One device's topics. `rig`: the live rig, None where only its stored records are sent."""
-
-    def __init__(self, broker: str, site: str, device: str, store: Store, rig: Any, say: Say) -> None:
-        self.site, self.device, self._rig, self._say = site, device, rig, say
-        self.session = time.time_ns() // 1_000_000
-        self.outbox = Outbox(reader_of(store, device), random.Random(f"{device} {self.session}"))
-        self._client, self._host, self._port = mqtt.client(broker, f"pumprig-{site}-{device}", clean=True)
-        self._heard: queue.SimpleQueue[Ack] = queue.SimpleQueue()
-        self._client.will_set(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._message
-        self._linked = threading.Event()
+    def __init__(self, gateway: Gateway, port: str, ended: threading.Event) -> None:
+        self._gateway, self._port, self._ended = gateway, port, ended
+        self._sender: Sender | None = None
         self._alarms: object = None
-        self._status_at_s = 0.0
-        self._stuck = ""
+        self._log_next: object = None
+        self._pulled_at_s = 0.0
+        self._trouble = ""
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def _topic(self, name: str) -> str:
-        return topic(self.site, self.device, name)
-
-    def start(self) -> None:
-        """Connect. Raises PumpError."""
-        mqtt.connect(self._client, self._host, self._port, clean=True)
-        self._client.loop_start()
-
-    def close(self) -> None:
-        """Say that this was no accident, and end."""
-        told = self._client.publish(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
-        with suppress(RuntimeError, ValueError):  # no link: then the last will says it
-            told.wait_for_publish(2)
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    # --- from the broker, in its own thread
-
-    def _connected(
-        self, client: Any, _data: object, _flags: object, reason: Any, _properties: object
-    ) -> None:
-        if reason.is_failure:
-            self._say(f"the broker refuses {self.device}: {reason}")
-            return
-        for name in ("ack", "command", "birth"):
-            client.subscribe(self._topic(name), qos=1)
-        self._born()
-        self._linked.set()
-
-    def _born(self) -> None:
-        facts = {"version": pumprig.__version__, "commands": ["stop"] if self._rig is not None else []}
-        self._client.publish(self._topic("birth"), birth(self.session, True, **facts), qos=1, retain=True)
-
-    def _disconnected(self, *_what: object) -> None:
-        self._linked.clear()
-        self.outbox.lost()
-
-    def _message(self, client: Any, _data: object, message: Any) -> None:
-        name = message.topic.rsplit("/", 1)[1]
-        if name == "ack":
+    def _run(self) -> None:
+        while not self._ended.is_set():
             try:
-                self._heard.put(Ack.decode(bytes(message.payload)))
-            except WireError as error:
-                self._say(f"{self.device}: {error}")
-        elif name == "command" and not message.retain:
-            threading.Thread(target=self._command, args=(message,), daemon=True).start()
-        elif name == "birth":
-            told = bytes(message.payload)
-            if session_of(told) < self.session or (
-                session_of(told) == self.session and b'"online": false' in told
-            ):
-                self._born()  # a late will stands over this birth
-        client.ack(message.mid, message.qos)
-
-    def _command(self, message: Any) -> None:
-        """`stop`, and nothing else; answered with what was counted."""
-        if bytes(message.payload).strip() != b"stop" or self._rig is None:
-            answer: dict[str, Any] = {
-                "done": False,
-                "why": "this topic takes `stop` alone, for a rig that is connected",
-            }
-        else:
-            try:
-                stopped = self._rig.stop()
-                answer = {"done": True, "delivered_steps": stopped.delivered_steps}
+                with pumprig.connect(self._port, database=self._gateway.database) as rig:
+                    self._serve(rig)
             except PumpError as error:
-                answer = {"done": False, "why": str(error)}
-        properties = getattr(message, "properties", None)
-        where = getattr(properties, "ResponseTopic", None) or self._topic("command") + "/answer"
-        self._client.publish(where, json.dumps(answer), qos=1)
+                self._cannot(error)
+            finally:
+                if self._sender is not None:
+                    self._sender.attach(None)
+                    self._sender = None
+            self._ended.wait(RETRY_S)
 
-    # --- from here
+    def _serve(self, rig: Any) -> None:
+        """Read until the end. Raises PumpError where the rig has to be looked for again."""
+        due_s = time.monotonic()
+        while not self._ended.wait(max(0.0, due_s - time.monotonic())):
+            due_s = max(due_s + STATUS_S, time.monotonic())
+            try:
+                status = rig.status().document()
+            except PumpError as error:
+                self._cannot(error)
+                if self._sender is None:
+                    raise
+                continue
+            self._here(rig, status)
+            self._tell(rig, status)
 
-    def turn(self, now_s: float) -> bool:
-        """Send what is due; whether there was anything."""
-        while not self._heard.empty():
-            ack = self._heard.get()
-            if ack.refused:
-                self._say(f"{self.device}: the database refuses: {ack.refused}")
-            self.outbox.heard(ack, now_s)
-        if not self._linked.is_set():
-            return False
-        if self._rig is not None and now_s - self._status_at_s >= STATUS_S:
-            self._status_at_s = now_s
-            self._live()
-        try:
-            batch = self.outbox.next(now_s)
-        except PumpError as error:
-            if str(error) != self._stuck:
-                self._stuck = str(error)
-                self._say(self._stuck)
-            return False
-        if batch is None:
-            return False
-        self._client.publish(self._topic("records"), batch.encode(), qos=1)
-        return True
-
-    def _live(self) -> None:
-        """One reading, retained for a while; new alarms at once; new records into the store."""
-        from paho.mqtt.packettypes import PacketTypes
-        from paho.mqtt.properties import Properties
-
-        expiring = Properties(PacketTypes.PUBLISH)
-        expiring.MessageExpiryInterval = EXPIRY_S
-        try:
-            status = self._rig.status().document()
-            self._rig.pull()
-        except PumpError as error:
-            told = json.dumps({"reachable": False, "why": error.happened})
-            self._client.publish(self._topic("status"), told, qos=0, retain=True, properties=expiring)
+    def _here(self, rig: Any, status: dict[str, Any]) -> None:
+        device = str(status["device_id"])
+        if self._sender is not None and self._sender.device == device:
             return
-        text = json.dumps({"reachable": True, **status})
-        self._client.publish(self._topic("status"), text, qos=0, retain=True, properties=expiring)
+        if self._sender is not None:
+            self._gateway.say(f"{self._port}: {device} instead of {self._sender.device}")
+            self._sender.attach(None)
+        self._sender = self._gateway.sender(device)
+        self._sender.attach(rig)
+        self._alarms = self._log_next = None
+
+    def _tell(self, rig: Any, status: dict[str, Any]) -> None:
+        assert self._sender is not None
+        self._trouble = ""
+        self._sender.show({"reachable": True, **status})
         if status["alarms"] != self._alarms:
             self._alarms = status["alarms"]
-            self._client.publish(self._topic("alarm"), json.dumps(self._alarms), qos=1, retain=True)
+            self._sender.alarm(self._alarms)
+        now_s = time.monotonic()
+        if status["log_next"] == self._log_next and now_s - self._pulled_at_s < PULL_S:
+            return
+        try:
+            rig.pull()
+        except PumpError as error:
+            self._cannot(error)
+            return
+        self._log_next, self._pulled_at_s = status["log_next"], now_s
+
+    def _cannot(self, error: PumpError) -> None:
+        if self._sender is not None:
+            self._sender.show({"reachable": False, "why": error.happened})
+        if error.happened != self._trouble:
+            self._trouble = error.happened
+            self._gateway.say(f"{self._port}: {error.happened} Tried again until it can.")
 
 
 class Gateway:
     """All senders of this computer, in one loop."""
 
-    def __init__(self, broker: str, site: str, database: Path, ports: list[str], say: Say) -> None:
+    def __init__(
+        self, broker: str, site: str, database: Path, ports: list[str], say: Say, authority: str | None = None
+    ) -> None:
+        self.database, self.say = database, say
         self.store = Store(database)
-        self._rigs = [pumprig.connect(port, database=database) for port in ports]
-        live = {str(rig.status().device_id): rig for rig in self._rigs}
-        devices = sorted({*self.store.devices(), *live})
-        self.senders = [Sender(broker, site, name, self.store, live.get(name), say) for name in devices]
         self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._broker, self._site, self._authority = broker, site, authority
+        self._ports = [Port(self, port, self._ended) for port in ports]
+        self.senders: dict[str, Sender] = {name: self._make(name) for name in sorted(self.store.devices())}
+
+    def _make(self, device: str) -> Sender:
+        return Sender(self._broker, self._site, device, self.store, self.say, self._authority)
+
+    def sender(self, device: str) -> Sender:
+        """A device's, made where it is new."""
+        with self._lock:
+            if device not in self.senders:
+                self.senders[device] = self._make(device)
+                self.senders[device].start()
+            return self.senders[device]
 
     def run(self) -> None:
-        """Until `end`. Raises PumpError where the broker is not there at the start."""
+        """Until `end`."""
+        for sender in self.senders.values():
+            sender.start()
+        for port in self._ports:
+            port.thread.start()
         try:
-            for sender in self.senders:
-                sender.start()
             while not self._ended.is_set():
-                busy = [sender for sender in self.senders if sender.turn(time.monotonic())]
+                with self._lock:
+                    senders = list(self.senders.values())
+                busy = [sender for sender in senders if sender.turn(time.monotonic())]
                 if not busy:
                     self._ended.wait(LOOK_S)
         finally:
-            for sender in self.senders:
+            self._ended.set()
+            for port in self._ports:
+                port.thread.join(10)
+            for sender in self.senders.values():
                 sender.close()
-            for rig in self._rigs:
-                rig.close()
             self.store.close()
 
     def end(self) -> None:

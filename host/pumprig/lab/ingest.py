@@ -4,45 +4,60 @@ Owns: the subscription, the order of taking in and acknowledging, what is told o
 Rules: the broker gets its acknowledgement after the database's transaction, and the gateway its own; while the
 database is away nothing is acknowledged, so that everything comes again.
 Units: none.
-Leaves: checking and storing to database.py, the form of messages to wire.py.
+Leaves: checking and storing to database.py, the books to books.py, the form of messages to wire.py.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pumprig.errors import PumpError
-from pumprig.lab import mqtt
+from pumprig.lab.books import Keeper
 from pumprig.lab.database import Lab
+from pumprig.lab.mqtt import Link, Say
 from pumprig.lab.wire import Ack, Batch, WireError, parts_of, topic
 
 RETRY_S = 1.0
-Say = Callable[[str], None]
+LOOK_S = 0.5
+Told = Callable[[str, str, int, Ack], None]  # site, device, records in the message, the answer
 
 
 class Ingester:
     """One ingester. Several of one database and broker would each do all of the work: run one."""
 
-    def __init__(self, broker: str, database: str, say: Say, name: str = "pumprig-ingest") -> None:
-        self._client, self._host, self._port = mqtt.client(broker, name, clean=True)
+    def __init__(
+        self,
+        broker: str,
+        database: str,
+        say: Say,
+        authority: str | None = None,
+        told: Told | None = None,
+        name: str = "pumprig-ingest",
+    ) -> None:
+        self._link = Link(broker, name, authority, say)
         self._lab = Lab(database)
-        self._say = say
+        self._keeper = Keeper(database, say)
+        self._say, self._told = say, told
+        self._trouble = ""
         self._ended = threading.Event()
-        self._client.on_connect = self._connected
-        self._client.on_message = self._message
+        self._link.client.on_connect = self._connected
+        self._link.client.on_message = self._message
 
     def run(self) -> None:
-        """Until `end`. Raises PumpError where the broker or the database is not there at the start."""
-        with self._lab.transaction():
-            pass
-        mqtt.connect(self._client, self._host, self._port, clean=True)
-        self._client.loop_start()
-        self._ended.wait()
-        self._client.loop_stop()
-        self._client.disconnect()
-        self._lab.close()
+        """Until `end`. Raises what a message has caused."""
+        self._keeper.start()
+        self._link.start()
+        try:
+            while not self._ended.wait(LOOK_S):
+                self._link.check()
+        finally:
+            self._ended.set()
+            self._link.end()
+            self._keeper.end()
+            self._lab.close()
 
     def end(self) -> None:
         """Let `run` return."""
@@ -54,6 +69,7 @@ class Ingester:
         if reason.is_failure:
             self._say(f"the broker refuses: {reason}")
             return
+        self._link.connected()
         client.subscribe(topic("+", "+", "records"), qos=1)
         self._say("connected to the broker")
 
@@ -72,16 +88,24 @@ class Ingester:
     def _taken(self, site: str, device: str, payload: bytes) -> Ack | None:
         """The answer, once the database has it."""
         while not self._ended.is_set():
+            count = 0
             try:
                 try:
-                    ack = self._lab.take(site, device, Batch.decode(payload))
+                    batch = Batch.decode(payload)
+                    count = len(batch.raws)
+                    ack = self._lab.take(site, device, batch)
                 except WireError as error:
-                    ack = Ack(self._lab.watermark(site, device), str(error))
+                    ack = replace(self._lab.watermark(site, device), refused=str(error))
             except PumpError as error:
-                self._say(str(error))
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    self._say(self._trouble)
                 self._ended.wait(RETRY_S)
                 continue
+            self._trouble = ""
             if ack.refused:
                 self._say(f"{site}/{device}: refused: {ack.refused}")
+            if self._told is not None:
+                self._told(site, device, count, ack)
             return ack
         return None

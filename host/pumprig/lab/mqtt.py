@@ -1,8 +1,9 @@
-"""A connection to the broker: paho's client, set up as both ends need it.
+"""A connection to the broker: paho's client, set up as every end needs it.
 
-Owns: address, user, TLS, the waiting time between attempts.
-Rules: MQTT 5, a message is acknowledged by hand, after what it asks for was done; attempts to connect wait 1 to 60 s,
-with jitter.
+Owns: address, user, TLS, the waiting time between attempts, the thread that serves the connection.
+Rules: MQTT 5, a message is acknowledged by hand, after what it asks for was done; a broker that cannot be reached is
+tried again, later each time up to a minute, with jitter, so that twenty do not come back at once; a fault in what a
+message caused ends the program, which would else stay and do nothing.
 Units: seconds.
 Leaves: topics and messages to wire.py.
 """
@@ -10,50 +11,122 @@ Leaves: topics and messages to wire.py.
 from __future__ import annotations
 
 import random
+import ssl
+import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pumprig import extras
-from pumprig.errors import PumpError, UsageError
+from pumprig.errors import UsageError
 
-FIRST_S, MOST_S = 1, 60
+FIRST_S, MOST_S = 2.0, 60.0
 KEEPALIVE_S = 20
+Say = Callable[[str], None]
 
 
-def client(address: str, name: str, clean: bool) -> tuple[Any, str, int]:
-    """(client, host, port) of `mqtt://[USER[:PASSWORD]@]HOST[:PORT]` or mqtts://. Raises UsageError."""
+def wait_s(tries: int, source: random.Random) -> float:
+    """How long to wait after so many failures in a row."""
+    return min(MOST_S, FIRST_S * 2.0 ** min(tries, 10)) * source.uniform(0.5, 1.0)
+
+
+class Link:
+    """One client. `client` is paho's; `name` has to be one of its own at the broker."""
+
+    def __init__(self, address: str, name: str, authority: str | None, say: Say) -> None:
+        """`mqtt://[USER[:PASSWORD]@]HOST[:PORT]` or mqtts://; `authority`: a file. Raises UsageError."""
+        try:
+            from paho.mqtt.client import Client, MQTTv5
+            from paho.mqtt.enums import CallbackAPIVersion
+        except ImportError:
+            raise UsageError(
+                "paho-mqtt is not installed.", "Nothing was sent.", extras.to_install("lab")
+            ) from None
+        self._host, self._port, secure, user, password = _parts(address)
+        self._say = say
+        self.client: Any = Client(
+            CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTv5, manual_ack=True
+        )
+        if user:
+            self.client.username_pw_set(user, password)
+        if secure:
+            _trust(self.client, authority)
+        elif authority:
+            raise UsageError("--ca is for mqtts:// alone.", "Nothing was sent.", "Use mqtts:// in --broker.")
+        self._source = random.Random()
+        self._tries = 0
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.client.on_connect_fail = self._unreachable
+        self._delay()
+
+    def start(self) -> None:
+        """Connect, now or as soon as the broker can be reached, and serve from here on."""
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        wanted = Properties(PacketTypes.CONNECT)
+        wanted.SessionExpiryInterval = 0
+        self.client.connect_async(
+            self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True, properties=wanted
+        )
+        self._thread.start()
+
+    def connected(self) -> None:
+        """To be called by on_connect: the next failure is the first again."""
+        self._tries = 0
+        self._delay()
+
+    def check(self) -> None:
+        """Raises what a callback has raised: nothing is served any more."""
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self) -> None:
+        """Disconnect."""
+        self.client.disconnect()
+        if self._thread.is_alive():
+            self._thread.join(2 * FIRST_S)
+
+    def _serve(self) -> None:
+        try:
+            self.client.loop_forever(retry_first_connection=True)
+        except Exception as error:
+            self._failure = error
+
+    def _unreachable(self, *_what: object) -> None:
+        if not self._tries:
+            self._say(f"The broker {self._host}:{self._port} cannot be reached. Tried again until it can.")
+        self._tries += 1
+        self._delay()
+
+    def _delay(self) -> None:
+        delay_s = wait_s(self._tries, self._source)
+        self.client.reconnect_delay_set(delay_s, delay_s)
+
+
+def _parts(address: str) -> tuple[str, int, bool, str, str]:
+    """(host, port, whether by TLS, user, password). Raises UsageError."""
     try:
-        from paho.mqtt.client import Client, MQTTv5
-        from paho.mqtt.enums import CallbackAPIVersion
-    except ImportError:
-        raise UsageError(
-            "paho-mqtt is not installed.", "Nothing was sent.", extras.to_install("lab")
-        ) from None
-    parts = urlsplit(address)
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise UsageError(
-            f"{address} is no broker's address.", "Nothing was sent.", "Like mqtt://broker.lab:1883."
+            "--broker is no broker's address.", "Nothing was sent.", "Like mqtt://broker.lab:1883."
         )
-    made: Any = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTv5, manual_ack=True)
-    made.user_data_set({"clean": clean})
-    if parts.username:
-        made.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-    if parts.scheme == "mqtts":
-        made.tls_set()
-    made.reconnect_delay_set(FIRST_S + random.random(), MOST_S)
-    return made, parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    secure = parts.scheme == "mqtts"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return parts.hostname, port or (8883 if secure else 1883), secure, user, password
 
 
-def connect(made: Any, host: str, port: int, clean: bool) -> None:
-    """The first connection; afterwards the client's own loop keeps it. Raises PumpError."""
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
-    wanted = Properties(PacketTypes.CONNECT)
-    wanted.SessionExpiryInterval = 0 if clean else 0xFFFFFFFF
+def _trust(client: Any, authority: str | None) -> None:
     try:
-        made.connect(host, port, keepalive=KEEPALIVE_S, clean_start=clean, properties=wanted)
-    except (OSError, ValueError) as error:
-        raise PumpError(
-            f"The broker {host}:{port} cannot be reached: {error}.", "Nothing was sent.", "Is it running?"
+        client.tls_set(ca_certs=authority)
+    except (OSError, ValueError, ssl.SSLError) as error:
+        raise UsageError(
+            f"--ca {authority} cannot be used: {error}.",
+            "Nothing was sent.",
+            "Name a file of PEM certificates.",
         ) from None

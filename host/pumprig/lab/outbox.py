@@ -72,6 +72,11 @@ class Outbox:
             self.wait_s = FIRST_S
         self.acked, self.begun = ack.last, True
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is under way and nothing waits."""
+        return self.begun and not self.flying and not self.held
+
     def _again_from(self, place: Place | None) -> None:
         self.sent, self.held = place, False
         self.flying.clear()

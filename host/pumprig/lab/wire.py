@@ -14,10 +14,11 @@ import json
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, cast
 
 ROOT = "pumprig"
-BATCH = 50  # records in a message
+BATCH = 200  # records in a message
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Place = tuple[int, int]  # boot, number
@@ -44,45 +45,79 @@ def parts_of(name: str) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True)
+class Documents:
+    """What a store knows of a device beside its records: whoever keeps accounts needs it."""
+
+    programs: list[str]  # canonical texts
+    calibrations: list[tuple[int, int, int, int]]  # id, num, den, u_ppm
+    ties: list[tuple[int, int]]  # boot, host UTC minus the rig's time since that boot, us
+
+    @property
+    def digest(self) -> str:
+        """Names this very knowledge."""
+        return sha256(json.dumps(self.__dict__).encode()).hexdigest()[:16]
+
+    @staticmethod
+    def of(told: Any) -> Documents:
+        """From a message's part. Raises KeyError, TypeError, ValueError."""
+        programs = [str(text) for text in told["programs"]]
+        calibrations = [(int(i), int(num), int(den), int(ppm)) for i, num, den, ppm in told["calibrations"]]
+        if any(min(num, den) <= 0 or ppm < 0 for _i, num, den, ppm in calibrations):
+            raise ValueError("figures that no calibration has")
+        return Documents(programs, calibrations, [(int(boot), int(us)) for boot, us in told["ties"]])
+
+
+@dataclass(frozen=True)
 class Batch:
     """Records of one device in the store's order; `after`: the one before them in that store, None for its first."""
 
     after: Place | None
     raws: list[bytes]
+    documents: Documents | None = None
 
     def encode(self) -> bytes:
         """As a message."""
-        return json.dumps(
-            {"after": self.after, "records": [b64encode(raw).decode() for raw in self.raws]}
-        ).encode()
+        told: dict[str, Any] = {
+            "after": self.after,
+            "records": [b64encode(raw).decode() for raw in self.raws],
+        }
+        if self.documents is not None:
+            told["documents"] = self.documents.__dict__
+        return json.dumps(told).encode()
 
     @staticmethod
     def decode(data: bytes) -> Batch:
         """From a message. Raises WireError."""
         told = _object(data)
         try:
-            return Batch(_place(told["after"]), [b64decode(text, validate=True) for text in told["records"]])
+            known = told.get("documents")
+            raws = [b64decode(text, validate=True) for text in told["records"]]
+            return Batch(_place(told["after"]), raws, None if known is None else Documents.of(known))
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no message of records: {error}") from None
 
 
 @dataclass(frozen=True)
 class Ack:
-    """The last record that the database holds of a device, None for none; `refused`: why a message was not taken."""
+    """The last record that the database holds of a device, None for none; `refused`: why a message was not taken.
+
+    `documents`: the digest of the documents that it holds.
+    """
 
     last: Place | None
     refused: str = ""
+    documents: str = ""
 
     def encode(self) -> bytes:
         """As a message."""
-        return json.dumps({"last": self.last, "refused": self.refused}).encode()
+        return json.dumps({"last": self.last, "refused": self.refused, "documents": self.documents}).encode()
 
     @staticmethod
     def decode(data: bytes) -> Ack:
         """From a message. Raises WireError."""
         told = _object(data)
         try:
-            return Ack(_place(told["last"]), str(told.get("refused", "")))
+            return Ack(_place(told["last"]), str(told.get("refused", "")), str(told.get("documents", "")))
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no acknowledgement: {error}") from None
 

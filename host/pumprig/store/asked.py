@@ -10,7 +10,7 @@ Leaves: when what flows to pumpwire.program, sums of what was delivered to total
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,13 +22,18 @@ from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
 
 RUNNING = spec.MODES.index("running")
+BASE = "basal"
 BRIDGE = spec.KINDS.index("bridge") + 1
 SPREAD = spec.KINDS.index("spread") + 1
 STOPPING = {row[1] for row in spec.ALARMS if row[1] and row[3] == "stop"}
 ALARM_BITS = {row[0]: row[1] for row in spec.ALARMS if row[1]}
 SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
 ROUNDING_US = 250_000  # of flow, at each start and stop: a record is made a few ticks after what it tells
+HOUR_US = 3_600_000_000
 Reason = tuple[str, str]  # (why, name: of an alarm, or what a turn was missed for)
+Book = Callable[
+    [int | None, str, Reason, float, float, int], None
+]  # at (us UTC), kind, reason, nl, for_s, times
 
 
 @dataclass
@@ -60,9 +65,11 @@ class Account:
         default_factory=dict[int, float]
     )  # programs that the store lacks: how long
     unknown_requests: int = 0  # refused, and their volume is told nowhere
+    book: Book | None = None  # is told of each amount, none of which then lasts beyond a full hour UTC
     base_nl: float = 0.0  # asked of the base flow, by the program
     base_given_nl: float = 0.0
     _last: Record | None = None
+    _at_us: int | None = None
     _mono_us: int = 0
     _reason: Reason = ("stopped", "")
     _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
@@ -88,6 +95,7 @@ class Account:
     def take(self, record: Record) -> None:
         """The next record, in the order of numbers."""
         last, self._last = self._last, record
+        self._at_us = record.at_utc_us
         if last is None:
             self._mono_us = record.mono_us
             self._begin(record)
@@ -125,24 +133,45 @@ class Account:
         self._fall_due(program, elapsed_us, span_us)
         if why is None and _bridges(record):
             return
-        asked_nl = self._flow(program, record, elapsed_us, from_us, span_us)
-        self.base_nl += asked_nl
-        if why is not None:
-            self._not_given(why, asked_nl, span_us / 1e6)
+        now_us = self._at_us
+        for begin_us, end_us in self._hours(record, from_us, span_us):
+            asked_nl = self._flow(program, record, elapsed_us, from_us, begin_us, end_us)
+            self.base_nl += asked_nl
+            if why is not None:
+                self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, times=int(begin_us == 0))
+        self._at_us = now_us
+
+    def _hours(self, record: Record, from_us: int, span_us: int) -> Iterator[tuple[int, int]]:
+        """(begin, end) of the parts of a span that are told apart, since its start; `_at_us` goes along."""
+        if self.book is None or record.at_utc_us is None:
+            yield 0, span_us
+            return
+        utc_us, begin_us = record.at_utc_us + from_us - record.mono_us, 0
+        while begin_us < span_us:
+            self._at_us = utc_us + begin_us
+            end_us = min(span_us, begin_us + HOUR_US - self._at_us % HOUR_US)
+            yield begin_us, end_us
+            begin_us = end_us
 
     def _flow(
-        self, program: dict[str, Any], record: Record, elapsed_us: int, from_us: int, span_us: int
+        self,
+        program: dict[str, Any],
+        record: Record,
+        elapsed_us: int,
+        from_us: int,
+        begin_us: int,
+        end_us: int,
     ) -> float:
-        """The base flow's volume over a span, by the program."""
+        """The base flow's volume between two instants since from_us, by the program."""
         ramp = record.state["ramp"]
         behind_us, held = ramp // 2 * 1_000_000, ramp & 1
         utc_us = (record.rig_utc_us or 0) and (record.rig_utc_us or 0) + from_us - record.mono_us
-        units, passed_us = 0, 0
-        while passed_us < span_us:
+        units, passed_us = 0, begin_us
+        while passed_us < end_us:
             at_us = utc_us + passed_us if utc_us else 0
             own_us = elapsed_us - behind_us + (0 if held else passed_us)
             rate, holds_us = base_rate(program, max(0, own_us), at_us)
-            part_us = span_us - passed_us if held else min(max(1, holds_us), span_us - passed_us)
+            part_us = end_us - passed_us if held else min(max(1, holds_us), end_us - passed_us)
             units += rate * part_us
             passed_us += part_us
             self._top_rate = max(self._top_rate, rate)
@@ -166,7 +195,7 @@ class Account:
             if last.state[name] and last.state[name] == record.state[name]:
                 what = spec.KINDS[(last.state[kind] or SPREAD) - 1]
                 assumed = record.state[done] - last.state[done] - (now[what] - then[what])
-                self._not_given(("power", ""), self._nl(assumed, last), 0.0)
+                self._not_given(("power", ""), self._nl(assumed, last), 0.0, kind=what)
         if record.state["mode"] != RUNNING and last.state["mode"] == RUNNING:
             self._reason = ("power", "")
 
@@ -176,12 +205,14 @@ class Account:
         self.base_given_nl += self._nl(now["basal"] - then["basal"], last, record)
         lost = record.state["lost_steps"] - last.state["lost_steps"]
         if lost > 0:
-            self._not_given(("stalled", ""), self._nl(lost, last, record), 0.0)
+            flowing = last.state["bolus_kind"]
+            kind = spec.KINDS[flowing - 1] if flowing else BASE
+            self._not_given(("stalled", ""), self._nl(lost, last, record), 0.0, kind=kind)
             if last.state["bolus_kind"] in (0, BRIDGE):
                 self.base_given_nl += self._nl(lost, last, record)
         relieved = then["relief"] - now["relief"]
         if relieved > 0:
-            self._not_given(("occluded", ""), self._nl(relieved, last, record), 0.0)
+            self._not_given(("occluded", ""), self._nl(relieved, last, record), 0.0, kind="relief")
 
     def _hear(self, last: Record, record: Record) -> None:
         event = record.event
@@ -202,7 +233,8 @@ class Account:
         elif event == "bolus_end":
             rest = _number(fields, "asked_steps") - _number(fields, "done_steps")
             if rest > 0:
-                self._not_given(("cancelled", str(fields.get("kind", ""))), self._nl(rest, record), 0.0)
+                kind = str(fields.get("kind", ""))
+                self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
         elif event == "missed":
             self._miss(record, fields)
         elif event == "refused":
@@ -215,7 +247,7 @@ class Account:
         nl = float(_number(fields, "nl"))
         if "steps" in fields:
             nl = self._nl(_number(fields, "steps"), record)
-        self._not_given(("missed", because), nl, 0.0, times)
+        self._not_given(("missed", because), nl, 0.0, times, str(fields.get("kind", "periodic")))
 
     def _refuse(self, record: Record, fields: dict[str, str | int]) -> None:
         program = self.programs.get(record.program_hash)
@@ -223,13 +255,13 @@ class Account:
         why = ("refused", str(fields.get("why", "")))
         if what in ("demand", "request"):
             if program is not None and program["demand"]:
-                self._not_given(why, float(program["demand"][0][0]), 0.0)
+                self._not_given(why, float(program["demand"][0][0]), 0.0, kind="demand")
         elif what == "periodic":
             self._seen += 1
             if program is not None and program["periodic"]:
-                self._not_given(why, float(program["periodic"][0][1]), 0.0)
+                self._not_given(why, float(program["periodic"][0][1]), 0.0, kind="periodic")
         elif "nl" in fields:
-            self._not_given(why, float(_number(fields, "nl")), 0.0)
+            self._not_given(why, float(_number(fields, "nl")), 0.0, kind=KIND_OF.get(what, "single"))
         elif what in ("bolus", "prime", "dispense", "calibrate"):
             self.unknown_requests += 1
 
@@ -240,9 +272,11 @@ class Account:
         num, den, _u_ppm = self.calibrations.get(number, (0, 1, 0))
         return steps * num / den
 
-    def _not_given(self, reason: Reason, nl: float, for_s: float, times: int = 1) -> None:
+    def _not_given(self, reason: Reason, nl: float, for_s: float, times: int = 1, kind: str = BASE) -> None:
         if nl <= 0 and for_s <= 0:
             return
+        if self.book is not None:
+            self.book(self._at_us, kind, reason, nl, for_s, times)
         row = self.reasons.setdefault(reason, NotGiven(*reason))
         row.nl += nl
         row.for_s += for_s
@@ -253,7 +287,9 @@ class Account:
         waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
         unseen = self._due - self._seen - waiting
         if unseen > 0 and self._due:
-            self._not_given(("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen)
+            self._not_given(
+                ("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen, "periodic"
+            )
         interrupted = sum(
             row.nl for (why, _name), row in self.reasons.items() if why in ("stopped", "alarm") or row.for_s
         )
@@ -272,6 +308,10 @@ OVERLAYS = (
     ("bolus_steps", "bolus_done_steps", "bolus_kind"),
     ("spread_steps_asked", "spread_done_steps", "second_kind"),
 )
+KIND_OF = {
+    "prime": "prime",
+    "calibrate": "calibration",
+}  # a refused request's verb; all others ask for a single dose
 HEARD = ("alarm", "stop", "bolus_start", "bolus_end", "missed", "refused")
 
 

@@ -1,0 +1,229 @@
+"""One device's topics: birth and will, records until the database has them, the command `stop`.
+
+Owns: a connection to the broker of its own, because a last will belongs to one.
+Rules: the store is the record of truth: what is not acknowledged by the database is sent again, whatever the broker
+confirmed; a will of an older session never stands over a newer birth; of a command topic `stop` alone is taken, never a
+retained one.
+Units: seconds of a steady clock; sessions in ms UTC.
+Leaves: when what is sent again to outbox.py, live readings to gateway.py, messages to wire.py.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pumprig
+from pumprig.errors import PumpError
+from pumprig.lab.mqtt import Link, Say
+from pumprig.lab.outbox import Outbox
+from pumprig.lab.wire import Ack, Batch, Documents, Place, WireError, birth, session_of, topic
+from pumprig.store import Store
+from pumprig.store.dates import host_ties
+
+EXPIRY_S = 10
+KNOWN_S = 2.0  # how often it is looked whether the store knows more than the database
+
+
+def reader_of(store: Store, device: str) -> Callable[[Place | None, int], list[tuple[Place, bytes]]]:
+    """The store's records of a device in the order in which they came into it."""
+
+    def read(after: Place | None, most: int) -> list[tuple[Place, bytes]]:
+        with store.guard():
+            from_row = 0
+            if after is not None:
+                found = store.db.execute(
+                    "SELECT rowid FROM records WHERE device_id = ? AND boot = ? AND number = ?",
+                    (device, *after),
+                ).fetchone()
+                if found is None:
+                    raise PumpError(
+                        f"The database holds record {after[1]} of boot {after[0]} of {device}, this store does not.",
+                        "Nothing more is sent of this rig.",
+                        "Was the store replaced? Restore it, or give this gateway another --site.",
+                    )
+                from_row = int(found[0])
+            rows = store.db.execute(
+                "SELECT boot, number, raw FROM records WHERE device_id = ? AND rowid > ? ORDER BY rowid LIMIT ?",
+                (device, from_row, most),
+            ).fetchall()
+        return [((int(boot), int(number)), bytes(raw)) for boot, number, raw in rows]
+
+    return read
+
+
+def documents_of(store: Store, device: str) -> Documents:
+    """What the store knows of a device beside its records, in one order."""
+    with store.guard():
+        ties = [(boot, tie) for (name, boot), tie in host_ties(store.db).items() if name == device]
+    figures = sorted((number, *of) for number, of in store.calibrations(device).items())
+    return Documents(sorted(store.programs(device).values()), figures, sorted(ties))
+
+
+class Sender:
+    """One device's topics; `rig` is the live rig while there is one."""
+
+    def __init__(
+        self, broker: str, site: str, device: str, store: Store, say: Say, authority: str | None = None
+    ) -> None:
+        self.site, self.device, self._say = site, device, say
+        self.rig: Any = None
+        self.session = time.time_ns() // 1_000_000
+        self.outbox = Outbox(reader_of(store, device), random.Random(f"{device} {self.session}"))
+        self._documents: Callable[[], Documents] = lambda: documents_of(store, device)
+        self._known: Documents | None = None
+        self._known_at_s = 0.0
+        self._held = ""  # which documents the database has
+        self._link = Link(broker, f"pumprig-{site}-{device}", authority, say)
+        self._client = self._link.client
+        self._heard: queue.SimpleQueue[Ack] = queue.SimpleQueue()
+        self._client.will_set(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_message = self._message
+        self._linked = threading.Event()
+        self._lost = threading.Event()
+        self._stuck = ""
+        self.sent_records = 0
+
+    def _topic(self, name: str) -> str:
+        return topic(self.site, self.device, name)
+
+    def start(self) -> None:
+        """Connect, now or later."""
+        self._link.start()
+
+    def close(self) -> None:
+        """Say that this was no accident, and end."""
+        told = self._client.publish(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
+        with suppress(RuntimeError, ValueError):  # no link: then the last will says it
+            told.wait_for_publish(2)
+        self._link.end()
+
+    def attach(self, rig: Any) -> None:
+        """The rig is here, or, with None, it is not."""
+        self.rig = rig
+        if self._linked.is_set():
+            self._born()
+
+    # --- from the broker, in its own thread
+
+    def _connected(
+        self, client: Any, _data: object, _flags: object, reason: Any, _properties: object
+    ) -> None:
+        if reason.is_failure:
+            self._say(f"the broker refuses {self.device}: {reason}")
+            return
+        self._link.connected()
+        for name in ("ack", "command", "birth"):
+            client.subscribe(self._topic(name), qos=1)
+        self._born()
+        self._linked.set()
+
+    def _born(self) -> None:
+        facts = {"version": pumprig.__version__, "commands": ["stop"] if self.rig is not None else []}
+        self._client.publish(self._topic("birth"), birth(self.session, True, **facts), qos=1, retain=True)
+
+    def _disconnected(self, *_what: object) -> None:
+        self._linked.clear()
+        self._lost.set()
+
+    def _message(self, client: Any, _data: object, message: Any) -> None:
+        name = message.topic.rsplit("/", 1)[1]
+        if name == "ack":
+            try:
+                self._heard.put(Ack.decode(bytes(message.payload)))
+            except WireError as error:
+                self._say(f"{self.device}: {error}")
+        elif name == "command" and not message.retain:
+            threading.Thread(target=self._command, args=(message,), daemon=True).start()
+        elif name == "birth":
+            told = bytes(message.payload)
+            if session_of(told) < self.session or (
+                session_of(told) == self.session and b'"online": false' in told
+            ):
+                self._born()  # a late will stands over this birth
+        client.ack(message.mid, message.qos)
+
+    def _command(self, message: Any) -> None:
+        """`stop`, and nothing else; answered with what was counted."""
+        rig = self.rig
+        if bytes(message.payload).strip() != b"stop" or rig is None:
+            answer: dict[str, Any] = {
+                "done": False,
+                "why": "this topic takes `stop` alone, for a rig that is connected",
+            }
+        else:
+            try:
+                stopped = rig.stop()
+                answer = {"done": True, "delivered_steps": stopped.delivered_steps}
+            except PumpError as error:
+                answer = {"done": False, "why": str(error)}
+        properties = getattr(message, "properties", None)
+        where = getattr(properties, "ResponseTopic", None) or self._topic("command") + "/answer"
+        self._client.publish(where, json.dumps(answer), qos=1)
+
+    # --- from here
+
+    def turn(self, now_s: float) -> bool:
+        """Send what is due; whether there was anything. Raises what a message has caused."""
+        self._link.check()
+        if self._lost.is_set():
+            self._lost.clear()
+            self.outbox.lost()
+        while not self._heard.empty():
+            ack = self._heard.get()
+            if ack.refused:
+                self._say(f"{self.device}: the database refuses: {ack.refused}")
+            self._held = ack.documents
+            self.outbox.heard(ack, now_s)
+        if not self._linked.is_set():
+            return False
+        try:
+            batch = self._next(now_s)
+        except PumpError as error:
+            if str(error) != self._stuck:
+                self._stuck = str(error)
+                self._say(self._stuck)
+            return False
+        if batch is None:
+            return False
+        self.sent_records += len(batch.raws)
+        self._client.publish(self._topic("records"), batch.encode(), qos=1)
+        return True
+
+    def _next(self, now_s: float) -> Batch | None:
+        """The next message; with what the store knows beside its records, until the database has it."""
+        batch = self.outbox.next(now_s)
+        if now_s - self._known_at_s >= KNOWN_S:
+            self._known_at_s = now_s
+            self._known = self._documents()
+            if batch is None and self.outbox.quiet and self._known.digest != self._held:
+                batch = Batch(self.outbox.acked, [])
+        if batch is None or self._known is None or self._known.digest == self._held:
+            return batch
+        return replace(batch, documents=self._known)
+
+    def show(self, status: dict[str, Any]) -> None:
+        """A live reading, retained for a while."""
+        if not self._linked.is_set():
+            return
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        expiring = Properties(PacketTypes.PUBLISH)
+        expiring.MessageExpiryInterval = EXPIRY_S
+        self._client.publish(
+            self._topic("status"), json.dumps(status), qos=0, retain=True, properties=expiring
+        )
+
+    def alarm(self, alarms: object) -> None:
+        """The active alarms, where they have changed."""
+        self._client.publish(self._topic("alarm"), json.dumps(alarms), qos=1, retain=True)
