@@ -121,6 +121,24 @@ flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...
 demo: $(STAMP) ## the whole path in under a minute: program, deliver, log, report (out/demo/report.html)
 	@PYTHONPATH=host:firmware/lib $(PY) -m pumprig.demo examples/demo.toml out/demo
 
+LAB ?= out/lab
+lab: $(STAMP) ## a lab on this computer: broker, database, five simulated rigs, gateway, ingester; says where to look
+	@command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || $(MAKE) --no-print-directory lab-servers
+	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || $(MAKE) --no-print-directory lab-servers
+	@$(PY) -m pumprig.lab.local start $(LAB)
+
+lab-servers:
+	@if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto postgresql >/dev/null; \
+	else echo "mosquitto or PostgreSQL is missing; on Debian: sudo apt-get install mosquitto postgresql"; exit 1; fi
+
+lab-stop: $(STAMP) ## end that lab; its rigs and records stay in out/lab
+	@$(PY) -m pumprig.lab.local stop $(LAB)
+
+lab-faults: $(STAMP) ## twenty rigs, everything killed at random instants, links cut, forgeries (RIGS=20 KILLS=200 MINUTES=60 SPEED=100)
+	PYTHONPATH=host:firmware/lib:firmware:tests $(PY) -m lab.campaign --rigs $(or $(RIGS),20) --kills $(or $(KILLS),200) \
+	  --minutes $(or $(MINUTES),60) --speed $(or $(SPEED),100) --seed $(or $(SEED),1)
+
 bench: $(STAMP) ## every figure, beside its goal or a peer; kept in out/bench/bench.json
 	$(PY) bench/run.py
 
@@ -136,4 +154,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/firmware.py
 	$(PY) bench/commands.py
 
-.PHONY: mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

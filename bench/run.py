@@ -19,6 +19,7 @@ OUT = HERE.parent / "out" / "bench"
 BENCHMARKS = (
     ("the path from program to log", "path.py"),
     ("the hub against the port alone", "hub.py"),
+    ("a lab: rigs, broker, database", "lab.py"),
     ("ten years of records", "growth.py"),
     ("edges on the emulated Pico", "timing.py"),
     ("speed of the accuracy maths", "accuracy_speed.py"),

@@ -6,9 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from lab.servers import EXAMPLES, postgres
+from lab.servers import EXAMPLES, broker, postgres
 from pumprig import rehearsal
-from pumprig.lab.servers import Postgres
+from pumprig.lab.servers import Broker, Postgres
 from pumprig.therapy.program import load
 
 DAY_MS = 86_400_000
@@ -28,6 +28,14 @@ def a_postgres() -> Generator[Postgres]:
     server = postgres()
     yield server
     server.end()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[Broker]:
+    """A broker of the test's own, gone at its end whatever happens."""
+    made = broker(tmp_path)
+    yield made
+    made.kill()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from lab.records import AUGUST_US, DEVICE, JULY_US, chain, resealed
 from lab.servers import fresh, held_by, in_database
 from pumprig.lab import books, schema
 from pumprig.lab.database import Lab
@@ -23,32 +24,10 @@ from pumprig.store import Store, totals
 from pumprig.store.given import delivery_of
 from pumpwire import records, spec
 
-DEVICE = "73696d7500112233"
-JULY_US, AUGUST_US = 1_785_000_000_000_000, 1_787_000_000_000_000
-
 
 def asked(address: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(address) as db:
         return db.execute(query.encode()).fetchall()
-
-
-def chain(*facts: dict[str, Any]) -> list[bytes]:
-    """Sealed records, each after its predecessor; number and boot count up unless told."""
-    made: list[bytes] = []
-    for number, told in enumerate(facts, 1):
-        header = {
-            "event": 0,
-            "number": number,
-            "boot": 1,
-            "mono_us": number,
-            "utc_us": JULY_US,
-            "calibration_id": 1,
-        }
-        header |= {"chain": records.link(made[-1]) if made else bytes(records.CHAIN)}
-        header |= {name: value for name, value in told.items() if name in header}
-        state = {"basal_steps": 100 * number, "mode": 1}
-        made.append(bytes(records.pack(header, state, told.get("text", b""))))
-    return made
 
 
 def test_the_sums_of_the_views_are_those_of_log_total(postgres: Postgres, store: Path) -> None:
@@ -120,14 +99,6 @@ def test_a_forged_a_damaged_and_a_missing_record_never_enter(postgres: Postgres,
     lab.close()
     assert in_database(address) == rows[:10]
     assert sorted(asked(address, "SELECT times FROM refused")) == [(1,), (1,), (2,), (3,)]
-
-
-def resealed(raw: bytes, before: bytes) -> bytes:
-    """A record with another predecessor, under a right CRC: made by somebody who knows the form."""
-    header, state, text = records.unpack(raw)
-    header["chain"] = records.link(before)
-    state["demands"] = state["demands"] ^ 1
-    return bytes(records.pack(header, state, text.encode()))
 
 
 @pytest.mark.parametrize(

@@ -16,18 +16,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.servers import Running, broker, ended, fresh, held_by, in_database, program, until
+from lab.servers import Running, ended, fresh, held_by, in_database, program, until
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from pumprig.lab.servers import Postgres
+from pumprig.lab.servers import Broker, Postgres
 from pumprig.lab.wire import topic
 from pumprig.rig import simulator
 
 
 def test_whatever_is_killed_the_database_holds_the_store_byte_for_byte(
-    tmp_path: Path, postgres: Postgres, store: Path
+    server: Broker, postgres: Postgres, store: Path
 ) -> None:
-    server = broker(tmp_path)
     rows = held_by(store)[1]
     assert len(rows) > 300
     source = random.Random(7)
@@ -57,7 +56,6 @@ def test_whatever_is_killed_the_database_holds_the_store_byte_for_byte(
             running[victim] = gateway() if victim == "gateway" else ingester()
     holds(address, len(rows), running)
     ended(*running.values())
-    server.kill()
     assert in_database(address) == rows
 
 
@@ -66,8 +64,9 @@ def holds(address: str, count: int, running: Running) -> None:
     until(lambda: len(in_database(address)) >= count, f"{count} records in the database", running.items())
 
 
-def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(tmp_path: Path) -> None:
-    server = broker(tmp_path)
+def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(
+    tmp_path: Path, server: Broker
+) -> None:
     state = tmp_path / "sim"
     words = [sys.executable, "-m", "rigsim", "serve", "--link", str(tmp_path / "rig"), "--state", str(state)]
     rig = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=simulator.environment())
@@ -114,4 +113,3 @@ def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(tmp_pat
     ended(sender)
     rig.terminate()
     rig.wait()
-    server.kill()

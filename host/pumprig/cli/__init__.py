@@ -41,6 +41,7 @@ COMMANDS = {
     "dispense": ("dispense", "dispense", "one dose from a standing pump, then it stands again"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),
     "flash": ("flash", "flash", "install the firmware on a Pico, every file verified"),
+    "alerts": ("lab", "alerts", "alarms of a lab's rigs by e-mail and webhook"),
     "gateway": ("lab", "gateway", "this computer's store and live readings to an MQTT broker"),
     "hub": ("hub", "hub", "own the rigs' ports for everybody on this computer; `--stop`"),
     "ingest": ("lab", "ingest", "records from the broker into PostgreSQL"),

@@ -1,6 +1,6 @@
-"""`pumprig gateway` and `pumprig ingest`: a lab of rigs over an MQTT broker into one database.
+"""`pumprig gateway`, `ingest` and `alerts`: a lab of rigs over an MQTT broker into one database, alarms to people.
 
-Owns: both commands and their options.
+Owns: the commands and their options.
 Rules: each runs until Ctrl-C or a signal; a missing package is named with the command that brings it.
 Units: none.
 Leaves: everything else to pumprig.lab.
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+from pathlib import Path
 from typing import Any
 
 import click
 
-from pumprig import extras
+from pumprig import extras, paths
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
 
@@ -48,6 +49,8 @@ broker_option = click.option(
 authority_option = click.option(
     "--ca", metavar="FILE", help="With mqtts://: the certificates to trust, instead of the system's."
 )
+
+page_option = click.option("--page", metavar="HOST:PORT", help="Serve Prometheus metrics there, at /metrics.")
 
 
 @click.command()
@@ -88,9 +91,54 @@ def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str) -> N
     envvar="PUMPRIG_LAB_DB",
     help="postgresql://USER@HOST/NAME, 15 or newer; or PUMPRIG_LAB_DB.",
 )
-def ingest(broker: str, ca: str | None, database: str) -> None:
+@page_option
+def ingest(broker: str, ca: str | None, database: str, page: str | None) -> None:
     """Take the records of every site from the broker into PostgreSQL, each checked again."""
-    _needs("paho", "psycopg")
-    from pumprig.lab.ingest import Ingester
+    _needs("paho", "psycopg", "prometheus_client")
+    from prometheus_client import CollectorRegistry
 
-    _until_signal(Ingester(broker, database, current().say, ca))
+    from pumprig.lab.ingest import Ingester
+    from pumprig.lab.metrics import Intake
+    from pumprig.lab.page import Page
+
+    settings, registry = current(), CollectorRegistry()
+    running = Ingester(broker, database, settings.say, ca, Intake(registry).take)
+    if page:
+        settings.say(f"metrics at {Page(page, registry).address}/metrics")
+    _until_signal(running)
+
+
+@click.command()
+@click.argument("rules", type=click.Path(path_type=Path), metavar="[RULES]", required=False)
+@broker_option
+@authority_option
+@page_option
+@click.option("--check", is_flag=True, help="Read the rule file and end.")
+def alerts(rules: Path | None, broker: str, ca: str | None, page: str | None, check: bool) -> None:
+    """Tell people of alarms by e-mail and webhook, as the rule file RULES says.
+
+    With --page it also serves the readings of every rig as metrics, and the page on which an alarm is acknowledged;
+    without RULES it does that alone.
+    """
+    _needs("paho", "prometheus_client")
+    from pumprig.lab.rules import Rules, load
+
+    settings = current()
+    if rules is None and not page:
+        raise UsageError(
+            "Neither RULES nor --page was given.", "Nothing was started.", "See `alerts --help`."
+        )
+    read = load(rules) if rules is not None else Rules((), None, "")
+    if rules is not None:
+        settings.say(f"{rules}: {len(read.rules)} rule{'' if len(read.rules) == 1 else 's'}")
+    if check:
+        return
+    from pumprig.lab.alerts import Alerts
+
+    state = paths.state_folder() / "alerts.json"
+    running = Alerts(broker, read, state, settings.say, ca, page)
+    if page:
+        settings.say(f"metrics at {running.address}/metrics")
+    elif read.page:
+        settings.say("note: the rule file names a page, and without --page nobody serves it")
+    _until_signal(running)

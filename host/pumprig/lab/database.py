@@ -33,7 +33,7 @@ _COLUMNS = (
     *schema.KIND_COLUMNS,
     "text",
 )
-_TYPES = (
+TYPES = (
     *("text", "int8", "int8", "timestamptz", "text", "bytea", "text", "numeric", "timestamptz", "int8"),
     *(["int8"] * len(schema.KIND_COLUMNS)),
     "text",
@@ -111,13 +111,13 @@ class Lab:
             return Ack(taking.last, taking.why, known)
 
     def _insert(self, db: Database, site: str, device: str, taking: _Taking) -> None:
-        rows = [_row(site, device, record) for record in taking.new]
+        rows = [row_of(site, device, record) for record in taking.new]
         for month in {(row[3].year, row[3].month): row[3] for row in rows}.items():
             if month[0] not in self._months:
                 db.execute("SELECT pumprig_month(%s)", (month[1],))
         if rows:
             with db.cursor() as cursor, cursor.copy(COPY.encode()) as copy:
-                copy.set_types(_TYPES)
+                copy.set_types(TYPES)
                 for row in rows:
                     copy.write_row(row)
             db.execute(INSERT.encode())
@@ -257,7 +257,8 @@ def _note_calibration(
     db.execute((query + (update if sealed else "NOTHING")).encode(), (device, number, *figures))
 
 
-def _row(site: str, device: str, record: Record) -> Row:
+def row_of(site: str, device: str, record: Record) -> Row:
+    """A record as its row, in the order of the columns of COPY."""
     known = record.rig_utc_us is not None and record.rig_utc_us < LATEST_US
     at = EPOCH + timedelta(microseconds=record.rig_utc_us or 0) if known else None
     state = record.state

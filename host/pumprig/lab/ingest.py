@@ -22,7 +22,7 @@ from pumprig.lab.wire import Ack, Batch, WireError, parts_of, topic
 
 RETRY_S = 1.0
 LOOK_S = 0.5
-Told = Callable[[str, str, int, Ack], None]  # site, device, records in the message, the answer
+Told = Callable[[str, str, list[bytes], Ack], None]  # site, device, the records of a message, the answer
 
 
 class Ingester:
@@ -88,11 +88,11 @@ class Ingester:
     def _taken(self, site: str, device: str, payload: bytes) -> Ack | None:
         """The answer, once the database has it."""
         while not self._ended.is_set():
-            count = 0
+            raws: list[bytes] = []
             try:
                 try:
                     batch = Batch.decode(payload)
-                    count = len(batch.raws)
+                    raws = batch.raws
                     ack = self._lab.take(site, device, batch)
                 except WireError as error:
                     ack = replace(self._lab.watermark(site, device), refused=str(error))
@@ -106,6 +106,6 @@ class Ingester:
             if ack.refused:
                 self._say(f"{site}/{device}: refused: {ack.refused}")
             if self._told is not None:
-                self._told(site, device, count, ack)
+                self._told(site, device, raws, ack)
             return ack
         return None

@@ -70,7 +70,7 @@ class Broker:
         file = folder / "mosquitto.conf"
         file.write_text("\n".join([f"listener {self.port} 127.0.0.1", *lines, ""]), "utf-8")
         self._command = [found, "-c", str(file)]
-        self._log = folder / "mosquitto.log"
+        self.log = folder / "mosquitto.log"
         self.child: Child | None = None
         self.start()
 
@@ -81,7 +81,7 @@ class Broker:
 
     def start(self) -> None:
         """Until it takes connections. Raises PumpError."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             child = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
         self.child = child
         until(self._answers, f"a connection to mosquitto at port {self.port}", [("mosquitto", child)])

@@ -1,0 +1,383 @@
+"""`make lab-faults`: many rigs, everything killed at random instants; in the end the database holds every store.
+
+Owns: the hosts with their rigs, the cables that are cut, the forger, the verdict.
+Rules: seeded; the real programs as users start them; a store is compared byte for byte, the views with `log total`;
+the clock of the last host is a day ahead where `faketime` is installed; the first rig of the first host is replaced by
+another half way.
+Units: minutes of the wall clock, records, nL.
+Leaves: the short form, which the gate runs, to test_lab.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from lab.records import resealed
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+from pumprig.lab.servers import Broker, Postgres, free_port, until
+from pumprig.lab.wire import Batch
+from pumprig.rig import simulator
+from pumprig.store import Store, totals, verify
+from pumprig.store.given import delivery_of
+
+RIGS_A_HOST = 5
+SETTLE_S = 900.0
+PROGRAMS = ("night-step.toml", "periodic.toml", "demand.toml", "constant.toml", "weekdays.toml")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+class Cable:
+    """A TCP port before another one; `cut` breaks every connection and takes none until `mend`."""
+
+    def __init__(self, to: int) -> None:
+        self._to, self.whole = to, True
+        self._ends: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self.whole = False
+        with self._lock:
+            for end in self._ends:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        self.whole = True
+
+    def _accept(self) -> None:
+        while True:
+            near, _where = self._listener.accept()
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to), timeout=5) if self.whole else None
+            except OSError:
+                far = None
+            if far is None:
+                near.close()
+                continue
+            far.settimeout(None)
+            with self._lock:
+                self._ends |= {near, far}
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(65_536):
+                other.sendall(data)
+        except OSError:
+            pass
+        with self._lock:
+            for end in {one, other} & self._ends:
+                self._ends.discard(end)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+class Forger:
+    """Listens to records, and sends some of them again, altered."""
+
+    def __init__(self, port: int, seed: int) -> None:
+        self._source, self.sent = random.Random(seed), 0
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id="forger")
+        self._client.on_connect = lambda client, *_what: client.subscribe("pumprig/+/+/records", qos=1)
+        self._client.on_message = self._message
+        self._client.connect_async("127.0.0.1", port)
+        self._client.loop_start()
+
+    def end(self) -> None:
+        self._client.loop_stop()
+
+    def _message(self, client: Any, _data: object, message: Any) -> None:
+        batch = Batch.decode(bytes(message.payload))
+        if not batch.raws or self._source.random() > 0.05:
+            return
+        at = self._source.randrange(len(batch.raws))
+        raw = batch.raws[at]
+        altered = bytearray(raw)
+        altered[self._source.randrange(len(raw))] ^= 1 << self._source.randrange(8)
+        raws = [*batch.raws]
+        raws[at] = self._source.choice([bytes(altered), resealed(raw, raw)])
+        self.sent += 1
+        client.publish(message.topic, Batch(batch.after, raws).encode(), qos=1)
+
+
+class Host:
+    """A computer with rigs, its store, a hub and a gateway."""
+
+    def __init__(self, lab: Lab, number: int, rigs: int, early: bool) -> None:
+        self._lab, self.site = lab, f"host{number}"
+        self.folder = lab.folder / self.site
+        self.folder.mkdir()
+        self._shifted = ["faketime", "-f", "+1d"] if early and shutil.which("faketime") else []
+        self.shifted = bool(self._shifted)
+        self.store = self.folder / "store.db"
+        self.ports = [str(self.folder / f"rig{rig}") for rig in range(rigs)]
+        for rig in range(rigs):
+            self.rig(rig, 100 * number + rig + 1)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **simulator.environment(),
+            "PUMPRIG_HOME": str(self.folder / "home"),
+            "PUMPRIG_DB": str(self.store),
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def run(self, name: str, *words: str, plain: bool = False) -> subprocess.Popen[bytes]:
+        command = [*([] if plain else self._shifted), sys.executable, "-m", *words]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment())
+
+    def rig(self, rig: int, seed: int) -> None:
+        """A simulated rig at a port, with a therapy."""
+        name = f"rig{rig}"
+        if old := self._lab.running.pop(f"{self.site} {name}", None):
+            old.terminate()
+            old.wait()
+        state = self.folder / f"{name}-{seed}.state"
+        words = (
+            "--link",
+            self.ports[rig],
+            "--state",
+            str(state),
+            "--seed",
+            str(seed),
+            "--speed",
+            str(self._lab.speed),
+        )
+        ready = self.folder / f"{name}-{seed}.log"
+        child = self.run(f"{name}-{seed}", "rigsim", "serve", *words, plain=True)
+        until(
+            lambda: ready.exists() and "ready" in ready.read_text("utf-8"),
+            f"that {self.site} {name} is ready",
+        )
+        self._lab.running[f"{self.site} {name}"] = child
+        program = str(EXAMPLES / PROGRAMS[seed % len(PROGRAMS)])
+        for words in (("refill", "18 ml", "--yes"), ("program", "load", program, "--yes")):
+            done = self.run("set-up", "pumprig", "-p", self.ports[rig], *words).wait()
+            if done:
+                raise AssertionError(f"{words} failed; see {self.folder / 'set-up.log'}")
+
+    def start(self, what: str) -> None:
+        if what == "hub":
+            child = self.run("hub", "pumprig", "hub", *self.ports)
+        else:
+            broker = f"mqtt://127.0.0.1:{self._lab.to_broker.port}"
+            child = self.run(
+                "gateway", "pumprig", "gateway", *self.ports, "--site", self.site, "--broker", broker
+            )
+        self._lab.running[f"{self.site} {what}"] = child
+
+
+class Lab:
+    """All of it."""
+
+    def __init__(self, folder: Path, rigs: int, speed: float, seed: int) -> None:
+        self.folder, self.speed, self._source = folder, speed, random.Random(seed)
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        (folder / "broker").mkdir()
+        self.broker = Broker(folder / "broker", free_port())
+        self.database = Postgres(folder / "postgres")
+        self.to_broker, self.to_database = Cable(self.broker.port), Cable(self.database.port)
+        counts = [min(RIGS_A_HOST, rigs - at) for at in range(0, rigs, RIGS_A_HOST)]
+        self.hosts = [
+            Host(self, number, count, number == len(counts) > 1) for number, count in enumerate(counts, 1)
+        ]
+        self.told: dict[str, int] = {}
+
+    def ingest(self) -> None:
+        address = f"postgresql://lab@127.0.0.1:{self.to_database.port}/postgres"
+        broker = f"mqtt://127.0.0.1:{self.to_broker.port}"
+        words = ("pumprig", "ingest", "--broker", broker, "--database", address)
+        self.running["ingest"] = self.hosts[0].run("ingest", *words, plain=True)
+
+    def harm(self) -> None:
+        """One fault, and its mending."""
+        kinds = ["broker", "database", "ingest", "gateway", "gateway", "hub", "cable", "cable"]
+        kind = self._source.choice(kinds)
+        host = self._source.choice(self.hosts)
+        self.told[kind] = self.told.get(kind, 0) + 1
+        if kind == "broker":
+            self.broker.kill()
+            self.broker.start()
+        elif kind == "database":
+            self.database.kill()
+            self.database.start()
+        elif kind == "cable":
+            cable = self._source.choice([self.to_broker, self.to_database])
+            cable.cut()
+            threading.Event().wait(self._source.uniform(0.1, 3.0))
+            cable.mend()
+        else:
+            name = "ingest" if kind == "ingest" else f"{host.site} {kind}"
+            self.running[name].kill()
+            self.running[name].wait()
+            self.ingest() if kind == "ingest" else host.start(kind)
+
+    def revive(self) -> list[str]:
+        """Programs that have ended by themselves: there are to be none but a hub that finds its ports taken."""
+        ended = [name for name, child in self.running.items() if child.poll() is not None]
+        return [name for name in ended if not name.endswith("hub")]
+
+    def stop_rigs(self) -> None:
+        for name in [name for name in self.running if " rig" in name]:
+            child = self.running.pop(name)
+            child.terminate()
+            child.wait()
+
+    def held(self) -> dict[tuple[str, int, int], bytes]:
+        with psycopg.connect(self.database.address) as db:
+            rows = db.execute("SELECT device, boot, number, raw FROM records").fetchall()
+        return {(device, boot, number): bytes(raw) for device, boot, number, raw in rows}
+
+    def stored(self) -> dict[tuple[str, int, int], bytes]:
+        found: dict[tuple[str, int, int], bytes] = {}
+        for host in self.hosts:
+            bench = Store(host.store)
+            with bench.guard():
+                rows = bench.db.execute("SELECT device_id, boot, number, raw FROM records").fetchall()
+            bench.close()
+            found.update({(device, boot, number): bytes(raw) for device, boot, number, raw in rows})
+        return found
+
+    def end(self) -> None:
+        for child in self.running.values():
+            child.kill()
+            child.wait()
+        self.broker.kill()
+        self.database.end()
+
+
+def verdict(lab: Lab) -> list[str]:
+    """What is not as it has to be, once every record of every store has had its time to come."""
+    wrong: list[str] = []
+    stored = lab.stored()
+    try:
+        until(
+            lambda: len(lab.held()) >= len(stored),
+            f"{len(stored)} records in the database",
+            within_s=SETTLE_S,
+        )
+        address = lab.database.address
+
+        def booked() -> bool:
+            with psycopg.connect(address) as db:
+                return db.execute("SELECT bool_and(booked) FROM totals").fetchone() == (True,)
+
+        until(booked, "books of every rig", within_s=SETTLE_S)
+    except Exception as error:
+        wrong.append(str(error))
+    if lab.held() != stored:
+        wrong.append("the database does not hold the stores' records")
+    with psycopg.connect(lab.database.address) as db:
+        sums = {
+            row[0]: row[1:] for row in db.execute("SELECT device, steps, delivered_nl, asked_nl FROM totals")
+        }
+    for host in lab.hosts:
+        bench = Store(host.store)
+        for device in bench.devices():
+            found = verify.verify(bench, device)
+            if found.faults:
+                wrong.append(f"{host.site} {device}: the store itself: {found.faults[0]}")
+            total = totals.total(bench, device, None, None)
+            given = delivery_of(bench, total)
+            if sums.get(device) != (total.steps, given.delivered_nl, given.asked_nl):
+                wrong.append(
+                    f"{device}: {sums.get(device)} instead of {total.steps, given.delivered_nl, given.asked_nl}"
+                )
+        bench.close()
+    return wrong
+
+
+def main() -> int:
+    """Run it; 1 where anything is not as it has to be."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rigs", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--speed", type=float, default=100.0)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="pumprig-lab-faults-"))
+    folder.chmod(0o755)
+    begun_s = time.monotonic()
+    lab = Lab(folder, asked.rigs, asked.speed, asked.seed)
+    wrong: list[str] = []
+    try:
+        for host in lab.hosts:
+            host.start("hub")
+            host.start("gateway")
+        lab.ingest()
+        forger = Forger(lab.broker.port, asked.seed)
+        print(
+            f"{asked.rigs} rigs at {asked.speed:g} x run after {time.monotonic() - begun_s:.0f} s", flush=True
+        )
+        source, faults_s = random.Random(asked.seed), time.monotonic()
+        instants = sorted(source.uniform(0, 60 * asked.minutes) for _ in range(asked.kills))
+        for number, at_s in enumerate(instants):
+            threading.Event().wait(max(0.0, faults_s + at_s - time.monotonic()))
+            lab.harm()
+            if number == asked.kills // 2:
+                lab.hosts[0].rig(0, 999)
+            if dead := lab.revive():
+                wrong.append(f"after fault {number}: ended by itself: {', '.join(dead)}")
+                break
+        threading.Event().wait(max(0.0, faults_s + 60 * asked.minutes - time.monotonic()))
+        forger.end()
+        lab.stop_rigs()
+        threading.Event().wait(5)  # a pull that was under way ends, before the stores are read
+        wrong += verdict(lab)
+        with psycopg.connect(lab.database.address) as db:
+            refused = db.execute("SELECT coalesce(sum(times), 0)::bigint FROM refused").fetchone()
+        simulated_d = asked.minutes * 60 * asked.speed / 86_400
+        figures = {
+            "records": len(lab.stored()),
+            "rigs": asked.rigs + 1,
+            "simulated_days_each": round(simulated_d, 2),
+        }
+        figures |= {
+            "faults": dict(sorted(lab.told.items())),
+            "forged": forger.sent,
+            "refused": refused and refused[0],
+        }
+        figures |= {
+            "a_day_off": lab.hosts[-1].shifted,
+            "minutes": round((time.monotonic() - begun_s) / 60, 1),
+        }
+        print(json.dumps({"lab_faults": figures}))
+    finally:
+        lab.end()
+    for line in wrong:
+        print(f"WRONG {line}")
+    if wrong:
+        print(f"what they said is in {folder}")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    print(
+        "the database holds every store byte for byte, nothing twice, nothing missing; the sums are those of log total"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PUMPRIG_HOME", tempfile.mkdtemp())
+    sys.exit(main())
