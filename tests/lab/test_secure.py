@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -27,29 +28,30 @@ topic write pumprig/+/+/ack
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Generator[tuple[Broker, Path]]:
+def secure() -> Generator[tuple[Broker, Path]]:
     """A broker that speaks TLS alone, knows two users, and its authority's file."""
     tool = shutil.which("mosquitto_passwd")
     if tool is None:
         pytest.skip("mosquitto_passwd is not installed; on Debian: apt-get install mosquitto")
+    place = Path(tempfile.mkdtemp(prefix="pumprig-broker-"))  # pytest's own is closed to other users
+    place.chmod(0o755)
     authority = trustme.CA()
     of_broker = authority.issue_cert("localhost", "127.0.0.1")
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    of_broker.cert_chain_pems[0].write_to_path(str(tmp_path / "broker.pem"))
-    of_broker.private_key_pem.write_to_path(str(tmp_path / "broker.key"))
-    users = tmp_path / "users"
+    authority.cert_pem.write_to_path(str(place / "ca.pem"))
+    of_broker.cert_chain_pems[0].write_to_path(str(place / "broker.pem"))
+    of_broker.private_key_pem.write_to_path(str(place / "broker.key"))
+    users = place / "users"
     for number, user in enumerate(("bench-1", "ingest")):
         flags = ["-c"] if number == 0 else []
         subprocess.run([tool, "-b", *flags, str(users), user, f"of {user}"], check=True, capture_output=True)
-    (tmp_path / "rights").write_text(ACL, "utf-8")
+    (place / "rights").write_text(ACL, "utf-8")
     for file in ("broker.pem", "broker.key", "users", "rights"):
-        (tmp_path / file).chmod(0o644)  # mosquitto gives root away before it reads them
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    lines = [f"certfile {tmp_path}/broker.pem", f"keyfile {tmp_path}/broker.key", "allow_anonymous false"]
-    made = broker(tmp_path, lines=[*lines, f"password_file {users}", f"acl_file {tmp_path}/rights"])
-    yield made, tmp_path / "ca.pem"
+        (place / file).chmod(0o644)  # mosquitto gives root away before it reads them
+    lines = [f"certfile {place}/broker.pem", f"keyfile {place}/broker.key", "allow_anonymous false"]
+    made = broker(place, lines=[*lines, f"password_file {users}", f"acl_file {place}/rights"])
+    yield made, place / "ca.pem"
     made.kill()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def test_records_go_over_tls_with_users_of_few_rights(

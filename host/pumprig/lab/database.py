@@ -51,14 +51,12 @@ class Lab:
     def __init__(self, address: str) -> None:
         self._address = address
         self._db: Database | None = None
-        self._months: set[tuple[int, int]] = set()
 
     @contextmanager
     def transaction(self) -> Generator[Database]:
         """All or nothing. Raises PumpError where the database cannot be reached."""
         try:
             if self._db is None or self._db.closed:
-                self._months.clear()
                 self._db = psycopg.connect(self._address, connect_timeout=5)
                 schema.migrate(self._db)
                 with self._db.transaction():
@@ -112,9 +110,8 @@ class Lab:
 
     def _insert(self, db: Database, site: str, device: str, taking: _Taking) -> None:
         rows = [row_of(site, device, record) for record in taking.new]
-        for month in {(row[3].year, row[3].month): row[3] for row in rows}.items():
-            if month[0] not in self._months:
-                db.execute("SELECT pumprig_month(%s)", (month[1],))
+        for month in {(row[3].year, row[3].month): row[3] for row in rows}.values():
+            db.execute("SELECT pumprig_month(%s)", (month,))
         if rows:
             with db.cursor() as cursor, cursor.copy(COPY.encode()) as copy:
                 copy.set_types(TYPES)

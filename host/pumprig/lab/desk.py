@@ -158,5 +158,6 @@ class Desk:
         alerts: list[Alert] = []
         for row in kept:
             told = {str(name): Told(**{**of, "flying": False}) for name, of in row["told"].items()}
-            alerts.append(Alert(**{**row, "told": told}))
+            facts: dict[str, Any] = {**row, "told": told}
+            alerts.append(Alert(**facts))
         self.alerts = alerts

@@ -21,6 +21,7 @@ from typing import Any
 from pumprig.errors import PumpError
 from pumprig.lab.servers import Broker, Child, Postgres, free_port, until
 from pumprig.rig import simulator
+from pumprig.terminal import put
 
 RIGS = ("20 ul/h", "1 ml/day", "45 ul/h", "0.5 ml/day", "80 ul/h")
 SITE = "lab"
@@ -166,9 +167,10 @@ def main() -> int:
             names = Place(folder).stop()
             lines = [f"ended: {', '.join(names)}" if names else f"no lab runs in {folder}"]
     except PumpError as error:
-        print(error, file=sys.stderr)
+        put(str(error), err=True)
         return 1
-    print("\n".join(lines))
+    for line in lines:
+        put(line)
     return 0
 
 

@@ -16,7 +16,8 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+import prometheus_client
+from prometheus_client import CollectorRegistry
 
 from pumprig.errors import PumpError, UsageError
 
@@ -50,7 +51,8 @@ class Page:
             raise UsageError(
                 f"--page {where} is no HOST:PORT.", "Nothing was started.", "Like 127.0.0.1:9465."
             )
-        self._metrics: Any = make_wsgi_app(registry)
+        library: Any = prometheus_client  # half of this function's type is not told
+        self._metrics: Any = library.make_wsgi_app(registry)
         self._show, self._answer = show, answer
         try:
             self._server = make_server(host.strip("[]"), int(port), self._serve, _Server, _Quiet)
