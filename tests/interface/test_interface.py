@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 import pumprig
 import pytest
 from hub.conftest import Place
+from pumprig.lab.servers import until
 from pumprig.store import Store
-from pumprig.store.intents import StoredIntents
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "user_script.py"
@@ -149,35 +150,64 @@ def test_a_quantity_that_is_none_is_refused_before_anything_is_sent(place: Place
         assert rig.status().last_seq == before
 
 
-def test_a_killed_program_is_settled_at_the_next_connect(place: Place) -> None:
-    script = (
-        "import pumprig, os, signal\n"
-        "from pumprig.rig.client import Client\n"
-        "exchange = Client._exchange\n"
-        "def dying(self, seq, line, *more):\n"
-        "    if ' refill ' in line:\n"
-        "        self._transport.send(line)\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return exchange(self, seq, line, *more)\n"
-        "Client._exchange = dying\n"
-        "pumprig.connect('sim').refill('13 ml')\n"
-    )
-    victim = place.start(script=script)
-    assert victim.wait(60) == -signal.SIGKILL
+CALLS = (  # each changing verb of the wire, and a call that sends it; in an order in which each is allowed
+    ("stage", "rig.propose(pumprig.constant('40 ul/h'))"),
+    ("commit", "rig.propose(pumprig.constant('40 ul/h')).commit()"),
+    ("bolus", "rig.bolus('2 ul', over='2 s')"),
+    ("refill", "rig.refill('13 ml')"),
+    ("clock", "rig.set_clock()"),
+    ("ack", "rig.acknowledge()"),
+    ("tube", "rig.new_tube()"),
+    ("dispense", "rig.stop(); rig.dispense('1 ul', over='1 s')"),
+    ("prime", "rig.stop(); rig.prime('1 ul')"),
+    ("resume", "rig.resume()"),
+)
+DYING = """
+import os, pumprig, signal, sys
+from pumprig.rig.client import Client
+verb, sent = sys.argv[1], sys.argv[2] == "sent"
+exchange = Client._exchange
+def dying(self, seq, line, *more):
+    if f" {verb} " in line and seq and line.split(" ")[1] == verb:
+        if sent:
+            self._transport.send(line)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return exchange(self, seq, line, *more)
+Client._exchange = dying
+rig = pumprig.connect("sim")
+exec(sys.argv[3])
+"""
+
+
+def test_a_program_that_is_killed_in_any_call_is_settled_at_the_next_connect(place: Place) -> None:
+    """Killed before its line was written, or just after: the store says done where the rig's log says it, else not."""
     with pumprig.connect("sim") as rig:
-        rig.settle()
-        rig.pull()
-        assert rig.unsettled() == []
-        assert rig.status().reservoir_nl == 13_000_000
-        store = Store(rig.database)
-        done = [
-            row
-            for row in store.db.execute("SELECT outcome FROM intents WHERE verb = 'refill'")
-            if row[0] == "done"
-        ]
-        assert len(done) == 1
-        assert StoredIntents(store).unknown(rig.device_id) == []
-        store.close()
+        rig.propose(pumprig.constant("20 ul/h")).commit()
+        known = rig.pull().log_next - 1
+    for verb, call in CALLS:
+        for when in ("kept", "sent"):
+            victim = subprocess.run(
+                [sys.executable, "-c", DYING, verb, when, call],
+                env=place.environment,
+                capture_output=True,
+                text=True,
+            )
+            assert victim.returncode == -signal.SIGKILL, f"{verb}, {when}: {victim.stderr}"
+            with pumprig.connect("sim") as rig:
+                rig.settle()
+                rig.pull()
+                assert rig.unsettled() == [], f"{verb}, {when}"
+                events = list(rig.events(known, follow=False))
+                known = rig.pull().log_next - 1
+                done = [row for row in events if row.event == "command" and row.fields.get("verb") == verb]
+                store = Store(rig.database)
+                said = store.db.execute(
+                    "SELECT outcome FROM intents WHERE verb = ? ORDER BY id DESC LIMIT 1", (verb,)
+                ).fetchone()[0]
+                store.close()
+                assert said == ("done" if done else "not done"), f"{verb}, {when}: {events}"
+                if when == "kept":
+                    assert not done, verb
 
 
 def test_rehearsals_in_threads_are_those_of_one_after_the_other() -> None:
@@ -208,45 +238,66 @@ def test_the_asynchronous_rig_stops_while_another_task_waits(place: Place) -> No
     assert records > 3
 
 
+ORDERS: tuple[tuple[list[str], Callable[[pumprig.Rig], object]], ...] = (  # as a command, and as a call
+    (["rate", "20 ul/h", "--yes"], lambda rig: rig.propose(pumprig.constant("20 ul/h")).commit()),
+    (["refill", "18 ml", "--yes"], lambda rig: rig.refill("18 ml")),
+    (["bolus", "2 ul", "--over", "2 s", "--yes"], lambda rig: rig.bolus("2 ul", over="2 s").wait()),
+    (["stop"], lambda rig: rig.stop()),
+    (
+        ["dispense", "1 ul", "--over", "2 s", "--wait", "--yes"],
+        lambda rig: rig.dispense("1 ul", over="2 s").wait(),
+    ),
+    (
+        ["dispense", "1 ul", "--rate", "2 ml/h", "--wait", "--yes"],
+        lambda rig: rig.dispense("1 ul", rate="2 ml/h").wait(),
+    ),
+    (["prime", "2 ul", "--yes"], lambda rig: rig.prime("2 ul").wait()),
+    (["clock", "set", "--yes"], lambda rig: rig.set_clock()),
+    (["tube", "new", "--yes"], lambda rig: rig.new_tube()),
+    (["resume", "--yes"], lambda rig: rig.resume()),
+    (["stop"], lambda rig: rig.stop()),
+)
+TOLD = ("command", "refused", "bolus_start", "bolus_end", "calibration", "stop")
+OF_THE_MOMENT = ("seq", "utc_us", "delivered_steps")  # and how far a bolus is when its begin is recorded
+
+
 def test_the_command_line_and_the_interface_leave_the_same_ledger(place: Place) -> None:
-    """The same orders, once by commands and once by calls, on two rigs of one seed."""
+    """The same orders, once by commands and once by calls, on two rigs of one seed: the same records and doses."""
 
-    def by_commands() -> list[tuple[str, str]]:
-        for words in (
-            ["rate", "20 ul/h", "--yes"],
-            ["refill", "18 ml", "--yes"],
-            ["bolus", "2 ul", "--over", "2 s", "--yes"],
-            ["stop"],
-            ["dispense", "1 ul", "--over", "2 s", "--wait", "--yes"],
-            ["resume", "--yes"],
-            ["stop"],
-            ["log", "pull"],
-        ):
+    def by_commands() -> list[tuple[str, dict[str, str]]]:
+        for words, _call in ORDERS:
+            with pumprig.connect("sim") as rig:
+                until(
+                    lambda rig=rig: rig.status().bolus is None and rig.status().state != "priming",
+                    "no dose flows",
+                )
             done = place.run("-p", "sim", *words)
-            assert done.returncode == 0, done.stderr
+            assert done.returncode == 0, (words, done.stderr)
         with pumprig.connect("sim") as rig:
             return ledger(rig)
 
-    def by_calls() -> list[tuple[str, str]]:
+    def by_calls() -> list[tuple[str, dict[str, str]]]:
         with pumprig.connect("sim") as rig:
-            rig.propose(pumprig.constant("20 ul/h")).commit()
-            rig.refill("18 ml")
-            rig.bolus("2 ul", over="2 s")
-            rig.stop()
-            rig.dispense("1 ul", over="2 s").wait()
-            rig.resume()
-            rig.stop()
+            for _words, call in ORDERS:
+                call(rig)
             return ledger(rig)
 
-    def ledger(rig: pumprig.Rig) -> list[tuple[str, str]]:
-        rows = [event for event in rig.events(0, follow=False) if event.event == "command"]
-        return [(event.event, event.fields.get("verb", "")) for event in rows]
+    def ledger(rig: pumprig.Rig) -> list[tuple[str, dict[str, str]]]:
+        rows = [event for event in rig.events(0, follow=False) if event.event in TOLD]
+        told = [(row.event, {k: v for k, v in row.fields.items() if k not in OF_THE_MOMENT}) for row in rows]
+        for event, fields in told:
+            if event == "bolus_start":
+                fields.pop("done_steps", None)
+        kinds = rig.status().by_kind_steps
+        return [*told, ("steps", {kind: str(kinds[kind]) for kind in ("single", "prime")})]
 
     commands = by_commands()
     place.private.stop()
     os.rename(place.folder / "state", place.folder / "before")
     os.rename(place.folder / "data", place.folder / "data before")
-    assert by_calls() == commands
+    calls = by_calls()
+    assert calls == commands
+    assert int(calls[-1][1]["single"]) > 1000
 
 
 def test_two_rehearsals_in_one_process_s_threads_are_refused_by_the_simulator_itself() -> None:

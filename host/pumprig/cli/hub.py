@@ -9,12 +9,16 @@ Leaves: the hub itself to pumprig.hub.
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pumprig.cli.settings import current
+from pumprig.cli.settings import Settings, current
 from pumprig.errors import PumpError, UsageError
+
+if TYPE_CHECKING:
+    from pumprig.api.keeping import Keeping
 
 END_S = 5.0
 
@@ -23,7 +27,13 @@ END_S = 5.0
 @click.argument("ports", nargs=-1, metavar="[PORT]...")
 @click.option("--stop", "end", is_flag=True, help="End the hub that runs. The pumps go on as programmed.")
 @click.option("--status", "show", is_flag=True, help="What the running hub holds, and who uses it.")
-def hub(ports: tuple[str, ...], end: bool, show: bool) -> None:
+@click.option(
+    "--let-others-stop", "others", is_flag=True, help="Other users of this computer may stop these rigs."
+)
+@click.option(
+    "--keep-records", "keep", is_flag=True, help="Pull every rig's records into the store as they come."
+)
+def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool) -> None:
     """Own the rigs' ports, so that several programs use one rig at once: commands, console, scripts.
 
     Without PORT: every Pico found, and every port that a user names. With PORT: these alone. While it runs, everything
@@ -32,21 +42,39 @@ def hub(ports: tuple[str, ...], end: bool, show: bool) -> None:
     settings = current()
     named = (*ports, settings.port) if settings.port else ports
     if end or show:
-        if named or (end and show):
+        if named or others or keep or (end and show):
             raise UsageError("--stop and --status take nothing else.", "Nothing was done.")
         _end() if end else _show()
         return
     from pumprig.hub import server, wire
 
+    kept: list[Keeping] = []
+
     def ready(running: server.Hub) -> None:
         where = wire.socket_path() if wire.UNIX else "127.0.0.1"
         settings.show(f"ready {where}")
         settings.document({"ready": where, **running.status()})
+        if keep:
+            kept.append(_keeping(lambda: [line.address for line in running.lines if line.port], settings))
 
     import asyncio
 
-    asyncio.run(server.serve(list(named), settings.say, ready))
+    if others and not wire.UNIX:
+        raise UsageError("--let-others-stop needs Unix sockets.", "No hub was started.")
+    try:
+        asyncio.run(server.serve(list(named), settings.say, ready, others))
+    finally:
+        for keeping in kept:
+            keeping.end()
     settings.say("the hub has ended; the pumps go on as programmed")
+
+
+def _keeping(addresses: Callable[[], list[str]], settings: Settings) -> Keeping:
+    from pumprig.api.keeping import Keeping
+
+    keeping = Keeping(addresses, settings.database(), settings.say)
+    keeping.start()
+    return keeping
 
 
 def _status() -> dict[str, Any] | None:

@@ -20,7 +20,8 @@ BUTTON = "Press the stop button on the rig."
 
 
 @click.command()
-def stop() -> None:
+@click.option("--of", "owner", metavar="USER", help="A rig of another user's hub, who lets others stop it.")
+def stop(owner: str | None) -> None:
     """Stop the pump now. Needs no session and asks nothing; the program stays loaded.
 
     Where another pumprig holds the port, that one passes the stop on, past whatever it is doing.
@@ -29,7 +30,12 @@ def stop() -> None:
     settings.met = True
     settings.acts()
     try:
-        stopped = Stopped.of(stop_rig(settings.port, settings.state))
+        if owner is None:
+            stopped = Stopped.of(stop_rig(settings.port, settings.state))
+        else:
+            from pumprig.hub import outsiders
+
+            stopped = Stopped.of(outsiders.stop(owner, settings.port))
     except LinkError as error:
         raise LinkError(
             error.happened, error.outcome, f"{BUTTON} {error.next_step.replace(BUTTON, '')}".strip()

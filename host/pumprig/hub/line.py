@@ -75,7 +75,7 @@ class RigLine:
                 link.close()
                 return
             self.port = PortIO(link, self._heard, self._broke)
-            self._beside = Desk(self.address, {"stop": self._stop_from_elsewhere})
+            self._beside = Desk(self.address, {"stop": self.stop_from_elsewhere})
             self.trouble = ""
             self.port.write("")  # ends a half command that someone left behind
 
@@ -197,7 +197,7 @@ class RigLine:
             self._await_stop()
         self._keep_alive()
 
-    def _stop_from_elsewhere(self) -> dict[str, str]:
+    def stop_from_elsewhere(self) -> dict[str, str]:
         """A stop of a program that knows the port and not the hub; in a thread of its own. Raises LinkError."""
         caller = Caller()
         self._loop.call_soon_threadsafe(self._stop, caller)

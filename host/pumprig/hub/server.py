@@ -5,7 +5,7 @@ Rules: the socket is there before the hub says `ready`, with mode 0600 in a fold
 same user ends at once; a port that a user names is taken on first use, unless the hub was given a list; a user who
 does not read what it is told is put out; ending the hub never moves or resets a rig.
 Units: bytes, seconds.
-Leaves: a port's order to line.py, words to wire.py, pulling records to keeper.py.
+Leaves: a port's order to line.py, words to wire.py, a stop by other users to outsiders.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pumprig.errors import LinkError, PumpError
 from pumprig.hub import wire
 from pumprig.hub.connection import Connection
 from pumprig.hub.line import RigLine
+from pumprig.hub.outsiders import Door
 from pumprig.rig import discovery, simulator
 from pumprig.rig.portshare import canonical
 
@@ -37,8 +38,9 @@ class HubError(PumpError):
 class Hub:
     """All that one process holds."""
 
-    def __init__(self, only: list[str], say: Callable[[str], None]) -> None:
+    def __init__(self, only: list[str], say: Callable[[str], None], others_stop: bool = False) -> None:
         self.say = say
+        self._door = Door(lambda: self.lines, say) if others_stop else None
         self.lines: list[RigLine] = []
         self.users: set[Connection] = set()
         self.ended = asyncio.Event()
@@ -67,6 +69,8 @@ class Hub:
         else:
             self._server = await loop.create_server(connection, "127.0.0.1", 0)
             _write_token(self._server.sockets[0].getsockname()[1], self.token)
+        if self._door is not None:
+            await self._door.open()
         named = self._only or [row.device for row in discovery.found() if row.is_pico]
         for name in named:
             with contextlib.suppress(LinkError):
@@ -164,6 +168,8 @@ class Hub:
             line.close()
         for user in list(self.users):
             user.put_out()
+        if self._door is not None:
+            await self._door.close()
         if self._server is not None:
             self._server.close()
         with contextlib.suppress(OSError):
@@ -180,9 +186,11 @@ def _write_token(port: int, token: str) -> None:
         file.write(json.dumps({"port": port, "token": token, "pid": os.getpid()}))
 
 
-async def serve(only: list[str], say: Callable[[str], None], ready: Callable[[Hub], None]) -> None:
-    """Run the hub until it is told to end or a signal comes. Raises HubError."""
-    hub = Hub(only, say)
+async def serve(
+    only: list[str], say: Callable[[str], None], ready: Callable[[Hub], None], others_stop: bool = False
+) -> None:
+    """Run the hub until it is told to end or a signal comes. Raises HubError, PumpError."""
+    hub = Hub(only, say, others_stop)
     await hub.begin()
     loop = asyncio.get_running_loop()
     if wire.UNIX:
