@@ -115,6 +115,14 @@ adapters: pyproject.toml locks/adapters.txt ## the devices for PyLabRobot and Bl
 	$(ADAPTERS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 	PYTHONPATH=host:firmware/lib:tests $(ADAPTERS)/bin/python -m pytest -q -p no:cacheprovider tests/adapters
 
+RECIPES := build/recipes
+recipes: pyproject.toml locks/recipes.txt ## the recipes for QCoDeS, PyMeasure and flowchem, word for word, on a simulated rig
+	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
+	$(RECIPES)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
+	$(RECIPES)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/recipes.txt
+	$(RECIPES)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	PYTHONPATH=host:firmware/lib:tests $(RECIPES)/bin/python -m pytest -q -p no:cacheprovider tests/adapters/test_recipes.py
+
 flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...
 	PYTHONPATH=host:firmware/lib $(PY) -m pumprig $(if $(PORT),-p $(PORT)) flash
 
@@ -154,4 +162,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/firmware.py
 	$(PY) bench/commands.py
 
-.PHONY: lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

@@ -4,6 +4,7 @@ They need an environment of their own: `make adapters` makes it and runs these t
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 
 import pumprig
 import pytest
+from pumprig.lab.servers import until
+from pumprig.rig import simulator
 from pumprig.rig.simulator import PrivateRig
 
 pytest.importorskip("pylabrobot", reason="PyLabRobot has an environment of its own: make adapters")
@@ -21,7 +24,7 @@ pytest.importorskip("ophyd_async", reason="ophyd-async has an environment of its
 
 from bluesky import RunEngine, plans
 from bluesky import plan_stubs as stubs
-from bluesky.utils import FailedStatus
+from bluesky.utils import FailedStatus, RunEngineInterrupted
 from ophyd_async.core import init_devices
 from pumprig.integrations.ophyd import EndedShort, PumpRig
 from pumprig.integrations.pylabrobot import (
@@ -148,6 +151,97 @@ def test_bluesky_abort_in_mid_dose_stops_the_pump_and_the_status_fails_with_the_
     with pumprig.connect("sim") as rig:
         assert rig.status().state == "stopped"
     assert pump.dispense.counted_steps == single_steps()
+
+
+def test_an_aborted_run_stops_the_pump_in_mid_dose_and_the_count_is_the_ledger_s() -> None:
+    """RE.abort, as a person at a Bluesky prompt does it: pause, then abort."""
+    run, pump = engine()
+    pump.dispense.over_s = 120.0
+    timer = threading.Timer(STOP_AFTER_S, run.request_pause)
+    timer.start()
+    with pytest.raises(RunEngineInterrupted):
+        run(stubs.mv(pump.dispense, 50.0))
+    timer.join()
+    run.abort()
+    with pumprig.connect("sim") as rig:
+        status = rig.status()
+    assert status.state == "stopped"
+    assert 0 < status.delivered_nl < 50_000
+    until(lambda: pump.dispense.counted_steps == single_steps(), "the count of the aborted dose")
+
+
+def unplugged_rig(folder: Path, from_s: float, to_s: float) -> str:
+    """A rig of its own whose cable is out for a while."""
+    events = [{"at_ms": round(1000 * from_s), "do": "unplug"}, {"at_ms": round(1000 * to_s), "do": "plug"}]
+    (folder / "cable.json").write_text(json.dumps(events), "utf-8")
+    words = ("serve", "--link", str(folder / "rig"), "--scenario", str(folder / "cable.json"), "--seed", "3")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "rigsim", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=simulator.environment(),
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    UNPLUGGED.append(child)
+    return str(folder / "rig")
+
+
+UNPLUGGED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Generator[None]:
+    yield
+    while UNPLUGGED:
+        child = UNPLUGGED.pop()
+        child.terminate()
+        child.wait()
+
+
+def single_steps_at(port: str) -> int:
+    with pumprig.connect(port) as rig:
+        return rig.status().by_kind_steps["single"]
+
+
+def test_a_cable_that_is_out_for_a_moment_in_mid_dose_costs_neither_framework_a_step(home: Path) -> None:
+    port = unplugged_rig(home, 8.0, 11.0)
+
+    async def course() -> int:
+        device = PumpRigDevice(port)
+        await device.setup()
+        dose = await device.rig.dispense(volume_nl=2_000, over_s=12.0)
+        await dose.wait()
+        assert dose.outcome == "given"
+        await device.stop()
+        return dose.counted_steps or 0
+
+    assert asyncio.run(course()) == single_steps_at(port) > 0
+
+
+def test_a_cable_that_stays_out_in_mid_dose_fails_the_move_and_the_dose_goes_on(home: Path) -> None:
+    port = unplugged_rig(home, 8.0, 45.0)
+    run = RunEngine(call_returns_result=True)
+    with init_devices():
+        pump = PumpRig(port, name="pump")
+    pump.dispense.over_s = 20.0
+    with pytest.raises(FailedStatus) as failed:
+        run(stubs.mv(pump.dispense, 3.0))
+    assert isinstance(failed.value.__cause__, pumprig.LinkError)
+    assert pump.dispense.counted_steps == 0  # nothing is claimed that was not read
+
+    def given() -> bool:
+        try:
+            with pumprig.connect(port) as rig:
+                rig.pull()
+                ends = [event for event in rig.events(0, follow=False) if event.event == "bolus_end"]
+                return (
+                    bool(ends) and int(ends[-1].fields["done_steps"]) == rig.status().by_kind_steps["single"]
+                )
+        except pumprig.LinkError:
+            return False
+
+    until(given, "the dose's end in the rig's log, after the cable was back")
 
 
 def test_a_therapy_flies_and_its_events_are_the_log_s_records() -> None:

@@ -47,6 +47,7 @@ def users() -> list[list[str]]:
         ("dev.txt", [*users(), EXTRAS["dev"]]),
         ("hardware.txt", [BASE, EXTRAS["hardware"]]),
         ("adapters.txt", [BASE, EXTRAS["pylabrobot"], EXTRAS["bluesky"]]),
+        ("recipes.txt", [BASE]),
         ("lowest.txt", [*users(), BUILD]),
         ("build.txt", [BUILD]),
     ],
@@ -65,7 +66,7 @@ def test_a_lock_holds_all_that_pyproject_asks_for(lock: str, lists: list[list[st
 
 
 @pytest.mark.parametrize(
-    "lock", ["adapters.txt", "build.txt", "dev.txt", "hardware.txt", "lowest.txt", "tools.txt"]
+    "lock", ["adapters.txt", "build.txt", "dev.txt", "hardware.txt", "lowest.txt", "recipes.txt", "tools.txt"]
 )
 def test_every_locked_package_has_its_hashes_and_no_address(lock: str) -> None:
     text = (LOCKS / lock).read_text(encoding="utf-8")
