@@ -14,11 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
 import pumprig
+from hub.hammering import ten_users
 from pumprig.hub.link import HubLink
 from pumprig.rig import stopping
 from pumprig.rig.client import Client
@@ -49,18 +51,8 @@ def cold(*words: str) -> None:
 
 def stop_latency_ms(folder: Path) -> list[float]:
     """From the stop's line to its confirmation, while ten users poll and pull."""
-    ending = threading.Event()
-    users = [pumprig.connect("sim", database=folder / f"{i}.db") for i in range(10)]
-
-    def hammer(user: pumprig.Rig, pulls: bool) -> None:
-        while not ending.is_set():
-            user.pull() if pulls else user.status()
-
-    threads = [threading.Thread(target=hammer, args=(user, i % 2 == 0)) for i, user in enumerate(users)]
-    for thread in threads:
-        thread.start()
     taken: list[float] = []
-    try:
+    with ten_users(folder) as users:
         for _ in range(STOPS):
             users[0].resume()
             link = HubLink("sim", str(folder / "state" / "sim"))
@@ -68,12 +60,6 @@ def stop_latency_ms(folder: Path) -> list[float]:
             stopping.stop(link)
             taken.append(1000 * (time.perf_counter() - begun_s))
             link.close()
-    finally:
-        ending.set()
-        for thread in threads:
-            thread.join()
-        for user in users:
-            user.close()
     return taken
 
 

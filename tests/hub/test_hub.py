@@ -12,6 +12,7 @@ from pathlib import Path
 import pumprig
 import pytest
 from hub.conftest import Place
+from hub.hammering import ten_users
 from pumprig.hub import wire
 from pumprig.hub.link import HubLink
 from pumprig.rig import keys, stopping
@@ -173,29 +174,13 @@ def test_a_stop_overtakes_ten_users_who_poll_and_pull(place: Place) -> None:
     place.hub()
     with pumprig.connect("sim") as rig:
         rig.propose(pumprig.constant("1 ml/h")).commit()
-        ending = threading.Event()
-        users = [pumprig.connect("sim", database=place.folder / f"{i}.db") for i in range(10)]
-
-        def hammer(user: pumprig.Rig, pulls: bool) -> None:
-            while not ending.is_set():
-                user.pull() if pulls else user.status()
-
-        threads = [threading.Thread(target=hammer, args=(user, i % 2 == 0)) for i, user in enumerate(users)]
-        for thread in threads:
-            thread.start()
-        try:
+        with ten_users(place.folder):
             for _ in range(3):
                 link = HubLink("sim", str(place.private.folder))
                 assert "delivered_steps" in stopping.stop(link).fields
                 link.close()
                 assert rig.status().state == "stopped"
                 rig.resume()
-        finally:
-            ending.set()
-            for thread in threads:
-                thread.join()
-            for user in users:
-                user.close()
 
 
 def test_an_unplugged_rig_is_told_and_found_again(place: Place) -> None:
