@@ -26,7 +26,8 @@ from pumprig.store.totals import Calibration, Total, nl_of
 MOST_POINTS = 1_500
 MOST_EVENTS = 400
 RUNNING = spec.MODES.index("running")
-DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
+SHORT_US = 72 * HOUR_US  # of which the hours are told, not the days
 SHORTEST_US = 1_000_000  # counted steps over less say nothing of a rate
 UNTOLD = ("checkpoint", "self_test", "kept", "access")
 
@@ -55,9 +56,10 @@ class Course:
     events: list[Record] = field(default_factory=list[Record])
     left_out: int = 0  # older events
     alarms: list[Record] = field(default_factory=list[Record])
-    days: dict[int, dict[str, float]] = field(
+    bin_us: int = 86_400_000_000  # of the volumes by kind: a day, or an hour where the whole is short
+    bins: dict[int, dict[str, float]] = field(
         default_factory=dict[int, dict[str, float]]
-    )  # day since 1970: nL by kind
+    )  # how many bins since 1970: nL by kind
     low_nl: int | None = None
     program_names: list[str] = field(default_factory=list[str])
     given: Delivery | None = None
@@ -69,7 +71,10 @@ def course(store: Store, total: Total) -> Course:
     calibrations = store.calibrations(device_id)
     account = Account.of(calibrations, store.programs(device_id).values())
     out = Course()
-    span_us = (total.last.at_utc_us or 0) - (total.first.at_utc_us or 0)
+    first_us, last_us = total.first.at_utc_us or 0, total.last.at_utc_us or 0
+    span_us = last_us - first_us
+    if span_us < SHORT_US:
+        out.bin_us = HOUR_US
     walk = _Walk(out, calibrations, account, max(1, span_us // MOST_POINTS))
     for record in ledger.between(store, device_id, total.first.number, total.last.number):
         walk.take(record)
@@ -88,10 +93,11 @@ class _Walk:
         self._account = account
         self._width_us = width_us
         self._last: Record | None = None
+        self._told: Record | None = None  # the last one that the account has
         self._delivered = 0.0  # not rounded between records
         self._net_steps = 0
-        self._kinds: dict[str, int] = {}  # at the day's beginning
-        self._day = -1  # since 1970; -1: not known
+        self._kinds: dict[str, int] = {}  # at the bin's beginning
+        self._day = -1  # the bin, since 1970; -1: not known
         self._ratio: tuple[int, float] = (-1, 0.0)  # calibration, nL a step
         self._mark: tuple[int, float] = (0, 0.0)  # since when the counted mean runs
         self._bin = -1
@@ -112,14 +118,14 @@ class _Walk:
         fresh = at_us is not None and at_us // self._width_us != self._bin
         told: bool = record.event != "checkpoint" or record.boot != self._boot or last is None
         if last is not None and record.boot != last.boot:
-            self._account.take(last)
+            self._tell(last)
         if last is None:
             self._net_steps, self._kinds = record.net_steps, record.kind_steps()
-            self._day = -1 if at_us is None else at_us // DAY_US
+            self._day = -1 if at_us is None else at_us // out.bin_us
         else:
             self._add(last, record)
         if told or fresh:
-            self._account.take(record)
+            self._tell(record)
         self._boot = record.boot
         self._last = record
         if at_us is None:
@@ -136,7 +142,7 @@ class _Walk:
         out, last = self._out, self._last
         if last is None or last.at_utc_us is None:
             return
-        self._account.take(last)
+        self._tell(last)
         self._book(last, last)
         self._point(last, last.at_utc_us)
         self._mean(last.at_utc_us)
@@ -144,8 +150,14 @@ class _Walk:
         out.left_out += max(0, len(out.events) - MOST_EVENTS)
         del out.events[: max(0, len(out.events) - MOST_EVENTS)]
 
+    def _tell(self, record: Record) -> None:
+        """To the account, each record once."""
+        if record is not self._told:
+            self._account.take(record)
+            self._told = record
+
     def _add(self, last: Record, record: Record) -> None:
-        """What was counted between two records; its kinds once a day, and where the calibration changes."""
+        """What was counted between two records; its kinds once a bin, and where the calibration changes."""
         calibration_id = last.calibration_id or record.calibration_id
         if calibration_id != self._ratio[0]:
             num, den, _u_ppm = self._calibrations.get(calibration_id, (0, 1, 0))
@@ -153,17 +165,17 @@ class _Walk:
         net_steps = record.net_steps
         self._delivered += (net_steps - self._net_steps) * self._ratio[1]
         self._net_steps = net_steps
-        day = self._day if record.at_utc_us is None else record.at_utc_us // DAY_US
+        day = self._day if record.at_utc_us is None else record.at_utc_us // self._out.bin_us
         if day != self._day or record.calibration_id != last.calibration_id:
             self._book(last, record)
             self._day = day
 
     def _book(self, last: Record, record: Record) -> None:
-        """The kinds of the day until a record, which belongs to it."""
+        """The kinds of the bin until a record, which belongs to it."""
         then, self._kinds = self._kinds, record.kind_steps()
         if self._day < 0:
             return
-        day = self._out.days.setdefault(self._day, dict.fromkeys(spec.KINDS, 0.0))
+        day = self._out.bins.setdefault(self._day, dict.fromkeys(spec.KINDS, 0.0))
         for kind in spec.KINDS:
             day[kind] += (self._kinds[kind] - then[kind]) * self._ratio[1]
 

@@ -1,15 +1,14 @@
 """The report as one self-contained HTML file.
 
 Owns: the figures of the summary, the tables, and filling the template.
-Rules: no script, no font, no address outside the file; every volume from counted steps stands with its uncertainty
-(k = 2); what is not known is said.
+Rules: no address outside the file, whose charts are drawn by a script in it; the figures stand in tables, too; every
+volume from counted steps stands with its uncertainty (k = 2); what is not known is said.
 Units: shown with units.
-Leaves: data to course.py and store/totals.py, pictures to plots.py, layout to template.html.
+Leaves: data to course.py and store/totals.py, columns to series.py, drawing to charts.js, layout to template.html.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -17,24 +16,18 @@ from pumpwire import identity, spec, texts
 
 from pumprig import __version__
 from pumprig.delivered import delivery_lines, reason, unknown_text
-from pumprig.quantities import duration_text, iso, now_utc_us, rate_text, volume_text, volume_with_u
-from pumprig.report import plots
+from pumprig.quantities import duration_text, iso, now_utc_us, volume_text, volume_with_u
 from pumprig.report.course import Course, course
+from pumprig.report.series import KIND_COLOURS, charts_of
 from pumprig.store import Store
 from pumprig.store.intents import fields_of
 from pumprig.store.ledger import Record
 from pumprig.store.totals import Total, total
 from pumprig.store.verify import Verdict
+from pumprig.worded import style_of, words_of
 
+DAY_US = 86_400_000_000
 ALARMS = {row[1]: (row[2], texts.ALARMS[row[1]]) for row in spec.ALARMS}
-LOUD = {
-    "alarm": "alarm",
-    "refused": "refused",
-    "power_return": "alarm",
-    "undelivered": "alarm",
-    "dropped": "alarm",
-    "missed": "alarm",
-}
 
 
 def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None) -> str:
@@ -45,8 +38,9 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
     sums = total(store, device_id, from_us, to_us)
     path = course(store, sums)
     assert path.given is not None
-    num, den, _u_ppm = store.calibrations(device_id).get(sums.last.calibration_id, (0, 1, 0))
-    step_nl = num / den
+    calibrations = store.calibrations(device_id)
+    volumes = {number: row[0] / row[1] for number, row in calibrations.items()}
+    u_ppm = calibrations.get(sums.last.calibration_id, (0, 1, 0))[2]
     relative = sums.u_nl / abs(sums.volume_nl) if sums.volume_nl else 0.0
     template = environment().from_string(
         files("pumprig.report").joinpath("template.html").read_text(encoding="utf-8")
@@ -67,37 +61,42 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
         not_given=[{"volume": volume_text(row["nl"]), "why": reason(row)} for row in path.given.not_given],
         unknown=unknown_text(sums) if sums.unknown_steps else "",
         alarms=_alarms(path.alarms),
-        events=[_event(record, step_nl) for record in path.events],
+        events=[_event(record, volumes.get(record.calibration_id, 0.0)) for record in path.events],
         left_out=path.left_out,
-        pictures=_pictures(path, relative),
+        data=_charts(path, relative, u_ppm, volumes),
+        every="hour" if path.bin_us < DAY_US else "day",
+        assets={
+            "uplot": _asset("dashboard", "static", "uplot.js"),
+            "style": _asset("dashboard", "static", "uplot.css"),
+            "charts": _asset("report", "charts.js"),
+        },
+        calibrations=[
+            {"id": part.calibration_id, "text": _factor(calibrations.get(part.calibration_id))}
+            for part in sums.parts
+        ],
         volume_text=volume_text,
         volume_with_u=volume_with_u,
     )
 
 
-def _pictures(path: Course, relative: float) -> list[dict[str, str]]:
+def _charts(path: Course, relative: float, u_ppm: int, volumes: dict[int, float]) -> dict[str, Any] | None:
+    """The charts' columns and the marks on them; None where there is no course to draw."""
     if len(path.points) < 2:
-        return []
-    return [
+        return None
+    marks = [
         {
-            "title": "Asked and given",
-            "svg": plots.delivered(path, relative),
-            "note": "Given is counted steps × the calibration that was active; the band is its expanded uncertainty. "
-            "Asked is what the program and requests asked for, as if nothing had interfered.",
-        },
-        {
-            "title": "Rate",
-            "svg": plots.rates(path),
-            "note": "The line is the program and each bolus from its first step to its last; the area is the mean of "
-            "the counted steps between two points.",
-        },
-        {"title": "Volume by kind", "svg": plots.by_day(path), "note": "A bar a day, UTC."},
-        {
-            "title": "Reservoir",
-            "svg": plots.reservoir(path),
-            "note": "The rig's own estimate, from counted steps.",
-        },
+            "t": record.at_utc_us / 1e6,
+            "style": style_of(record.event),
+            "text": words_of(record, volumes.get(record.calibration_id, 0.0)),
+        }
+        for record in path.events
+        if record.at_utc_us is not None and record.event not in ("command", "clock")
     ]
+    return {**charts_of(path, relative, u_ppm), "marks": marks}
+
+
+def _asset(*place: str) -> str:
+    return files("pumprig").joinpath(*place).read_text(encoding="utf-8")
 
 
 def _span(path: Course) -> dict[str, str]:
@@ -144,6 +143,14 @@ def _cards(sums: Total, path: Course) -> list[dict[str, str]]:
     ]
 
 
+def _factor(calibration: tuple[int, int, int] | None) -> str:
+    """A calibration's own figure: the volume of a step, and its uncertainty."""
+    if calibration is None:
+        return "not known"
+    num, den, u_ppm = calibration
+    return f"{num / den:.5g} nL a step ± {u_ppm / 10_000:.2g} % (k = 2)"
+
+
 def _kinds(sums: Total) -> list[dict[str, str]]:
     volumes = sums.by_kind_nl
     return [
@@ -154,7 +161,7 @@ def _kinds(sums: Total) -> list[dict[str, str]]:
             "share": f"{100 * volumes[kind] / sums.volume_nl:.1f} %"
             if kind in volumes and sums.volume_nl
             else "",
-            "colour": plots.KIND_COLOURS[kind],
+            "colour": KIND_COLOURS[kind],
         }
         for kind, steps in sums.by_kind_steps.items()
         if steps
@@ -177,48 +184,12 @@ def _alarms(events: list[Record]) -> list[dict[str, str]]:
 
 
 def _event(record: Record, step_nl: float) -> dict[str, Any]:
-    fields = fields_of(record.text)
-    words = [
-        value if name in ("verb", "name") else told_value(name, value, step_nl)
-        for name, value in fields.items()
-    ]
     return {
         "number": record.number,
         "at": _when(record),
-        "event": record.event.replace("_", " "),
-        "style": LOUD.get(record.event, ""),
-        "text": ", ".join(words),
+        "style": style_of(record.event),
+        "text": words_of(record, step_nl),
     }
-
-
-def told_value(name: str, value: str, step_nl: float) -> str:
-    """A word of an event as a person reads it: steps with their volume, times and volumes with units."""
-    label = name.replace("_", " ")
-    if not value.isdigit():
-        return f"{label} {value}"
-    number = int(value)
-    if name.endswith("_steps") or name == "steps":
-        label = label.removesuffix("steps").strip() or "counted"
-        return (
-            f"{label} {volume_text(number * step_nl)} ({number} steps)"
-            if step_nl
-            else f"{label} {number} steps"
-        )
-    for suffix, shown in UNITS:
-        if name.endswith(suffix) or name == suffix.removeprefix("_"):
-            return f"{label.removesuffix(suffix.replace('_', ' ')).strip()} {shown(number)}".strip()
-    return f"{label} {value}"
-
-
-UNITS: tuple[tuple[str, Callable[[int], str]], ...] = (
-    ("_nl_per_day", lambda value: rate_text(value / 24)),
-    ("_nl", volume_text),
-    ("utc_us", lambda value: (iso(value) or "")[:19].replace("T", " ")),
-    ("_us", lambda value: duration_text(value / 1000)),
-    ("_ms", duration_text),
-    ("_s", lambda value: duration_text(value * 1000)),
-    ("_pa", lambda value: f"{value / 1000:.1f} kPa"),
-)
 
 
 def _when(record: Record) -> str:

@@ -1,13 +1,14 @@
 """The report draws what flowed: exact rates, all of a rehearsal, few points of a long log, and says who it is of."""
 
+import dataclasses
 import itertools
 import re
 
 import pytest
 from pumprig import rehearsal
 from pumprig.report import course
-from pumprig.report.page import render, told_value
-from pumprig.store import Store
+from pumprig.report.page import render
+from pumprig.store import Store, ledger
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
 from sim import asked
@@ -49,7 +50,7 @@ def test_the_series_end_where_the_rehearsal_ends_and_add_up(store):
     drawn = course.course(store, sums)
     assert drawn.points[-1].delivered_nl == pytest.approx(sums.volume_nl, abs=4)
     assert drawn.points[-1].asked_nl == pytest.approx(70_000, abs=8)
-    assert sum(sum(day.values()) for day in drawn.days.values()) == pytest.approx(sums.volume_nl, abs=4)
+    assert sum(sum(day.values()) for day in drawn.bins.values()) == pytest.approx(sums.volume_nl, abs=4)
     counted = sum(rate * (until - since) / 86_400e6 for since, until, rate in drawn.counted)
     assert counted == pytest.approx(sums.volume_nl, abs=4)
 
@@ -71,8 +72,19 @@ def test_a_long_log_is_drawn_with_few_points(store, monkeypatch):
     assert drawn.points[-1].asked_nl == pytest.approx(70_000, abs=8)
 
 
-def test_events_are_told_in_words_and_volumes():
-    assert told_value("asked_steps", "2387", 3.35) == "asked 8.00 µL (2387 steps)"
-    assert told_value("volume_nl", "20000", 3.35) == "volume 20.00 µL"
-    assert told_value("over_ms", "60000", 3.35) == "over 1 min"
-    assert told_value("seq", "7", 3.35) == "seq 7"
+def test_a_refusal_that_is_the_log_s_last_word_is_booked_once(tmp_path):
+    request = rehearsal.request(
+        asked.parsed(asked.CONSTANT),
+        asked.HOUR_MS,
+        events=[asked.event(0.5, "press_bolus"), asked.event(0.6, "press_bolus")],  # the second: locked out
+    )
+    request["records"] = str(tmp_path / "records.txt")
+    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    opened = Store(tmp_path / "run.db")
+    device = opened.devices()[0]
+    sums = total(opened, device, None, None)
+    (end,) = ledger.read(opened, device, events=("refused",))
+    short = dataclasses.replace(sums, last=end)
+    given = course.course(opened, short).given
+    opened.close()
+    assert sum(row["nl"] for row in given.not_given if row["why"] == "refused") == 8_000
