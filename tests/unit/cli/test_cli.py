@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -117,20 +116,13 @@ def test_stop_stops_and_resume_resumes_the_same_therapy(tool):
     assert (after["state"], after["therapy"]) == ("running", before["therapy"])
 
 
-def test_stop_costs_less_than_250_ms_of_processor_and_loads_nothing_heavy(home, tool):
-    """The 300 ms of wall time hold on an idle machine; what holds on any is the work that it does."""
+def test_a_stop_loads_few_modules_and_nothing_heavy(home, tool):
+    """What it costs in time is measured by bench/hub.py; what holds on any machine is what it loads."""
     assert tool("-p", "sim", "status")[0] == 0
-    spent_s = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-X", "importtime", "-m", "pumprig", "-p", "sim", "stop"]
-        done = subprocess.run(
-            command, check=True, env=simulator.environment(), capture_output=True, text=True
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(spent_s) < 0.25
+    command = [sys.executable, "-X", "importtime", "-m", "pumprig", "-p", "sim", "stop"]
+    done = subprocess.run(command, check=True, env=simulator.environment(), capture_output=True, text=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert 100 < len(loaded) < 230
     assert not loaded & {
         "rich",
         "numpy",
