@@ -90,7 +90,7 @@ def test_a_dead_and_a_silent_user_keep_nobody_waiting(place: Place) -> None:
     with pumprig.connect("sim") as rig:
         begun_s = time.monotonic()
         rig.refill("18 ml")
-        assert time.monotonic() - begun_s < 5.0
+        assert time.monotonic() - begun_s < 15.0
     silent.kill()
     with pumprig.connect("sim") as rig:
         rig.refill("17 ml")

@@ -49,7 +49,7 @@ def test_a_stop_arrives_while_another_program_holds_the_port_and_that_one_goes_o
         out, err = pumprig(tmp_path, "-p", port, "--json", "stop").communicate(timeout=20)
         took_s = time.monotonic() - begun_s
         assert json.loads(out)["stopped"] is True, err
-        assert took_s < 3
+        assert took_s < 15
         assert holder.poll() is None
         if words[0] == "watch":
             assert json.loads(holder.stdout.readline())["state"] == "stopped"
