@@ -14,6 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES = {
+    "uplot": "MIT. The one piece of others inside pumprig's own files: `host/pumprig/dashboard/static/uplot.js` and "
+    "`uplot.css`, byte for byte as published, with the licence beside them. A test compares them with the package.",
     "fpdf2": "LGPL-3.0. pumprig imports it unmodified, as a package that anybody may replace by another version. "
     "Whoever passes on an image or an installer with fpdf2 in it passes on fpdf2's licence and source, too.",
     "adafruit-circuitpython-motor": "MIT. One module, the coil sequences, goes onto the Pico. The 14 packages that "
@@ -23,8 +25,8 @@ HEAD = """# Licences of the packages
 
 Generated from `locks/sbom.cdx.json`; do not edit. pumprig itself is under the MIT License.
 
-No package is inside pumprig's own files. They are installed beside it, each under its own licence, as its authors
-state it.
+But for uPlot no package is inside pumprig's own files. They are installed beside it, each under its own licence, as
+its authors state it.
 `locks/sbom.cdx.json` is the same list for machines (CycloneDX 1.6). `make lock` writes both.
 
 ## Worth knowing

@@ -69,6 +69,11 @@ class RigBase:
         return self._held.link.address
 
     @property
+    def is_shared(self) -> bool:
+        """Whether the hub holds its port, so that other programs use it at the same time."""
+        return self._held.link.shared
+
+    @property
     def database(self) -> Path:
         """Where its log is kept on this computer."""
         return self._database

@@ -62,6 +62,10 @@ class Plan:
         """The hash that will be committed."""
         return self.program.hash
 
+    def is_of(self, device_id: str) -> bool:
+        """Whether it was proposed to that rig."""
+        return self._rig.device_id == device_id
+
     @property
     def differences(self) -> list[Difference]:
         """Settings and figures that change; everything, where no program is active."""

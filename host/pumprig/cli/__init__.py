@@ -37,6 +37,11 @@ COMMANDS = {
     "clock": ("clock", "clock", "the rig's clock; `set`"),
     "completion": ("completion", "completion", "shell completion for bash, zsh or fish"),
     "console": ("console", "console", "the interactive programming session; `--record`, `--play`"),
+    "dashboard": (
+        "dashboard",
+        "dashboard",
+        "the live web page, in the browser: curves, doses, programs, Stop",
+    ),
     "demand": ("delivery", "demand", "ask for a demand bolus, as the button does"),
     "dispense": ("dispense", "dispense", "one dose from a standing pump, then it stands again"),
     "doctor": ("doctor", "doctor", "check installation, port, firmware, clock, calibration; say what to do"),

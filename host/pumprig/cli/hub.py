@@ -8,6 +8,9 @@ Leaves: the hub itself to pumprig.hub.
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -33,7 +36,8 @@ END_S = 5.0
 @click.option(
     "--keep-records", "keep", is_flag=True, help="Pull every rig's records into the store as they come."
 )
-def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool) -> None:
+@click.option("--page", metavar="HOST:PORT", help="Serve the live page, too, on this computer's own address.")
+def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool, page: str | None) -> None:
     """Own the rigs' ports, so that several programs use one rig at once: commands, console, scripts.
 
     Without PORT: every Pico found, and every port that a user names. With PORT: these alone. While it runs, everything
@@ -42,15 +46,22 @@ def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool)
     settings = current()
     named = (*ports, settings.port) if settings.port else ports
     if end or show:
-        if named or others or keep or (end and show):
+        if named or others or keep or page or (end and show):
             raise UsageError("--stop and --status take nothing else.", "Nothing was done.")
         _end() if end else _show()
         return
     from pumprig.hub import server, wire
 
     kept: list[Keeping] = []
+    beside: list[subprocess.Popen[str]] = []
+    if page is not None:
+        from pumprig.cli.dashboard import server as page_server
+
+        page_server().place_of(page)  # refused before the hub begins
 
     def ready(running: server.Hub) -> None:
+        if page is not None:
+            beside.append(_page_beside(page, settings.say))
         where = wire.socket_path() if wire.UNIX else "127.0.0.1"
         settings.show(f"ready {where}")
         settings.document({"ready": where, **running.status()})
@@ -66,6 +77,9 @@ def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool)
     finally:
         for keeping in kept:
             keeping.end()
+        for child in beside:
+            child.terminate()
+            child.wait()
     settings.say("the hub has ended; the pumps go on as programmed")
 
 
@@ -75,6 +89,20 @@ def _keeping(addresses: Callable[[], list[str]], settings: Settings) -> Keeping:
     keeping = Keeping(addresses, settings.database(), settings.say)
     keeping.start()
     return keeping
+
+
+def _page_beside(page: str, say: Callable[[str], None]) -> subprocess.Popen[str]:
+    """The page's server, a process of its own; where the page is, is said when it is there."""
+    line = [sys.executable, "-m", "pumprig", "dashboard", "--no-browser", "--page", page]
+    child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+    def told() -> None:
+        assert child.stdout is not None
+        for text in child.stdout:
+            say(f"page {text.rstrip().removeprefix('ready ')}")
+
+    threading.Thread(target=told, daemon=True).start()
+    return child
 
 
 def _status() -> dict[str, Any] | None:

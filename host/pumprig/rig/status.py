@@ -146,6 +146,7 @@ class Status:
     minimum_rate_nl_per_h: int | float | None
     motor_mj_per_ul: int | None
     supply_mv: int | None
+    pressure_pa: int | None
     loop: Loop
     clock_hz: int | None
     reset_cause: str | None
@@ -224,6 +225,7 @@ def status_of(client: Client) -> Status:
         minimum_rate_nl_per_h=_rate(row, "minimum_nl_per_day"),
         motor_mj_per_ul=integer(row, "motor_mj_per_ul"),
         supply_mv=integer(row, "supply_mv"),
+        pressure_pa=integer(row, "pressure_pa"),
         loop=Loop(integer(row, "period_us"), integer(row, "worst_us"), integer(row, "late")),
         clock_hz=integer(row, "clock_hz"),
         reset_cause=row.get("reset_cause"),

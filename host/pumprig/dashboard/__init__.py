@@ -1,0 +1,1 @@
+"""The live web page: a server on this computer alone, beside the hub."""
