@@ -85,6 +85,7 @@ EVENT_MEANINGS = {
     "plug": "It is put back.", "set_clock": "A host sets the clock, to a time or by a difference.",
     "sensor_fail": "A sensor fails.", "sensor_ok": "It works again.", "back_pressure": "Pressure at the line's tip.",
     "bolus": "A host asks for a bolus.", "dispense": "A host asks for one dose from a standing pump.",
+    "rate": "A host changes the base flow to a constant rate; all else of the program stays.",
     "prime": "A host primes the line.", "stop": "A host stops the pump.", "resume": "A host lets it go on.",
     "demand": "A host asks for a demand bolus.", "ack": "A host acknowledges the alarms.",
     "titrate": "A host holds a ramp, steps it back, or lets it go.", "new_tube": "The tube was changed.",

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from pumpwire import documents, spec
+from pumpwire import daily, documents, spec
 
 from pumprig.errors import InputFileError, PumpError
 from pumprig.quantities import to_utc_us
@@ -196,7 +196,12 @@ def _records(path: Path) -> Iterator[Record]:
 def programs_of(asked: Request) -> list[str]:
     """The canonical texts of the programs that a run may come to run."""
     loaded = [str(event["document"]) for event in asked["events"] if "document" in event]
-    return [text for text in (str(asked["program"]), *loaded) if text.startswith("kind=program ")]
+    texts = [text for text in (str(asked["program"]), *loaded) if text.startswith("kind=program ")]
+    rates = {int(event["rate_nl_per_day"]) for event in asked["events"] if event["do"] == "rate"}
+    for text in list(texts):  # which of them a rate will meet is not known
+        active = documents.parse(text)
+        texts += [documents.canonical(daily.constant(active, rate)) for rate in sorted(rates)]
+    return texts
 
 
 def keep(path: Path, asked: Request, report: Report) -> None:

@@ -188,6 +188,10 @@ def _dispense(world: World, event: Event) -> None:
     world.wire.command("dispense", *fields)
 
 
+def _rate(world: World, event: Event) -> None:
+    world.wire.rate(_quantity(event, "rate", "rate", "nl_per_day"))
+
+
 def _prime(world: World, event: Event) -> None:
     world.wire.command("prime", ("volume_nl", _quantity(event, "volume", "volume", "nl", 0)))
 
@@ -240,6 +244,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     ),
     "bolus": (("volume", "over", "spread"), _bolus),
     "dispense": (("volume", "over", "rate"), _dispense),
+    "rate": (("rate",), _rate),
     "prime": (("volume",), _prime),
     "stop": ((), _verb("stop")),
     "resume": ((), _verb("resume")),

@@ -118,6 +118,12 @@ class Wire:
             self.start(Exchange("stage", fields))
         self.start(Exchange("stage", parts[-1], self._commit))
 
+    def rate(self, nl_per_day: int) -> None:
+        """Queue the staging of a constant base flow and its commit: all else of the active program stays."""
+        self.start(Exchange("hello", (("digest", spec.digest()),), self._learn))
+        self.start(Exchange("open", ()))
+        self.start(Exchange("rate", (("rate_nl_per_day", nl_per_day),), self._commit))
+
     def _commit(self, staged: Exchange) -> None:
         if staged.answer is not None:
             self.start(Exchange("commit", (("hash", staged.answer["hash"]), ("override", 1))))

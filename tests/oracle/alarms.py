@@ -91,7 +91,6 @@ class Alarms:
                 self._stops = [one for one in self._stops if row.world_us - one[1] < REMIND_US]
                 self._stops.append((name, row.world_us))
             model.halt(name)
-            model.why = name
             model.blocking.add(name)
 
     def _has_reason(self, name: str, row: Row) -> bool:
@@ -110,7 +109,7 @@ class Alarms:
         if name == "occlusion":
             return self._lasts("occlude", "release", row) or self._did(("release",), row, 60_000)
         if name == "stall":
-            return self._lasts("stall", "free", row)
+            return self._lasts("stall", "free", row) or self._did(("free",), row, 600_000)
         if name == "restarts":
             return len(self._stops) >= RESTARTS
         return False

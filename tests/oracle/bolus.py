@@ -50,7 +50,9 @@ class Claim:
     done_nl: Fraction = ZERO
     why: str = ""
     rate: int = 0
+    times: int = 1
 
 
+PeekEdge = Callable[[int], str]
 Peek = Callable[[str, Fraction], bool]
 PeekEnd = Callable[[Bolus, Fraction, Fraction], Fraction | None]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from oracle import edges
 from oracle.bolus import KINDS, Bolus
 from oracle.model import Model
 from oracle.program import S_US
@@ -39,15 +40,16 @@ class Cuts:
         self._lost_steps = 0  # since the beginning, never in the books
         self._pulses = 0
         self._pulses_base: int | None = None
-        self._count = 0
+        self.count = 0
 
     def keep(self, row: Row) -> None:
         """What the rig would come back with."""
         self._kept = self._judge.model.copy()
         self._kept_row = row
         if self._kept.bolus is None and row.state["bolus_kind"]:
+            self._kept.fall_due()
             ahead_us = self._kept.next_due_us()  # the record before its first step tells of it already
-            if ahead_us <= NEXT_US:
+            if self._kept.bolus is None and ahead_us <= NEXT_US:
                 self._kept.advance(self._kept.t_us + ahead_us + 1)
 
     def cut(self, row: Row) -> None:
@@ -62,19 +64,48 @@ class Cuts:
         assert kept is not None
         assert self._kept_row is not None
         self.under_way = False
-        self._count += 1
+        self.count += 1
         self._flowed = judge.model
         judge.model = kept
         kept.shift(row.mono_us - kept.t_us)
         off_us = row.utc_us - row.mono_us - kept.utc_less_t_us
-        judge.check(abs(off_us) <= S_US, f"the clock comes back {float(off_us) / 1e6:.3f} s off")
+        judge.check(abs(off_us) <= NEXT_US, f"the clock comes back {float(off_us) / 1e6:.3f} s off")
+        kept.utc_less_t_us += off_us
+        self._slot_as_recorded(kept, self._kept_row.state)
         self._steps_as_recorded(kept, self._kept_row)
         self.returned = kept.mode != "stopped"
-        kept.slack_us += LATE_US
+        self._own_time(kept, self._kept_row)
         kept.clock_restored = True
+        kept.round_anew()
         judge.alarms.booted()
         if self.returned:
             self._returns(row)
+
+    def _slot_as_recorded(self, kept: Model, state: dict[str, int]) -> None:
+        """A bolus may end a few steps' time before or after the model's; the rig goes on with what it recorded."""
+        over, kind = kept.bolus, KINDS[state["bolus_kind"] - 1] if state["bolus_kind"] else ""
+        done_nl = state["bolus_done_steps"] * kept.step_nl
+        few_nl = 3 * kept.step_nl
+        is_same = over is not None and (kind, state["bolus_steps"]) == (over.kind, over.steps)
+        if over and is_same and abs(done_nl - over.given_nl) <= few_nl:
+            return
+        if over and over.left_nl <= few_nl and (not kind or done_nl <= few_nl):
+            kept.complete(over)
+            kept.fall_due()
+            return
+        ended = [
+            c for c in kept.claims if (c.what, c.kind, c.steps) == ("bolus_end", kind, state["bolus_steps"])
+        ]
+        if not ended:
+            return
+        if over is not None and over.kind == "periodic" and kept.program is not None:
+            row = kept.program.periodic[over.row]
+            edges.take_back(kept, over, row.volume_nl)
+            kept.due_us[over.row] -= row.every_s * S_US
+        claim = ended[-1]
+        kept.claims.remove(claim)
+        kept.given[kind] -= claim.done_nl - done_nl
+        kept.bolus = Bolus(kind, claim.steps, claim.done_nl, claim.rate, given_nl=done_nl)
 
     def _steps_as_recorded(self, kept: Model, row: Row) -> None:
         """The phase below a step goes with the power."""
@@ -84,6 +115,22 @@ class Cuts:
             done = over and _done_steps(over.kind, row.state)
             if over is not None and done is not None:
                 over.given_nl = min(over.nl, done * kept.step_nl)
+
+    def _own_time(self, kept: Model, row: Row) -> None:
+        """The program's own time goes on as the record has it: that of the model, but for the grain of a tick."""
+        if kept.program is None:
+            return
+        held_us = elapsed_us(row.state)
+        off_us = held_us - kept.elapsed_us
+        self._judge.check(
+            abs(off_us) <= LATE_US, f"the program's own time comes back {float(off_us) / 1e6:.3f} s off"
+        )
+        kept.origin_us -= off_us
+        behind_us = Fraction(row.state["ramp"] // 2 * S_US)
+        right_us = kept.elapsed_us - kept.ramp_us(kept.t_us)
+        self._judge.check(abs(behind_us - right_us) <= S_US + LATE_US, "a titration comes back elsewhere")
+        kept.behind_us = behind_us
+        kept.held_us = kept.t_us if row.state["ramp"] & 1 else None
 
     def _returns(self, first: Row) -> None:
         """It ran: the loss is bounded, stated, and counted as delivered."""
@@ -165,6 +212,12 @@ class Cuts:
         """The end of a bolus that the boot itself told."""
         rows = self._judge.rows[self._judge.at :][:6]
         return next((r for r in rows if r.event == "bolus_end" and r.fields["kind"] == kind), None)
+
+
+def elapsed_us(state: dict[str, int]) -> Fraction:
+    """The program's own time, as a record has it."""
+    parts = (state["program_elapsed_s"] << 16) + state["elapsed_part"]
+    return Fraction(parts * S_US, 65_536)
 
 
 def _done_steps(kind: str, state: dict[str, int]) -> int | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from oracle.program import Program
 from oracle.scenario import Row, Scenario, Seen
+from pumprig import rehearsal
 from pumprig.errors import PumpError
 from pumprig.therapy import program as host_program
 from pumpwire import records
@@ -61,7 +62,19 @@ class Drive:
             "start_utc_us": scenario.start_utc_us,
             "reservoir_nl": scenario.program.reservoir_nl,
         }
-        run = _Run(request, None)
+        with tempfile.TemporaryDirectory() as folder:
+            return self._run(request, events, Path(folder) / "told.txt")
+
+    def _run(self, request: dict[str, Any], events: list[dict[str, Any]], path: Path) -> Seen:
+        with path.open("w", encoding="ascii") as told:
+            run = _Run(request, None, None, told)
+            seen = self._play(run, request, events)
+        if seen.report:
+            seen.report = rehearsal.finish({**request, "events": events}, seen.report, path)
+        return seen
+
+    def _play(self, run: Any, request: dict[str, Any], events: list[dict[str, Any]]) -> Seen:
+        scenario, text = self.scenario, request["program"]
         taken = run.recorder.take
         rig = run.rig
 

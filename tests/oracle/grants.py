@@ -124,7 +124,7 @@ def _free(model: Model, spread: bool, must: set[str], may: set[str]) -> None:
         may.add("busy")
     if not spread and model.program is not None:
         for due_us in model.due_us:
-            if abs(due_us - model.elapsed_us) <= NEAR_US + model.slack_us:
+            if abs(due_us - model.elapsed_us) <= NEAR_US:
                 may.add("busy")
 
 
@@ -174,6 +174,14 @@ def prime(model: Model, volume_nl: int) -> Reasons:
         must.add("value")
     _fluid(model, volume_nl, must, may)
     return must, may
+
+
+def ramp(model: Model, do: str) -> Reasons:
+    """Hold a titration, step it back, let it go on."""
+    must: set[str] = set()
+    if model.program is None or not model.program.ramp or (do == "back" and not model.ramp_turn()):
+        must.add("state")
+    return must, set(must)
 
 
 def hard_limit(program: Program, step_nl: Fraction) -> Fraction:

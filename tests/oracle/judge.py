@@ -13,24 +13,20 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from oracle.alarms import Alarms
-from oracle.bolus import APART, KINDS, Bolus, Claim
-from oracle.cuts import Cuts
+from oracle.bolus import APART, KINDS, Claim
+from oracle.cuts import Cuts, elapsed_us
 from oracle.model import Model
 from oracle.orders import Orders
+from oracle.peeks import GRACE_US, LATE_US, Peeks
 from oracle.program import DAY_US
 from oracle.scenario import Row, Scenario, Seen
 
 TICK_US = 45_000  # two ticks: what is heard in one may act in the next
-LATE_US = 150_000  # a start or an end is logged so much later
-GRACE_US = 150_000  # after which an event that is due is missing in the log
-STEPS = 4  # of each kind that a record may be off
+STEPS = 2  # of each kind that a record may be off
+LOST_NL = 2_000  # in a stall, before it is known
 STOPPED_TOGETHER_US = 300_000
 WHY = {"stopped": ("stopped",), "busy": ("overlap",), "commit": ("program",), "power": ("power",)}
-
-
-def _by_elapsed(model: Model) -> bool:
-    """Whether the base flow changes by the program's own time, of which a cut leaves whole seconds."""
-    return model.program is not None and bool(model.program.ramp or model.program.phases)
+WHY["edge"] = ("overlap", "stopped", "alarm", "program", "power")
 
 
 class Disagreement(Exception):
@@ -46,11 +42,14 @@ class Judge:
         self.rows = seen.rows
         self.at = 0
         self.faults: list[str] = []
-        self.model = Model(seen.step_nl)
-        self.model.peek, self.model.peek_end = self._peek, self._peek_end
+        self.model = Model(step_nl=seen.step_nl)
+        look = Peeks(self)
+        self.model.peek, self.model.peek_end, self.model.peek_edge = look.about, look.end, look.edge
         self.alarms = Alarms(self)
         self.cuts = Cuts(self)
         self.begun_world_us = 0
+        self._lost_steps = 0
+        self.edge_nl = Fraction(0)  # what may flow while the pump's mode changes
         self._zeros: dict[int, int] = {}  # of each boot's clock, on the world's
         self.orders = Orders(self)
         self._handlers: dict[str, Callable[[Row], None]] = {
@@ -69,6 +68,7 @@ class Judge:
             while self.at < len(self.rows):
                 self._step(self.rows[self.at])
                 self.at += 1
+            self._account()
         except Disagreement as error:
             row = self.rows[min(self.at, len(self.rows) - 1)]
             since_s = (row.world_us - self.begun_world_us) / 1e6
@@ -82,6 +82,17 @@ class Judge:
 
     # --- the walk
 
+    def _account(self) -> None:
+        """Rule 8, over all: what the report says was asked for is what program and requests asked for."""
+        right_nl = self.model.asked_nl - self.model.to_come_nl()
+        got_nl = self.seen.report["asked_nl"]
+        slack_nl = (STEPS + 1 + self.cuts.count) * self.model.step_nl + self.edge_nl
+        self.at = len(self.rows) - 1
+        self.check(
+            abs(got_nl - right_nl) <= slack_nl,
+            f"asked {got_nl} nL, right {float(right_nl):.1f}, allowed {float(slack_nl):.1f}",
+        )
+
     def _first(self) -> None:
         """Up to the commit of the first program, which is where the scenario begins."""
         while self.rows[self.at].fields.get("hash") not in self.seen.programs:
@@ -93,8 +104,15 @@ class Judge:
         model.reservoir_nl = Fraction(self.scenario.program.reservoir_nl)
         self.begun_world_us = row.world_us
         model.load(self.scenario.program, self.orders.bridge(self.scenario.program))
+        self.own_time(row)
         self.cuts.keep(row)
         self.at += 1
+
+    def own_time(self, row: Row) -> None:
+        """A program begins at the instant that its record tells of."""
+        off_us = elapsed_us(row.state) - self.model.elapsed_us
+        self.check(abs(off_us) <= TICK_US, f"the program begins {float(off_us) / 1e6:.3f} s off")
+        self.model.origin_us -= off_us
 
     def _step(self, row: Row) -> None:
         if row.event == "cut":
@@ -102,11 +120,16 @@ class Judge:
             return
         if self.cuts.under_way:
             self.cuts.boot(row)
+        rate, was = self.model.rate_now(), self.model.mode
         self._stop_begins(row)
         self.model.advance(Fraction(self.written_us(row)))
         handler = self._handlers.get(row.event)
         if handler is not None:
             handler(row)
+        if self.model.mode != was:  # the log tells of it in the tick after it
+            self.edge_nl += Fraction(max(rate, self.model.rate_now()) * TICK_US, DAY_US)
+        self._lost(row)
+        self._relief(row)
         self.alarms.look(row)
         self._volumes(row)
         self._overdue(row)
@@ -115,9 +138,15 @@ class Judge:
     def _stop_begins(self, row: Row) -> None:
         """A stop ends boluses before it is logged itself."""
         whole = row.event == "bolus_end" and row.fields["done_steps"] == row.fields["asked_steps"]
-        if self.model.mode == "stopped" or row.event not in ("bolus_end", "stop") or whole:
+        passed = row.event == "missed" and row.fields["why"] in ("overlap", "power")
+        if (
+            self.model.mode == "stopped"
+            or row.event not in ("missed", "bolus_end", "stop")
+            or whole
+            or passed
+        ):
             return
-        for later in self.rows[self.at : self.at + 4]:
+        for later in self.rows[self.at : self.at + 12]:
             if (
                 later.event == "stop"
                 and later.boot == row.boot
@@ -130,22 +159,43 @@ class Judge:
                 self.model.halt("stopped")
                 return
 
+    def _lost(self, row: Row) -> None:
+        """Steps that did not turn the rotor are taken back: they are no delivery."""
+        model = self.model
+        lost = row.state["lost_steps"] - self._lost_steps
+        if not lost:
+            return
+        self._lost_steps += lost
+        since_ms = (row.world_us - self.begun_world_us) / 1000
+        stalled = any(e.do == "stall" and e.at_ms <= since_ms for e in self.scenario.events)
+        self.check(stalled, f"{lost} steps are lost without a stall")
+        self.check(lost * model.step_nl <= LOST_NL, f"{lost} steps are lost before the pump stops")
+        model.reservoir_nl += lost * model.step_nl
+        for kind in KINDS:
+            model.given[kind] = min(model.given[kind], row.state[f"{kind}_steps"] * model.step_nl)
+
+    def _relief(self, row: Row) -> None:
+        """The motor goes backwards by as much as the pressure asks for."""
+        model = self.model
+        got_nl = row.state["relief_steps"] * model.step_nl
+        model.reservoir_nl += got_nl - model.given["relief"]
+        model.given["relief"] = got_nl
+
     def _volumes(self, row: Row) -> None:
         """Each kind's steps, to a few."""
         model = self.model
         over = model.flowing()
         for kind in KINDS:
+            got_nl = row.state[f"{kind}_steps"] * model.step_nl
             if kind == "relief":
                 continue
-            got_nl = row.state[f"{kind}_steps"] * model.step_nl
             rate = over.rate if over and over.kind == kind else 0
             if kind == "basal":
                 rate = model.program.highest_rate() if model.program else 0
             if kind in APART:  # the fastest motion, with ramps; its end is compared
                 model.given[kind] = got_nl
                 continue
-            slack_us = 2 * TICK_US + (model.slack_us if kind == "basal" and _by_elapsed(model) else 0)
-            slack_nl = STEPS * model.step_nl + rate * slack_us / DAY_US
+            slack_nl = STEPS * model.step_nl + rate * 2 * TICK_US / DAY_US
             off_nl = got_nl - model.given[kind]
             self.check(
                 abs(off_nl) <= slack_nl,
@@ -155,7 +205,7 @@ class Judge:
 
     def _overdue(self, row: Row) -> None:
         for claim in self.model.claims:
-            late_us = GRACE_US + self.model.slack_us + self._step_of(claim)
+            late_us = GRACE_US + self._step_of(claim)
             if claim.at_us < row.mono_us - late_us and not self._before_first_step(claim):
                 raise Disagreement(
                     f"{claim.what} of {claim.kind} at {float(claim.at_us) / 1e6:.3f} s is not in the log"
@@ -174,35 +224,6 @@ class Judge:
     def _step_of(self, claim: Claim) -> Fraction:
         """How long its bolus takes for two steps."""
         return 2 * self.model.step_nl * DAY_US / claim.rate if claim.rate else Fraction(0)
-
-    def _peek(self, what: str, at_us: Fraction) -> bool:
-        """Whether the log has a refusal of a periodic bolus about now."""
-        boot = self.rows[self.at].boot
-        for row in self.rows[self.at : self.at + 12]:
-            if row.boot != boot or row.mono_us > at_us + GRACE_US:
-                return False
-            about = row.fields.get("what", row.fields.get("kind"))
-            if row.event in (what, "missed") and about == "periodic" and abs(row.mono_us - at_us) <= GRACE_US:
-                return True
-        return False
-
-    def _peek_end(self, over: Bolus, at_us: Fraction, slack_us: Fraction) -> Fraction | None:
-        """When the log says that a bolus had its last step, if that is within two steps of the model's."""
-        boot = self.rows[self.at].boot
-        for row in self.rows[self.at :]:
-            if row.boot != boot or row.event == "cut" or row.mono_us > at_us + slack_us + LATE_US:
-                return None
-            if row.event != "bolus_end" or row.fields["kind"] != over.kind:
-                continue
-            if abs(int(row.fields["asked_steps"]) - over.steps) > 2:
-                continue
-            if abs(row.mono_us - at_us) > slack_us + LATE_US:
-                continue
-            whole = row.fields["done_steps"] == row.fields["asked_steps"]
-            return Fraction(
-                row.mono_us + (0 if whole else LATE_US)
-            )  # cancelled just before its end: not yet over
-        return None
 
     # --- what the log says of boluses
 
@@ -235,33 +256,21 @@ class Judge:
             return row.mono_us
         return row.world_us - self._zeros[row.boot]
 
-    def _drop_early(self) -> None:
-        """The model comes to what the log had a little earlier."""
-        for claim in list(self.model.claims):
-            if (claim.what, claim.kind) in self.early:
-                self.early.remove((claim.what, claim.kind))
-                self.model.claims.remove(claim)
-
     def _on_bolus_start(self, row: Row) -> None:
         kind = row.fields["kind"]
         claim = self.take("bolus_start", kind)
         self.check(claim is not None, f"no {kind} bolus begins here")
         assert claim is not None
         got = int(row.fields["asked_steps"])
-        self.check(abs(got - claim.steps) <= 2, f"{kind} of {got} steps, right {claim.steps}")
-        over = self.model.slot() if kind != "spread" else self.model.spread
-        if over is not None and over.kind == kind and over.steps == claim.steps != got:
-            self.model.set_steps(over, got)
-        self._instant(row, claim)
+        self.check(got == claim.steps, f"{kind} of {got} steps, right {claim.steps}")
+        if row.fields["done_steps"] != "0":  # else it was cancelled before its first step
+            self._instant(row, claim)
 
     def _on_bolus_end(self, row: Row) -> None:
         kind = row.fields["kind"]
         if kind == "bridge" and int(row.fields["done_steps"]) < int(row.fields["asked_steps"]):
-            return  # it will go on
-        if int(row.fields["done_steps"]) == 0:
-            if self.take("missed", kind) is not None:
-                return  # due at the very instant of the stop
-            self.take("bolus_start", kind)  # cancelled before its first step
+            self.model.given[kind] = row.state[f"{kind}_steps"] * self.model.step_nl
+            return  # a new program's takes its place
         claim = self.take("bolus_end", kind)
         self.check(claim is not None, f"no {kind} bolus ends here")
         assert claim is not None
@@ -279,7 +288,7 @@ class Judge:
 
     def _instant(self, row: Row, claim: Claim) -> None:
         at_us = int(row.fields.get("at_us", row.mono_us))
-        slack_us = LATE_US + self._step_of(claim) + self.model.slack_us
+        slack_us = LATE_US + self._step_of(claim)
         if claim.kind in APART:
             slack_us += 2_000_000
         if claim.kind == "spread" and claim.what == "bolus_start" and at_us > claim.at_us:
@@ -294,7 +303,12 @@ class Judge:
         claim = self.take("missed", kind)
         self.check(claim is not None, f"no {kind} bolus is missed here")
         assert claim is not None
-        right = WHY.get(claim.why, ("alarm", "stopped"))
+        right = WHY.get(claim.why, ("alarm",))
+        if claim.why not in WHY:
+            name = row.fields.get("name")
+            self.check(name == claim.why, f"missed because of {name}, right: {claim.why}")
+        times = int(row.fields.get("times", 1))
+        self.check(times == claim.times, f"{times} turns are missed, right {claim.times}")
         self.check(
             row.fields["why"] in right, f"missed because of {row.fields['why']}, right: {' or '.join(right)}"
         )

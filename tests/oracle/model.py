@@ -13,24 +13,22 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import floor
 
-from oracle.bolus import APART, KINDS, ZERO, Bolus, Claim, Peek, PeekEnd
+from oracle import edges
+from oracle.bolus import APART, KINDS, ZERO, Bolus, Claim, Peek, PeekEdge, PeekEnd
 from oracle.day import Past
+from oracle.owntime import OwnTime
 from oracle.program import DAY_US, NEVER_US, S_US, Program
 
 
 @dataclass
-class Model:
+class Model(OwnTime):
     """The pump as the rules say. `step_nl` is the volume of a step, by the calibration."""
 
-    step_nl: Fraction
+    step_nl: Fraction = ZERO
     peek: Peek = lambda _what, _at_us: False
+    peek_edge: PeekEdge = lambda _volume_nl: ""
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
-    t_us: Fraction = ZERO
-    utc_less_t_us: Fraction = ZERO
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
-    program: Program | None = None
-    origin_us: Fraction = ZERO  # where the program's elapsed time is zero
-    slack_us: Fraction = ZERO  # by how much that may be off, after a power cut
     mode: str = "stopped"
     why: str = "stopped"
     bolus: Bolus | None = None  # single, demand, periodic; prime apart
@@ -42,6 +40,7 @@ class Model:
     demands_us: list[Fraction] = field(default_factory=list[Fraction])
     given: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(KINDS, ZERO))
     past: Past = field(default_factory=Past)
+    asked_nl: Fraction = ZERO  # rule 8: as if nothing had interfered
     reservoir_nl: Fraction = ZERO
     blocking: set[str] = field(default_factory=set[str])
     claims: list[Claim] = field(default_factory=list[Claim])
@@ -71,6 +70,7 @@ class Model:
         """The device's clock counts from another instant after a boot."""
         self.t_us += by_us
         self.origin_us += by_us
+        self.held_us = None if self.held_us is None else self.held_us + by_us
         self.utc_less_t_us -= by_us
         self.demands_us = [at + by_us for at in self.demands_us]
         self.past.shift(by_us)
@@ -80,9 +80,13 @@ class Model:
             if over is not None:
                 over.end_us = None  # what the log of the boot before said of it
 
-    @property
-    def elapsed_us(self) -> Fraction:
-        return self.t_us - self.origin_us
+    def round_anew(self) -> None:
+        """After a loss of power what rounding owes is that of a program whose turns were all given."""
+        self.demand_carry_nl = ZERO
+        rows = self.program.periodic if self.program is not None else ()
+        for i, row in enumerate(rows):
+            turns = int((self.due_us[i] - row.first_us) // (row.every_s * S_US))
+            _steps, self.carry_nl[i] = self.whole_steps(turns * row.volume_nl)
 
     # --- what flows
 
@@ -90,7 +94,7 @@ class Model:
         """(nL/day, microseconds that it holds)."""
         if self.mode != "running" or self.program is None or self.bridge is not None:
             return 0, NEVER_US
-        return self.program.rate(max(ZERO, self.elapsed_us), self.t_us + self.utc_less_t_us)
+        return self.own_rate(self.t_us)
 
     def flowing(self) -> Bolus | None:
         """The bolus (or bridge) that flows now."""
@@ -119,12 +123,15 @@ class Model:
             self.fall_due()
             over = self.flowing()
             rate, holds_us = self.base_rate()
-            span_us = min(to_us - self.t_us, holds_us, self.next_due_us())
+            asked, asked_us = self.own_rate(self.t_us)
+            span_us = min(to_us - self.t_us, holds_us, asked_us, self.next_due_us())
             if over is not None:
                 span_us = min(span_us, self._ends_us(over))
+            if self.mode != "running" or self.bridge is None:
+                self.asked_nl += asked * span_us / DAY_US
             self._flow(span_us, rate, over)
             if over is not None and over.end_us is not None and self.t_us >= over.end_us:
-                self._complete(over)
+                self.complete(over)
 
     def _ends_us(self, over: Bolus) -> Fraction:
         """Until it has ended: by its volume, give or take two steps; the log says at which instant just."""
@@ -138,7 +145,7 @@ class Model:
         over.end_us = max(self.t_us, self.t_us + left_us if seen_us is None else seen_us)
         return over.end_us - self.t_us
 
-    def _complete(self, over: Bolus) -> None:
+    def complete(self, over: Bolus) -> None:
         self.given[over.kind] += over.left_nl
         self.reservoir_nl -= over.left_nl
         over.given_nl = over.nl
@@ -163,7 +170,6 @@ class Model:
         self._drop(over)
         if over.kind in APART:
             self.mode = "stopped"
-            self.why = "stopped"
 
     def steps_us(self, over: Bolus) -> Fraction:
         """How long two steps of a bolus take: its last one may come so much earlier or later."""
@@ -200,22 +206,24 @@ class Model:
         for i in order:
             every_us = self.program.periodic[i].every_s * S_US
             while self.due_us[i] <= self.elapsed_us and self.mode != "running":
-                self._miss(i, self.why)
+                self.miss(i, self.why)
             while self.due_us[i] + every_us <= self.elapsed_us:
-                self._miss(i, "busy")
+                self.miss(i, "busy")
             if self.due_us[i] <= self.elapsed_us and self.slot() is None:
-                self._begin(i)
+                self.begin(i)
 
-    def _miss(self, i: int, why: str) -> None:
+    def miss(self, i: int, why: str) -> None:
         assert self.program is not None
         row = self.program.periodic[i]
         self.claims.append(Claim("missed", self.t_us, "periodic", done_nl=Fraction(row.volume_nl), why=why))
         self.due_us[i] += row.every_s * S_US
+        self.asked_nl += row.volume_nl
 
-    def _begin(self, i: int) -> None:
+    def begin(self, i: int) -> None:
         assert self.program is not None
         row = self.program.periodic[i]
         self.due_us[i] += row.every_s * S_US
+        self.asked_nl += row.volume_nl
         certain, possible = self.cap_refuses(Fraction(row.volume_nl))
         if certain or (possible and self.peek("refused", self.t_us)):
             self.claims.append(Claim("refused", self.t_us, "periodic", why="cap"))
@@ -236,16 +244,26 @@ class Model:
         self.utc_less_t_us = utc_less_t_us
         if self.clock_restored and outage_us > 0 and self.program is not None:
             self.fall_due()
+            self.asked_nl += self.outage_nl(outage_us)
             self.origin_us -= outage_us
+            self.held_us = None if self.held_us is None else self.held_us - outage_us
             for i, row in enumerate(self.program.periodic):
                 every_us = row.every_s * S_US
-                waits = self.due_us[i] <= self.elapsed_us - outage_us
-                first_us = self.due_us[i] + (every_us if waits else 0)
-                turns = max(0, (self.elapsed_us - first_us) // every_us + 1)
-                if turns:
-                    self.claims.append(Claim("missed", self.t_us, "periodic", why="power"))
-                    self.due_us[i] = first_us + turns * every_us - (every_us if waits else 0)
+                waits = self.due_us[i] <= self.elapsed_us - outage_us  # until its own next turn
+                turns = max(0, (self.elapsed_us - self.due_us[i]) // every_us + 1)
+                if turns > waits:
+                    claim = Claim("missed", self.t_us, "periodic", why="power", times=int(turns))
+                    self.claims.append(claim)
+                    self.due_us[i] += turns * every_us
+                    self.asked_nl += turns * row.volume_nl
         self.clock_restored = False
+
+    def to_come_nl(self) -> Fraction:
+        """What is under way, or waits, and has not left."""
+        waiting = ZERO
+        for i, row in enumerate(self.program.periodic if self.program is not None else ()):
+            waiting += row.volume_nl if self.due_us[i] <= self.elapsed_us else 0
+        return sum((b.left_nl for b in (self.bolus, self.spread, self.bridge) if b), ZERO)
 
     # --- boluses
 
@@ -265,6 +283,8 @@ class Model:
             self.spread = over
         else:
             self.bolus = over
+            if self.spread is not None:
+                self.spread.end_us = None  # it is suspended
         self.claims.append(Claim("bolus_start", self.t_us, over.kind, over.steps, rate=over.rate))
 
     def load(self, program: Program, bridge: Bolus | None) -> None:
@@ -272,17 +292,16 @@ class Model:
         self.cancel("commit")
         self.program = program
         self.origin_us = self.t_us
-        self.slack_us = ZERO
+        self.behind_us, self.held_us = ZERO, None
         self.bridge = bridge
-        self.due_us = [
-            Fraction((row.every_s if row.first_s is None else row.first_s) * S_US) for row in program.periodic
-        ]
+        self.due_us = [Fraction(row.first_us) for row in program.periodic]
         self.carry_nl = [ZERO] * len(program.periodic)
         self.demand_carry_nl = ZERO
         self.mode = "running"
 
     def cancel(self, why: str) -> None:
         """Boluses under way end; those that wait are missed; a bridge keeps its rest."""
+        edges.settle(self)
         for over in (self.bolus, self.spread):
             if over is not None:
                 self.claims.append(
@@ -298,15 +317,7 @@ class Model:
     def halt(self, why: str) -> None:
         """A stop by a person, a button or an alarm."""
         if self.mode != "stopped":
+            was = self.mode
             self.cancel(why)
-            self.mode, self.why = "stopped", why
-
-    def set_steps(self, over: Bolus, steps: int) -> None:
-        """The log gave a turn one step more or less than the nearest: the sum is what counts."""
-        more_nl = (steps - over.steps) * self.step_nl
-        over.steps = steps
-        over.nl += more_nl
-        if over.kind == "periodic":
-            self.carry_nl[over.row] -= more_nl
-        elif over.kind == "demand":
-            self.demand_carry_nl -= more_nl
+            self.mode = "stopped"
+            self.why = why if was == "running" or why != "stopped" else self.why  # a prime stands as before

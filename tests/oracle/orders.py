@@ -9,8 +9,9 @@ Leaves: the reasons to grants.py, the effects to model.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oracle import grants
 from oracle.bolus import Bolus, Claim
@@ -26,12 +27,35 @@ class Orders:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        events = judge.scenario.events
-        self._loads = [event.program for k, event in enumerate(events) if self._is_sent(k)]
 
-    def _is_sent(self, index: int) -> bool:
-        event = self._judge.scenario.events[index]
-        return event.program is not None and index not in self._judge.seen.refused_files
+    def _loaded(self, row: Row) -> Program:
+        """The program of the latest load that was sent by then."""
+        since_ms = (row.world_us - self._judge.begun_world_us) / 1000
+        found = [
+            event
+            for k, event in enumerate(self._judge.scenario.events)
+            if (event.program is not None or event.do == "rate")
+            and event.at_ms <= since_ms + 100
+            and k not in self._judge.seen.refused_files
+        ]
+        self._judge.check(bool(found), "refused what nobody loaded")
+        if found[-1].program is not None:
+            return found[-1].program
+        return self._at_rate(found[-1].fields["rate_nl_per_day"])
+
+    def _at_rate(self, nl_per_day: int) -> Program:
+        """Rule 6: the base flow alone changes; a bridge that is under way goes on."""
+        program = self._judge.model.program
+        assert program is not None
+        return replace(
+            program,
+            name="constant",
+            days={"": ((0, nl_per_day),)},
+            ramp=None,
+            phases=(),
+            bridge=None,
+            zone="UTC",
+        )
 
     def _granted(self, row: Row, reasons: grants.Reasons) -> None:
         must, _may = reasons
@@ -45,6 +69,7 @@ class Orders:
             )
             return
         must, may = self._reasons(row)
+        self._judge.model.asked_nl += self._refused_nl(row)
         self._judge.check(why in must | may, f"refused for {why}, right: {sorted(must | may) or 'granted'}")
 
     def _reasons(self, row: Row) -> grants.Reasons:
@@ -60,11 +85,20 @@ class Orders:
             return grants.resume(model)
         if verb == "prime":
             return grants.prime(model, self._event(row, ("prime",)).get("volume_nl", 0))
-        if verb in ("stage", "commit"):
-            return grants.commit(model, self._loads.pop(0))
+        if verb == "ramp":
+            return grants.ramp(model, self._event(row, ("titrate",))["ramp"])
+        if verb in ("stage", "commit", "rate"):
+            return grants.commit(model, self._loaded(row))
         return set(), set()
 
-    def _event(self, row: Row, names: tuple[str, ...]) -> dict[str, int]:
+    def _refused_nl(self, row: Row) -> int:
+        """The volume that was asked for in vain."""
+        program = self._judge.model.program
+        if row.fields.get("verb", "request") in ("demand", "request"):
+            return program.demand.volume_nl if program is not None and program.demand is not None else 0
+        return int(row.fields.get("nl", 0))
+
+    def _event(self, row: Row, names: tuple[str, ...]) -> dict[str, Any]:
         """The fields of the scenario's event that a refusal answers."""
         since_ms = (row.world_us - self._judge.begun_world_us) / 1000
         found = [e for e in self._judge.scenario.events if e.do in names and e.at_ms <= since_ms + 100]
@@ -78,6 +112,7 @@ class Orders:
         assert model.program.demand is not None
         one = model.program.demand
         steps, model.demand_carry_nl = model.whole_steps(one.volume_nl, model.demand_carry_nl)
+        model.asked_nl += one.volume_nl
         model.start(model.bolus_of("demand", one.volume_nl, one.over_ms, max(1, steps)))
         model.demands_us.append(model.t_us)
 
@@ -95,6 +130,7 @@ class Orders:
         spread = row.fields.get("spread") == "1"
         self._granted(row, grants.bolus(model, volume_nl, over_ms, spread))
         steps, _rest = model.whole_steps(volume_nl)
+        model.asked_nl += volume_nl
         model.start(model.bolus_of("spread" if spread else "single", volume_nl, over_ms, max(1, steps)))
 
     def _do_stop(self, row: Row) -> None:
@@ -112,15 +148,14 @@ class Orders:
         steps, _rest = model.whole_steps(volume_nl)
         rate = row.state["bolus_rate_nl_per_day"]  # the motor's fastest, which no rule of the therapy names
         model.mode = "priming"
+        model.asked_nl += volume_nl
         model.start(Bolus("prime", steps, steps * model.step_nl, rate))
 
     def _do_commit(self, row: Row) -> None:
-        program = self._judge.seen.programs.get(row.fields.get("hash", ""))
-        self._judge.check(program is not None, "a program begins that nobody loaded")
-        assert program is not None
-        self._loads.pop(0)
+        program = self._judge.seen.programs.get(row.fields.get("hash", "")) or self._loaded(row)
         self._granted(row, grants.commit(self._judge.model, program))
         self._judge.model.load(program, self.bridge(program))
+        self._judge.own_time(row)
 
     def bridge(self, program: Program) -> Bolus | None:
         if program.bridge is None:
@@ -129,10 +164,15 @@ class Orders:
         if not rate:
             return None
         steps, _rest = self._judge.model.whole_steps(volume_nl)
+        self._judge.model.asked_nl += volume_nl
         self._judge.model.claims.append(
             Claim("bolus_start", self._judge.model.t_us, "bridge", steps, rate=rate)
         )
         return Bolus("bridge", steps, steps * self._judge.model.step_nl, rate)
+
+    def _do_ramp(self, row: Row) -> None:
+        self._granted(row, grants.ramp(self._judge.model, row.fields["do"]))
+        self._judge.model.titrate(row.fields["do"])
 
     def _do_refill(self, row: Row) -> None:
         self._judge.model.reservoir_nl = Fraction(int(row.fields["volume_nl"]))

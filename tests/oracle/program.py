@@ -33,6 +33,10 @@ class Periodic:
     over_ms: int
     first_s: int | None = None
 
+    @property
+    def first_us(self) -> int:
+        return (self.every_s if self.first_s is None else self.first_s) * S_US
+
 
 @dataclass(frozen=True)
 class Demand:

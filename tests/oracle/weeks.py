@@ -41,7 +41,7 @@ CLASSES = (
     "periodic",
     "demand",
 )
-CLASSES += ("tiny", "spread", "days", "ramp", "phases", "bridge", "cap", "zone")
+CLASSES += ("rate", "stall", "hold", "tiny", "spread", "days", "ramp", "phases", "bridge", "cap", "zone")
 
 
 class Weeks:
@@ -177,9 +177,8 @@ class Weeks:
     def _mark_dues(self, program: Program, from_ms: int, until_ms: int) -> None:
         """Instants at which the program does something: the first thirty of each row, then some."""
         for row in program.periodic:
-            first_s = row.every_s if row.first_s is None else row.first_s
             for turn in range(30):
-                at_ms = from_ms + (first_s + turn * row.every_s) * 1_000
+                at_ms = from_ms + row.first_us // 1_000 + turn * row.every_s * 1_000
                 self.dues_ms += [at_ms, at_ms + row.over_ms] if at_ms < until_ms else []
 
     def _instant(self, for_ms: int) -> int:
@@ -201,6 +200,9 @@ class Weeks:
             "refill": self._refills,
             "occlude": self._occlusions,
             "prime": self._primes,
+            "rate": self._rates,
+            "stall": self._stalls,
+            "hold": self._holds,
         }
         names = [name for name in makers if name in self._classes]
         events: list[Event] = []
@@ -236,8 +238,20 @@ class Weeks:
         stop = Event(at_ms, draw.choice(["stop", "press_stop"]))
         return [stop, Event(at_ms + back_ms, "resume")] if draw.random() < 0.9 else [stop]
 
+    def _brownouts(self, at_ms: int) -> list[Event]:
+        """A supply that comes and goes for a minute."""
+        draw = self._random
+        events: list[Event] = []
+        for _ in range(draw.randrange(3, 16)):
+            off_ms = draw.choice([100, 300, 1_000, 2_000])
+            events.append(Event(at_ms, "power_cut", {"for_ms": off_ms}))
+            at_ms += off_ms + draw.choice([400, 700, 1_500, 4_000, 12_000])
+        return events
+
     def _cuts(self, for_ms: int) -> list[Event]:
         draw = self._random
+        if draw.random() < 0.15:
+            return self._brownouts(self._instant(for_ms))
         at_ms = self._instant(for_ms)
         off_ms = draw.choice([300, 1_000, 10_000, 600_000, 7_200_000])
         events = [Event(at_ms, "power_cut", {"for_ms": off_ms})]
@@ -285,3 +299,18 @@ class Weeks:
         volume_nl = draw.choice([0, 1_000, 50_000])
         events = [Event(at_ms, "stop"), Event(at_ms + 3_000, "prime", {"volume_nl": volume_nl})]
         return [*events, Event(at_ms + draw.choice([4_000, 60_000]), "resume")]
+
+    def _rates(self, for_ms: int) -> list[Event]:
+        return [Event(self._instant(for_ms), "rate", {"rate_nl_per_day": max(1_000, self._rate())})]
+
+    def _stalls(self, for_ms: int) -> list[Event]:
+        draw = self._random
+        at_ms = self._instant(for_ms)
+        free_ms = at_ms + draw.choice([2_000, 60_000, 1_800_000])
+        back_ms = free_ms + draw.choice([5_000, 1_800_000])
+        events = [Event(at_ms, "stall"), Event(free_ms, "free")]
+        return [*events, Event(back_ms, "ack"), Event(back_ms + 2_000, "resume")]
+
+    def _holds(self, for_ms: int) -> list[Event]:
+        draw = self._random
+        return [Event(self._instant(for_ms), "titrate", {"ramp": draw.choice(["hold", "back", "go", "go"])})]

@@ -9,10 +9,11 @@ Leaves: random weeks to tests/oracle, the examples at many instants to tests/fau
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from interruptions import DAY, H_US, cut, missed, steps, times
+from interruptions import DAY, H_US, cut, fields, missed, steps, times
 
 from bench import Bench, program
 
@@ -204,3 +205,55 @@ def test_twenty_cuts_in_a_minute_assume_no_more_than_can_have_flowed() -> None:
     whole = steps(bench, 60_000)
     assert whole - bench.status()["assumed_steps"] <= given <= whole
     assert given >= whole * 0.85
+
+
+# --- 1, 7: what a second interruption must not forget
+
+
+@pytest.mark.parametrize("because", ["power", "alarm"])
+def test_why_the_pump_stands_outlives_further_cuts(because: str) -> None:
+    bench = Bench()
+    bench.load(program(basal=DAY, on_return="stop", periodic=((3_600, 10_000, 60_000, 0),)))
+    bench.run("10 min")
+    if because == "power":
+        cut(bench, 10)
+    else:
+        bench.act("refill", volume_nl=1_000)
+        bench.run("10 min")
+        assert "empty" in bench.alarms()
+    for _ in range(2):
+        cut(bench, 10)
+    bench.run("1 h")
+    why = {"power": "power", "alarm": "alarm"}[because]
+    assert [row[:3] for row in missed(bench)] == [("periodic", 10_000, why)]
+    told = fields(bench.events("missed")[-1])
+    assert told.get("name") == ("empty" if because == "alarm" else None)
+
+
+def test_what_rounding_owes_goes_to_the_turns_that_are_given_whichever_are_missed() -> None:
+    """Two turns fall due while a long bolus flows, of which the first always waits: every other one is missed."""
+    bench = Bench()
+    bench.load(program(basal=24_000))
+    dosing = bench.sim.rig.dosing
+    step_nl = Fraction(dosing.volume_num, dosing.volume_den)
+    volume_nl = min(
+        range(250, 400), key=lambda nl: abs(nl / step_nl % 1 - Fraction(1, 2))
+    )  # half a step over
+    rows = ((120, volume_nl, 30_000, 60), (240, 20_000, 200_000, 30))
+    bench.load(program(basal=24_000, periodic=rows))
+    bench.run("240 min")
+    ends = [fields(text) for text in bench.events("bolus_end")]
+    small = [int(row["asked_steps"]) for row in ends if int(row["asked_steps"]) < 200]
+    assert len([row for row in missed(bench) if row[1] == volume_nl]) > 50
+    assert abs(sum(small) - steps(bench, len(small) * volume_nl)) <= 1
+
+
+def test_the_log_keeps_the_volume_of_a_request_whatever_its_number() -> None:
+    bench = Bench()
+    bench.load(program(basal=DAY))
+    bench.sim.rig.session.last_seq = 4_000_000_000  # as after many years
+    bench.wire.greet()
+    bench.act("bolus", volume_nl=100_000, over_ms=86_400_000, spread=1)
+    told = fields(bench.events("command")[-1])
+    assert int(told["seq"]) > 4_000_000_000
+    assert (told["volume_nl"], told["spread"]) == ("100000", "1")

@@ -3,8 +3,8 @@
 Owns: the bytes of a record, both ways.
 Rules: a record is believed only whole (CRC-32 over header and payload); each carries the start of its
 predecessor's SHA-256, so a gap or an edit shows; each carries the full state, so the last good record alone
-resumes the pump; a version's fields never change: a new one adds fields at the end of STATE and a row to
-FIELDS, and older records are read for ever, with 0 for what they lack.
+resumes the pump; a version's fields never change: a new one adds fields at the end of STATE (or bits that were 0
+above those of a field) and a row to FIELDS, and older records are read for ever, with 0 for what they lack.
 Units: by the names' endings; integers are little-endian; times in microseconds.
 Leaves: where pages lie to rig.journal; what an event means to who logs it.
 
@@ -16,8 +16,11 @@ from binascii import crc32
 from hashlib import sha256
 
 PAGE = 256
+MODE_BITS = (
+    3  # of the field `mode`; above them `halted`: 0 a person, 1 a loss of power, 2 + n the alarm of bit n
+)
 MAGIC = b"PR"
-VERSION = 3
+VERSION = 4
 CHAIN = 8
 
 # name, struct code
@@ -55,7 +58,7 @@ STATE = (
     ("lost_steps", 5),  # counted, but the rotor did not follow
     ("last_seq", 4),
     ("last_code", 1),  # 0: done; else the error code it was refused with
-    ("mode", 1),  # index into spec.MODES, what to resume
+    ("mode", 1),  # low three bits: index into spec.MODES, what to resume; the others: `halted`, why it stands
     ("program_hash", 4),  # first half of the active program's hash
     ("bolus_kind", 1),  # index into spec.KINDS + 1; 0: none
     ("bolus_steps", 4),
@@ -81,7 +84,8 @@ STATE = (
     ("elapsed_part", 2),  # of program_elapsed_s: 65536ths of a second
     ("last_crc", 2),  # which command last_seq was: codec.name_of its line
 )
-FIELDS = {1: 30, 2: 38, 3: 42}  # version: how many of STATE it has
+HALTED_SINCE = 4  # the version that added no field, but split `mode`
+FIELDS = {1: 30, 2: 38, 3: 42, 4: 42}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -163,6 +167,8 @@ def pack(header, state, text):
     given, put = state.get, struct.pack_into
     for name, size in STATE:
         value = given(name)
+        if name == "mode":
+            value = (value or 0) | given("halted", 0) << MODE_BITS
         if value:
             put("<Q", raw, at, value)  # the next field lies over its high, empty bytes
         at += size
@@ -202,7 +208,16 @@ def unpack(raw):
     for name, size in STATE[: FIELDS[raw[2]]]:
         state[name] = int.from_bytes(raw[at : at + size], "little")
         at += size
+    split_mode(state, raw[2])
     return header, state, raw[at:-4].decode()
+
+
+def split_mode(state, version):
+    """`mode` as a record of this version has it -> `mode` and `halted`."""
+    state["halted"] = 0
+    if version >= HALTED_SINCE:
+        state["halted"] = state["mode"] >> MODE_BITS
+        state["mode"] &= (1 << MODE_BITS) - 1
 
 
 def link(raw):

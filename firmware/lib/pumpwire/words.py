@@ -327,7 +327,8 @@ STATE = {
     "reservoir_base_delivered_nl": "all that had been delivered at that moment",
     "lost_steps": "counted, but the rotor did not follow",
     "last_crc": "which command `last_seq` was",
-    "mode": "what the pump is set to do: an index into the modes below",
+    "mode": "what the pump is set to do: an index into the modes below; plus 8 times why it stands: 0 a person, "
+    "1 a loss of power, 2 + n the alarm of bit n",
     "program_hash": "the first half of the active program's hash, 0 for none",
     "bolus_kind": "of the bolus under way: an index into the kinds below plus 1; 0: none",
     "bolus_done_steps": "those of its steps that are counted",

@@ -13,8 +13,8 @@ from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS, MODES
 
 from rig import lend
+from rig.boot import snapshot
 from rig.boot.replay import alarms, day
-from rig.boot.snapshot import program_number
 from rig.flow.delivery import ASKED
 from rig.flow.overlay import Overlay
 from rig.log import kept_documents
@@ -86,7 +86,7 @@ def _restore_therapy(rig, state, now_us, given_us):
     wanted = state["program_hash"]
     if wanted:
         text = rig.settings.load(
-            kept_documents.PROGRAM, lambda text: program_number(terms.digest(text)) == wanted
+            kept_documents.PROGRAM, lambda text: snapshot.program_number(terms.digest(text)) == wanted
         )
         if not text:
             rig.alarm("self_test", (("why", "the program is damaged"),))
@@ -108,7 +108,7 @@ def _restore_therapy(rig, state, now_us, given_us):
         therapy.boluses.queue.append(bolus)
     rig.requests.restore(given_us, state["demand_wait_s"], now_us)
     therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
-    therapy.halted_by = "alarm " + rig.alarms.blocking() if rig.alarms.blocking() else "stopped"
+    therapy.halted_by = snapshot.halted_text(state["halted"])
     if state["later"]:
         lend.get("rig.line.later").restore(rig, state["later"])
 

@@ -7,7 +7,7 @@ Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
 from pumpwire.records import STATE
-from pumpwire.spec import KINDS, MODES
+from pumpwire.spec import ALARMS, KINDS, MODES
 
 STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their order
 
@@ -15,6 +15,25 @@ STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their o
 def program_number(digest):
     """The first half of a program's hash as the number that the record keeps; 0 for none."""
     return int(digest[:8], 16) if digest else 0
+
+
+def halted_number(why):
+    """Why the pump stands, as the record keeps it; `why` as Therapy.halted_by."""
+    if why == "stopped":
+        return 0
+    name = why.partition(" ")[2]
+    for row in ALARMS:
+        if row[1] == name:
+            return row[0] + 2
+    return 1
+
+
+def halted_text(number):
+    """The same back."""
+    for row in ALARMS:
+        if row[0] + 2 == number:
+            return "alarm " + row[1]
+    return "power" if number == 1 else "stopped"
 
 
 def state_of(rig, now_us):
@@ -45,6 +64,7 @@ def state_of(rig, now_us):
         "waiting": therapy.boluses.waiting(at_us, bolus),
         "alarms": active,
         "acked": acked,
+        "halted": halted_number(therapy.halted_by),
     }
     state.update(rig.implant.state(now_us))
     for name, steps in zip(STEPS, dosing.kind_steps):

@@ -27,6 +27,8 @@ class Boluses:
         self.start_us = 0  # of the program
         self.turns = []  # of each row: the first one that has neither begun nor passed
         self._planned = []  # the same, at the end of the plan
+        self._given = []  # of each row: how many turns have begun; after a boot, as if none had been missed
+        self._planned_given = []  # the same, at the end of the plan
         self.queue = []  # overlays, in order
         self.missed = []  # (row, how many turns, first turn, why) that are still to be told
 
@@ -37,7 +39,13 @@ class Boluses:
         self.turns = []
         for i in range(len(rows)):
             self.turns.append(self._due(i, now_us) - (waiting >> i & 1))
+        self._given = list(self.turns)
+        self._plan_anew()
+
+    def _plan_anew(self):
+        """The plan's end is now."""
         self._planned = list(self.turns)
+        self._planned_given = list(self._given)
 
     def _due(self, i, at_us):
         """How many turns of a row have fallen due until an instant."""
@@ -87,18 +95,17 @@ class Boluses:
 
     def _turn(self, i, turn, start_us):
         _every, volume_nl, over_ms, _first = self.rows[i]
-        overlay = Overlay(
-            PERIODIC, self.turn_steps(i, turn), bolus_rate_nl_per_day(volume_nl, over_ms), start_us
-        )
+        overlay = Overlay(PERIODIC, self._next_steps(i), bolus_rate_nl_per_day(volume_nl, over_ms), start_us)
         overlay.row = i
         overlay.turn = turn
         overlay.placed = True
         return overlay
 
-    def turn_steps(self, i, turn):
-        """Steps of a turn: what rounding takes from one, or adds to it, is carried to the next."""
-        volume_nl = self.rows[i][1]
-        return self._dosing.near_steps((turn + 1) * volume_nl) - self._dosing.near_steps(turn * volume_nl)
+    def _next_steps(self, i):
+        """Steps of the next turn given: what rounding takes from one, or adds to it, is carried to the next."""
+        nth, volume_nl = self._planned_given[i], self.rows[i][1]
+        self._planned_given[i] += 1
+        return self._dosing.near_steps((nth + 1) * volume_nl) - self._dosing.near_steps(nth * volume_nl)
 
     def planned_due_us(self, front_us):
         """When the next turn after the plan's end falls due."""
@@ -114,7 +121,7 @@ class Boluses:
         self.queue = [overlay for overlay in self.queue if overlay.row < 0 or overlay.begun]
         for overlay in self.queue:
             overlay.unplan()
-        self._planned = list(self.turns)
+        self._plan_anew()
         return dropped
 
     # --- time goes by
@@ -126,6 +133,7 @@ class Boluses:
                 overlay.begun = True
                 self._miss(overlay.row, overlay.turn, "overlap")
                 self.turns[overlay.row] = overlay.turn + 1
+                self._given[overlay.row] += 1
         for i in range(len(self.rows)):
             due = self._due(i, now_us)
             self._miss(i, due if why else due - 1, why or "overlap")
@@ -200,5 +208,5 @@ class Boluses:
         """Drop all; returns those that had begun."""
         ended = self.begun()
         self.queue = []
-        self._planned = list(self.turns)
+        self._plan_anew()
         return ended

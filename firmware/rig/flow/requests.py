@@ -27,6 +27,8 @@ class Requests:
         self.prime_rate_nl_per_day = 0
         self.demands_us = []  # when demand boluses were given, the last 24 h
         self.asked = self.given = 0  # demand boluses since the boot
+        self._program = None  # the one of which _nth counts them, for rounding
+        self._nth = 0
 
     def bolus(self, volume_nl, over_ms, spread, now_us):
         """Start a single or spread bolus; returns the overlay. Raises Refused."""
@@ -55,13 +57,20 @@ class Requests:
             raise Refused("count", fields)
         self._check_free(0, now_us)
         self._check_bolus(volume_nl, over_ms, now_us)
-        near = self._dosing.near_steps
-        steps = near((self.given + 1) * volume_nl) - near(self.given * volume_nl)
-        overlay = Overlay(DEMAND, max(1, steps), bolus_rate_nl_per_day(volume_nl, over_ms), now_us)
+        steps = self._next_steps(volume_nl)
+        overlay = Overlay(DEMAND, steps, bolus_rate_nl_per_day(volume_nl, over_ms), now_us)
         self._therapy.add(overlay)
         self.demands_us.append(now_us)
         self.given += 1
         return overlay
+
+    def _next_steps(self, volume_nl):
+        """Steps of the program's next demand bolus: what rounding takes from one, or adds to it, is carried on."""
+        if self._program is not self._therapy.program:
+            self._program, self._nth = self._therapy.program, 0
+        self._nth += 1
+        near = self._dosing.near_steps
+        return max(1, near(self._nth * volume_nl) - near((self._nth - 1) * volume_nl))
 
     def wait_s(self, now_us):
         """Seconds until the lockout of the demand bolus has passed."""

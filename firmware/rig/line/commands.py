@@ -138,9 +138,8 @@ class Commands:
             at_utc_s = args["at_utc_s"]
             told = (("at", at_utc_s), ("hash", args["hash"][:4])) if at_utc_s else (("hash", args["hash"]),)
             return "command", head + override + told
-        return "command", head + tuple(
-            (word, args[word]) for word in sorted(args) if args[word] not in (None, 0)
-        )
+        words = sorted(args, key=lambda word: (not word.endswith("_nl"), word == "over_ms", word))
+        return "command", head + tuple([(word, args[word]) for word in words if args[word] not in (None, 0)])
 
     def _is_repeat(self, verb):
         """Whether an open command came before and nothing has happened since: it is counted, not recorded.

@@ -77,6 +77,10 @@ class Account:
     _due_nl: int = 0
     _seen: int = 0
     _edges: int = 0
+    _written_off: dict[str, int] = field(
+        default_factory=dict[str, int]
+    )  # at a loss of power: done less counted
+    _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
 
     @staticmethod
@@ -107,6 +111,7 @@ class Account:
             until_us = max(self._mono_us, record.mono_us)
             self._pass(last, self._mono_us, until_us - self._mono_us, self._why(last))
             self._mono_us = until_us
+            self._outage(last, record)
         self._count(last, record)
         self._hear(last, record)
 
@@ -187,17 +192,33 @@ class Account:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
         span_us = max(0, _elapsed_us(record) - _elapsed_us(last))
-        if last.at_utc_us and record.at_utc_us:
-            span_us = max(0, record.at_utc_us - last.at_utc_us)
+        if record.rig_utc_us is None and last.at_utc_us and record.at_utc_us:
+            span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
         now, then = record.kind_steps(), last.kind_steps()
+        self._written_off.clear()
         for name, done, kind in OVERLAYS:
-            if last.state[name] and last.state[name] == record.state[name]:
-                what = spec.KINDS[(last.state[kind] or SPREAD) - 1]
+            if not last.state[name]:
+                continue
+            what = spec.KINDS[(last.state[kind] or SPREAD) - 1]
+            if last.state[name] == record.state[name]:
                 assumed = record.state[done] - last.state[done] - (now[what] - then[what])
                 self._not_given(("power", ""), self._nl(assumed, last), 0.0, kind=what)
+            else:  # its end is told in a moment
+                self._written_off[what] = last.state[done] - then[what]
         if record.state["mode"] != RUNNING and last.state["mode"] == RUNNING:
             self._reason = ("power", "")
+
+    def _outage(self, last: Record, record: Record) -> None:
+        """A clock set after a loss of power puts the program's grid to where it would be: it was off for so long."""
+        moved_us = _number(fields_of(record.text), "moved_us") if record.event == "clock" else 0
+        if moved_us > 0 and self._set is not None and self._set.boot == record.boot:
+            last = self._set  # the command's record has the program's time with the outage in it
+            jump_us = _elapsed_us(record) - _elapsed_us(last) - (record.mono_us - last.mono_us)
+            if abs(jump_us - moved_us) < SAME_US and record.program_hash == last.program_hash:
+                self._pass(last, record.mono_us, moved_us, self._why(last) or ("power", ""))
+        if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
+            self._set = record
 
     def _count(self, last: Record, record: Record) -> None:
         """What was counted between two records, and what of it was no delivery."""
@@ -205,11 +226,16 @@ class Account:
         self.base_given_nl += self._nl(now["basal"] - then["basal"], last, record)
         lost = record.state["lost_steps"] - last.state["lost_steps"]
         if lost > 0:
-            flowing = last.state["bolus_kind"]
-            kind = spec.KINDS[flowing - 1] if flowing else BASE
-            self._not_given(("stalled", ""), self._nl(lost, last, record), 0.0, kind=kind)
-            if last.state["bolus_kind"] in (0, BRIDGE):
-                self.base_given_nl += self._nl(lost, last, record)
+            for name, done, kind in OVERLAYS:
+                if record.state[name]:  # a bolus lost what it gained and does not have
+                    before = last.state[done] if last.state[name] == record.state[name] else 0
+                    what = spec.KINDS[(record.state[kind] or SPREAD) - 1]
+                    part = then[what] + record.state[done] - before - now[what]
+                    self._not_given(("stalled", ""), self._nl(part, last, record), 0.0, kind=what)
+                    lost -= part
+            lost_nl = self._nl(max(0, lost), last, record)
+            self._not_given(("stalled", ""), lost_nl, 0.0, kind=BASE)
+            self.base_given_nl += lost_nl
         relieved = then["relief"] - now["relief"]
         if relieved > 0:
             self._not_given(("occluded", ""), self._nl(relieved, last, record), 0.0, kind="relief")
@@ -232,8 +258,12 @@ class Account:
             self._seen += fields.get("kind") == "periodic"
         elif event == "bolus_end":
             rest = _number(fields, "asked_steps") - _number(fields, "done_steps")
+            kind = str(fields.get("kind", ""))
+            if kind in self._written_off:
+                counted = self._written_off.pop(kind) + record.kind_steps()[kind]
+                assumed = _number(fields, "done_steps") - counted
+                self._not_given(("power", ""), self._nl(assumed, record), 0.0, kind=kind)
             if rest > 0:
-                kind = str(fields.get("kind", ""))
                 self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
         elif event == "missed":
             self._miss(record, fields)

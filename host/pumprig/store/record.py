@@ -89,6 +89,7 @@ class Record:
             raw = self.raw
             self._state = {name: _int(raw[i:j], "little") for name, i, j in _PLACES[self.version]}
             self._state.update(_NONE[self.version])
+            records.split_mode(self._state, self.version)
         return self._state
 
     @property

@@ -60,6 +60,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "back_pressure": (("pressure",), ()),
     "bolus": (("volume",), ("over", "spread")),
     "dispense": (("volume",), ("over", "rate")),
+    "rate": (("rate",), ()),
     "prime": ((), ("volume",)),
     "stop": ((), ()),
     "resume": ((), ()),

@@ -279,7 +279,7 @@ def _boluses(reader: Reader, out: dict[str, Any]) -> None:
         least_ms, most_ms = _limits(shapes.PERIODIC, "over_ms")
         most_ms = min(most_ms, every_s * 1000 or most_ms)
         over_ms = reader.quantity(table, here, "over", "time", least_ms, most_ms) or least_ms
-        first_s = _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=1, default_s=0)
+        first_s = _first_s(reader, table, here)
         rows.append((every_s, volume, over_ms, first_s or 0))
     out["periodic"] = tuple(rows)
     demand = reader.table(reader.root, (), "demand_bolus")
@@ -291,6 +291,19 @@ def _boluses(reader: Reader, out: dict[str, Any]) -> None:
         lockout_s = _seconds(reader, demand, path, "lockout", shapes.DEMAND) or 0
         most = reader.count(demand, path, "max_per_24h", *_limits(shapes.DEMAND, "max_per_24h")) or 0
         out["demand"] = ((volume, over_ms, lockout_s, most),)
+
+
+def _first_s(reader: Reader, table: dict[str, Any], here: Path) -> int | None:
+    """When the first one is due; 0: after `every`, as where it is left out."""
+    number, _space, unit = str(table.get("first", "")).partition(" ")
+    if number.strip("0.") == "" and number and unit:
+        reader.fault(
+            (*here, "first"),
+            table["first"],
+            'nothing is due at the very start: write "1 s" for one at once, or leave `first` out for one after `every`',
+        )
+        return None
+    return _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=1, default_s=0)
 
 
 def _field(name: str) -> tuple[tuple[int, int], int]:

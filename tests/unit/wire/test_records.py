@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pumpwire import records, spec
+from rig.boot import snapshot
 from rig.boot.snapshot import STEPS
 
 HEADER_LIMITS = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32, "Q": 1 << 64}
@@ -27,6 +28,7 @@ def any_record(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, int], str]:
     header: dict[str, Any] = {name: draw(st.integers(0, HEADER_LIMITS[code] - 1)) for name, code in FREE}
     header["chain"] = draw(st.binary(min_size=records.CHAIN, max_size=records.CHAIN))
     state = {name: draw(st.integers(0, (1 << 8 * size) - 1)) for name, size in records.STATE}
+    state["mode"], state["halted"] = draw(st.integers(0, 7)), draw(st.integers(0, 31))
     return header, state, draw(st.text("abc =_.0123456789%", max_size=records.MAX_EVENT_TEXT + 20))
 
 
@@ -126,7 +128,19 @@ def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
     assert records.FIELDS[records.VERSION] == len(records.STATE)
     assert list(records.FIELDS) == list(range(1, records.VERSION + 1))
     counts = list(records.FIELDS.values())
-    assert counts == sorted(set(counts))
+    assert counts == sorted(counts)
+    assert sorted(set(counts)) == [30, 38, 42]  # version 4 put a second value into the bits above `mode`
+
+
+@pytest.mark.requirement("SR-13")
+def test_mode_and_why_the_pump_stands_share_a_byte_that_has_room_for_every_alarm() -> None:
+    assert len(spec.MODES) <= 1 << records.MODE_BITS
+    assert max(row[0] for row in spec.ALARMS) + 2 < 1 << 8 - records.MODE_BITS
+    for why in ["stopped", "power", *(f"alarm {row[1]}" for row in spec.ALARMS)]:
+        assert snapshot.halted_text(snapshot.halted_number(why)) == why
+
+
+def test_the_longest_words_of_a_command_fit() -> None:
     longest = (
         "verb=commit seq=9999999 override=1 hash=0123456789abcdef",
         "verb=commit seq=9999999 override=1 at=4294967295 hash=0123",

@@ -1,0 +1,65 @@
+"""What falls due at the very tick of an interruption: on which side of it, the log says.
+
+Owns: turns of periodic boluses within three ticks of a stop, an alarm or a new program.
+Rules: the standard library only; a turn so close may have begun, may be missed or, where a new program takes its place,
+may never have come to be due: each is right, and what the log says is taken.
+Units: as in model.py.
+Leaves: everything else to model.py.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from oracle.bolus import Bolus
+from oracle.program import DAY_US, S_US
+
+if TYPE_CHECKING:
+    from oracle.model import Model
+
+EDGE_US = 60_000
+
+
+def settle(model: Model) -> None:
+    """Call it when an interruption has come, before it takes effect."""
+    if model.program is None:
+        return
+    for i, row in enumerate(model.program.periodic):
+        if model.mode == "running":
+            _running(model, i, row.volume_nl, row.every_s * S_US)
+        elif _is_near(model, model.due_us[i]) and model.peek_edge(row.volume_nl):
+            model.miss(i, model.why)
+
+
+def _is_near(model: Model, due_us: Fraction) -> bool:
+    return abs(due_us - model.elapsed_us) <= EDGE_US
+
+
+def _running(model: Model, i: int, volume_nl: int, every_us: int) -> None:
+    if model.due_us[i] < model.elapsed_us and _is_near(model, model.due_us[i] + every_us):
+        model.miss(i, "edge")  # it waited until its own next turn, or until the interruption
+    own = model.bolus if model.bolus and (model.bolus.kind, model.bolus.row) == ("periodic", i) else None
+    if own is not None and own.given_nl > own.rate * EDGE_US / DAY_US:
+        own = None
+    coming = _is_near(model, model.due_us[i])
+    if own is None and not coming:
+        return
+    seen = model.peek_edge(volume_nl)
+    if coming and seen == "begun" and model.slot() is None:
+        model.begin(i)
+    elif coming and seen == "missed":
+        model.miss(i, "edge")
+    elif own is not None and seen != "begun":
+        take_back(model, own, volume_nl)
+        if seen:
+            model.due_us[i] -= every_us
+
+
+def take_back(model: Model, over: Bolus, volume_nl: int) -> None:
+    """A turn that had not begun after all."""
+    model.given[over.kind] -= over.given_nl
+    model.asked_nl -= volume_nl
+    model.carry_nl[over.row] += over.nl - volume_nl
+    model.claims = [c for c in model.claims if (c.what, c.kind) != ("bolus_start", over.kind)]
+    model.bolus = None

@@ -1,0 +1,72 @@
+"""The judge's looks ahead into the log, for what the rules leave open within bounds.
+
+Owns: when a bolus had its last step, on which side of a tick a turn fell, whether a turn was refused.
+Rules: a look tells only of records within the stated times; the judge checks what is taken from it.
+Units: as in scenario.py.
+Leaves: what is made of it to model.py and edges.py.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from oracle.bolus import Bolus
+
+if TYPE_CHECKING:
+    from oracle.judge import Judge
+
+LATE_US = 150_000  # a start or an end is logged so much later
+GRACE_US = 150_000  # after which an event that is due is missing in the log
+
+
+class Peeks:
+    """Looks from where the walk stands."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def about(self, what: str, at_us: Fraction) -> bool:
+        """Whether the log has a refusal of a periodic bolus about now."""
+        boot = self._judge.rows[self._judge.at].boot
+        for row in self._judge.rows[self._judge.at : self._judge.at + 12]:
+            if row.boot != boot or row.mono_us > at_us + GRACE_US:
+                return False
+            about = row.fields.get("what", row.fields.get("kind"))
+            if row.event in (what, "missed") and about == "periodic" and abs(row.mono_us - at_us) <= GRACE_US:
+                return True
+        return False
+
+    def edge(self, volume_nl: int) -> str:
+        """What the log says of a turn that is due at the tick of the interruption that it tells of now."""
+        here = self._judge.rows[self._judge.at]
+        for row in self._judge.rows[self._judge.at : self._judge.at + 12]:
+            if row.boot != here.boot or row.mono_us > here.mono_us + GRACE_US:
+                break
+            if row.fields.get("kind") != "periodic":
+                continue
+            if row.event == "missed" and row.fields["nl"] == str(volume_nl):
+                return "missed"
+            steps = int(row.fields.get("asked_steps", -9))
+            near = abs(steps * self._judge.model.step_nl - volume_nl) <= 2 * self._judge.model.step_nl
+            if row.event == "bolus_end" and near:
+                return "begun"
+        return ""
+
+    def end(self, over: Bolus, at_us: Fraction, slack_us: Fraction) -> Fraction | None:
+        """When the log says that a bolus had its last step, if that is within two steps of the model's."""
+        boot = self._judge.rows[self._judge.at].boot
+        for row in self._judge.rows[self._judge.at :]:
+            if row.boot != boot or row.event == "cut" or row.mono_us > at_us + slack_us + LATE_US:
+                return None
+            if row.event != "bolus_end" or row.fields["kind"] != over.kind:
+                continue
+            if abs(int(row.fields["asked_steps"]) - over.steps) > 2:
+                continue
+            if abs(row.mono_us - at_us) > slack_us + LATE_US:
+                continue
+            whole = row.fields["done_steps"] == row.fields["asked_steps"]
+            return Fraction(
+                row.mono_us + (0 if whole else LATE_US)
+            )  # cancelled just before its end: not yet over
+        return None
