@@ -110,6 +110,8 @@ class Alarms:
             return self._lasts("occlude", "release", row) or self._did(("release",), row, 60_000)
         if name == "stall":
             return self._lasts("stall", "free", row) or self._did(("free",), row, 600_000)
+        if name == "moved_stopped":  # a jammed rotor springs back when it is freed
+            return self._did(("free",), row, PRESS_MS)
         if name == "restarts":
             return len(self._stops) >= RESTARTS
         return False

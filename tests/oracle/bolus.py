@@ -30,6 +30,12 @@ class Bolus:
     row: int = 0
     given_nl: Fraction = ZERO
     end_us: Fraction | None = None
+    from_us: Fraction = ZERO
+
+    @property
+    def key(self) -> tuple[str, int, Fraction]:
+        """Which one it is, however often the model is copied."""
+        return self.kind, self.row, self.from_us
 
     @property
     def left_nl(self) -> Fraction:
@@ -54,5 +60,4 @@ class Claim:
 
 
 PeekEdge = Callable[[int], str]
-Peek = Callable[[str, Fraction], bool]
 PeekEnd = Callable[[Bolus, Fraction, Fraction], Fraction | None]

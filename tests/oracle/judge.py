@@ -44,7 +44,7 @@ class Judge:
         self.faults: list[str] = []
         self.model = Model(step_nl=seen.step_nl)
         look = Peeks(self)
-        self.model.peek, self.model.peek_end, self.model.peek_edge = look.about, look.end, look.edge
+        self.model.peek_end, self.model.peek_edge = look.end, look.edge
         self.alarms = Alarms(self)
         self.cuts = Cuts(self)
         self.begun_world_us = 0
@@ -87,6 +87,7 @@ class Judge:
         right_nl = self.model.asked_nl - self.model.to_come_nl()
         got_nl = self.seen.report["asked_nl"]
         slack_nl = (STEPS + 1 + self.cuts.count) * self.model.step_nl + self.edge_nl
+        slack_nl += Fraction(self.model.rate_now() * 2 * TICK_US, DAY_US)
         self.at = len(self.rows) - 1
         self.check(
             abs(got_nl - right_nl) <= slack_nl,

@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import floor
 
 from oracle import edges
-from oracle.bolus import APART, KINDS, ZERO, Bolus, Claim, Peek, PeekEdge, PeekEnd
+from oracle.bolus import APART, KINDS, ZERO, Bolus, Claim, PeekEdge, PeekEnd
 from oracle.day import Past
 from oracle.owntime import OwnTime
 from oracle.program import DAY_US, NEVER_US, S_US, Program
@@ -25,7 +25,6 @@ class Model(OwnTime):
     """The pump as the rules say. `step_nl` is the volume of a step, by the calibration."""
 
     step_nl: Fraction = ZERO
-    peek: Peek = lambda _what, _at_us: False
     peek_edge: PeekEdge = lambda _volume_nl: ""
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
@@ -224,19 +223,9 @@ class Model(OwnTime):
         row = self.program.periodic[i]
         self.due_us[i] += row.every_s * S_US
         self.asked_nl += row.volume_nl
-        certain, possible = self.cap_refuses(Fraction(row.volume_nl))
-        if certain or (possible and self.peek("refused", self.t_us)):
-            self.claims.append(Claim("refused", self.t_us, "periodic", why="cap"))
-            return
         steps, self.carry_nl[i] = self.whole_steps(row.volume_nl, self.carry_nl[i])
         if steps:
             self.start(self.bolus_of("periodic", row.volume_nl, row.over_ms, steps, i))
-
-    def cap_refuses(self, volume_nl: Fraction) -> tuple[bool, bool]:
-        """(must, may) a volume be refused for the cap; filled in by grants.py."""
-        from oracle.grants import cap
-
-        return cap(self, volume_nl)
 
     def set_clock(self, utc_less_t_us: Fraction) -> None:
         """The wall clock; the first time after a boot it shows for how long there was no power: rule 1."""
@@ -279,6 +268,7 @@ class Model(OwnTime):
 
     def start(self, over: Bolus) -> None:
         """It begins now, or as soon as what flows before it has ended."""
+        over.from_us = self.t_us
         if over.kind == "spread":
             self.spread = over
         else:

@@ -20,22 +20,15 @@ LATE_US = 150_000  # a start or an end is logged so much later
 GRACE_US = 150_000  # after which an event that is due is missing in the log
 
 
+BACK = 12  # records
+
+
 class Peeks:
     """Looks from where the walk stands."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-
-    def about(self, what: str, at_us: Fraction) -> bool:
-        """Whether the log has a refusal of a periodic bolus about now."""
-        boot = self._judge.rows[self._judge.at].boot
-        for row in self._judge.rows[self._judge.at : self._judge.at + 12]:
-            if row.boot != boot or row.mono_us > at_us + GRACE_US:
-                return False
-            about = row.fields.get("what", row.fields.get("kind"))
-            if row.event in (what, "missed") and about == "periodic" and abs(row.mono_us - at_us) <= GRACE_US:
-                return True
-        return False
+        self._ends: dict[int, tuple[str, int, Fraction]] = {}  # by a row's number: of which bolus it tells
 
     def edge(self, volume_nl: int) -> str:
         """What the log says of a turn that is due at the tick of the interruption that it tells of now."""
@@ -55,16 +48,21 @@ class Peeks:
 
     def end(self, over: Bolus, at_us: Fraction, slack_us: Fraction) -> Fraction | None:
         """When the log says that a bolus had its last step, if that is within two steps of the model's."""
-        boot = self._judge.rows[self._judge.at].boot
-        for row in self._judge.rows[self._judge.at :]:
+        rows, at = self._judge.rows, self._judge.at
+        boot = rows[at].boot
+        for k in range(max(0, at - BACK), len(rows)):
+            row = rows[k]
+            if k < at and (row.boot != boot or row.mono_us <= over.from_us):
+                continue  # the model may be a few steps behind the log
             if row.boot != boot or row.event == "cut" or row.mono_us > at_us + slack_us + LATE_US:
                 return None
             if row.event != "bolus_end" or row.fields["kind"] != over.kind:
                 continue
-            if abs(int(row.fields["asked_steps"]) - over.steps) > 2:
+            if int(row.fields["asked_steps"]) != over.steps or self._ends.get(k, over.key) != over.key:
                 continue
             if abs(row.mono_us - at_us) > slack_us + LATE_US:
                 continue
+            self._ends[k] = over.key
             whole = row.fields["done_steps"] == row.fields["asked_steps"]
             return Fraction(
                 row.mono_us + (0 if whole else LATE_US)

@@ -34,10 +34,10 @@ class Kind:
 
 BASE = ("days", "phases", "ramp", "zone", "hold")
 KINDS = {
-    "calm": Kind((1, 12), (*BASE, "clock", "refill")),
-    "boluses": Kind((1, 4), ("days", "phases", "periodic", "bolus", "spread", "demand", "press", "cap")),
+    "calm": Kind((1, 8), (*BASE, "clock", "refill")),
+    "boluses": Kind((1, 2.5), ("days", "phases", "periodic", "bolus", "spread", "demand", "press", "cap")),
     "stops": Kind(
-        (1, 4),
+        (1, 3),
         (
             "days",
             "periodic",
@@ -54,9 +54,9 @@ KINDS = {
         ),
     ),
     "cuts": Kind(
-        (1, 4), ("days", "phases", "periodic", "cut", "clock", "bolus", "demand", "press", "bridge", "rate")
+        (1, 2.5), ("days", "phases", "periodic", "cut", "clock", "bolus", "demand", "press", "bridge", "rate")
     ),
-    "all": Kind((1, 8), CLASSES),
+    "all": Kind((1, 3), CLASSES),
     "days": Kind((12, 96), CLASSES),
     "week": Kind((168, 168), CLASSES),
 }

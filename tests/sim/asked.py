@@ -73,6 +73,27 @@ INTERFERING = {
         0,
         "stopped",
     ),
+    "a loss of power that a small bolus does not survive": (
+        [event(5, "bolus", volume_nl=300, over_ms=60_000), event(5.003, "power_cut", for_ms=10_000)],
+        300,
+        "power",
+    ),
+    "a loss of power and two clocks": (  # the first tells of the outage, the second one only of itself
+        [
+            event(5, "power_cut", for_ms=HOUR_MS),
+            event(6.5, "set_clock"),
+            event(7, "set_clock", by_ms=-HOUR_MS),
+            event(8, "set_clock"),
+        ],
+        0,
+        "power",
+    ),
+    "another rate": ([event(5, "rate", rate_nl_per_day=240_000)], -70_000, ""),
+    "a stall in a young bolus": (  # it loses more steps than the bolus has had
+        [event(5, "bolus", volume_nl=30_000, over_ms=600_000), event(5.0001, "stall")],
+        30_000,
+        "stalled",
+    ),
     "a brownout": ([event(5, "brownout")], 0, ""),
     "an occlusion": (
         [event(5, "occlude"), event(8, "release"), event(8, "ack"), event(8.1, "resume")],

@@ -11,6 +11,10 @@ from sim import asked
         "a loss of power in a bolus",
         "an occlusion",
         "a stall",
+        "a loss of power that a small bolus does not survive",
+        "a loss of power and two clocks",
+        "a stall in a young bolus",
+        "another rate",
         "a demand bolus within the lockout",
         "a bolus beyond the limit",
     ],
@@ -18,7 +22,7 @@ from sim import asked
 def test_what_interferes_with_a_constant_program_is_told_and_what_was_asked_is_rate_times_time(name):
     report, by_hand_nl, why = asked.constant(name)
     assert asked.adds_up(report) == []
-    assert why in {row["why"] for row in report["not_given"]}
+    assert {why} - {""} <= {row["why"] for row in report["not_given"]}
     assert abs(report["asked_nl"] - by_hand_nl) <= 2 * asked.STEP_NL, report["not_given"]
 
 

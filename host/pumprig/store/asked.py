@@ -24,6 +24,7 @@ from pumprig.store.totals import Calibration
 RUNNING = spec.MODES.index("running")
 BASE = "basal"
 BRIDGE = spec.KINDS.index("bridge") + 1
+PERIODIC = spec.KINDS.index("periodic") + 1
 SPREAD = spec.KINDS.index("spread") + 1
 STOPPING = {row[1] for row in spec.ALARMS if row[1] and row[3] == "stop"}
 ALARM_BITS = {row[0]: row[1] for row in spec.ALARMS if row[1]}
@@ -185,8 +186,15 @@ class Account:
     def _fall_due(self, program: dict[str, Any], elapsed_us: int, span_us: int) -> None:
         for row in program["periodic"]:
             turns = turns_before(row, elapsed_us + span_us + 1) - turns_before(row, elapsed_us + 1)
-            self._due += turns
+            self._due += self._shown(row[1], turns_before(row, elapsed_us + 1), turns)
             self._due_nl += turns * row[1]
+
+    def _shown(self, volume_nl: int, before: int, turns: int) -> int:
+        """How many turns have a step of their own: of volumes below a step not every one."""
+        step_nl = self.step_nl()
+        if not step_nl or volume_nl >= step_nl:
+            return turns
+        return int((before + turns) * volume_nl / step_nl + 0.5) - int(before * volume_nl / step_nl + 0.5)
 
     def _power(self, last: Record, record: Record) -> None:
         """From the last record before a loss of power to the first one after it."""
@@ -315,7 +323,7 @@ class Account:
     def rows(self) -> list[NotGiven]:
         """Every reason, the largest first. Call it once, at the end."""
         waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
-        unseen = self._due - self._seen - waiting
+        unseen = self._due - self._seen - waiting - self._unshown()
         if unseen > 0 and self._due:
             self._not_given(
                 ("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen, "periodic"
@@ -328,6 +336,11 @@ class Account:
         if off_nl > rounding_nl and not self.unknown_s:
             self._not_given(("unexplained", ""), off_nl, 0.0)
         return sorted(self.reasons.values(), key=lambda row: -row.nl)
+
+    def _unshown(self) -> bool:
+        """Whether a turn is under way whose first step has not left."""
+        state = self._last.state if self._last is not None else {}
+        return state.get("bolus_kind") == PERIODIC and not state["bolus_done_steps"]
 
     def step_nl(self) -> float:
         """Volume of a step under the last calibration, 0 where it is not known."""
