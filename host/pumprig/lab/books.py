@@ -20,8 +20,9 @@ from pumpwire import spec
 
 from pumprig.errors import PumpError
 from pumprig.lab.database import EPOCH, LATEST_US, Database, Lab
-from pumprig.store.asked import HOUR_US, Account, Reason
+from pumprig.store.asked import HOUR_US, Account
 from pumprig.store.dates import Boot
+from pumprig.store.not_given import Reason
 from pumprig.store.record import Record
 
 PAUSE_S = 2.0

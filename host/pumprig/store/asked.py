@@ -18,41 +18,22 @@ from pumpwire import documents, spec
 from pumpwire.program import DAY_US, base_rate, turns_before
 
 from pumprig.store.export import fields_of
+from pumprig.store.not_given import NotGiven, Reason
 from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
+from pumprig.store.under_way import OVERLAYS, bridges, elapsed_us, is_unseen
 
 RUNNING = spec.MODES.index("running")
 BASE = "basal"
-BRIDGE = spec.KINDS.index("bridge") + 1
-PERIODIC = spec.KINDS.index("periodic") + 1
 SPREAD = spec.KINDS.index("spread") + 1
 STOPPING = {row[1] for row in spec.ALARMS if row[1] and row[3] == "stop"}
 ALARM_BITS = {row[0]: row[1] for row in spec.ALARMS if row[1]}
 SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
 ROUNDING_US = 250_000  # of flow, at each start and stop: a record is made a few ticks after what it tells
 HOUR_US = 3_600_000_000
-Reason = tuple[str, str]  # (why, name: of an alarm, or what a turn was missed for)
 Book = Callable[
     [int | None, str, Reason, float, float, int], None
 ]  # at (us UTC), kind, reason, nl, for_s, times
-
-
-@dataclass
-class NotGiven:
-    """Volume that was asked for and not given, for one reason."""
-
-    why: str
-    name: str
-    nl: float = 0.0
-    for_s: float = 0.0
-    times: int = 0
-
-    def document(self) -> dict[str, Any]:
-        """As JSON, rounded to whole nL."""
-        told: dict[str, Any] = {"why": self.why}
-        if self.name:
-            told["name" if self.why == "alarm" else "because"] = self.name
-        return {**told, "nl": round(self.nl), "for_s": round(self.for_s, 1), "times": self.times}
 
 
 @dataclass
@@ -135,13 +116,13 @@ class Account:
         if program is None:
             self.unknown_s[half] = self.unknown_s.get(half, 0.0) + span_us / 1e6
             return
-        elapsed_us = _elapsed_us(record) + from_us - record.mono_us
-        self._fall_due(program, elapsed_us, span_us)
-        if why is None and _bridges(record):
+        own_us = elapsed_us(record) + from_us - record.mono_us
+        self._fall_due(program, own_us, span_us)
+        if why is None and bridges(record):
             return
         now_us = self._at_us
         for begin_us, end_us in self._hours(record, from_us, span_us):
-            asked_nl = self._flow(program, record, elapsed_us, from_us, begin_us, end_us)
+            asked_nl = self._flow(program, record, own_us, from_us, begin_us, end_us)
             self.base_nl += asked_nl
             if why is not None:
                 self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, times=int(begin_us == 0))
@@ -199,7 +180,7 @@ class Account:
     def _power(self, last: Record, record: Record) -> None:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
-        span_us = max(0, _elapsed_us(record) - _elapsed_us(last))
+        span_us = max(0, elapsed_us(record) - elapsed_us(last))
         if record.rig_utc_us is None and last.at_utc_us and record.at_utc_us:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
@@ -222,7 +203,7 @@ class Account:
         moved_us = _number(fields_of(record.text), "moved_us") if record.event == "clock" else 0
         if moved_us > 0 and self._set is not None and self._set.boot == record.boot:
             last = self._set  # the command's record has the program's time with the outage in it
-            jump_us = _elapsed_us(record) - _elapsed_us(last) - (record.mono_us - last.mono_us)
+            jump_us = elapsed_us(record) - elapsed_us(last) - (record.mono_us - last.mono_us)
             if abs(jump_us - moved_us) < SAME_US and record.program_hash == last.program_hash:
                 self._pass(last, record.mono_us, moved_us, self._why(last) or ("power", ""))
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
@@ -323,7 +304,7 @@ class Account:
     def rows(self) -> list[NotGiven]:
         """Every reason, the largest first. Call it once, at the end."""
         waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
-        unseen = self._due - self._seen - waiting - self._unshown()
+        unseen = self._due - self._seen - waiting - (self._last is not None and is_unseen(self._last))
         if unseen > 0 and self._due:
             self._not_given(
                 ("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen, "periodic"
@@ -337,39 +318,16 @@ class Account:
             self._not_given(("unexplained", ""), off_nl, 0.0)
         return sorted(self.reasons.values(), key=lambda row: -row.nl)
 
-    def _unshown(self) -> bool:
-        """Whether a turn is under way whose first step has not left."""
-        state = self._last.state if self._last is not None else {}
-        return state.get("bolus_kind") == PERIODIC and not state["bolus_done_steps"]
-
     def step_nl(self) -> float:
         """Volume of a step under the last calibration, 0 where it is not known."""
         return self._nl(1, self._last) if self._last is not None else 0.0
 
 
-OVERLAYS = (
-    ("bolus_steps", "bolus_done_steps", "bolus_kind"),
-    ("spread_steps_asked", "spread_done_steps", "second_kind"),
-)
 KIND_OF = {
     "prime": "prime",
     "calibrate": "calibration",
 }  # a refused request's verb; all others ask for a single dose
 HEARD = ("alarm", "stop", "bolus_start", "bolus_end", "missed", "refused")
-
-
-def _elapsed_us(record: Record) -> int:
-    """The program's time at a record."""
-    state = record.state
-    return state["program_elapsed_s"] * 1_000_000 + state["elapsed_part"] * 1_000_000 // 65_536
-
-
-def _bridges(record: Record) -> bool:
-    """Whether a bridge flows instead of the base flow."""
-    state = record.state
-    if state["bolus_kind"] == BRIDGE and state["bolus_done_steps"] < state["bolus_steps"]:
-        return True
-    return state["second_kind"] == BRIDGE and state["spread_done_steps"] < state["spread_steps_asked"]
 
 
 def _number(fields: dict[str, str | int], name: str) -> int:
