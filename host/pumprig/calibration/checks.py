@@ -11,14 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from pumprig.calibration.design import (
-    LEAST_NL_PER_REV,
-    MOST_NL_PER_REV,
     NOMINAL_NL_PER_REV,
     NOMINAL_ROLLERS,
     Phases,
     blank_slopes,
     roller_turns,
 )
+from pumprig.calibration.register import LEAST_NL_PER_REV, MOST_NL_PER_REV
 from pumprig.calibration.weighing import Weighing, refuse
 
 LOWEST_FLOW_NL_PER_H = 1000.0  # half of 0.048 mL/day; in kilograms 1 mL/h would look like this

@@ -19,8 +19,6 @@ from pumprig.calibration import standing
 from pumprig.calibration.weighing import Floats, Weighing, readability_g, refuse
 
 NOMINAL_NL_PER_REV = 10_000.0
-# of heads that a bench pump has; a wrong unit is 1000 times off
-LEAST_NL_PER_REV, MOST_NL_PER_REV = 200.0, 500_000.0
 NOMINAL_ROLLERS = 3.0
 # so many times the usual time between two changes of the count: the pump stood, or nobody read
 PAUSE_SCALES = 20.0

@@ -25,6 +25,8 @@ WORN_REVOLUTIONS = (
 )
 OLD_DAYS = 7  # one supplier says to recalibrate tubing every 3 to 7 days
 LARGEST_DENOMINATOR = 1_000_000
+# of heads that a bench pump has; a wrong unit is 1000 times off
+LEAST_NL_PER_REV, MOST_NL_PER_REV = 200.0, 500_000.0
 
 
 class RegisterError(PumpError):

@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from pumprig import __version__, streams
+from pumprig import __version__, extras, streams
 from pumprig.cli.settings import Settings
 from pumprig.errors import PumpError, UsageError
 from pumprig.shown import shown
@@ -231,15 +231,21 @@ def _run(words: list[str], settings: Settings) -> int:
     except BrokenPipeError:  # of help, say, which click prints itself
         streams.silence()
         return 1
+    except ModuleNotFoundError as error:
+        return _failed(extras.missing(error) or _unforeseen(error, settings), settings)
     except Exception as error:  # a defect of ours: still one clear line, and the trace with -v
-        unforeseen = PumpError(
-            f"an error that pumprig did not foresee: {type(error).__name__}: {error}",
-            f"What was asked may not have been done.{GOES_ON if settings.met else ''}",
-            "`pumprig status` shows what holds now; the same command with -v shows where it arose.",
-        )
-        unforeseen.__cause__ = error
-        return _failed(unforeseen, settings)
+        return _failed(_unforeseen(error, settings), settings)
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(error: Exception, settings: Settings) -> PumpError:
+    unforeseen = PumpError(
+        f"an error that pumprig did not foresee: {type(error).__name__}: {error}",
+        f"What was asked may not have been done.{GOES_ON if settings.met else ''}",
+        "`pumprig status` shows what holds now; the same command with -v shows where it arose.",
+    )
+    unforeseen.__cause__ = error
+    return unforeseen
 
 
 def _negative(words: list[str]) -> list[str]:

@@ -154,8 +154,7 @@ def apply_command(number: int, yes: bool) -> None:
 @yes_option
 def nominal_command(per_rev: str, yes: bool) -> None:
     """A first guess for a new rig, so that it moves at all and can be weighed: U is 20 %."""
-    from pumprig.calibration.design import LEAST_NL_PER_REV, MOST_NL_PER_REV
-    from pumprig.calibration.register import numbered
+    from pumprig.calibration.register import LEAST_NL_PER_REV, MOST_NL_PER_REV, numbered
 
     settings = current()
     nl_per_rev = quantities.parse(per_rev, "volume", "--per-rev")

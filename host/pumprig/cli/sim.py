@@ -13,6 +13,7 @@ import json
 import signal
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -114,6 +115,8 @@ def _balance(where: str | None, properties: tuple[str, ...]) -> list[str]:
         if properties:
             raise UsageError("--balance-set needs --balance.", "Nothing was started.")
         return []
+    if find_spec("numpy") is None:  # told here, not by the program in the background
+        raise ModuleNotFoundError("the simulated balance computes with numpy", name="numpy")
     return [f"--balance={where}", *(f"--balance-set={word}" for word in properties)]
 
 
