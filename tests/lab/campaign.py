@@ -2,7 +2,7 @@
 
 Owns: the hosts with their rigs, the cables that are cut, the forger, the verdict.
 Rules: seeded; the real programs as users start them; a store is compared byte for byte, the views with `log total`;
-the clock of the last host is a day ahead where `faketime` is installed; the first rig of the first host is replaced by
+the clock of the last host is a day ahead, as its programs see it; the first rig of the first host is replaced by
 another half way.
 Units: minutes of the wall clock, records, nL.
 Leaves: the short form, which the gate runs, to test_lab.py.
@@ -35,6 +35,15 @@ PROGRAMS = ("night-step.toml", "periodic.toml", "demand.toml", "constant.toml", 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
+A_DAY_EARLY = """import datetime
+class Early(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(days=1)
+datetime.datetime = Early
+"""
+
+
 class Host:
     """A computer with rigs, its store, a hub and a gateway."""
 
@@ -42,8 +51,8 @@ class Host:
         self._lab, self.site = lab, f"host{number}"
         self.folder = lab.folder / self.site
         self.folder.mkdir()
-        self._shifted = ["faketime", "-f", "+1d"] if early and shutil.which("faketime") else []
-        self.shifted = bool(self._shifted)
+        self.shifted = early
+        (self.folder / "sitecustomize.py").write_text(A_DAY_EARLY if early else "", "utf-8")
         self.store = self.folder / "store.db"
         self.ports = [str(self.folder / f"rig{rig}") for rig in range(rigs)]
         for rig in range(rigs):
@@ -54,13 +63,13 @@ class Host:
             **simulator.environment(),
             "PUMPRIG_HOME": str(self.folder / "home"),
             "PUMPRIG_DB": str(self.store),
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": os.pathsep.join([str(self.folder), *(part for part in sys.path if part)]),
         }
 
     def run(self, name: str, *words: str, plain: bool = False) -> subprocess.Popen[bytes]:
-        command = [*([] if plain else self._shifted), sys.executable, "-m", *words]
+        environment = simulator.environment() if plain else self.environment()
         with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment())
+            return subprocess.Popen([sys.executable, "-m", *words], stdout=log, stderr=log, env=environment)
 
     def rig(self, rig: int, seed: int) -> None:
         """A simulated rig at a port, with a therapy."""

@@ -56,6 +56,7 @@ class Link:
         self._source = random.Random()
         self._tries = 0
         self._failure: Exception | None = None
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.client.on_connect_fail = self._unreachable
         self._delay()
@@ -84,15 +85,24 @@ class Link:
 
     def end(self) -> None:
         """Disconnect."""
+        self._ended.set()
         self.client.disconnect()
         if self._thread.is_alive():
             self._thread.join(2 * FIRST_S)
 
     def _serve(self) -> None:
-        try:
-            self.client.loop_forever(retry_first_connection=True)
-        except Exception as error:
-            self._failure = error
+        while not self._ended.is_set():
+            try:
+                self.client.loop_forever(retry_first_connection=True)
+                return
+            except (
+                OSError
+            ) as error:  # of the network, where paho does not expect it: the next round connects again
+                self._say(f"The connection to the broker failed: {error}.")
+                self._ended.wait(wait_s(0, self._source))
+            except Exception as error:
+                self._failure = error
+                return
 
     def _unreachable(self, *_what: object) -> None:
         if not self._tries:
