@@ -77,6 +77,8 @@ class Cuts:
         self._own_time(kept, self._kept_row)
         kept.clock_restored = True
         kept.round_anew()
+        for claim in kept.claims:  # one that was suspended before its first step is told of by the boot
+            claim.at_us = max(claim.at_us, kept.t_us) if claim.what == "bolus_start" else claim.at_us
         judge.alarms.booted()
         if self.returned:
             self._returns(row)

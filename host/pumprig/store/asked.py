@@ -57,6 +57,7 @@ class Account:
     _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
     _due: int = 0  # turns of periodic boluses by the program's grid
     _due_nl: int = 0
+    _fallen_us: int = 0  # the program's own time up to which they are counted
     _seen: int = 0
     _edges: int = 0
     _written_off: dict[str, int] = field(
@@ -165,6 +166,10 @@ class Account:
         return units / DAY_US
 
     def _fall_due(self, program: dict[str, Any], elapsed_us: int, span_us: int) -> None:
+        until_us = elapsed_us + span_us
+        if abs(self._fallen_us - elapsed_us) < SAME_US:  # a record's state is a few ticks later than its time
+            elapsed_us, span_us = self._fallen_us, max(0, until_us - self._fallen_us)
+        self._fallen_us = max(until_us, elapsed_us)
         for row in program["periodic"]:
             turns = turns_before(row, elapsed_us + span_us + 1) - turns_before(row, elapsed_us + 1)
             self._due += self._shown(row[1], turns_before(row, elapsed_us + 1), turns)
