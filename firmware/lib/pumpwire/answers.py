@@ -160,6 +160,18 @@ ANSWERS = {
         "since_utc_us", OPT_UTC_US,
         "acked", FLAG,
     )),),
+    "probe": (
+        ("bus", EACH, ("bus", OPT_TEXT)),
+        ("", ONCE, (
+            "magnet", OPT_INT,
+            "gain", OPT_INT,
+            "angle", OPT_ANGLE,
+            "keys", INT,
+            "pressure_pa", OPT_INT,
+            "supply_mv", MV,
+            "made", TEXT,
+        )),
+    ),
     "program": (
         ("hashes", ONCE, ("hash", OPT_HEX, "staged_hash", OPT_HEX)),
         ("text", EACH, ("text", OPT_TEXT, "staged", OPT_TEXT, "later", OPT_TEXT)),

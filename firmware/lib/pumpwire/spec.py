@@ -132,6 +132,7 @@ COMMANDS = (
     ("help", (("verb", TEXT, 0, 20, "", ""),), ANYONE, False),
     ("status", (), ANYONE, False),
     ("alarms", (), ANYONE, False),
+    ("probe", (), ANYONE, False),
     ("program", (), ANYONE, False),
     ("log", (
         ("start", INT, 0, _U32, "", 0),

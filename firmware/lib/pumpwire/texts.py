@@ -13,6 +13,7 @@ COMMANDS = {
     "help": "list the commands, or explain one",
     "status": "one reading of everything",
     "alarms": "the active alarms, a row each",
+    "probe": "what is wired to the board: the I2C bus, the magnet, buttons, pressure, what the firmware drives",
     "program": "the active, the staged and the waiting therapy, canonically",
     "log": "log records as they lie in flash, base64, a row each",
     "terminal": "a person programs from here: typed lines may stage for 10 min",

@@ -7,8 +7,13 @@ Units: by the kind, as texts.UNITS says; a kind that ends in `?` is of a word th
 Leaves: names and kinds of answers to answers.py, bytes of records to records.py, commands and errors to texts.py.
 """
 
+from pumpwire.refusals import REFUSALS as REFUSALS
+
 # a field's name, or (verb, name) where a verb means something of its own by it
 FIELDS = {
+    ("ramp", "rate_nl_per_day"): "the base flow now",
+    ("access", "key"): "whether the rig has a key now",
+    ("refill", "reservoir_nl"): "what it holds now",
     "device_id": "the rig's own number, of its flash chip",
     "firmware": "version of the firmware",
     "protocol": "version of the protocol",
@@ -122,37 +127,15 @@ FIELDS = {
     "cancelled_nl": "the volume that it was to give",
     "given_nl": "what it gave until then",
     "repeated": "1 where the number was accepted before the last start, and only that is known of it",
-    ("ramp", "rate_nl_per_day"): "the base flow now",
-    ("access", "key"): "whether the rig has a key now",
-    ("refill", "reservoir_nl"): "what it holds now",
+    "bus": "addresses on the I2C bus that answer, of sixteen, separated by commas",
+    "magnet": "the encoder's status: 32 a magnet is there, 16 too weak, 8 too strong",
+    "gain": "of the encoder, as it has set it: 0 to 128 at 3.3 V; low is a strong field",
+    "keys": "buttons that are pressed now, a bit each: stop, request, silence",
+    "pressure_pa": "absolute, at the outlet, in Pa, as measured at the last reading",
+    "made": "driver, motor, microsteps, steps of a revolution (rounded down), as configured, separated by commas",
 }
 for _verb in ("bolus", "demand", "dispense", "prime", "calibrate"):
     FIELDS[_verb, "rate_nl_per_day"] = "its rate, on top of the base flow where there is one"
-
-# what an error says besides its code and name
-REFUSALS = (
-    ("why", "text", "the reason, in words"),
-    ("last_seq", "int", "the last number that was used up"),
-    ("verb", "text", "the verb that is unknown"),
-    ("argument", "text", "the argument that is meant"),
-    ("low", "int", "its lowest value"),
-    ("high", "int", "its highest value"),
-    ("repeated", "flag", "the number was accepted before the last start"),
-    ("wait_s", "s", "when it would be allowed"),
-    ("rate_nl_per_day", "rate", "the rate that was asked for, base flow included"),
-    ("limit_nl_per_day", "rate", "the limit of it"),
-    ("daily_nl", "volume", "the most that the base flow delivers in 24 h"),
-    ("cap_nl", "volume", "the cap over 24 h"),
-    ("short_nl", "volume", "by how much the cap would be exceeded"),
-    ("max_per_24h", "int", "demand boluses allowed in 24 h"),
-    ("asked_nl", "volume", "the volume that was asked for"),
-    ("left_nl", "volume", "what the reservoir holds besides what is promised"),
-    ("was", "text", "the drug, or its concentration, of the active program"),
-    ("new", "text", "of the staged one"),
-    ("alarm", "text", "the alarm to be acknowledged"),
-    ("staged_hash", "hex", "of what is staged"),
-    ("field", "text", "the field of the document"),
-)
 
 _OVERLAY = (
     ("kind", "text", "kind of the delivery"),

@@ -24,7 +24,6 @@ TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
 WATCHDOG_MS = 8388
 COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
 I2C_TIMEOUT_US = 2_000
-ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
 MEASURE = b"\xaa\x00\x00"
 PRESSURE_ZERO = 1_677_722
@@ -69,6 +68,8 @@ def _digest(name):
 class Board:
     """The Pico's peripherals."""
 
+    ENCODER = 0x36  # AS5600
+
     def __init__(self, stepper):
         from rig.board import sysclock  # these two are forgotten after the boot
         from rig.board.pins import LED, gpio
@@ -83,7 +84,7 @@ class Board:
         self._run_led = machine.Pin(LED, machine.Pin.OUT, value=0)
         self._lit = 0
         self._supply = machine.ADC(gpio("supply"))
-        self._i2c = machine.I2C(
+        self.bus = machine.I2C(
             0,
             sda=machine.Pin(gpio("sda")),
             scl=machine.Pin(gpio("scl")),
@@ -93,7 +94,7 @@ class Board:
         self._measure_pressure()
         self.clock_hz = sysclock.measured_hz()
         self.clock_is_right = sysclock.is_right(self.clock_hz)
-        self.flash = _journal_device(self._i2c)
+        self.flash = _journal_device(self.bus)
         self.documents = self.flash
         if not getattr(self.flash, "has_documents", True):
             self.documents = FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff, self.flash)
@@ -132,14 +133,14 @@ class Board:
     def angle(self):
         """Raw angle of the rotor's encoder, 0 to 4095, or None."""
         try:
-            data = self._i2c.readfrom_mem(ENCODER, 0x0C, 2)
+            data = self.bus.readfrom_mem(self.ENCODER, 0x0C, 2)
         except OSError:
             return None
         return (data[0] << 8 | data[1]) & 0xFFF
 
     def _measure_pressure(self):
         try:
-            self._i2c.writeto(PRESSURE, MEASURE)
+            self.bus.writeto(PRESSURE, MEASURE)
         except OSError:
             pass
 
@@ -149,7 +150,7 @@ class Board:
         MPRLS0025PA: 10 % to 90 % of 24 bits are 0 to 25 psi; status bit 5 is busy.
         """
         try:
-            data = self._i2c.readfrom(PRESSURE, 4)
+            data = self.bus.readfrom(PRESSURE, 4)
         except OSError:
             return None
         self._measure_pressure()
@@ -157,6 +158,11 @@ class Board:
             return None
         counts = data[1] << 16 | data[2] << 8 | data[3]
         return (counts - PRESSURE_ZERO) * PRESSURE_SPAN_PA // PRESSURE_SPAN
+
+    def made(self):
+        """Driver, motor, microsteps and steps of a revolution, as configured."""
+        turn_steps = config.steps_num // config.steps_den
+        return "%s,%s,%d,%d" % (config.DRIVER, config.MOTOR, config.MICROSTEPS, turn_steps)
 
     def start_watchdog(self):
         """From here on a loop that stands still for 8.4 s resets the chip."""

@@ -3,7 +3,7 @@
 Owns: the rows of hello, help, alarms, program and log.
 Rules: reads only; rows come one by one, so that a long answer never needs memory for all of it.
 Units: as in pumpwire.spec.
-Leaves: status to status.py, changing commands to commands.py.
+Leaves: status to status.py, what is wired to probe.py, changing commands to commands.py.
 """
 
 from binascii import b2a_base64
@@ -55,6 +55,9 @@ class Readings:
     def _read_alarms(self, args, now_us):
         for name, priority, since_us, utc_us, acked in self._rig.alarms.rows():
             yield told(row("alarms"), (name, priority, since_us, utc_us or None, 1 if acked else 0))
+
+    def _read_probe(self, args, now_us):
+        return lend.get("rig.line.probe").rows(self._rig.board)
 
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy

@@ -10,6 +10,7 @@ Leaves: a status' fields to rig/status.py, records to store/.
 from __future__ import annotations
 
 import time
+from binascii import a2b_base64
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from pumprig.api.programs import program_on
 from pumprig.quantities import moment
 from pumprig.rig.pull import Pulled, pull
 from pumprig.rig.status import Alarm, Status, alarms_of, status_of
+from pumprig.rig.understood import Fields
 from pumprig.store import ledger
 from pumprig.store.export import Rows
 from pumprig.therapy.program import Program
@@ -47,6 +49,30 @@ class Event:
         return fields_of(self.text)
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What is wired to the board, as the rig sees it now.
+
+    addresses: who answers on its I2C bus; magnet_*: the AS5600's own judgement, gain: 0 (strong field) to 128, None
+    without an encoder; keys: pressed buttons, 1 stop, 2 request, 4 silence; pressure_pa: absolute, at the last reading;
+    driver, motor, microsteps, turn_steps: as the firmware is configured.
+    """
+
+    addresses: tuple[int, ...]
+    magnet_found: bool
+    magnet_weak: bool
+    magnet_strong: bool
+    gain: int | None
+    angle: int | None
+    keys: int
+    pressure_pa: int | None
+    supply_mv: int
+    driver: str
+    motor: str
+    microsteps: int
+    turn_steps: int
+
+
 class Readings(RigBase):
     """What can be read."""
 
@@ -57,6 +83,23 @@ class Readings(RigBase):
     def status_fields(self) -> dict[str, str]:
         """One reading as the wire has it, for checks of a board; `status` is for everything else. Raises LinkError."""
         return self._call(lambda held: held.client.read("status").fields)
+
+    def probe(self) -> Probe:
+        """What is wired to the board: buses, magnet, buttons, pressure. Raises LinkError."""
+        return self._call(lambda held: probe_of(held.client.read("probe").rows))
+
+    def driven_steps(self) -> int:
+        """How far the motor was driven by its last record, forward less back; steps that the rotor did not follow are
+        among them. Raises LinkError.
+        """
+
+        def work(held: Holding) -> int:
+            number = int(held.client.read("status").fields["log_next"]) - 1
+            rows = held.client.read("log", {"start": number, "count": 1}).rows
+            record = ledger.decode(a2b_base64(rows[0]["record"]))
+            return record.net_steps + record.state["lost_steps"]
+
+        return self._call(work)
 
     def alarms(self) -> list[Alarm]:
         """The active alarms. Raises LinkError."""
@@ -118,6 +161,32 @@ class Readings(RigBase):
             return [event_of(rows.of(record), record) for record in records]
 
         return [event for event in self._call(work) if event.number > number]
+
+
+def probe_of(rows: list[Fields]) -> Probe:
+    """The rows of `probe`. Raises LinkError where they were not understood."""
+    addresses = [int(word) for row in rows for word in row.get("bus", "").split(",") if word.isdecimal()]
+    last = rows[-1] if rows else Fields()
+    made = last["made"].split(",")
+    if len(made) != 4 or not (made[2].isdecimal() and made[3].isdecimal()):
+        made = Fields()["made"].split(",")
+    driver, motor, microsteps, turn_steps = made
+    status = int(last.get("magnet", "0"))
+    return Probe(
+        tuple(addresses),
+        bool(status & 32),
+        bool(status & 16),
+        bool(status & 8),
+        int(last["gain"]) if "gain" in last else None,
+        int(last["angle"]) if "angle" in last else None,
+        int(last["keys"]),
+        int(last["pressure_pa"]) if "pressure_pa" in last else None,
+        int(last["supply_mv"]),
+        driver,
+        motor,
+        int(microsteps),
+        int(turn_steps),
+    )
 
 
 def event_of(row: dict[str, Any], record: ledger.Record) -> Event:

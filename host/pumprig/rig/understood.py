@@ -22,7 +22,7 @@ ENDS_IN_A_UNIT = re.compile(
 )
 COUNTS = frozenset((
     "protocol", "boot", "number", "first", "late", "alarms", "acked", "angle", "code", "calibration_id", "percent",
-    "revolutions", "ramp_held", "mono_us",
+    "revolutions", "ramp_held", "mono_us", "magnet", "gain", "keys", "pressure_pa",
 ))  # fmt: skip
 
 

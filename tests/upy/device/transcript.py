@@ -29,6 +29,7 @@ def machine(talk):
     talk.read("terminal")
     talk.read("status")
     talk.read("help")
+    talk.read("probe")
     talk.say(talk.line(900, "help", {"verb": "bolus"}))
     talk.refused("rate", rate_nl_per_day=480_000)
     talk.read("prove")
