@@ -20,6 +20,7 @@ from rigsim.physics.fluid import Fluid
 from rigsim.physics.rotor import STRONG, Rotor, Torque
 from rigsim.physics.sensors import AS5600_ADDRESS, MPRLS_ADDRESS, Encoder, PressureSensor
 from rigsim.physics.truth import ATMOSPHERE_PA, ROOM_C, Truth, draw, noise
+from rigsim.physics.wires import Wires
 
 WEATHER_PERIOD_S = 3.7 * 86_400
 SUPPLY_DIVIDER = 10.0
@@ -79,6 +80,8 @@ class Pump:
         self._pulses_seen = 0
         self._reverse = False
         self.coils_reversed = False  # as wired: one pair of coils the wrong way round
+        self.wires = Wires()
+        self.divider = SUPPLY_DIVIDER
         self._cycle = chip.now
         self._leak_known = False
         self._displaced_nl: float | None = None  # at the rotor's angle when the fluid last moved
@@ -88,7 +91,7 @@ class Pump:
         chip, pins = self.chip, self.wiring.pins
         chip.i2c[AS5600_ADDRESS] = self.encoder
         chip.i2c[MPRLS_ADDRESS] = self.pressure
-        chip.adc[pins["supply"]] = lambda: self._supply_seen_v() / SUPPLY_DIVIDER
+        chip.adc[pins["supply"]] = lambda: self._supply_seen_v() / self.divider
         chip.watch(pins["dir"], self._on_direction)
         if self.wiring.has_enable:
             chip.drive(pins["enable"], 1)  # the pull-up that keeps the motor off while the Pico resets
@@ -116,7 +119,7 @@ class Pump:
 
     def _on_enable(self, cycle: int, level: int) -> None:
         self.advance()
-        self.rotor.enabled = not level
+        self.rotor.enabled = not level and not self.wires.enable_open
         if self.rotor.field_steps != self.rotor.rotor_steps:
             self._mark()
         self.rotor.settle(True)
@@ -141,10 +144,17 @@ class Pump:
             self.fluid.advance(0.0, elapsed_s)
             return
         elapsed_s = max(elapsed_s, 8e-9)
-        signed = -steps if self._reverse != self.coils_reversed else steps
+        wires = self.wires
+        back = self._reverse and not wires.dir_open
+        signed = -steps if back != self.coils_reversed else steps
+        if wires.step_open:
+            signed = 0
+        elif wires.microsteps_open:
+            signed *= 2  # an eighth of a step for a sixteenth
         self._mark()
         self.rotor.advance(signed, elapsed_s, self.supply_v(), self.fluid.pressure_pa)
-        self.fluid.advance(self._displaced_since() * self._stroke(steps, elapsed_s), elapsed_s)
+        displaced_nl = self._displaced_since() * self._stroke(steps, elapsed_s)
+        self.fluid.advance(-displaced_nl if wires.tube_reversed else displaced_nl, elapsed_s)
 
     @property
     def head(self) -> PumpHead:
@@ -191,7 +201,8 @@ class Pump:
     def _absolute_pa_now(self) -> float:
         self.advance()
         phase = 2 * math.pi * self.chip.now / CYCLES_PER_S / WEATHER_PERIOD_S + self.truth.weather_phase_rad
-        return self.fluid.pressure_pa + ATMOSPHERE_PA + self.truth.weather_pa * math.sin(phase)
+        line_pa = 0.0 if self.wires.tee_before_pump else self.fluid.pressure_pa
+        return line_pa + ATMOSPHERE_PA + self.truth.weather_pa * math.sin(phase)
 
     # --- supply
 
@@ -228,6 +239,13 @@ class Pump:
         """From now on the coupling takes this share of the shaft's rotation from the head's."""
         self.advance()
         self.rotor.slip_ppm = round(percent * 10_000)
+
+    def weaken(self, torque_share: float, **truth: float) -> None:
+        """From now on the motor has this share of its torque, and other values of the truth hold."""
+        self.advance()
+        self.truth = replace(self.truth, torque_share=self.truth.torque_share * torque_share, **truth)
+        self.rotor.truth = self.fluid.truth = self.truth
+        self._leak_known = False
 
     def turn_rotor(self, degrees: float) -> None:
         """Turn the shaft by hand; the coils pull it to the nearest whole electrical cycle from where it was."""

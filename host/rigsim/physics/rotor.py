@@ -44,6 +44,7 @@ class Rotor:
         self.jammed = False
         self.enabled = False
         self._follows = False
+        self.trembles = False  # the coils are not whole: it goes to and fro within a step
 
     @property
     def angle_rad(self) -> float:
@@ -76,7 +77,7 @@ class Rotor:
 
     def settle(self, may_follow: bool) -> None:
         """Fall to the place nearest to where the rotor stands, if nothing holds it."""
-        if may_follow and self.enabled and not self.jammed:
+        if may_follow and self.enabled and not self.jammed and not self.trembles:
             cycle = self.cycle_steps
             behind = self.field_steps - self.rotor_steps
             self.rotor_steps += behind - cycle * ((behind + cycle // 2) // cycle)
@@ -85,7 +86,7 @@ class Rotor:
             self._follows = False
 
     def _can_follow(self, step_hz: float, supply_v: float, pressure_pa: float, forward: bool) -> bool:
-        if self.jammed or not self.enabled or supply_v < MOTOR_MIN_SHARE * self._nominal_v:
+        if self.jammed or self.trembles or not self.enabled or supply_v < MOTOR_MIN_SHARE * self._nominal_v:
             return False
         against_pa = pressure_pa if forward else -pressure_pa
         load_mnm = self.truth.load_mnm + against_pa * self.stroke_nl * 1e-9 / (2 * math.pi)

@@ -19,6 +19,15 @@ MPRLS_ADDRESS = 0x18
 PSI_PA = 6894.757
 MPRLS_FULL_SCALE_PA = 25 * PSI_PA
 MPRLS_BUSY_CYCLES = 5 * 125_000
+# magnet: status (32 found, 16 too weak, 8 too strong), gain, magnitude; AS5600 at 3.3 V: its gain goes to 128
+MAGNETS = {
+    "ok": (0x20, 64, 2000),
+    "missing": (0x10, 128, 12),
+    "far": (0x30, 128, 900),
+    "near": (0x28, 0, 3400),
+    "axial": (0x20, 110, 1100),
+    "off_centre": (0x20, 80, 1700),
+}
 FAILURES = ("ok", "absent", "stuck", "noisy")
 _EIO = 5
 
@@ -51,6 +60,7 @@ class Encoder(Sensor):
         self.angle_rad = angle_rad
         self.shaken_deg = 0.0  # a magnetic field's disturbance
         self.reversed = False  # its DIR pin wired the wrong way
+        self.magnet = "ok"  # one of MAGNETS
         self._register = 0
         self._last_counts = 0
 
@@ -61,10 +71,12 @@ class Encoder(Sensor):
             self._register = data[0]
 
     def read(self, length: int) -> bytes:
-        """From the register on: 0x0B status, 0x0C raw angle, 0x0E angle."""
+        """From the register on: 0x0B status, 0x0C raw angle, 0x0E angle, 0x1A gain, 0x1B magnitude."""
         self.need_answer()
         angle = self.counts().to_bytes(2, "big")
-        bank = bytes(11) + b"\x20" + angle + angle + bytes(240)
+        status, gain, field = MAGNETS[self.magnet]
+        bank = bytes(11) + bytes((status,)) + angle + angle + bytes(10)
+        bank += bytes((gain,)) + field.to_bytes(2, "big") + bytes(227)
         return bank[self._register : self._register + length]
 
     def counts(self) -> int:
@@ -73,6 +85,12 @@ class Encoder(Sensor):
             return self._last_counts
         truth, instant = self.truth, self.now()
         angle = -self.angle_rad() if self.reversed else self.angle_rad()
+        if self.magnet == "axial":  # its field across the chip hardly changes
+            angle = 0.05 * math.sin(angle)
+        elif self.magnet == "off_centre":
+            angle += 0.16 * math.sin(angle)
+        elif self.magnet == "missing":
+            angle = 0.0
         bow_deg = sum(
             truth.encoder_bow_deg[k] * math.sin((k + 1) * angle + truth.encoder_phase_rad[k]) for k in (0, 1)
         )
