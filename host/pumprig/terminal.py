@@ -84,6 +84,16 @@ def asked_number(question: str) -> float:
     return float(click.prompt(shown(question), type=float, err=True))
 
 
+def asked_word(question: str, words: list[str]) -> str:
+    """Ask for one of several words."""
+    return str(click.prompt(shown(question), type=click.Choice(words), show_choices=True, err=True))
+
+
+def asked_line(question: str) -> None:
+    """Say something, and wait for Enter."""
+    click.prompt(shown(question), default="", show_default=False, prompt_suffix=": ", err=True)
+
+
 def console(stderr: bool = False) -> Console:
     """A console of rich for tables and bars, which takes no text for markup."""
     from pumprig.plainconsole import PlainConsole

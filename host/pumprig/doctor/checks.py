@@ -21,6 +21,7 @@ from typing import Any
 from pumpwire.terms import STEP_CLOCK_HZ, STEP_CLOCK_OFF_PPM
 
 from pumprig import paths
+from pumprig.api.reading import Probe, probe_of
 from pumprig.errors import PumpError
 from pumprig.extras import to_install, to_install_coils
 from pumprig.hub import wire
@@ -139,6 +140,7 @@ def _port(port: str | None, state: str | None) -> Iterator[Check]:
     try:
         client.greet()
         status = read_status(client)
+        probe = probe_of(client.read("probe").rows)
     except PumpError as error:
         yield Check("rig", "fail", error.happened, error.next_step)
         return
@@ -146,6 +148,27 @@ def _port(port: str | None, state: str | None) -> Iterator[Check]:
         client.close()
     yield Check("port", "ok", address)
     yield from _rig(status)
+    yield Check("driver", "ok", f"{probe.driver}, {probe.motor}, 1/{probe.microsteps} steps, as configured")
+    yield _magnet(probe)
+
+
+def _magnet(probe: Probe) -> Check:
+    """The encoder's own judgement of its magnet."""
+    if probe.gain is None:
+        return Check(
+            "magnet", "fail", "the encoder does not answer", "`pumprig doctor --bring-up` finds why."
+        )
+    told = f"gain {probe.gain} of 128"
+    if not probe.magnet_found:
+        return Check(
+            "magnet", "fail", f"none is seen, {told}", "See to the rotor's magnet and the encoder's seat."
+        )
+    if probe.magnet_weak or probe.magnet_strong:
+        how = "too weak" if probe.magnet_weak else "too strong"
+        return Check(
+            "magnet", "warn", f"its field is {how}, {told}", "See to the encoder's seat and distance."
+        )
+    return Check("magnet", "ok", f"found, {told}")
 
 
 def _step_clock(hz: int | None) -> Check:

@@ -35,7 +35,9 @@ A test instrument, never a medical device.</p>
 <table><tr><th>step</th><th>what was done</th><th>found</th><th>right</th><th>when (UTC)</th></tr>
 {% for row in rows %}
 <tr><td>{{ row.number }}. {{ row.title }}</td><td>{{ row.do }}</td><td>{{ row.found }}</td>
-<td{% if not row.passed %} class="wrong"{% endif %}>{{ "yes" if row.passed else "no" }}</td><td>{{ row.at }}</td></tr>
+<td{% if not row.passed %} class="wrong"{% endif %}>{{ "yes" if row.passed else "no" }}
+{% if row.fault %}<br>{{ row.fault }}{% endif %}</td>
+<td>{{ row.at }}</td></tr>
 {% endfor %}
 </table>
 <p>SHA-256 of the rows: <code>{{ digest }}</code></p>
@@ -69,6 +71,7 @@ class Walked:
         self.rows[result.step.id] = {
             "found": result.found,
             "passed": result.passed,
+            "fault": result.fault.name if result.fault else "",
             "at": (iso(now_utc_us()) or "")[:19].replace("T", " "),
         }
         try:
@@ -86,7 +89,7 @@ class Walked:
         from pumprig.pages import environment
 
         rows = [
-            {"number": number, "title": step.title, "do": step.do, **self.rows[step.id]}
+            {"number": number, "title": step.title, "do": step.do, "fault": "", **self.rows[step.id]}
             for number, step in enumerate(steps, 1)
             if step.id in self.rows
         ]
