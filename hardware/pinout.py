@@ -28,6 +28,7 @@ AT_RESET = {
     "step": "low: no edge",
     "dir": "low",
     "enable": "high by R1: motor off",
+    "stop": "high by R2: not pressed",
     "coil_a1": "low by R7: motor off",
     "coil_b1": "low by R8: motor off",
     "coil_a2": "low by R9: motor off",
@@ -83,13 +84,38 @@ def pins_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+BUILDS = {
+    "tmc2209": "A: TMC2209 and NEMA 17 (the firmware's default)",
+    "stepdir": "B: A4988 and NEMA 17",
+    "coils": "C: ULN2003A and 28BYJ-48",
+}
+PARTS_HEAD = """# Bill of materials
+
+Generated from [bom.csv](../../hardware/bom.csv) by `make docs`; do not edit. `for` says which wiring plan needs a row:
+all, `tmc2209`, `stepdir` (A4988 or DRV8825), `coils`, or optional.
+
+**Prices are estimates**, in euro a piece, without postage, written down in November 2026 from experience with such
+parts: no shop was asked, and no price here has a source. Part numbers are the makers' own; before you order, look each
+up at its maker: they were checked against data sheets once and not in a second place."""
+
+
+def total_eur(plan: str) -> float:
+    """What all rows of a plan cost together, by the estimates."""
+    return sum(
+        int(row["qty"]) * float(row["eur_each"])
+        for row in bom()
+        if row["plans"] == "all" or plan in row["plans"].split()
+    )
+
+
 def parts_page() -> str:
-    """docs/reference/parts.md: the bill of materials by group."""
-    lines = [
-        "# Bill of materials",
+    """docs/reference/parts.md: the bill of materials by group, and what each build costs together."""
+    lines = [PARTS_HEAD, "", "| build | together, estimated |", "|---|---|"]
+    lines += [f"| {title} | {total_eur(plan):.0f} € |" for plan, title in BUILDS.items()]
+    lines += [
         "",
-        "Generated from [bom.csv](../../hardware/bom.csv) by `make docs`; do not edit. `for` says which wiring plan",
-        "needs a row: both, `stepdir` or `coils`. Equivalent parts do as well, where the last column does not object.",
+        "Not in it: the balance (0.1 mg for a calibration at therapy rates), a computer, a printer, a soldering iron,",
+        "a meter. What it takes besides money: [before you build](../how-to/before-you-build.md).",
     ]
     group = ""
     for row in bom():
@@ -99,11 +125,11 @@ def parts_page() -> str:
                 "",
                 f"## {group}",
                 "",
-                "| ref | qty | for | part | maker | number | note |",
-                "|---|---|---|---|---|---|---|",
+                "| ref | qty | for | part | maker | number | € each | instead of it | note |",
+                "|---|---|---|---|---|---|---|---|---|",
             ]
-        cells = (row[key] for key in ("ref", "qty", "driver", "part", "maker", "number", "note"))
-        lines.append("| " + " | ".join(cells) + " |")
+        keys = ("ref", "qty", "plans", "part", "maker", "number", "eur_each", "alternative", "note")
+        lines.append("| " + " | ".join(row[key] for key in keys) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,9 +1,10 @@
 """`make hardware`: wiring plans, pictures and printable parts, all from their sources.
 
 Owns: what is rendered and where it goes: pictures beside their sources, solids and meshes to out/hardware.
-Rules: pictures for the docs are committed and small; solids are built, never committed.
+Rules: pictures for the docs are committed and small; solids are built, never committed; a sheet is narrow enough to be
+read at a page's width.
 Units: none.
-Leaves: the drawings to wiring/*.yml, the solids to cad/.
+Leaves: the drawings to wiring/*.yml, the pictorial one to pictorial.py, the solids to cad/.
 """
 
 from __future__ import annotations
@@ -16,40 +17,54 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PLANS = ("stepdir", "coils")
-LAYOUT = {"graph": {"ranksep": "1.1", "nodesep": "0.15", "dpi": "70"}}
+SHARED = ("power", "people", "sensors")
+PLANS = ("tmc2209", "stepdir", "coils")
+SHEETS = (*SHARED, *PLANS)
+LAYOUT = {"graph": {"ranksep": "0.9", "nodesep": "0.12", "dpi": "80"}}
+SECTIONS = ("connectors", "cables")
+
+
+def _source(name: str) -> dict[str, Any]:
+    import yaml
+
+    return yaml.safe_load((HERE / "wiring" / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def wiring_plan(name: str) -> dict[str, Any]:
-    """The whole plan `name` as WireViz reads it: wiring/common.yml with wiring/<name>.yml on top."""
-    import yaml
+    """Everything of one driver's rig: what is shared, the three common sheets, and the driver's own."""
+    return _merged(("common", *SHARED, name))
 
-    common, own = (
-        yaml.safe_load((HERE / "wiring" / f"{part}.yml").read_text(encoding="utf-8"))
-        for part in ("common", name)
-    )
-    plan: dict[str, Any] = {"options": common["options"], "tweak": {"override": LAYOUT}}
-    for section in ("connectors", "cables"):
-        plan[section] = {**common[section], **own[section]}
-    plan["connections"] = common["connections"] + own["connections"]
+
+def sheet(name: str) -> dict[str, Any]:
+    """One sheet as WireViz reads it: only the connectors that it uses."""
+    plan = _merged(("common", name))
+    used = {connector for connection in plan["connections"] for end in connection for connector in end}
+    plan["connectors"] = {key: value for key, value in plan["connectors"].items() if key in used}
+    return {**plan, "options": _source("common")["options"], "tweak": {"override": LAYOUT}}
+
+
+def _merged(names: tuple[str, ...]) -> dict[str, Any]:
+    sources = [_source(name) for name in names]
+    plan: dict[str, Any] = {section: {} for section in SECTIONS}
+    for source in sources:
+        for section in SECTIONS:
+            plan[section].update(source.get(section, {}))
+    plan["connections"] = [row for source in sources for row in source["connections"]]
     return plan
 
 
 def render_wiring(name: str) -> None:
-    """Write wiring/<name>.svg and .png; SystemExit without Graphviz."""
-    from PIL import Image
+    """Write wiring/<name>.svg; SystemExit without Graphviz."""
     from wireviz.wireviz import parse  # pyright: ignore
 
     if not shutil.which("dot"):
         raise SystemExit("Graphviz is missing; on Debian: apt-get install graphviz")
     folder = HERE / "wiring"
-    parse(wiring_plan(name), output_formats=("png", "svg"), output_dir=folder, output_name=name)
-    picture = folder / f"{name}.png"
-    Image.open(picture).convert("RGB").quantize(48).save(picture, optimize=True)
+    parse(sheet(name), output_formats=("svg",), output_dir=folder, output_name=name)
     svg = folder / f"{name}.svg"
     text = re.sub(r"<!--.*?-->\n?", "", svg.read_text(encoding="utf-8"), flags=re.DOTALL)
     svg.write_text(text, encoding="utf-8")
-    print(f"wrote hardware/wiring/{name}.svg and .png")
+    print(f"wrote hardware/wiring/{name}.svg")
 
 
 def main() -> int:
@@ -58,8 +73,14 @@ def main() -> int:
     parser.add_argument("--only", choices=("wiring", "parts"))
     chosen = parser.parse_args().only
     if chosen != "parts":
-        for name in PLANS:
+        from pictorial import drawn
+
+        for name in SHEETS:
             render_wiring(name)
+        for name in PLANS:
+            path = HERE / "wiring" / f"board-{name}.svg"
+            path.write_text(drawn(name), encoding="utf-8")
+            print(f"wrote hardware/wiring/{path.name}")
     if chosen != "wiring":
         sys.path[:0] = [str(HERE.parent / "host"), str(HERE)]
         from cad.build import build_all

@@ -9,21 +9,24 @@ Leaves: the solids to `make hardware`, which measures them itself.
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
-from pumprig.doctor import bringup
+from pumprig.doctor import acts, bringup
 from pumprig.errors import PumpError
+from pumpwire import spec
 from rig.board import pins
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "hardware"))
+import pictorial  # noqa: E402
 import pinout  # noqa: E402
 import render  # noqa: E402
 
-PLANS = ("stepdir", "coils")
-ONLY = {"stepdir": {"step", "dir", "enable"}, "coils": {"coil_a1", "coil_b1", "coil_a2", "coil_b2"}}
+PLANS = ("tmc2209", "stepdir", "coils")
+STEPDIR, COILS = {"step", "dir", "enable"}, {"coil_a1", "coil_b1", "coil_a2", "coil_b2"}
+OTHERS = {"tmc2209": COILS, "stepdir": COILS, "coils": STEPDIR}
 
 
 def used_pico_pins(name: str) -> set[int]:
@@ -58,11 +61,10 @@ def test_the_board_pins_are_those_of_the_pico() -> None:
 def test_a_wiring_plan_connects_every_pin_of_the_table_that_its_driver_needs(name: str) -> None:
     labels = pico(name)
     connected = {labels[pin] for pin in used_pico_pins(name)}
-    others = ONLY["coils" if name == "stepdir" else "stepdir"]
     needed = {
         f"GP{gpio} {what}"
         for what, gpio, _, _ in pins.PINS
-        if what not in others and gpio in pinout.BOARD_PIN
+        if what not in OTHERS[name] and gpio in pinout.BOARD_PIN
     }
     assert {label for label in connected if label.startswith("GP")} == needed
 
@@ -77,26 +79,68 @@ def test_a_wiring_plans_board_pins_belong_to_their_gpio(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_every_ground_of_a_plan_is_a_pin_of_its_own(name: str) -> None:
-    grounds = [
-        pin
-        for connection in render.wiring_plan(name)["connections"]
-        for end in connection
-        for pin in end.get("PICO", [])
-        if pico(name)[pin] in ("GND", "AGND")
-    ]
-    assert len(grounds) == len(set(grounds))
+def test_no_part_of_a_plan_is_a_loop_and_every_end_of_a_small_part_is_wired(name: str) -> None:
+    """A resistor that is drawn as a loop is a short circuit, if it is wired as drawn."""
+    plan = render.wiring_plan(name)
+    wired = {
+        (part, end)
+        for row in plan["connections"]
+        for ends in row
+        for part, each in ends.items()
+        for end in each
+    }
+    for part, content in plan["connectors"].items():
+        assert "loops" not in content, part
+        if re.fullmatch(r"(R|C|D|S|F|SW|BZ)\d+", part):
+            assert {(part, 1), (part, 2)} <= wired, part
+
+
+@pytest.mark.parametrize(
+    ("name", "modes"), [("tmc2209", ("MS1", "MS2")), ("stepdir", ("MS1 / M0", "MS2 / M1", "MS3 / M2"))]
+)
+def test_the_mode_pins_of_a_driver_are_high_for_sixteenths(name: str, modes: tuple[str, ...]) -> None:
+    high = {
+        end
+        for (first, _wire, last) in (tuple(row) for row in render.wiring_plan(name)["connections"])
+        if first.get("PICO") and "DRIVER" in last
+        for pin, end in zip(first["PICO"], last["DRIVER"], strict=True)
+        if pin == 36
+    }
+    assert set(modes) <= high
+
+
+def test_the_stop_input_has_the_pull_up_and_the_capacitor_that_its_decision_asks_for() -> None:
+    asked = (ROOT / "docs" / "decisions" / "stop-button-in-pio.md").read_text(encoding="utf-8")
+    assert "10 kΩ to 3.3 V and 100 nF to ground" in asked
+    plan = render.wiring_plan("tmc2209")
+    at_stop = {part for row in plan["connections"] if {"PICO": [14]} in row for ends in row for part in ends}
+    assert {"S1", "R2", "C3"} <= at_stop
+    parts = {ref: row["part"] for row in pinout.bom() for ref in row["ref"].split()}
+    assert parts["R2"].startswith("10 kΩ")
+    assert parts["C3"].startswith("100 nF")
+
+
+def test_what_holds_a_coil_line_low_is_small_enough_for_an_rp2350() -> None:
+    parts = {ref: row["part"] for row in pinout.bom() for ref in row["ref"].split()}
+    for ref in ("R7", "R8", "R9", "R10"):
+        assert float(re.match(r"[\d.]+", parts[ref])[0]) <= 8.2  # type: ignore[index]
 
 
 def test_everything_that_moves_the_motor_is_held_off_in_reset() -> None:
-    for name in ONLY["coils"] | {"enable"}:
+    for name in COILS | {"enable"}:
         assert pinout.AT_RESET[name].endswith("motor off")
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_the_committed_picture_shows_every_connector_of_the_plan(name: str) -> None:
+def test_the_committed_picture_of_the_board_is_the_plans(name: str) -> None:
+    picture = (ROOT / "hardware" / "wiring" / f"board-{name}.svg").read_text(encoding="utf-8")
+    assert picture == pictorial.drawn(name), "run `make hardware`"
+
+
+@pytest.mark.parametrize("name", render.SHEETS)
+def test_the_committed_sheet_shows_every_connector_of_the_plan(name: str) -> None:
     picture = (ROOT / "hardware" / "wiring" / f"{name}.svg").read_text(encoding="utf-8")
-    plan: dict[str, Any] = render.wiring_plan(name)
+    plan: dict[str, Any] = render.sheet(name)
     for connector, content in plan["connectors"].items():
         assert f">{connector}<" in picture, "run `make hardware`"
         part = str(content.get("mpn", ""))
@@ -105,7 +149,8 @@ def test_the_committed_picture_shows_every_connector_of_the_plan(name: str) -> N
 
 def test_every_resistor_and_part_number_of_a_plan_is_in_the_bill_of_materials() -> None:
     refs = {ref for row in pinout.bom() for ref in row["ref"].split()}
-    numbers = " ".join(row["number"] + " " + row["note"] for row in pinout.bom())
+    assert {"R1", "R2", "D1", "F1", "SW1", "C1", "C3"} <= refs
+    numbers = " ".join(row["number"] + " " + row["alternative"] + " " + row["note"] for row in pinout.bom())
     for name in PLANS:
         text = yaml.safe_dump(render.wiring_plan(name), allow_unicode=True)
         assert set(re.findall(r"\b[RCD]\d+\b", text)) <= refs
@@ -122,49 +167,68 @@ def test_the_divider_is_ten_to_one_as_the_firmware_reads_it() -> None:
 
 def test_every_row_of_the_bill_is_complete() -> None:
     for row in pinout.bom():
-        assert all(row[key] for key in ("group", "qty", "driver", "part", "maker", "number")), row
-        assert row["driver"] in ("both", *PLANS)
+        assert all(row[key] for key in ("group", "qty", "plans", "part", "maker", "number", "eur_each")), row
+        assert set(row["plans"].split()) <= {"all", "optional", *PLANS}
         assert int(row["qty"]) >= 1
+        assert float(row["eur_each"]) > 0
+
+
+def test_the_total_of_a_build_is_the_sum_of_its_rows() -> None:
+    """Added up by another hand: the difference of two builds is that of the rows that they do not share."""
+    rows = pinout.bom()
+
+    def own(plan: str) -> float:
+        return sum(int(row["qty"]) * float(row["eur_each"]) for row in rows if plan in row["plans"].split())
+
+    shared = own("all")
+    for plan in PLANS:
+        assert abs(pinout.total_eur(plan) - shared - own(plan)) < 0.005
+        assert f"{shared + own(plan):.0f} €" in pinout.parts_page()
 
 
 def test_the_checklist_has_unique_steps_for_each_driver_and_a_hint_for_each_failure() -> None:
     steps = bringup.checklist()
     assert len({step.id for step in steps}) == len(steps)
-    assert all(step.hint and step.do and set(step.drivers) <= set(PLANS) for step in steps)
+    assert all(step.hint and step.do and set(step.drivers) <= set(bringup.DRIVERS) for step in steps)
     assert {step.id for step in bringup.checklist("coils")} ^ {
         step.id for step in bringup.checklist("stepdir")
     } == {
         "enable_pullup",
         "coil_pulldown",
+        "coils",
         "current",
     }
 
 
-def test_the_walk_stops_at_the_first_step_that_fails() -> None:
-    steps = bringup.checklist("stepdir")
-    refused = steps[8].id
-    status = {"protocol": "1", "supply_mv": "12010", "late": "0", "worst_us": "900"}
-    results = list(
-        bringup.walk(
-            steps, lambda step: step.id != refused, lambda _, w: (w.lowest + w.highest) / 2, lambda: status
-        )
-    )
-    assert [result.passed for result in results] == [True] * 8 + [False]
-    assert results[-1].step.id == refused
+def test_every_act_and_every_finding_of_the_checklist_is_one_that_there_is() -> None:
+    for step in bringup.checklist():
+        told = {measure.name for measure in step.measures}
+        if step.act:
+            told |= set(re.findall(r"\w+", getattr(acts.Acts, "act_" + step.act).__doc__))
+            told |= {"encoder_answers", "pressure_answers", "as5600l_answers", "stop", "request", "silence"}
+        if step.choice is not None:
+            told.add(step.choice.name)
+            for window in (step.right, *(fault.when for fault in step.faults)):
+                assert set(window.get(step.choice.name, ())) <= set(step.choice.options)
+        for name in {*step.right, *(name for fault in step.faults for name in fault.when)}:
+            assert name in told, (step.id, name)
+        alarms = [
+            window["alarms"] for window in (step.right, *(f.when for f in step.faults)) if "alarms" in window
+        ]
+        assert {name for names in alarms for name in names} <= {row[1] for row in spec.ALARMS} | {"none"}
 
 
-@pytest.mark.parametrize("text", ["9000", "nan", "none", None])
-def test_a_device_step_fails_on_a_wrong_absent_or_unreadable_field(text: str | None) -> None:
+@pytest.mark.parametrize("value", [9000.0, float("nan"), "none", None])
+def test_a_step_fails_on_a_wrong_absent_or_unreadable_finding(value: float | str | None) -> None:
     step = next(step for step in bringup.checklist() if step.id == "supply")
-    fields = {} if text is None else {"supply_mv": text}
-    assert not bringup.judge_device(step, fields).passed
+    assert not bringup.judge(step, {} if value is None else {"supply_mv": value}).passed
 
 
 def test_a_rig_that_cannot_be_read_fails_the_step_instead_of_ending_the_walk() -> None:
-    def unreachable() -> dict[str, str]:
+    def unreachable(_step: bringup.Step) -> bringup.Findings:
         raise PumpError("no port")
 
     step = next(step for step in bringup.checklist() if step.id == "greeting")
-    (result,) = bringup.walk([step], lambda _: True, lambda _, __: 0.0, unreachable)
+    (result,) = bringup.walk([step], cast(bringup.Person, None), unreachable)
     assert not result.passed
     assert "no port" in result.found
