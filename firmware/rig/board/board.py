@@ -24,6 +24,7 @@ TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
 WATCHDOG_MS = 8388
 COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
 I2C_TIMEOUT_US = 2_000
+ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
 MEASURE = b"\xaa\x00\x00"
 PRESSURE_ZERO = 1_677_722
@@ -67,8 +68,6 @@ def _digest(name):
 
 class Board:
     """The Pico's peripherals."""
-
-    ENCODER = 0x36  # AS5600
 
     def __init__(self, stepper):
         from rig.board import sysclock  # these two are forgotten after the boot
@@ -133,7 +132,7 @@ class Board:
     def angle(self):
         """Raw angle of the rotor's encoder, 0 to 4095, or None."""
         try:
-            data = self.bus.readfrom_mem(self.ENCODER, 0x0C, 2)
+            data = self.bus.readfrom_mem(ENCODER, 0x0C, 2)
         except OSError:
             return None
         return (data[0] << 8 | data[1]) & 0xFFF
@@ -158,11 +157,6 @@ class Board:
             return None
         counts = data[1] << 16 | data[2] << 8 | data[3]
         return (counts - PRESSURE_ZERO) * PRESSURE_SPAN_PA // PRESSURE_SPAN
-
-    def made(self):
-        """Driver, motor, microsteps and steps of a revolution, as configured."""
-        turn_steps = config.steps_num // config.steps_den
-        return "%s,%s,%d,%d" % (config.DRIVER, config.MOTOR, config.MICROSTEPS, turn_steps)
 
     def start_watchdog(self):
         """From here on a loop that stands still for 8.4 s resets the chip."""

@@ -10,9 +10,12 @@ AS5600, data sheet, register map: 0x0B status (bit 5 magnet found, 4 too weak, 3
 (0 to 128 at 3.3 V).
 """
 
+import sys
+
 from pumpwire.answers import row, told
 
 FIRST, END, AT_ONCE = 0x08, 0x78, 16
+ENCODER = 0x36  # as in board.py, which is not loaded where there is no chip
 
 
 def rows(board):
@@ -20,9 +23,18 @@ def rows(board):
     for first in range(FIRST, END, AT_ONCE):
         found = [str(address) for address in range(first, first + AT_ONCE) if _answers(board.bus, address)]
         yield told(row("probe", "bus"), (",".join(found) or None,))
-    magnet, gain, angle = _encoder(board.bus, board.ENCODER)
+    magnet, gain, angle = _encoder(board.bus)
     keys, pressure_pa, supply_mv = board.buttons(), board.pressure_pa(), board.supply_mv()
-    yield told(row("probe"), (magnet, gain, angle, keys, pressure_pa, supply_mv, board.made()))
+    yield told(row("probe"), (magnet, gain, angle, keys, pressure_pa, supply_mv, _made()))
+
+
+def _made():
+    """Driver, motor, microsteps and steps of a revolution, as configured; on a bare VM nothing is."""
+    config = sys.modules.get("rig.board.config")
+    if config is None:
+        return "none,none,16,3200"
+    turn_steps = config.steps_num // config.steps_den
+    return "%s,%s,%d,%d" % (config.DRIVER, config.MOTOR, config.MICROSTEPS, turn_steps)
 
 
 def _answers(bus, address):
@@ -33,11 +45,11 @@ def _answers(bus, address):
     return True
 
 
-def _encoder(bus, address):
+def _encoder(bus):
     """Status, gain and raw angle; None each where it does not answer."""
     try:
-        status = bus.readfrom_mem(address, 0x0B, 3)
-        gain = bus.readfrom_mem(address, 0x1A, 1)
+        status = bus.readfrom_mem(ENCODER, 0x0B, 3)
+        gain = bus.readfrom_mem(ENCODER, 0x1A, 1)
     except OSError:
         return (None,) * 3
     return status[0] & 0x38, gain[0], (status[1] << 8 | status[2]) & 0xFFF
