@@ -22,6 +22,7 @@ KEPT = ("empty", "end_of_service")  # until their condition ends, acknowledged o
 REMIND_US = 600_000_000
 LOOK_US = 75_000_000  # the longest time between two looks of the monitor, and a little
 PRESS_MS = 1_000
+RELIEF_US = 10_000_000  # the motor goes back for so long at the most
 RESTARTS = 3
 
 
@@ -91,6 +92,8 @@ class Alarms:
                 self._stops = [one for one in self._stops if row.world_us - one[1] < REMIND_US]
                 self._stops.append((name, row.world_us))
             model.halt(name)
+            if name == "occlusion":
+                model.relief_until_us = model.t_us + RELIEF_US
             model.blocking.add(name)
 
     def _has_reason(self, name: str, row: Row) -> bool:

@@ -106,7 +106,8 @@ def _within(
 
 def _ready(model: Model) -> Reasons:
     must: set[str] = {"alarm"} if model.blocking else set()
-    return must, {"busy"} if "occlusion" in model.blocking else set()  # pressure is being relieved
+    relieving = "occlusion" in model.blocking or model.t_us < model.relief_until_us
+    return must, {"busy"} if relieving else set()  # pressure is being relieved
 
 
 def _running(model: Model, must: set[str]) -> None:
@@ -216,8 +217,9 @@ def static(program: Program, step_nl: Fraction) -> Reasons:
 def commit(model: Model, program: Program) -> Reasons:
     """A program that is staged and committed; soft limits are overridden."""
     must, may = static(program, model.step_nl)
-    ready, _relief = _ready(model)
+    ready, relief = _ready(model)
     must |= ready
+    may |= relief
     if model.blocking:
         may.add("busy")
     active = model.program

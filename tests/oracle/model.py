@@ -41,6 +41,7 @@ class Model(OwnTime):
     past: Past = field(default_factory=Past)
     asked_nl: Fraction = ZERO  # rule 8: as if nothing had interfered
     reservoir_nl: Fraction = ZERO
+    relief_until_us: Fraction = ZERO  # at the latest, after an occlusion
     blocking: set[str] = field(default_factory=set[str])
     claims: list[Claim] = field(default_factory=list[Claim])
     ended_us: dict[bool, Fraction] = field(
@@ -74,7 +75,7 @@ class Model(OwnTime):
         self.demands_us = [at + by_us for at in self.demands_us]
         self.past.shift(by_us)
         self.claims = [replace(claim, at_us=claim.at_us + by_us) for claim in self.claims]
-        self.ended_us = {}
+        self.ended_us, self.relief_until_us = {}, ZERO
         for over in (self.bolus, self.spread, self.bridge):
             if over is not None:
                 over.end_us = None  # what the log of the boot before said of it
