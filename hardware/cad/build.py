@@ -1,43 +1,27 @@
-"""Builds the printable pump head: STL to print, STEP to change, pictures for the docs, and a check against the model.
+"""Builds the printable pump head: STL to print, STEP to change, pictures for the docs, and every check of it.
 
 Owns: file names and the list of what is built.
-Rules: a part that is not one valid solid, or a gap that differs from the geometry's by more than 0.01 mm, stops it.
+Rules: a part that is not one valid solid, a gap that differs from the geometry's by more than 0.01 mm, two solids that
+share room, a part that cannot come to its place, a screw that holds too little, or an overhang that needs support: each
+is told, all of them, and then it stops.
 Units: mm.
-Leaves: shapes to cad/parts.py, pixels to cad/picture.py.
+Leaves: shapes to cad/parts.py and cad/bought.py, the checks to cad/check.py, pictures to cad/scenes.py.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from build123d import Location, Part, Pos, export_step, export_stl
+from build123d import Part, export_step, export_stl
 from rigsim.geometry import PumpHead, load_head
 
-from cad.parts import Heights, on_bed, printed_parts, rollers, smallest_gap_mm
-from cad.picture import Mesh, section, shaded
+from cad import check
+from cad.parts import on_bed, printed_parts, smallest_gap_mm
+from cad.picture import section
+from cad.scenes import draw
 
 HEADS = ("r3", "r4")
 MOTORS = ("nema17", "byj48")
-PLASTIC, ROTOR, STEEL, LID = (0.93, 0.72, 0.40), (0.45, 0.68, 0.82), (0.80, 0.82, 0.85), (0.70, 0.83, 0.70)
-
-
-def _mesh(part: Part, colour: tuple[float, float, float], lift: float) -> Mesh:
-    corners, triangles = (Location((0, 0, lift)) * part).tessellate(0.05, 0.3)
-    return np.array([[v.X, v.Y, v.Z] for v in corners]), np.array(triangles, dtype=np.int64), colour
-
-
-def exploded(head: PumpHead, motor: str, parts: dict[str, Part], path: Path) -> None:
-    """A picture of the parts above each other in the order of assembly."""
-    at = Heights(head, motor)
-    meshes = [
-        _mesh(parts["body"], PLASTIC, 0),
-        _mesh(parts["rotor-lower"], ROTOR, at.rotor + 22),
-        *[_mesh(Pos(0, 0, 0) * roller, STEEL, at.rollers + 27) for roller in rollers(head)],
-        _mesh(parts["rotor-upper"], ROTOR, at.upper_plate + 34),
-        _mesh(parts["lid"], LID, at.top + 62),
-    ]
-    shaded(meshes, path, (480, 800), (-60, 32))
 
 
 def checked(name: str, part: Part) -> Part:
@@ -47,9 +31,25 @@ def checked(name: str, part: Part) -> Part:
     return part
 
 
+def faults_of(head: PumpHead, motor: str, parts: dict[str, Part]) -> list[str]:
+    """All that is wrong with a head, in words."""
+    found = [*check.threads(head, motor), *check.interferences(head, motor), *check.blocked_ways(head, motor)]
+    found += check.blind_spots(head, motor)
+    for name, part in parts.items():
+        area, wide = check.overhangs(name, part)
+        print(
+            f"  {name}: {area:.0f} mm2 hang over, all of it to be bridged"
+            if area
+            else f"  {name}: no overhang"
+        )
+        found += wide
+    return found
+
+
 def build_all(out: Path, pictures: Path) -> None:
     """Every part of every head and motor into `out`, and the pictures into `pictures`."""
     pictures.mkdir(parents=True, exist_ok=True)
+    wrong: list[str] = []
     for head_name in HEADS:
         head = load_head(head_name)
         gap = smallest_gap_mm(head)
@@ -58,17 +58,22 @@ def build_all(out: Path, pictures: Path) -> None:
             f"{head.nl_per_rev / 1000:.3f} µL a revolution"
         )
         if abs(gap - head.gap_mm) > 0.01:
-            raise SystemExit(f"{head_name}: the solids' gap is not the model's")
+            wrong.append(f"{head_name}: the solids' gap is not the model's")
         for motor in MOTORS:
             folder = out / f"{head_name}-{motor}"
             folder.mkdir(parents=True, exist_ok=True)
             parts = printed_parts(head, motor)
             for name, part in parts.items():
-                solid = checked(f"{head_name} {motor} {name}", on_bed(part))
+                solid = checked(f"{head_name} {motor} {name}", on_bed(name, part))
                 export_stl(solid, folder / f"{name}.stl")
                 export_step(solid, folder / f"{name}.step")
-            print(f"wrote {folder.name}: {', '.join(parts)} as STL and STEP")
-            if motor == MOTORS[0]:
-                exploded(head, motor, parts, pictures / f"pumphead-{head_name}.png")
+            print(f"wrote {folder.name}: {', '.join(parts)} as STL and STEP", flush=True)
+            found = faults_of(head, motor, parts)
+            print(f"  {len(found)} faults" + "".join(f"\n    {fault}" for fault in found), flush=True)
+            wrong += [f"{head_name} {motor}: {fault}" for fault in found]
+    for head_name in HEADS:
+        draw(load_head(head_name), MOTORS[0], pictures, steps=head_name == HEADS[0])
     section(("r3", "r4", "r3-plain"), pictures / "pumphead-section.png")
     print("wrote the pictures")
+    if wrong:
+        raise SystemExit(f"{len(wrong)} faults, the first: {wrong[0]}")
