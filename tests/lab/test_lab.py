@@ -33,7 +33,9 @@ def test_whatever_is_killed_the_database_holds_the_store_byte_for_byte(
     address = fresh(postgres, "killed")
 
     def gateway() -> subprocess.Popen[bytes]:
-        return program("gateway", "--site", "killed", "--broker", server.address, PUMPRIG_DB=str(store))
+        return program(
+            "gateway", "--site", "killed", "--batch", 40, "--broker", server.address, PUMPRIG_DB=str(store)
+        )
 
     def ingester() -> subprocess.Popen[bytes]:
         return program("ingest", "--broker", server.address, "--database", address)

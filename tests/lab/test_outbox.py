@@ -44,6 +44,21 @@ def test_an_outbox_sends_everything_in_order_though_acknowledgements_and_message
         assert database == [raw for _place, raw in rows]
 
 
+def test_an_ingester_that_comes_late_is_asked_within_a_second_however_long_nobody_answered() -> None:
+    outbox = Outbox(lambda _after, _most: [((1, 1), b"raw")], random.Random(3))
+    now, asked = 0.0, []
+    while now < 200.0:
+        if outbox.next(now) is not None:
+            asked.append(now)
+        now += 0.1
+    assert asked[-1] - asked[-2] > 20  # nobody answers: it waits longer each time
+    outbox.wake(now)
+    begun = now
+    while outbox.next(now) is None:
+        now += 0.1
+    assert now - begun <= 1.1
+
+
 @pytest.mark.parametrize("name", ["a/b", "+", "#", "", "../x", "a" * 65, "a b"])
 def test_a_name_that_would_reach_into_another_topic_is_refused(name: str) -> None:
     if name != "+":

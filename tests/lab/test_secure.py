@@ -18,12 +18,14 @@ topic write pumprig/bench-1/+/status
 topic write pumprig/bench-1/+/alarm
 topic write pumprig/bench-1/+/records
 topic readwrite pumprig/bench-1/+/birth
+topic read pumprig/ingester
 topic read pumprig/bench-1/+/ack
 topic read pumprig/bench-1/+/command
 topic write pumprig/bench-1/+/command/answer
 user ingest
 topic read pumprig/+/+/records
 topic write pumprig/+/+/ack
+topic write pumprig/ingester
 """
 
 

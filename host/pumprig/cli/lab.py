@@ -58,7 +58,14 @@ page_option = click.option("--page", metavar="HOST:PORT", help="Serve Prometheus
 @broker_option
 @authority_option
 @click.option("--site", required=True, help="This bench's name among the topics.")
-def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str) -> None:
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 500),
+    default=500,
+    show_default=True,
+    help="Records in a message, at the most.",
+)
+def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str, batch: int) -> None:
     """Send this computer's store, and the live readings of the rigs at PORT, to an MQTT broker.
 
     Without PORT the stored records alone are sent. A record is sent again until the database has it.
@@ -73,7 +80,7 @@ def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str) -> N
     except WireError as error:
         raise UsageError(f"--site: {error}.", "Nothing was sent.") from None
     named = [*ports, *([settings.port] if settings.port else [])]
-    running = Gateway(broker, site, settings.database(), named, settings.say, ca)
+    running = Gateway(broker, site, settings.database(), named, settings.say, ca, batch)
     stored = len(running.senders)
     settings.say(
         f"as {site}: {len(named)} ports, and the records of {stored} rig{'' if stored == 1 else 's'}"

@@ -43,6 +43,7 @@ INCOMING = f"CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS S
 COPY = f"COPY incoming ({_LIST}) FROM STDIN WITH (FORMAT BINARY)"
 INSERT = f"INSERT INTO records ({_LIST}) SELECT {_LIST} FROM incoming ON CONFLICT DO NOTHING"
 Row = tuple[Any, ...]
+Read = tuple[str, Record | None]  # why it is none, or the record
 
 
 class Lab:
@@ -101,7 +102,8 @@ class Lab:
             if batch.documents is not None and batch.documents.digest != known:
                 known = _note_documents(db, site, device, batch)
             taking = _Taking(last, link, batch.after)
-            taking.read(batch.raws, _held(db, device, batch.raws))
+            read = [_read(raw) for raw in batch.raws]
+            taking.read(batch.raws, read, _held(db, device, read))
             if taking.last != last:
                 self._insert(db, site, device, taking)
             if taking.refused is not None:
@@ -139,10 +141,9 @@ class _Taking:
         self.refused: bytes | None = None
         self.why = ""
 
-    def read(self, raws: list[bytes], held: dict[Place, bytes]) -> None:
+    def read(self, raws: list[bytes], read: list[Read], held: dict[Place, bytes]) -> None:
         """Up to the first record that is forged, damaged, or has something missing before it."""
-        for raw in raws:
-            why, record = _read(raw)
+        for raw, (why, record) in zip(raws, read, strict=True):
             if record is None:
                 self.refused, self.why = raw, why
                 return
@@ -184,12 +185,11 @@ def _source(db: Database, site: str, device: str) -> tuple[Place | None, bytes |
     return last, None if row[2] is None else bytes(row[2]), str(row[3])
 
 
-def _held(db: Database, device: str, raws: list[bytes]) -> dict[Place, bytes]:
+def _held(db: Database, device: str, read: list[Read]) -> dict[Place, bytes]:
     """What is stored already at the places of a message: by one look."""
-    places = [(record.boot, record.number) for _why, record in map(_read, raws) if record is not None]
-    if not places:
+    numbers = [record.number for _why, record in read if record is not None]
+    if not numbers:
         return {}
-    numbers = [number for _boot, number in places]
     rows = db.execute(
         "SELECT boot, number, raw FROM records WHERE device = %s AND number BETWEEN %s AND %s",
         (device, min(numbers), max(numbers)),
@@ -197,7 +197,7 @@ def _held(db: Database, device: str, raws: list[bytes]) -> dict[Place, bytes]:
     return {(int(boot), int(number)): bytes(raw) for boot, number, raw in rows}
 
 
-def _read(raw: bytes) -> tuple[str, Record | None]:
+def _read(raw: bytes) -> Read:
     try:
         record = Record(raw)
         record.text.encode()
@@ -258,9 +258,10 @@ def row_of(site: str, device: str, record: Record) -> Row:
     """A record as its row, in the order of the columns of COPY."""
     known = record.rig_utc_us is not None and record.rig_utc_us < LATEST_US
     at = EPOCH + timedelta(microseconds=record.rig_utc_us or 0) if known else None
-    state = record.state
+    counted = record.kind_steps()
+    counted["relief"] = -counted["relief"]  # the columns are as the record has them
     facts = (record.raw, record.event, record.mono_us, at, record.calibration_id)
-    steps = [state[f"{kind}_steps"] for kind in spec.KINDS]
+    steps = [counted[kind] for kind in spec.KINDS]
     text = record.text.replace(
         "\0", "\N{REPLACEMENT CHARACTER}"
     )  # which PostgreSQL's text cannot hold; raw does

@@ -18,6 +18,7 @@ import pumprig
 from pumprig.errors import PumpError
 from pumprig.lab.mqtt import Say
 from pumprig.lab.sender import Sender
+from pumprig.lab.wire import BATCH
 from pumprig.store import Store
 
 STATUS_S = 1.0
@@ -106,18 +107,25 @@ class Gateway:
     """All senders of this computer, in one loop."""
 
     def __init__(
-        self, broker: str, site: str, database: Path, ports: list[str], say: Say, authority: str | None = None
+        self,
+        broker: str,
+        site: str,
+        database: Path,
+        ports: list[str],
+        say: Say,
+        authority: str | None = None,
+        batch: int = BATCH,
     ) -> None:
         self.database, self.say = database, say
         self.store = Store(database)
         self._ended = threading.Event()
         self._lock = threading.Lock()
-        self._broker, self._site, self._authority = broker, site, authority
+        self._broker, self._site, self._authority, self._batch = broker, site, authority, batch
         self._ports = [Port(self, port, self._ended) for port in ports]
         self.senders: dict[str, Sender] = {name: self._make(name) for name in sorted(self.store.devices())}
 
     def _make(self, device: str) -> Sender:
-        return Sender(self._broker, self._site, device, self.store, self.say, self._authority)
+        return Sender(self._broker, self._site, device, self.store, self.say, self._authority, self._batch)
 
     def sender(self, device: str) -> Sender:
         """A device's, made where it is new."""

@@ -18,7 +18,7 @@ from pumprig.errors import PumpError
 from pumprig.lab.books import Keeper
 from pumprig.lab.database import Lab
 from pumprig.lab.mqtt import Link, Say
-from pumprig.lab.wire import Ack, Batch, WireError, parts_of, topic
+from pumprig.lab.wire import INGESTER, Ack, Batch, WireError, parts_of, topic
 
 RETRY_S = 1.0
 LOOK_S = 0.5
@@ -71,6 +71,7 @@ class Ingester:
             return
         self._link.connected()
         client.subscribe(topic("+", "+", "records"), qos=1)
+        client.publish(INGESTER, b"here", qos=1)
         self._say("connected to the broker")
 
     def _message(self, client: Any, _data: object, message: Any) -> None:

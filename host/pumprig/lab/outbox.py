@@ -29,6 +29,7 @@ class Outbox:
 
     read: Reader
     source: random.Random
+    batch: int = BATCH  # records in a message, at the most
     acked: Place | None = None
     sent: Place | None = None
     begun: bool = False  # the database has told what it holds
@@ -46,7 +47,7 @@ class Outbox:
                 return Batch(self.acked, [])  # empty: whoever takes records answers with what it holds
         if not self.begun or self.held or len(self.flying) >= WINDOW:
             return None
-        rows = self.read(self.sent, BATCH)
+        rows = self.read(self.sent, self.batch)
         if not rows:
             return None
         batch = Batch(self.sent, [raw for _place, raw in rows])
@@ -80,6 +81,12 @@ class Outbox:
     def _again_from(self, place: Place | None) -> None:
         self.sent, self.held = place, False
         self.flying.clear()
+
+    def wake(self, now_s: float) -> None:
+        """Somebody who takes records has come: what waits for an answer is asked again soon, but not by all at once."""
+        if not self.begun or self.flying:
+            self.wait_s = FIRST_S
+            self.again_at_s = min(self.again_at_s, now_s + self.source.uniform(0.0, 1.0))
 
     def lost(self) -> None:
         """The broker was lost: what was under way may be gone, and what the database holds is asked again."""

@@ -24,7 +24,18 @@ import pumprig
 from pumprig.errors import PumpError
 from pumprig.lab.mqtt import Link, Say
 from pumprig.lab.outbox import Outbox
-from pumprig.lab.wire import Ack, Batch, Documents, Place, WireError, birth, session_of, topic
+from pumprig.lab.wire import (
+    BATCH,
+    INGESTER,
+    Ack,
+    Batch,
+    Documents,
+    Place,
+    WireError,
+    birth,
+    session_of,
+    topic,
+)
 from pumprig.store import Store
 from pumprig.store.dates import host_ties
 
@@ -71,12 +82,19 @@ class Sender:
     """One device's topics; `rig` is the live rig while there is one."""
 
     def __init__(
-        self, broker: str, site: str, device: str, store: Store, say: Say, authority: str | None = None
+        self,
+        broker: str,
+        site: str,
+        device: str,
+        store: Store,
+        say: Say,
+        authority: str | None = None,
+        batch: int = BATCH,
     ) -> None:
         self.site, self.device, self._say = site, device, say
         self.rig: Any = None
         self.session = time.time_ns() // 1_000_000
-        self.outbox = Outbox(reader_of(store, device), random.Random(f"{device} {self.session}"))
+        self.outbox = Outbox(reader_of(store, device), random.Random(f"{device} {self.session}"), batch)
         self._documents: Callable[[], Documents] = lambda: documents_of(store, device)
         self._known: Documents | None = None
         self._known_at_s = 0.0
@@ -90,6 +108,7 @@ class Sender:
         self._client.on_message = self._message
         self._linked = threading.Event()
         self._lost = threading.Event()
+        self._called = threading.Event()
         self._stuck = ""
         self.sent_records = 0
 
@@ -124,6 +143,7 @@ class Sender:
         self._link.connected()
         for name in ("ack", "command", "birth"):
             client.subscribe(self._topic(name), qos=1)
+        client.subscribe(INGESTER, qos=1)
         self._born()
         self._linked.set()
 
@@ -137,7 +157,9 @@ class Sender:
 
     def _message(self, client: Any, _data: object, message: Any) -> None:
         name = message.topic.rsplit("/", 1)[1]
-        if name == "ack":
+        if message.topic == INGESTER:
+            self._called.set()
+        elif name == "ack":
             try:
                 self._heard.put(Ack.decode(bytes(message.payload)))
             except WireError as error:
@@ -178,6 +200,9 @@ class Sender:
         if self._lost.is_set():
             self._lost.clear()
             self.outbox.lost()
+        if self._called.is_set():
+            self._called.clear()
+            self.outbox.wake(now_s)
         while not self._heard.empty():
             ack = self._heard.get()
             if ack.refused:

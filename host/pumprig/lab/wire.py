@@ -18,7 +18,8 @@ from hashlib import sha256
 from typing import Any, cast
 
 ROOT = "pumprig"
-BATCH = 200  # records in a message
+INGESTER = f"{ROOT}/ingester"  # it is here: whoever waits for an answer asks again
+BATCH = 500  # records in a message
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Place = tuple[int, int]  # boot, number
