@@ -20,6 +20,7 @@ NEAR_US = 60_000  # a request is heard so much later than the instant that the l
 SECOND_US = 1_100_000  # of what a power cut leaves unknown
 FAST_STEPS_A_DAY = 50 * 86_400
 GRAINS = 145
+ASKED = ("demand", "single", "spread")
 
 Reasons = tuple[set[str], set[str]]  # (must, may)
 
@@ -146,11 +147,14 @@ def _fits(model: Model, volume_nl: int, over_ms: int, must: set[str], may: set[s
 
 
 def _fluid(model: Model, volume_nl: int, must: set[str], may: set[str]) -> None:
-    left = model.reservoir_nl - model.pending_nl()
+    """Beside what was asked for and is to come; the program's own, a bridge say, reserves nothing."""
+    asked = sum((b.left_nl for b in (model.bolus, model.spread) if b and b.kind in ASKED), Fraction(0))
     slack = 3 * model.step_nl
-    if volume_nl > left + slack:
+    if (
+        volume_nl > model.reservoir_nl - (asked if volume_nl > 1 else 0) + slack
+    ):  # a commit ends what is to come
         must.add("reservoir")
-    if volume_nl > left - slack:
+    if volume_nl > model.reservoir_nl - model.pending_nl() - slack:
         may.add("reservoir")
 
 
