@@ -51,8 +51,8 @@ def _meaning(verb: str, field: str) -> str:
 def _answer(verb: str) -> list[str]:
     """The fields of a verb's answer, row by row."""
     rows: list[tuple[object, ...]] = []
-    for number, (_name, times, fields) in enumerate(answers.ANSWERS.get(verb, ()), 1):
-        for name, kind in zip(fields[::2], fields[1::2], strict=True):
+    for number, (_name, times, fields) in enumerate(answers.rows_of(verb), 1):
+        for name, kind in fields:
             bare = kind.rstrip("?")
             unit = bare if bare in ("text", "base64") else texts.UNITS[bare] or "number"
             absent = "may be absent" if kind.endswith("?") else ""
@@ -64,7 +64,7 @@ def _answer(verb: str) -> list[str]:
 
 def _commands() -> list[str]:
     lines = ["## Commands", ""]
-    for row in spec.COMMANDS:
+    for row in spec.commands():
         verb, arguments, who, changes = row
         meaning = texts.COMMANDS[verb]
         how = {
@@ -88,7 +88,7 @@ def _commands() -> list[str]:
 
 def _capabilities() -> list[str]:
     rows: list[tuple[object, ...]] = []
-    for row in spec.COMMANDS:
+    for row in spec.commands():
         rows.append((f"`{row[0]}`", *("yes" if spec.may(row, who) else "no" for who in spec.WHO)))
     return [
         "## Who may do what",
@@ -215,7 +215,7 @@ def page() -> str:
     """The whole page."""
     alarms: list[tuple[object, ...]] = [
         (f"`{name}`", bit, priority, action, tone, repeat, ends, "yes" if runs else "no", texts.ALARMS[name])
-        for bit, name, priority, action, tone, repeat, ends, runs in spec.ALARMS
+        for bit, name, priority, action, tone, repeat, ends, runs in spec.alarms()
     ]
     accepted: list[tuple[object, ...]] = [
         (kind, ", ".join(f"`{row[0]}`" for row in rows)) for kind, rows in units.UNITS.items()

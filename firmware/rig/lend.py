@@ -23,8 +23,10 @@ DOCUMENTS = (  # in this order
     "pumpwire.checks",
     "pumpwire.documents",
     "rig.flow.weigh",
+    "rig.line.preparing",
 )
-TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance")
+TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance", "rig.line.person")
+DOSED = ("rig.flow.grants", "rig.line.doses")
 LATER = DOCUMENTS + ("rig.line.acts", "rig.line.later")
 _PLACE = "/loan"
 
@@ -57,7 +59,7 @@ _loaded = []  # what was loaded here, and is to be given back
 def get(name):
     """The module of this name, loaded at once, with what it needs, where it is not in memory."""
     if name not in sys.modules:
-        for row in (LATER, TYPED, (name,)):
+        for row in (LATER, TYPED, DOSED, (name,)):
             for needed in row[: row.index(name) + 1] if name in row else ():
                 while fetch(needed):
                     pass

@@ -34,14 +34,18 @@ class Duty:
 
 
 class Loop:
-    """Runs duties. `feed` is the watchdog's, `late(by_us)` is told of a missed tick, `flash` times its erases."""
+    """Runs duties. `feed` is the watchdog's, `late(by_us)` is told of a missed tick, `flash` times its erases.
 
-    def __init__(self, clock, duties, feed, late, flash):
+    What is not polled waits while one of the `commands` has acted and is not on record.
+    """
+
+    def __init__(self, clock, duties, feed, late, flash, commands=None):
         self._clock = clock
         self._flash = flash
         self.duties = duties
         self._feed = feed
         self._late = late
+        self._commands = commands
         self.period_us = TICK_US
         self.ticks = 0
         self.worst_us = 0
@@ -68,7 +72,7 @@ class Loop:
         before_us = start_us
         for duty in self.duties:
             if not duty.polled:
-                if start_us < duty.due_us:
+                if start_us < duty.due_us or self._commands is not None and self._commands.is_acting:
                     continue
                 if self._spent_us(start_us, before_us) > SPENT_US and duty.waited < duty.waits:
                     duty.waited += 1

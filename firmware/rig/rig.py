@@ -30,9 +30,10 @@ from rig.line.commands import Commands
 from rig.line.link import Link
 from rig.line.readings import Readings
 from rig.line.session import Session
+from rig.line.staging import Staging
 from rig.log.checkpoint import Checkpoint
 from rig.log.journal import Journal
-from rig.log.kept_documents import Settings
+from rig.log.kept_documents import KeptDocuments
 from rig.loop import Duty, Loop
 from rig.refused import Refused
 from rig.watch import thresholds
@@ -65,15 +66,16 @@ class Rig:
         self.alarms = Alarms(self.record, board.sound)
         self.journal = Journal(find(board.flash, LOG))
         self.unread = Unread()
-        self.settings = Settings(find(board.documents, SETTINGS))
+        self.settings = KeptDocuments(find(board.documents, SETTINGS))
         self.therapy = Therapy(self.dosing)
         self.requests = Requests(self.therapy, self.dosing, self.cap, self.need_fluid)
         parts = self.clock, board.stepper, self.dosing, self.therapy, self.cap
         self.delivery = Delivery(parts, self.record, board.angle, self._plan_known)
         self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
+        self.staging = Staging(self)
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
-        self.access = Access(board.device_id, self.settings, self.record, board.random)
+        self.access = Access(board.device_id, self.record, board.random)
         self.session = Session(Readings(self), self.commands, self.access)
         self.link = Link(port, self.session, self.clock.now_us)
         self.boot_number = 0
@@ -96,7 +98,7 @@ class Rig:
             self.clock,
             (
                 Duty("buttons", self.buttons.poll, True),
-                Duty("link", self.link.poll, True),
+                Duty("link", self._talk, True),
                 self.feeding,
                 self.watching,
                 self.sounding,
@@ -107,6 +109,7 @@ class Rig:
             board.feed,
             self._late,
             board.flash,
+            self.commands,
         )
 
     # --- boot
@@ -117,7 +120,8 @@ class Rig:
 
         now_us = self.clock.now_us()
         maintenance = recovery.restore(self, now_us)
-        self._take_up_access()
+        self.journal.last = None  # a state of 42 fields, which nobody asks for any more
+        recovery.access(self)
         self.counted.begin(now_us)
         self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
         failed = selftest.failures(self)
@@ -129,13 +133,6 @@ class Rig:
             "pumprig %s ready, protocol %d %s; type help" % (self.board.device_id, spec.PROTOCOL, self.digest)
         )
         return not maintenance
-
-    def _take_up_access(self):
-        """Key, PIN and rule; a power cut between their storing and their record is made good here."""
-        seq = self.access.load()
-        if seq == self.session.last_seq + 1:
-            self.session.use_number(seq, 0, 0)
-            self.record("command", (("verb", "access"), ("seq", seq)))
 
     def use_calibration(self, document):
         """Make a calibration the active one; the rates that the motor can do follow from it."""
@@ -193,14 +190,16 @@ class Rig:
         if self._waiting is not None:
             self._waiting.append((event, fields))
             return 0
-        return self.record_all([(event, fields)], at_us)
+        self.commands.log_rest()
+        rows = [(event, fields)]
+        return self.record_now(self.commands.unfolded(rows) + rows, at_us)
 
-    def record_all(self, rows, at_us=0):
+    def record_now(self, rows, at_us=0):
         """Put several events, (event, fields) each, into the log with the state that they leave together."""
         now_us = self.clock.now_us()
         self.delivery.book(now_us)
         state_then = snapshot.state_of(self, now_us)
-        for event, fields in self.commands.unfolded(rows) + rows:
+        for event, fields in rows:
             number = self._append(event, fields, now_us, state_then, at_us or now_us)
         return number
 
@@ -303,11 +302,17 @@ class Rig:
         finally:  # whatever that may raise: the boot's record still says that there was a reset
             self.board.reset()
 
+    def _talk(self, now_us):
+        """Lines in and out, and what a command has left to do, whether its host reads on or not."""
+        due_us = self.link.poll(now_us)
+        self.commands.go_on(now_us)
+        return now_us + 1 if self.commands.is_acting or self.commands.has_rest() else due_us
+
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)
-        self.commands.staging.watch(now_us)
+        self.staging.watch(now_us)
         if self.therapy.later[0]:
-            due_us = min(due_us, self.commands.staging.wait(now_us))
+            due_us = min(due_us, self.staging.wait(now_us))
         if self.counted.look(now_us):
             self.monitor.check_clock(now_us)
             self.implant.minute(now_us)

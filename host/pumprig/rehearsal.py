@@ -236,7 +236,7 @@ def keep(path: Path, asked: Request, report: Report) -> None:
 
 def alarm_names() -> list[str]:
     """The alarms that a report may name."""
-    return [row[1] for row in spec.ALARMS]
+    return [row[1] for row in spec.alarms()]
 
 
 def utc_us_of(text: str) -> int:

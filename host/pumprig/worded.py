@@ -17,7 +17,7 @@ from pumprig.quantities import duration_text, iso, rate_text, volume_text
 from pumprig.store.intents import fields_of
 from pumprig.store.record import Record
 
-PRIORITIES = {row[1]: row[2] for row in spec.ALARMS}
+PRIORITIES = {row[1]: row[2] for row in spec.alarms()}
 LOUD = {  # how much an event matters to who looks over the list
     "alarm": "alarm",
     "refused": "refused",

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pumpwire.identity import SIMULATED
+from pumpwire.terms import CYCLES_PER_US, STEP_CLOCK_HZ
 
 from rigsim.flash import NorFlash
 from rigsim.power import ChipReset, PowerCut
 
-CYCLES_PER_US = 125
-CYCLES_PER_MS = 125_000
-CYCLES_PER_S = 125_000_000
+CYCLES_PER_MS = 1_000 * CYCLES_PER_US
+CYCLES_PER_S = STEP_CLOCK_HZ
 SYSTEM_HZ = CYCLES_PER_S
 CLOCK_FAULTS = (
     "refused",

@@ -28,7 +28,7 @@ class Recorder:
         self._told = told
         self._kept, self._boot = b"", 0  # a checkpoint, which may come to be the last record of its boot
         self._previous: bytes | None = None
-        self._priorities = {row[1]: row[2] for row in spec.ALARMS}
+        self._priorities = {row[1]: row[2] for row in spec.alarms()}
         self._open: dict[str, dict[str, Any]] = {}
         self.count = 0
         self.end = (0, 0, 1)  # boot and mono_us of the last record, number of the next

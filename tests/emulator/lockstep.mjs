@@ -50,7 +50,7 @@ function answer(request) {
   if ('erases' in request) return { erases: erases.splice(0) };
   return {};
 }
-console.log(JSON.stringify({ now: pico.now }));
+console.log(JSON.stringify({ now: pico.now, ready_ms: pico.readyMs }));
 for await (const text of readline.createInterface({ input: process.stdin }))
   console.log(JSON.stringify({ ...answer(JSON.parse(text)), now: pico.now }));
 process.exit(0);

@@ -2,7 +2,7 @@
 
 Owns: the emulator's process and a Transport over it.
 Rules: the firmware is the one that `pumprig flash` installs; no wall clock: a slow machine changes nothing.
-Units: seconds of emulated time; `now` and edges in cycles of 8 ns.
+Units: seconds of emulated time; `now` and edges in cycles of 8 ns; `ready_ms`, ms from the reset to the greeting.
 Leaves: the chip to lockstep.mjs.
 """
 
@@ -33,7 +33,7 @@ class EmulatedLine:
         )
         self.now = 0
         patience.time = self  # the client's patience lasts in emulated time
-        self._answer()
+        self.ready_ms: float = self._answer()["ready_ms"]
 
     def monotonic(self) -> float:
         """Seconds of emulated time."""

@@ -44,7 +44,7 @@ export class SensedChip extends RigChip {
   boot(wd = null) { super.boot(wd); attachSensors(this); }
 }
 
-// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old. full: no block of the log is erased,
+// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old; readyMs: when it greeted. full: no block of the log is erased,
 // so that each new one has to be, as in a rig that has run for weeks.
 export async function bootFirmware({ uf2, bootrom, folder, full = false }) {
   const pico = new SensedChip({ uf2, bootrom, eraseMs: 1, programMs: 0.01 });
@@ -60,6 +60,12 @@ for role, count in ((0, 32), (1, 8)):
 `);
   Object.assign(pico, { edges: [], eraseMs: 45, programMs: 0.4, resetPending: true });
   const start = pico.now;
+  pico.readyMs = 0;
+  let told = '';
+  pico.onData = (data) => {
+    told += data.toString('latin1');
+    if (!pico.readyMs && told.includes(' ready,')) pico.readyMs = (pico.now - start) / 125e3;
+  };
   while (pico.now - start < 125e6 * 3) pico.batch(20000, 125000);
   return pico;
 }

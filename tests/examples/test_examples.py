@@ -15,7 +15,7 @@ import pytest
 from pumprig.therapy import events, program
 from pumprig.therapy.save import to_toml
 from pumpwire import units
-from pumpwire.spec import ALARMS, KINDS
+from pumpwire.spec import KINDS, alarms
 from rigsim.rehearse import START_UTC_US, rehearse
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -52,7 +52,7 @@ def statements(path: Path) -> list[Statement]:
             part = part.strip()
             if part.startswith("alarm "):
                 stated.alarms = {each.strip() for each in part.removeprefix("alarm ").split(",")}
-                assert stated.alarms <= {row[1] for row in ALARMS}
+                assert stated.alarms <= {row[1] for row in alarms()}
             elif part.startswith("refused "):
                 stated.refused = int(part.removeprefix("refused "))
             elif part != "no alarm":

@@ -55,7 +55,7 @@ def choices(sim: Any) -> dict[str, Any]:
         "mode": therapy.mode,
         "calibration": rig.dosing.calibration_id,
         "key": rig.access.has_key(),
-        "plain": rig.access._plain,
+        "plain": rig.access.plain,
         "pin": rig.access._pin,
         "bolus": [(overlay.kind, overlay.steps) for overlay in therapy.boluses.queue if overlay.row < 0],
         "spread": therapy.spread.steps if therapy.spread else None,

@@ -88,7 +88,7 @@ COMMANDS: dict[str, tuple[Callable[[Client], Values | None], Values | None]] = {
 
 def uncovered() -> list[str]:
     """Changing commands of the table that have no case here."""
-    return [row[0] for row in spec.COMMANDS if row[3] and row[0] not in COMMANDS]
+    return [row[0] for row in spec.commands() if row[3] and row[0] not in COMMANDS]
 
 
 class RunningLine(Line):

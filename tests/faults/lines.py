@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pumprig.rig.answers import NoAnswer, Said
+from pumprig.rig.answers import NoAnswer, SaidNo
 from pumprig.rig.client import Client
 from pumpwire import codec, documents, spec
 from rigsim.chip import on
@@ -97,7 +97,7 @@ class DeviceParser:
             "access": {"key": "ab" * 32, "pin": "1", "plain": 0},
             "log": {"start": 1, "count": 2},
         }
-        for row in spec.COMMANDS:
+        for row in spec.commands():
             if row[0] not in ("terminal", "open", "close"):
                 yield codec.request(
                     seq if row[3] else 1 << 33, row[0], values.get(row[0], {}).items()
@@ -196,7 +196,7 @@ class HostParser:
             return self.client._exchange(seq, "", 0.0).fields
         except NoAnswer:
             return None
-        except Said as said:
+        except SaidNo as said:
             return said.name
 
     def mutations(self, count: int, seed: int) -> list[str]:

@@ -255,7 +255,7 @@ def test_an_alarm_outlives_the_ring_with_its_count_its_first_and_its_last_time()
 
 @pytest.mark.requirement("SR-25")
 def test_the_longest_words_about_a_kept_alarm_fit_a_record() -> None:
-    longest = max(len(row[1]) for row in spec.ALARMS)
+    longest = max(len(row[1]) for row in spec.alarms())
     assert len(f"name={'x' * longest} n=9999 first=4294967295 for_s=99999999") <= records.MAX_EVENT_TEXT
 
 

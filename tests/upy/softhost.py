@@ -57,7 +57,7 @@ class Host:
         rig = self.rig
         therapy = rig.therapy
         return (
-            *(rig.session.last_seq, therapy.program_hash, rig.requests.asked, rig.commands.staging.text),
+            *(rig.session.last_seq, therapy.program_hash, rig.requests.asked, rig.staging.text),
             *(rig.reservoir.base_nl, rig.clock.offset_us, rig.access.has_key()),
         )
 

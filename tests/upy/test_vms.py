@@ -21,10 +21,8 @@ TALK = "import transcript\ntranscript.main('soft.flash')"
 TICKS = 100_000
 HEAP_KB = 200
 # The unix port's words have 64 bits, the WebAssembly VM's 32 as the Pico's; bytecode and text are as large on both.
-LEAST_FREE_64_BIT_BYTES = 160_000  # of a heap of as many words as 200 kB are on the Pico
-LEAST_FREE_32_BIT_BYTES = (
-    55_000  # seven packages cost 1 kB, the rules of interrupted therapy 11 kB, answers 2 kB, `probe` 0.5 kB
-)
+LEAST_FREE_64_BIT_BYTES = 195_000  # of a heap of as many words as 200 kB are on the Pico
+LEAST_FREE_32_BIT_BYTES = 80_000  # what only a boot needs and what is on loan given back, as rig.start does
 MOST_GROWTH_BYTES = 1_024  # the lists of what is queued and held differ from sample to sample
 AFTER_BOOT = """
 import softboard
@@ -57,7 +55,7 @@ def figures(printed: bytes) -> dict[str, list[int]]:
 
 def test_the_conversation_uses_every_command_of_the_table(talk: str) -> None:
     asked = {line.split("<- ")[1].split()[1] for line in talk.splitlines() if "<- >" in line and " *" in line}
-    assert {row[0] for row in spec.COMMANDS} - asked == set()
+    assert {row[0] for row in spec.commands()} - asked == set()
 
 
 def test_the_conversation_meets_refusals_damage_power_cuts_and_alarms(talk: str) -> None:
@@ -132,7 +130,7 @@ import pumpwire
 import rig
 from rig import lend
 from rig.flow import day_cap, therapy
-from rig.line import session
+from rig.line import session, staging
 pieces = 0
 for name in lend.DOCUMENTS:
     while lend.fetch(name):

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 DAY_S: int
 STEP_CLOCK_HZ: int
+CYCLES_PER_US: int
 STEP_CLOCK_OFF_PPM: int
 ANGLE_CELLS: int
 ANGLE_MEAN: int

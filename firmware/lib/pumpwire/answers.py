@@ -7,227 +7,88 @@ Units: by the kind, as texts.UNITS says; a kind that ends in `?` is of a field t
 Leaves: what a field means to words.py, commands and their arguments to spec.py, framing to codec.py.
 """
 
-# Kinds, each named once: a text that stands in a tuple for itself takes the Pico's memory each time.
-BASE64 = "base64"
-FLAG = "flag"
-H = "h"
-HEX = "hex"
-INT = "int"
-MV = "mv"
-PERCENT = "percent"
-PPM = "ppm"
-RATE = "rate"
-STEPS = "steps"
-TEXT = "text"
-TURNS = "turns"
-US = "us"
-UTC_S = "utc_s"
-VOLUME = "volume"
-OPT_ANGLE = "angle?"
-OPT_HEX = "hex?"
-OPT_HZ = "hz?"
-OPT_INT = "int?"
-OPT_MJ = "mj?"
-OPT_RATE = "rate?"
-OPT_S = "s?"
-OPT_TEXT = "text?"
-OPT_UTC_S = "utc_s?"
-OPT_UTC_US = "utc_us?"
-OPT_VOLUME = "volume?"
-
 ONCE, MAYBE, EACH = "once", "if there is one", "one each"
+_OFTEN = {"once": ONCE, "maybe": MAYBE, "each": EACH}
 
-# verb: rows of (name, how often it comes, fields); the fields are name, kind, name, kind, ...
-ANSWERS = {
-    "hello": (("", ONCE, (
-        "device_id", TEXT,
-        "firmware", TEXT,
-        "protocol", INT,
-        "digest", HEX,
-        "clock_hz", OPT_HZ,
-        "boot", INT,
-        "last_seq", INT,
-        "last_code", INT,
-        "last_crc", INT,
-        "session", FLAG,
-    )),),
-    "help": (("", EACH, ("help", OPT_TEXT, "argument", OPT_TEXT)),),
-    "status": (
-        ("rig", ONCE, (
-            "device_id", TEXT,
-            "firmware", TEXT,
-            "protocol", INT,
-            "boot", INT,
-            "clock_hz", OPT_HZ,
-            "state", TEXT,
-            "mode", TEXT,
-            "last_seq", INT,
-            "last_code", INT,
-        )),
-        ("flow", ONCE, (
-            "rate_nl_per_day", RATE,
-            "motor_mj_per_ul", OPT_MJ,
-            "base_nl_per_day", RATE,
-            "counted_nl_per_day", RATE,
-            "delivered_steps", STEPS,
-        )),
-        ("volume", ONCE, (
-            "angle", OPT_ANGLE,
-            "delivered_nl", VOLUME,
-            "commanded_nl", VOLUME,
-            "assumed_steps", STEPS,
-        )),
-        ("kinds", ONCE, (
-            "basal_steps", STEPS,
-            "periodic_steps", STEPS,
-            "demand_steps", STEPS,
-            "single_steps", STEPS,
-            "spread_steps", STEPS,
-            "bridge_steps", STEPS,
-            "prime_steps", STEPS,
-            "relief_steps", STEPS,
-            "calibration_steps", STEPS,
-        )),
-        ("reservoir", ONCE, (
-            "reservoir_nl", VOLUME,
-            "reservoir_u_nl", VOLUME,
-            "low_s", OPT_S,
-            "empty_s", OPT_S,
-            "refill_s", OPT_S,
-            "habit_s", OPT_S,
-            "habit_nl_per_day", RATE,
-        )),
-        ("implant", ONCE, (
-            "battery_percent", PERCENT,
-            "battery_h", H,
-            "eri_s", OPT_S,
-            "tube_revolutions", TURNS,
-            "tube_life", TURNS,
-            "tube_utc_s", OPT_UTC_S,
-            "minimum_nl_per_day", RATE,
-        )),
-        ("waits", MAYBE, ("later_utc_s", UTC_S)),
-        ("calibration", ONCE, (
-            "calibration_id", INT,
-            "step_nl_num", INT,
-            "step_nl_den", INT,
-            "u_ppm", PPM,
-        )),
-        ("therapy", MAYBE, (
-            "therapy_name", TEXT,
-            "therapy_hash", HEX,
-            "therapy_mode", TEXT,
-            "demand_asked", INT,
-            "demand_given", INT,
-        )),
-        ("ramp", MAYBE, ("ramp_step", INT, "ramp_held", FLAG)),
-        ("bolus", MAYBE, (
-            "bolus_kind", TEXT,
-            "bolus_steps", STEPS,
-            "bolus_done_steps", STEPS,
-            "bolus_rate_nl_per_day", RATE,
-        )),
-        ("now", ONCE, (
-            "mono_us", US,
-            "utc_us", OPT_UTC_US,
-            "clock_source", TEXT,
-            "alarms", INT,
-            "acked", INT,
-            "reset_cause", TEXT,
-            "supply_mv", MV,
-        )),
-        ("log", ONCE, (
-            "log_next", INT,
-            "log_first", INT,
-            "log_days", INT,
-            "log_torn", INT,
-            "flash_erases", INT,
-        )),
-        ("loop", ONCE, (
-            "period_us", US,
-            "worst_us", US,
-            "late", INT,
-            "slowest", TEXT,
-            "slowest_us", US,
-            "collect_us", US,
-            "erase_us", US,
-        )),
-    ),
-    "alarms": (("", EACH, (
-        "name", TEXT,
-        "priority", TEXT,
-        "since_us", US,
-        "since_utc_us", OPT_UTC_US,
-        "acked", FLAG,
-    )),),
-    "probe": (
-        ("bus", EACH, ("bus", OPT_TEXT)),
-        ("", ONCE, (
-            "magnet", OPT_INT,
-            "gain", OPT_INT,
-            "angle", OPT_ANGLE,
-            "keys", INT,
-            "pressure_pa", OPT_INT,
-            "supply_mv", MV,
-            "made", TEXT,
-        )),
-    ),
-    "program": (
-        ("hashes", ONCE, ("hash", OPT_HEX, "staged_hash", OPT_HEX)),
-        ("text", EACH, ("text", OPT_TEXT, "staged", OPT_TEXT, "later", OPT_TEXT)),
-    ),
-    "log": (
-        ("record", EACH, ("number", INT, "record", BASE64)),
-        ("end", ONCE, ("log_next", INT, "first", INT)),
-    ),
-    "open": (("", ONCE, ("next_seq", INT, "nonce", HEX, "key", FLAG)),),
-    "stop": (("", ONCE, (
-        "delivered_steps", STEPS,
-        "cancelled_kind", OPT_TEXT,
-        "cancelled_nl", OPT_VOLUME,
-        "given_nl", OPT_VOLUME,
-    )),),
-    "rate": (("", ONCE, ("hash", HEX, "daily_nl", VOLUME, "max_nl_per_day", RATE)),),
-    "stage": (("", MAYBE, ("hash", HEX, "daily_nl", OPT_VOLUME, "max_nl_per_day", OPT_RATE)),),
-    "commit": (("", ONCE, ("hash", HEX)),),
-    "ramp": (("", ONCE, ("rate_nl_per_day", RATE)),),
-    "tube": (("", ONCE, ("revolutions", TURNS)),),
-    "battery": (("", ONCE, ("percent", PERCENT)),),
-    "clock": (("", ONCE, ("moved_us", US)),),
-    "access": (("", ONCE, ("key", FLAG)),),
-    "refill": (("", ONCE, (
-        "reservoir_nl", VOLUME,
-        "estimated_nl", VOLUME,
-        "u_nl", OPT_VOLUME,
-        "used_nl", OPT_VOLUME,
-        "u_base_nl", OPT_VOLUME,
-        "nl_num", OPT_INT,
-        "nl_den", OPT_INT,
-    )),),
-}  # fmt: skip
-_GRANTED = (("", ONCE, ("requested_steps", STEPS, "requested_nl", VOLUME, "rate_nl_per_day", RATE)),)
-for _verb in ("bolus", "demand", "dispense", "prime", "calibrate"):
-    ANSWERS[_verb] = _GRANTED
+# a line for each row: verb, the row's name (- for the only one), how often it comes, its fields as name:kind. It is one
+# text because a text for each word, and a tuple of them, would take the Pico four times the memory.
+ANSWERS = b"""
+hello - once device_id:text firmware:text protocol:int digest:hex clock_hz:hz? boot:int last_seq:int \
+  last_code:int last_crc:int session:flag
+help - each help:text? argument:text?
+status rig once device_id:text firmware:text protocol:int boot:int clock_hz:hz? state:text mode:text \
+  last_seq:int last_code:int
+status flow once rate_nl_per_day:rate motor_mj_per_ul:mj? base_nl_per_day:rate counted_nl_per_day:rate \
+  delivered_steps:steps
+status volume once angle:angle? delivered_nl:volume commanded_nl:volume assumed_steps:steps
+status kinds once basal_steps:steps periodic_steps:steps demand_steps:steps single_steps:steps \
+  spread_steps:steps bridge_steps:steps prime_steps:steps relief_steps:steps calibration_steps:steps
+status reservoir once reservoir_nl:volume reservoir_u_nl:volume low_s:s? empty_s:s? refill_s:s? \
+  habit_s:s? habit_nl_per_day:rate
+status implant once battery_percent:percent battery_h:h eri_s:s? tube_revolutions:turns tube_life:turns \
+  tube_utc_s:utc_s? minimum_nl_per_day:rate
+status waits maybe later_utc_s:utc_s
+status calibration once calibration_id:int step_nl_num:int step_nl_den:int u_ppm:ppm
+status therapy maybe therapy_name:text therapy_hash:hex therapy_mode:text demand_asked:int \
+  demand_given:int
+status ramp maybe ramp_step:int ramp_held:flag
+status bolus maybe bolus_kind:text bolus_steps:steps bolus_done_steps:steps bolus_rate_nl_per_day:rate
+status now once mono_us:us utc_us:utc_us? clock_source:text alarms:int acked:int reset_cause:text \
+  supply_mv:mv
+status log once log_next:int log_first:int log_days:int log_torn:int flash_erases:int
+status loop once period_us:us worst_us:us late:int slowest:text slowest_us:us collect_us:us erase_us:us
+alarms - each name:text priority:text since_us:us since_utc_us:utc_us? acked:flag
+probe bus each bus:text?
+probe - once magnet:int? gain:int? angle:angle? keys:int pressure_pa:int? supply_mv:mv made:text
+program hashes once hash:hex? staged_hash:hex?
+program text each text:text? staged:text? later:text?
+log record each number:int record:base64
+log end once log_next:int first:int
+open - once next_seq:int nonce:hex key:flag
+stop - once delivered_steps:steps cancelled_kind:text? cancelled_nl:volume? given_nl:volume?
+rate - once hash:hex daily_nl:volume max_nl_per_day:rate
+stage - maybe hash:hex daily_nl:volume? max_nl_per_day:rate?
+commit - once hash:hex
+ramp - once rate_nl_per_day:rate
+tube - once revolutions:turns
+battery - once percent:percent
+clock - once moved_us:us
+access - once key:flag
+refill - once reservoir_nl:volume estimated_nl:volume u_nl:volume? used_nl:volume? u_base_nl:volume? \
+  nl_num:int? nl_den:int?
+bolus - once requested_steps:steps requested_nl:volume rate_nl_per_day:rate
+demand - once requested_steps:steps requested_nl:volume rate_nl_per_day:rate
+dispense - once requested_steps:steps requested_nl:volume rate_nl_per_day:rate
+prime - once requested_steps:steps requested_nl:volume rate_nl_per_day:rate
+calibrate - once requested_steps:steps requested_nl:volume rate_nl_per_day:rate
+"""
 
 # besides the fields of its row: the answer to a number that was accepted before the last boot says so
 REPEATED = "repeated"
 
 
-def row(verb, name=""):
-    """The fields of a row of a verb's answer: name, kind, name, kind, ..."""
-    for name_of, _times, fields in ANSWERS[verb]:
-        if name_of == name:
-            return fields
-    raise KeyError(name)
+def row(verb, name="-"):
+    """The fields of a row of a verb's answer, as their text."""
+    begin = ANSWERS.find(b"\n%s %s " % (verb.encode(), name.encode()))
+    if begin < 0:
+        raise KeyError(name)
+    return ANSWERS[begin : ANSWERS.find(b"\n", begin + 1)].split(None, 3)[3]
+
+
+def rows_of(verb):
+    """All rows of a verb's answer: (name, how often it comes, (name, kind) of its fields)."""
+    rows = []
+    for line in ANSWERS.decode().split("\n"):
+        words = line.split()
+        if words and words[0] == verb:
+            name = "" if words[1] == "-" else words[1]
+            rows.append((name, _OFTEN[words[2]], [tuple(word.split(":")) for word in words[3:]]))
+    return rows
 
 
 def told(fields, values):
-    """A row's values in the table's order -> its (name, value) pairs; None is left out by the codec."""
-    if 2 * len(values) != len(fields):
-        raise ValueError(fields[0])
-    pairs = []
-    at = 0
-    for value in values:
-        pairs.append((fields[at], value))
-        at += 2
-    return pairs
+    """A row's values in the table's order -> its (name, value) pairs, names as bytes; None is left out by the codec."""
+    words = fields.split()
+    if len(values) != len(words):
+        raise ValueError(fields)
+    return [(words[i][: words[i].find(b":")], values[i]) for i in range(len(words))]

@@ -113,16 +113,17 @@ def _unseal(line):
 
 
 def joined(fields):
-    """A sequence of (name, value) -> ` name=value ...` with a leading blank for each, as a bytearray; None is left out.
+    """Pairs of (name, value) -> ` name=value ...` with a blank before each, as a bytearray; None is left out.
 
-    Bytes are base64 text already, in which nothing needs an escape: a log row is long, and each tick short.
+    A name is a text or bytes. A value in bytes is base64 text already, in which nothing needs an escape: a log row is
+    long, and each tick short.
     """
     out = bytearray()
     for name, value in fields:
         if value is None:
             continue
         out += b" "
-        out += name.encode()
+        out += name if isinstance(name, bytes) else name.encode()
         out += b"="
         if isinstance(value, int):
             out += b"%d" % value

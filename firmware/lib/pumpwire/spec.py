@@ -51,60 +51,37 @@ ERRORS = {
 # a command that is refused with one of these has used up no number: it may come again under it
 NUMBER_FREE = ("form", "crc", "unknown", "argument", "sequence", "access", "locked", "host", "storage")
 
-# Words of the tables below, each named once: a text in a tuple of texts takes the Pico's memory each time.
-HIGH = "high"
-MEDIUM = "medium"
-LOW = "low"
-STOP = "stop"
-RUN = "run"
-CRITICAL = "critical"
-NOTICE = "notice"
-SINGLE = "single"
-CAUSE = "cause"
-ACK = "ack"
-
-# alarm: (bit, name, priority, pump action, tone, repeat s, ends with, runs again once it is acknowledged)
-#   ends with: its cause (acknowledged meanwhile, it is only silent), or the acknowledgement
+# a line for each alarm: name, bit, priority, pump action, tone, repeat s, ends with, runs again once it is acknowledged
+#   ends with: its cause (acknowledged meanwhile, it is only silent), or the acknowledgement (ack)
 #   a bit is never given to another alarm: 18 and 19 were
-ALARMS = (
-    (0, "self_test", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (1, "empty", HIGH, STOP, CRITICAL, 300, CAUSE, 0),
-    (2, "low", MEDIUM, RUN, NOTICE, 900, CAUSE, 1),
-    (3, "count_mismatch", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (4, "starved", MEDIUM, RUN, NOTICE, 900, ACK, 1),
-    (5, "stop_button", LOW, RUN, SINGLE, 900, ACK, 1),
-    (6, "stopped_loaded", LOW, RUN, SINGLE, 900, CAUSE, 1),
-    (7, "power_return", MEDIUM, RUN, NOTICE, 900, ACK, 1),
-    (8, "stall", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (9, "occlusion", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (10, "over_infusion", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (11, "under_infusion", MEDIUM, RUN, NOTICE, 900, ACK, 1),
-    (12, "moved_stopped", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (13, "supply", MEDIUM, RUN, NOTICE, 900, CAUSE, 1),
-    (14, "supply_stop", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (15, "sensor", MEDIUM, RUN, NOTICE, 900, CAUSE, 1),
-    (16, "stuck_key", MEDIUM, RUN, NOTICE, 900, CAUSE, 1),
-    (17, "cap", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (20, "discrepancy", MEDIUM, RUN, NOTICE, 900, ACK, 1),
-    (21, "restarts", HIGH, STOP, CRITICAL, 300, ACK, 1),
-    (22, "clock", LOW, RUN, SINGLE, 900, CAUSE, 1),
-    (23, "program", MEDIUM, RUN, NOTICE, 900, ACK, 1),
-    (24, "tube", LOW, RUN, SINGLE, 900, CAUSE, 1),
-    (25, "eri", MEDIUM, RUN, NOTICE, 900, CAUSE, 1),
-    (26, "end_of_service", HIGH, STOP, CRITICAL, 300, CAUSE, 0),
-    (27, "backwards", HIGH, STOP, CRITICAL, 300, ACK, 1),
-)
-
-# kinds of arguments, as texts.UNITS has them
-INT = "int"
-TEXT = "text"
-HEX = "hex"
-RATE = "rate"
-VOLUME = "volume"
-TIME = "time"
-
-# argument: (name, kind, lowest, highest, word before it in a typed line, default or None)
-_U32 = 0xFFFFFFFF
+ALARMS = b"""
+self_test 0 high stop critical 300 ack 1
+empty 1 high stop critical 300 cause 0
+low 2 medium run notice 900 cause 1
+count_mismatch 3 high stop critical 300 ack 1
+starved 4 medium run notice 900 ack 1
+stop_button 5 low run single 900 ack 1
+stopped_loaded 6 low run single 900 cause 1
+power_return 7 medium run notice 900 ack 1
+stall 8 high stop critical 300 ack 1
+occlusion 9 high stop critical 300 ack 1
+over_infusion 10 high stop critical 300 ack 1
+under_infusion 11 medium run notice 900 ack 1
+moved_stopped 12 high stop critical 300 ack 1
+supply 13 medium run notice 900 cause 1
+supply_stop 14 high stop critical 300 ack 1
+sensor 15 medium run notice 900 cause 1
+stuck_key 16 medium run notice 900 cause 1
+cap 17 high stop critical 300 ack 1
+discrepancy 20 medium run notice 900 ack 1
+restarts 21 high stop critical 300 ack 1
+clock 22 low run single 900 cause 1
+program 23 medium run notice 900 ack 1
+tube 24 low run single 900 cause 1
+eri 25 medium run notice 900 cause 1
+end_of_service 26 high stop critical 300 cause 0
+backwards 27 high stop critical 300 ack 1
+"""
 
 # who sends a line: a host without a session; in one, on a rig without a key; in one, with the key's mark on each line;
 # a person after `terminal`, on a rig with neither key nor PIN; after `terminal PIN`; where typed programming is off:
@@ -112,94 +89,104 @@ _U32 = 0xFFFFFFFF
 WHO = ("none", "open", "keyed", "typed", "pin", "off")
 
 # who may: an answer for each of WHO
-ANYONE = "anyone"
-HOST = "host"
-PERSON = "person"
-PROGRAM = "program"
-OWN = "own"
 MAY = {
-    ANYONE: (1, 1, 1, 1, 1, 1),
-    HOST: (1, 1, 1, 0, 0, 0),
-    PERSON: (0, 0, 0, 1, 1, 0),
-    PROGRAM: (0, 1, 1, 1, 1, 0),
-    OWN: (0, 1, 1, 1, 0, 0),
+    "anyone": (1, 1, 1, 1, 1, 1),
+    "host": (1, 1, 1, 0, 0, 0),
+    "person": (0, 0, 0, 1, 1, 0),
+    "program": (0, 1, 1, 1, 1, 0),
+    "own": (0, 1, 1, 1, 0, 0),
 }
 
-# command: (verb, arguments, who may, changes)
-#   changes: the command is numbered, acts exactly once and is logged; a person's waits for `commit CODE`
-COMMANDS = (
-    ("hello", (("digest", HEX, 16, 16, "", ""),), ANYONE, False),
-    ("help", (("verb", TEXT, 0, 20, "", ""),), ANYONE, False),
-    ("status", (), ANYONE, False),
-    ("alarms", (), ANYONE, False),
-    ("probe", (), ANYONE, False),
-    ("program", (), ANYONE, False),
-    ("log", (
-        ("start", INT, 0, _U32, "", 0),
-        ("count", INT, 1, 64, "", 16),
-    ), ANYONE, False),
-    ("terminal", (("pin", TEXT, 0, 12, "", ""),), PERSON, False),
-    ("open", (("nonce", HEX, 0, 32, "", ""),), HOST, False),
-    ("close", (), HOST, False),
-    ("prove", (), PROGRAM, False),
-    ("stop", (), ANYONE, True),
-    ("rate", (("rate_nl_per_day", RATE, 1000, 14_400_000_000, "", None),), PROGRAM, True),
-    ("stage", (
-        ("part", INT, 1, 16, "", None),
-        ("parts", INT, 1, 16, "", None),
-        ("text", TEXT, 1, 400, "", None),
-    ), PROGRAM, True),
-    ("discard", (), PROGRAM, True),
-    ("withdraw", (), PROGRAM, True),
-    ("commit", (
-        ("hash", TEXT, 4, 16, "", None),
-        ("override", INT, 0, 1, "override", 0),
-        ("at_utc_s", INT, 0, 1 << 33, "at", 0),
-    ), PROGRAM, True),
-    ("bolus", (
-        ("volume_nl", VOLUME, 1, 20_000_000, "", None),
-        ("over_ms", TIME, 1000, 86_400_000, "over", 60_000),
-        ("spread", INT, 0, 1, "spread", 0),
-    ), PROGRAM, True),
-    ("demand", (), PROGRAM, True),
-    ("dispense", (
-        ("volume_nl", VOLUME, 1, 100_000_000, "", None),
-        ("over_ms", TIME, 0, 86_400_000, "over", 0),
-        ("rate_nl_per_day", RATE, 0, 14_400_000_000, "rate", 0),
-    ), PROGRAM, True),
-    ("prime", (("volume_nl", VOLUME, 0, 5_000_000, "", 0),), PROGRAM, True),
-    ("calibrate", (
-        ("rate_nl_per_day", RATE, 1000, 14_400_000_000, "", None),
-        ("volume_nl", VOLUME, 1, 100_000_000, "", None),
-    ), PROGRAM, True),
-    ("resume", (), PROGRAM, True),
-    ("refill", (
-        ("volume_nl", VOLUME, 1, 100_000_000, "", None),
-        ("removed_nl", VOLUME, 0, 100_000_000, "removed", None),
-    ), PROGRAM, True),
-    ("ramp", (("do", TEXT, 2, 4, "", None),), PROGRAM, True),
-    ("tube", (), PROGRAM, True),
-    ("battery", (), PROGRAM, True),
-    ("ack", (), PROGRAM, True),
-    ("silence", (), ANYONE, True),
-    ("clock", (("utc_us", INT, 0, 1 << 62, "", None),), PROGRAM, True),
-    ("access", (
-        ("key", HEX, 0, 64, "key", None),
-        ("pin", TEXT, 0, 12, "pin", None),
-        ("plain", INT, 0, 1, "plain", None),
-    ), OWN, True),
-    ("maintenance", (), OWN, True),
-)  # fmt: skip
+# a line for each command: verb, who may, whether it changes something, its arguments as name:kind:lowest:highest:word
+# before it in a typed line:default. What changes is numbered, acts exactly once and is logged; a person's waits for
+# `commit CODE`. One text, because a tuple for each argument would take the Pico three times the memory.
+COMMANDS = b"""
+hello anyone reads digest:hex:16:16::
+help anyone reads verb:text:0:20::
+status anyone reads
+alarms anyone reads
+probe anyone reads
+program anyone reads
+log anyone reads start:int:0:4294967295::0 count:int:1:64::16
+terminal person reads pin:text:0:12::
+open host reads nonce:hex:0:32::
+close host reads
+prove program reads
+stop anyone changes
+rate program changes rate_nl_per_day:rate:1000:14400000000
+stage program changes part:int:1:16 parts:int:1:16 text:text:1:400
+discard program changes
+withdraw program changes
+commit program changes hash:text:4:16 override:int:0:1:override:0 at_utc_s:int:0:8589934592:at:0
+bolus program changes volume_nl:volume:1:20000000 over_ms:time:1000:86400000:over:60000 \
+  spread:int:0:1:spread:0
+demand program changes
+dispense program changes volume_nl:volume:1:100000000 over_ms:time:0:86400000:over:0 \
+  rate_nl_per_day:rate:0:14400000000:rate:0
+prime program changes volume_nl:volume:0:5000000::0
+calibrate program changes rate_nl_per_day:rate:1000:14400000000 volume_nl:volume:1:100000000
+resume program changes
+refill program changes volume_nl:volume:1:100000000 removed_nl:volume:0:100000000:removed
+ramp program changes do:text:2:4
+tube program changes
+battery program changes
+ack program changes
+silence anyone changes
+clock program changes utc_us:int:0:4611686018427387904
+access own changes key:hex:0:64:key pin:text:0:12:pin plain:int:0:1:plain
+maintenance own changes
+"""
 OPTIONAL = ("removed_nl", "key", "pin", "plain")  # arguments that may be absent without a default
 AT_ONCE = ("stop", "silence")  # safe at any time, any number of times: a number is not asked for
 
 
 def command(verb):
-    """The table's row of a verb, or None."""
-    for row in COMMANDS:
-        if row[0] == verb:
-            return row
-    return None
+    """The table's row of a verb, or None: (verb, arguments, who may, changes).
+
+    An argument: (name, kind, lowest, highest, word before it in a typed line, default or None).
+    """
+    line = _line(COMMANDS, verb)
+    return _row(line) if line else None
+
+
+def commands():
+    """Every row of the table."""
+    return [_row(line) for line in COMMANDS.strip().split(b"\n")]
+
+
+def alarm(name):
+    """The table's row of an alarm: (bit, name, priority, action, tone, repeat s, ends with, runs again); or None."""
+    line = _line(ALARMS, name)
+    return _alarm(line) if line else None
+
+
+def alarms():
+    """Every row of the table."""
+    return [_alarm(line) for line in ALARMS.strip().split(b"\n")]
+
+
+def _alarm(line):
+    name, bit, priority, action, tone, repeat_s, ends, again = line.decode().split()
+    return int(bit), name, priority, action, tone, int(repeat_s), ends, int(again)
+
+
+def _line(table, word):
+    """The line of a table that begins with a word; empty: none."""
+    begin = table.find(b"\n%s " % word.encode())
+    return table[begin + 1 : table.find(b"\n", begin + 1)] if begin >= 0 else b""
+
+
+def _row(line):
+    words = line.decode().split()
+    arguments = []
+    for word in words[3:]:
+        parts = word.split(":")
+        default = None
+        if len(parts) > 5:
+            default = parts[5] if parts[1] in ("text", "hex") else int(parts[5])
+        word = parts[4] if len(parts) > 4 else ""
+        arguments.append((parts[0], parts[1], int(parts[2]), int(parts[3]), word, default))
+    return words[0], tuple(arguments), words[1], words[2] == "changes"
 
 
 def may(row, who):
@@ -226,16 +213,20 @@ def digest():
         KINDS,
         sorted(ERRORS.items()),
         NUMBER_FREE,
-        ALARMS,
+        alarms(),
         WHO,
         sorted(MAY.items()),
-        COMMANDS,
+        commands(),
         records.HEADER,
         records.STATE,
         records.EVENTS,
     )
-    for verb in sorted(answers.ANSWERS):
-        tables += ((verb,), answers.ANSWERS[verb])
+    for verb in sorted([row[0] for row in commands()]):
+        told = []
+        for name, times, pairs in answers.rows_of(verb):
+            told.append((name, times, sum(pairs, ())))
+        if told:
+            tables += ((verb,), told)
     for table in tables + (
         documents.FIELDS["program"],
         documents.FIELDS["calibration"],

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 DAY_S = 86_400
 STEP_CLOCK_HZ = 125_000_000  # the system clock that times the steps, on every board
+CYCLES_PER_US = STEP_CLOCK_HZ // 1_000_000
 STEP_CLOCK_OFF_PPM = (
     2_000  # by so much it may be off as measured: two clocks that people use are 40 000 apart
 )

@@ -7,9 +7,10 @@ Units: nanoseconds as in the data sheets, cycles of 8 ns, mA, mohm, mW, uJ.
 Leaves: pin numbers to pins.py, coil sequences to coils.py.
 """
 
+from pumpwire.terms import STEP_CLOCK_HZ as CLOCK_HZ
+
 from rig.board.pins import RESERVED
 
-CLOCK_HZ = 125_000_000
 PIO_WORDS = 32
 COUNTER_NS = 64  # the counting machine has to see a level this long
 HIGHEST_RAMP_MS = 200  # SR-12

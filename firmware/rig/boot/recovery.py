@@ -35,6 +35,18 @@ def restore(rig, now_us):
     return maintenance
 
 
+def access(rig):
+    """Take up the stored key, PIN and rule; a cut between their storing and their record is made good here."""
+    text = rig.settings.load(kept_documents.ACCESS, lambda text: documents.parse(text)["kind"] == "access")
+    if not text:
+        return
+    document = documents.parse(text)
+    rig.access.use(document)
+    if document["seq"] == rig.session.last_seq + 1:
+        rig.session.use_number(document["seq"], 0, 0)
+        rig.record("command", (("verb", "access"), ("seq", document["seq"])))
+
+
 def _restore(rig, now_us):
     if rig.journal.last is None:
         rig.boot_number = 1

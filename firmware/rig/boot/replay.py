@@ -9,6 +9,7 @@ Leaves: the window itself to day_cap.py, what is made of alarms to kept_alarms.p
 from pumpwire.records import EVENTS, unpack
 
 from rig.flow.day_cap import SLOT_US, SLOTS
+from rig.log import finding
 
 MOST_RECORDS = 400  # bounds the walk; the ring goes round in some 40
 OWN = ("basal", "periodic", "bridge")
@@ -20,7 +21,7 @@ KEPT = EVENTS.index("kept")
 
 def alarms(rig):
     """Tell rig.unread what the log says of each alarm name."""
-    for raw in rig.journal.alarms((ALARM, KEPT)):
+    for raw in finding.alarms(rig.journal, (ALARM, KEPT)):
         header, _state, text = unpack(raw)
         fields = dict([word.split("=", 1) for word in text.split(" ") if "=" in word])
         if header["event"] == KEPT:

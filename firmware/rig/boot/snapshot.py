@@ -7,7 +7,7 @@ Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
 from pumpwire.records import STATE
-from pumpwire.spec import ALARMS, KINDS, MODES
+from pumpwire.spec import KINDS, MODES, alarm, alarms
 
 STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their order
 
@@ -21,16 +21,13 @@ def halted_number(why):
     """Why the pump stands, as the record keeps it; `why` as Therapy.halted_by."""
     if why == "stopped":
         return 0
-    name = why.partition(" ")[2]
-    for row in ALARMS:
-        if row[1] == name:
-            return row[0] + 2
-    return 1
+    row = alarm(why.partition(" ")[2])
+    return row[0] + 2 if row else 1
 
 
 def halted_text(number):
     """The same back."""
-    for row in ALARMS:
+    for row in alarms():
         if row[0] + 2 == number:
             return "alarm " + row[1]
     return "power" if number == 1 else "stopped"

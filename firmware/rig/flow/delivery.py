@@ -8,9 +8,10 @@ Leaves: rates to therapy.py, volumes to dosing.py, edges to stepper.py, alarms t
 """
 
 from pumpwire.program import NEVER_US
+from pumpwire.terms import CYCLES_PER_US
 
 from rig.clock import TICK_US
-from rig.flow.dosing import BASAL, CYCLES_PER_US
+from rig.flow.dosing import BASAL
 from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
 
 SLOW_AHEAD_US = (

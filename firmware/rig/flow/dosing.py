@@ -12,9 +12,9 @@ Leaves: when which rate holds to therapy.py, edges to motion.py and stepper.py, 
 """
 
 from pumpwire.spec import KINDS
+from pumpwire.terms import DAY_S, STEP_CLOCK_HZ
 
-CYCLES_PER_US = 125
-CYCLES_PER_DAY = 125_000_000 * 86_400
+CYCLES_PER_DAY = STEP_CLOCK_HZ * DAY_S
 BASAL = KINDS.index("basal")
 RELIEF = KINDS.index("relief")
 EVEN_CYCLES = 1_250_000  # flows of more than 100 steps/s are not evened out: the motor could not follow

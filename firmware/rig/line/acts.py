@@ -12,6 +12,7 @@ from pumpwire import auth, terms
 
 from rig import lend
 from rig.clock import ERASE_US
+from rig.line import preparing
 from rig.log import kept_documents
 from rig.refused import Refused
 
@@ -23,17 +24,17 @@ RESET_AFTER_US = 300_000  # time for the answer to leave
 
 def rate(rig, args, now_us, effect):
     """Stage a constant base flow."""
-    return rig.commands.staging.stage_rate(args["rate_nl_per_day"], now_us)
+    return preparing.stage_rate(rig, args["rate_nl_per_day"], now_us)
 
 
 def stage(rig, args, now_us, effect):
     """Stage a document, or a part of it."""
-    return rig.commands.staging.stage_part(args, now_us)
+    return preparing.stage_part(rig, args, now_us)
 
 
 def discard(rig, args, now_us, effect):
     """Drop what is staged."""
-    rig.commands.staging.drop()
+    rig.staging.drop()
 
 
 def withdraw(rig, args, now_us, effect):
@@ -45,7 +46,7 @@ def withdraw(rig, args, now_us, effect):
 
 def commit(rig, args, now_us, effect):
     """Make what is staged active."""
-    staging = rig.commands.staging
+    staging = rig.staging
     staging.watch(now_us)
     text = staging.text
     if not text:
@@ -53,7 +54,7 @@ def commit(rig, args, now_us, effect):
     digest = terms.digest(text)
     if args["hash"] != digest:
         raise Refused("hash", (("staged_hash", digest),))
-    document, _text = staging.reading(text)
+    document, _text = preparing.reading(rig, text)
     _need_erase(rig, now_us)
     if document["kind"] == "calibration":
         if rig.therapy.mode != "stopped":
@@ -77,7 +78,7 @@ def _commit_later(rig, document, text, args, now_us):
         raise Refused("state", (("why", "the clock is not set"),))
     if args["at_utc_s"] * 1_000_000 <= utc_us:
         raise Refused("value", (("argument", "at_utc_s"), ("why", "this time has passed")))
-    rig.therapy.check(document, args["override"], rig.commands.staging.own_nl(document))
+    rig.therapy.check(document, args["override"], preparing.own_nl(rig, document))
     rig.give_up_later("commit")
     lend.get("rig.line.later").keep(rig, text, args["at_utc_s"], args["override"])
     rig.watching.wake()
@@ -87,7 +88,7 @@ def begin_program(rig, document, text, override, now_us):
     """Make a program the active one, running; motion is to follow. Returns its hash. Raises Refused."""
     digest = terms.digest(text)
     rig.delivery.settle(now_us)
-    weighed = rig.commands.staging.weighed(document, now_us)
+    weighed = preparing.room(rig, document, now_us)
     rig.therapy.check(document, override, weighed[0])
     rig.need_fluid(1)
     rig.need_ready()
@@ -130,13 +131,24 @@ def clock(rig, args, now_us, effect):
 
 
 def access(rig, args, now_us, effect):
-    """Set the key, the PIN, the rule for typed lines."""
+    """Set key (64 hex digits), PIN (empty: none), whether typed programming is allowed; what is not named stays."""
     key = args["key"]
     if key and (len(key) != 2 * auth.KEY_BYTES or any(c not in "0123456789abcdef" for c in key)):
         raise Refused("value", (("argument", "key"), ("why", "64 hex digits")))
     _need_erase(rig, now_us)
-    rig.access.change(key, args["pin"], args["plain"], effect.seq)
-    return (1 if rig.access.has_key() else 0,)
+    held, pin = rig.access, args["pin"]
+    document = {
+        "kind": "access",
+        "key": held.key_text() if key is None else key,
+        "pin_hash": held.pin_hash if pin is None else auth.pin_hash(held.device_id, pin) if pin else "",
+        "plain": held.plain if args["plain"] is None else args["plain"],
+        "seq": effect.seq,
+    }
+    documents = lend.get("pumpwire.documents")
+    text = documents.canonical(document)
+    rig.settings.store(kept_documents.ACCESS, text)
+    held.use(documents.parse(text))
+    return (1 if held.has_key() else 0,)
 
 
 def maintenance(rig, args, now_us, effect):

@@ -7,6 +7,7 @@ Units: microseconds of Clock.
 Leaves: the lockout to therapy.py, the cut to delivery.py through rig.py.
 """
 
+from rig import lend
 from rig.clock import NEVER_US
 from rig.refused import Refused
 
@@ -24,9 +25,13 @@ class Buttons:
         self._raw = self._steady = board.buttons()
         self._changed_us = 0
         self._pressed_us = 0
+        self._asks = False  # for a demand bolus, while what grants it is being loaded
 
     def poll(self, now_us):
         """Look at the buttons; returns when to look again even if nothing moves."""
+        if self._asks and not self._rig.commands.is_acting and not lend.fetch("rig.flow.grants"):
+            self._asks = False
+            self._request(now_us)
         raw = self._board.buttons()
         if raw != self._raw:
             self._raw = raw
@@ -37,6 +42,8 @@ class Buttons:
             if now_us - self._changed_us < STEADY_US:
                 return self._changed_us + STEADY_US
             self._settle(raw, now_us)
+        if self._asks:
+            return now_us
         if not self._steady:
             return NEVER_US
         if now_us - self._pressed_us >= STUCK_US:
@@ -52,7 +59,9 @@ class Buttons:
         if pressed:
             self._pressed_us = now_us
         if pressed & REQUEST:
-            self._request(now_us)
+            self._asks = self._rig.commands.is_acting or lend.fetch("rig.flow.grants")
+            if not self._asks:
+                self._request(now_us)
         if pressed & SILENCE:
             self._rig.alarms.silence(now_us)
             self._rig.sounding.wake()
@@ -66,7 +75,7 @@ class Buttons:
         try:
             rig.need_ready()
             rig.delivery.settle(now_us)
-            overlay = rig.requests.demand(now_us)
+            overlay = lend.get("rig.flow.grants").demand(rig.requests, now_us)
         except Refused as refused:
             rig.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(refused.args[1]))
             return

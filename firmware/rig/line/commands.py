@@ -3,7 +3,8 @@
 Owns: the order of these four, the number that a command uses up, what repeats of an open command are folded into.
 Rules: preparing changes nothing; a handler changes state only (a stop excepted, which stops at once); the command's
 record is on flash before its effect begins and before it is answered, and what it brings about is logged after it, so
-that no cut between two records can leave a command done whose number is free; motion follows the state last.
+that no cut between two records can leave a command done whose number is free; motion follows the state last. Acting
+and recording are a tick each where a tick is short of time: between them no duty but the polled ones runs.
 Units: as in pumpwire.spec.
 Leaves: what each command does to acts.py, doses.py and titration.py, who may to access.py, what is staged to
 staging.py.
@@ -12,7 +13,6 @@ staging.py.
 from pumpwire import answers, spec
 
 from rig import lend
-from rig.line.staging import Staging
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
@@ -24,8 +24,14 @@ DOSES = ("bolus", "demand", "dispense", "prime", "calibrate", "resume", "refill"
 class Effect:
     """What follows once the command is on record. `seq`: the command's number, 0 for a typed one."""
 
-    def __init__(self, seq=0):
+    def __init__(self, verb, args, seq, crc, now_us):
+        self.verb = verb
+        self.args = args
         self.seq = seq
+        self.crc = crc
+        self.now_us = now_us  # of the tick in which it acted
+        self.name = ""  # of the error it was refused with
+        self.fields = []  # of its answer
         self.replan = False  # motion follows the state
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
@@ -35,8 +41,9 @@ class Commands:
 
     def __init__(self, rig):
         self._rig = rig
-        self.staging = Staging(rig)
-        self.is_acting = False  # a command changes state, and memory may be half changed
+        self.is_acting = False  # a command has changed state, or is about to, and is not on record
+        self._acted = None  # the effect of a command that is still to be recorded
+        self._rest = []  # what it has brought about, to be logged by and by
         self._replan = False  # motion is to follow what a command has changed
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
         self._news = 0  # records of what nobody without a right can bring about again and again
@@ -50,52 +57,91 @@ class Commands:
         for _piece in self._prepare(row[0], args):
             yield None
         if self._rig.journal.has_room():
-            yield self.act(row, args, seq, crc, now())
+            effect = self.begin(row, args, seq, crc, now())
+            yield None
+            self.finish()
+            yield effect.name, effect.fields
         else:
             yield "storage", (("why", "the log waits for an erase; ask again"),)
 
     def _prepare(self, verb, args):
         """What a command takes before it acts, in pieces that each fit a tick; nothing changes by them."""
         if verb in READING:
-            yield from self.staging.prepare(verb, args)
-        while lend.fetch(_module(verb)):
-            yield
+            for name in lend.DOCUMENTS:
+                while lend.fetch(name):
+                    yield
+            yield from lend.get("rig.line.preparing").prepare(self._rig, verb, args)
+        for name in lend.DOSED if verb in DOSES else (_module(verb),):
+            while lend.fetch(name):
+                yield
         if verb == "commit" and args["at_utc_s"]:
             while lend.fetch("rig.line.later"):
                 yield
         yield
 
-    def act(self, row, args, seq, crc, now_us):
-        """Act, use up the number, record, let it take effect; -> (error's name or "", fields of the answer)."""
+    def begin(self, row, args, seq, crc, now_us):
+        """Act; -> the effect, which has the error's name or "" and the fields of the answer."""
+        self.finish()
+        self.log_rest()
         rig, verb = self._rig, row[0]
         self.is_acting = True
         rig.delivery.book(now_us)  # what its record tells is as of now; what has ended is logged before it
         rig.hold_records()
-        effect = Effect(seq)
+        effect = Effect(verb, args, seq, crc, now_us)
         try:
             if verb in spec.AT_ONCE:
                 values = self._at_once(verb, now_us)
             else:
                 values = getattr(lend.get(_module(verb)), verb)(rig, args, now_us, effect)
-            fields = answers.told(answers.row(verb), values) if values else ()
-            name = ""
+            if values:
+                effect.fields = answers.told(answers.row(verb), values)
         except Refused as refused:
-            name, fields = refused.args
-        consequences = rig.held_records()
-        self.staging.forget()
-        if seq:
-            rig.session.use_number(seq, spec.ERRORS[name] if name else 0, crc)
-        if name or seq or consequences or not self._is_repeat(verb):
-            rig.record_all([self._told(verb, args, seq, name)] + consequences)
+            effect.name, effect.fields = refused.args
+        self._acted = effect
+        return effect
+
+    def finish(self):
+        """Use up the number of what has acted, record it, let it take effect."""
+        effect, self._acted = self._acted, None
+        if effect is None:
+            return
+        rig, verb = self._rig, effect.verb
+        rest = rig.held_records()
+        rig.staging.forget()
+        if effect.seq:
+            code = spec.ERRORS[effect.name] if effect.name else 0
+            rig.session.use_number(effect.seq, code, effect.crc)
+        if effect.name or effect.seq or rest or not self._is_repeat(verb):
+            told = [self._told(verb, effect.args, effect.seq, effect.name)]
+            rig.record_now(self.unfolded(told + rest) + told)
+        self._rest = rest
         if effect.replan:
             self._replan = True
             rig.feeding.wake()
         self.reset_us = effect.reset_us or self.reset_us
         self.is_acting = False
-        return name, fields
+        self.go_on(effect.now_us)
+
+    def go_on(self, now_us):
+        """Polled: record what acted in an earlier tick, then what it brought about, as this tick has room for it."""
+        if self._acted is not None and now_us > self._acted.now_us:
+            self.finish()
+        while self._rest and not self._rig.loop.is_filled(now_us):
+            self._rig.record_now([self._rest.pop(0)])
+
+    def has_rest(self):
+        """Whether something that the last command brought about is still to be logged."""
+        return bool(self._rest)
+
+    def log_rest(self):
+        """Log what the last command brought about, before anything else is."""
+        while self._rest:
+            self._rig.record_now([self._rest.pop(0)])
 
     def feed(self, now_us):
         """Let what a command has changed begin, now that it is on flash, and fill the queue; a tick each if need be."""
+        if self._rest:
+            return now_us  # this tick was filled by its records
         if self._replan:
             self._replan = False
             self._rig.flow_changed(now_us)

@@ -5,11 +5,12 @@ Rules: as in acts.py: a function changes state only, returns the answer's values
 effect for what has to wait for the record; it never refuses with an error that uses up no number
 (pumpwire.spec.NUMBER_FREE); a module on loan (rig.lend).
 Units: as in pumpwire.spec.
-Leaves: refusals for a therapy's sake to flow/therapy.py.
+Leaves: what is granted and refused for a therapy's sake to flow/grants.py.
 """
 
 from pumpwire import terms
 
+from rig.flow import grants
 from rig.refused import Refused
 
 SHORTEST_MS = 1_000  # of a dose, as of a bolus
@@ -19,14 +20,14 @@ USUAL_MS = 60_000
 def bolus(rig, args, now_us, effect):
     """A bolus on top of the base flow."""
     _ready(rig, now_us)
-    overlay = rig.requests.bolus(args["volume_nl"], args["over_ms"], args["spread"], now_us)
+    overlay = grants.bolus(rig.requests, args["volume_nl"], args["over_ms"], args["spread"], now_us)
     return _granted(rig, overlay, effect)
 
 
 def demand(rig, args, now_us, effect):
     """What the request button does."""
     _ready(rig, now_us)
-    return _granted(rig, rig.requests.demand(now_us), effect)
+    return _granted(rig, grants.demand(rig.requests, now_us), effect)
 
 
 def dispense(rig, args, now_us, effect):
@@ -39,19 +40,19 @@ def dispense(rig, args, now_us, effect):
     _ready(rig, now_us)
     if not rate_nl_per_day:
         rate_nl_per_day = terms.bolus_rate_nl_per_day(volume_nl, over_ms or USUAL_MS)
-    return _granted(rig, rig.requests.dispense(volume_nl, rate_nl_per_day, now_us), effect)
+    return _granted(rig, grants.dispense(rig.requests, volume_nl, rate_nl_per_day, now_us), effect)
 
 
 def prime(rig, args, now_us, effect):
     """Fill the line."""
     _ready(rig, now_us)
-    return _granted(rig, rig.requests.prime(args["volume_nl"], now_us), effect)
+    return _granted(rig, grants.prime(rig.requests, args["volume_nl"], now_us), effect)
 
 
 def calibrate(rig, args, now_us, effect):
     """Deliver onto a balance."""
     _ready(rig, now_us)
-    overlay = rig.requests.calibrate(args["rate_nl_per_day"], args["volume_nl"], now_us)
+    overlay = grants.calibrate(rig.requests, args["rate_nl_per_day"], args["volume_nl"], now_us)
     return _granted(rig, overlay, effect)
 
 

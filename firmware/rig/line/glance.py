@@ -6,7 +6,7 @@ Units: uL/h, mL; the exact figures are the machine's.
 Leaves: typed words to terminal.py, the fields to status.py.
 """
 
-from pumpwire.spec import ALARMS
+from pumpwire import spec
 
 
 def lines(rows_of_fields):
@@ -15,7 +15,7 @@ def lines(rows_of_fields):
     for row in rows_of_fields:
         for name, value in row:
             if value is not None:
-                fields[name] = value
+                fields[name.decode()] = value
     out = ["state: " + fields["state"]]
     out.append(
         "rate: %s (counted %s)" % (_rate(fields["rate_nl_per_day"]), _rate(fields["counted_nl_per_day"]))
@@ -34,7 +34,7 @@ def lines(rows_of_fields):
     out.append("reservoir: %s +- %s" % (_volume(fields["reservoir_nl"]), _volume(fields["reservoir_u_nl"])))
     if "low_s" in fields:
         out[-1] += ", low in %s" % _time(fields["low_s"])
-    names = [row[1] for row in ALARMS if fields["alarms"] >> row[0] & 1]
+    names = [row[1] for row in spec.alarms() if fields["alarms"] >> row[0] & 1]
     out.append("alarms: " + (", ".join(names) or "none"))
     if "utc_us" not in fields:
         out.append("clock: not set")

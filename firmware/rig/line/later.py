@@ -14,6 +14,7 @@ from pumpwire import terms
 
 from rig import lend
 from rig.clock import ERASE_US, TICK_US
+from rig.line import preparing
 from rig.log import kept_documents
 from rig.refused import Refused
 
@@ -55,13 +56,13 @@ def begin(rig, now_us):
     rig.therapy.later = (0, 0)
     rig.hold_records()
     try:
-        program, document = rig.commands.staging.reading(document)
+        program, document = preparing.reading(rig, document)
         digest = lend.get("rig.line.acts").begin_program(rig, program, document, int(override), now_us)
         fields = (("hash", digest), ("waited", 1))
     except Refused as refused:
         fields = (("waited", 1), ("why", refused.args[0]))
         rig.alarm("program", (("why", refused.args[0]),))
-    rig.commands.staging.forget()
+    rig.staging.forget()
     told = rig.held_records()
     rig.record("program", fields)
     for event, fields in told:

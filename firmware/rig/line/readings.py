@@ -61,8 +61,8 @@ class Readings:
 
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy
-        self._rig.commands.staging.watch(now_us)
-        staged = self._rig.commands.staging.text
+        self._rig.staging.watch(now_us)
+        staged = self._rig.staging.text
         yield told(row("program", "hashes"), (therapy.program_hash, terms.digest(staged) if staged else ""))
         texts = [therapy.program_text, staged, ""]
         if therapy.later[0]:

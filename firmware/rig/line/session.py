@@ -5,8 +5,8 @@ Rules: a numbered command acts once: its number is used up whether it is done or
 stop or a silence acts always and at once, whoever sends it; a typed line changes nothing of the therapy before
 `commit CODE`, and nothing at all during a host session; a typed line that ends in `stop` is a stop.
 Units: as in pumpwire.spec.
-Leaves: who may to access.py, carrying commands out to commands.py, framing to pumpwire.codec, typed words to
-terminal.py.
+Leaves: who may to access.py, carrying commands out to commands.py, framing to pumpwire.codec, what a person types to
+person.py.
 """
 
 from pumpwire import answers, codec, spec
@@ -27,9 +27,9 @@ class Session:
     """Turns lines into answers: `readings` reads, `commands` acts and logs, `access` judges."""
 
     def __init__(self, readings, commands, access):
-        self._readings = readings
-        self._commands = commands
-        self._access = access
+        self.readings = readings
+        self.commands = commands
+        self.access = access
         self.last_seq = 0
         self.last_code = 0
         self.last_crc = 0
@@ -42,7 +42,7 @@ class Session:
     @property
     def is_acting(self):
         """Whether a command changes state, and memory may be half changed."""
-        return self._commands.is_acting
+        return self.commands.is_acting
 
     def use_number(self, seq, code, crc):
         """A command has used up its number: what it was, and how it ended (0: done, else the error's code)."""
@@ -50,7 +50,8 @@ class Session:
         self.last_code = code
         self.last_crc = crc
 
-    def _now_us(self):
+    def tick_us(self):
+        """The time of the present tick."""
         return self.now_us
 
     # --- machine lines
@@ -71,7 +72,7 @@ class Session:
             if row[3]:
                 return self._change(seq, row, args, line, now_us)
             body, mark = codec.split_mark(line)
-            self._access.check_host(row, body, mark, now_us)
+            self.access.check_host(row, body, mark, now_us)
             return self._rows(seq, self._read(row, args, now_us))
         except Refused as refused:
             return self._error(seq, refused.args[0], refused.args[1])
@@ -80,16 +81,16 @@ class Session:
         """The rows of a reading command."""
         verb = row[0]
         if verb == "open":
-            nonce = self._access.open(args["nonce"], now_us)
+            nonce = self.access.open(args["nonce"], now_us)
             self.pending = NOTHING
-            key = 1 if self._access.has_key() else 0
+            key = 1 if self.access.has_key() else 0
             return (answers.told(answers.row("open"), (self.last_seq + 1, nonce, key)),)
         if verb == "close":
-            self._access.close()
+            self.access.close()
             return ()
         if verb == "prove":
             return ()
-        return self._readings.read(verb, args, now_us)
+        return self.readings.read(verb, args, now_us)
 
     def _rows(self, seq, rows):
         last = None
@@ -123,17 +124,23 @@ class Session:
         if seq != self.last_seq + 1 and not (seq == 0 and at_once):
             raise Refused("sequence", (("last_seq", self.last_seq),))
         if at_once:
-            number = seq if seq and self._access.is_proven(body, mark, now_us) else 0
-            name, fields = self._commands.act(row, args, number, crc, now_us)
-            return iter((self._kept(seq, number, line, name, fields),))
-        self._access.check_host(row, body, mark, now_us)
+            number = seq if seq and self.access.is_proven(body, mark, now_us) else 0
+            effect = self.commands.begin(row, args, number, crc, now_us)
+            return self._ended(seq, number, line, effect)
+        self.access.check_host(row, body, mark, now_us)
         return self._performed(seq, row, args, crc, line)
+
+    def _ended(self, seq, number, line, effect):
+        """What has acted at once is recorded and answered when a tick has time for it."""
+        yield ""
+        self.commands.finish()
+        yield self._kept(seq, number, line, effect.name, effect.fields)
 
     def _performed(self, seq, row, args, crc, line):
         """Act when all is at hand; at each empty line a tick that has been filled so far ends."""
         self.used_us = self.now_us
         name, fields = "", ()
-        for done in self._commands.perform(row, args, seq, crc, self._now_us):
+        for done in self.commands.perform(row, args, seq, crc, self.tick_us):
             if done is None:
                 yield ""
             else:
@@ -171,7 +178,9 @@ class Session:
         if row is None:
             return iter(("? no such command: %s. Type help." % verb[:20],))
         if verb in spec.AT_ONCE and len(words) == 1:
-            return iter(self._typed_answer(row, *self._commands.act(row, {}, 0, 0, now_us)))
+            effect = self.commands.begin(row, {}, 0, 0, now_us)
+            self.commands.finish()
+            return iter(_person().answer(self, row, effect.name, effect.fields))
         return self._typed(row, words[1:])
 
     def _typed(self, row, words):
@@ -179,73 +188,7 @@ class Session:
         for name in lend.TYPED:
             while lend.fetch(name):
                 yield ""
-        try:
-            row, args = self._meant(row, words)
-        except Refused as refused:
-            yield _terminal().refusal(refused)
-            return
-        if row is None:
-            for text in args:
-                yield text
-            return
-        for done in self._commands.perform(row, args, 0, 0, self._now_us):
-            if done is None:
-                yield ""
-            else:
-                for text in self._typed_answer(row, done[0], done[1]):
-                    yield text
-
-    def _meant(self, row, words):
-        """(the command to be carried out now, its arguments), or (None, text lines to be shown). Raises Refused."""
-        verb = row[0]
-        self._access.check_person(row, self.now_us)
-        if verb == "commit":
-            return self._confirmed(row, words)
-        args = _terminal().arguments(row, words)
-        if verb == "terminal":
-            self._access.open_terminal(args["pin"], self.now_us)
-            return None, ("programming from this terminal for 10 min; every change asks for `commit CODE`",)
-        if not row[3]:
-            if verb == "prove":
-                return None, ("ok",)
-            return None, _terminal().read(self._readings, verb, args, self.now_us)
-        if verb in ("rate", "stage", "discard"):
-            return row, args  # what they change is not yet the therapy
-        return None, self._ask(row, args, "%s %s" % (verb, _terminal().show(row, args)))
-
-    def _ask(self, row, args, shown):
-        """The lines that ask for a command's code."""
-        self.pending = (self._access.new_code(), row[0], args)
-        return (shown, "to do this, type: commit %s" % self.pending[0])
-
-    def _confirmed(self, row, words):
-        """What waits for its code, if this is it. Raises Refused."""
-        if not self.pending[1]:
-            raise Refused("nothing", ())
-        code, verb, args = self.pending
-        if not words:
-            raise Refused("argument", (("argument", "code"), ("why", "type commit and the code shown")))
-        self._access.check_code(words[0], code, self.now_us)
-        if verb == "commit":  # its other arguments come with the code
-            words = [args["hash"]] + list(words[1:])
-            args = _terminal().arguments(row, words)
-        elif len(words) > 1:
-            raise Refused("argument", (("argument", words[1][:20]), ("why", "not expected here")))
-        self.pending = NOTHING
-        return spec.command(verb), args
-
-    def _typed_answer(self, row, name, fields):
-        """The lines that tell a person what became of a command."""
-        terminal = _terminal()
-        if name:
-            return (terminal.refusal(Refused(name, fields)),)
-        lines = terminal.rows((fields,)) or ["ok"]
-        if row[0] == "discard":
-            self.pending = NOTHING
-        for field, value in fields:
-            if field == "hash" and row[0] in ("rate", "stage"):
-                lines += self._ask(spec.command("commit"), {"hash": value}, "staged; nothing has changed yet")
-        return lines
+        yield from _person().typed(self, row, words)
 
 
 def arguments(row, fields):
@@ -275,6 +218,6 @@ def arguments(row, fields):
     return args
 
 
-def _terminal():
-    """The words of a person: a module on loan (rig.lend)."""
-    return lend.get("rig.line.terminal")
+def _person():
+    """What is done with the words of a person: a module on loan (rig.lend)."""
+    return lend.get("rig.line.person")

@@ -10,8 +10,8 @@ from pumpwire import VERSION, spec
 from pumpwire import program as programs
 from pumpwire.answers import row, told
 from pumpwire.spec import KINDS
+from pumpwire.terms import CYCLES_PER_US
 
-from rig.flow.dosing import CYCLES_PER_US
 from rig.watch import implant_model
 
 

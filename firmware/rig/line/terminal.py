@@ -95,8 +95,12 @@ def rows(rows_of_fields):
     for fields in rows_of_fields:
         for name, value in fields:
             if value is not None:
-                lines.append("%s: %s" % (name, value.decode() if isinstance(value, bytes) else value))
+                lines.append("%s: %s" % (_text(name), _text(value)))
     return lines
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def refusal(refused):
@@ -112,7 +116,7 @@ def help_rows(verb):
     if verb and row is None:
         raise Refused("argument", (("argument", "verb"), ("why", "no such command")))
     if row is None:
-        return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]])),) for row in spec.COMMANDS]
+        return [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]])),) for row in spec.commands()]
     rows_of_fields = [(("help", "%s - %s" % (row[0], texts.COMMANDS[row[0]])),)]
     for name, kind, low, high, word, default in row[1]:
         bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))

@@ -22,7 +22,7 @@ _HEAD = "<2sHII"
 _SIZE = struct.calcsize(_HEAD)
 
 
-class Settings:
+class KeptDocuments:
     """Texts by slot."""
 
     def __init__(self, region):

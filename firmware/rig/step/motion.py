@@ -8,7 +8,8 @@ reaches `quantum`.
 Leaves: words to words.py, the queue to feed.py.
 """
 
-CLOCK_HZ = 125_000_000
+from pumpwire.terms import STEP_CLOCK_HZ as CLOCK_HZ
+
 STAIR_CYCLES = 250_000  # a ramp is a staircase of 2 ms stairs
 HIGHEST_RAMP_US = 200_000  # a stop from full speed takes no longer (SR-12)
 

@@ -14,6 +14,7 @@ import time
 
 import machine
 import rp2
+from pumpwire.terms import CYCLES_PER_US, STEP_CLOCK_HZ
 
 from rig.step.brake import Brake
 from rig.step.feed import Feed
@@ -24,7 +25,6 @@ from rig.step.stream import LEAD_CYCLES, SPARE_WORDS, TAIL_CYCLES, Stream
 STEP_MACHINE = 0
 COUNT_MACHINE = 1
 COIL_MACHINE = 2
-CYCLES_PER_US = 125
 MOST_STEPS = 1_400  # of one append: 4 ms of Python
 _PIO = 0x50200000
 _FDEBUG = _PIO + 0x08
@@ -231,7 +231,7 @@ class Stepper:
         """
         if not 0 < steps <= self._relief_steps:
             raise ValueError("relief is limited to %d steps" % self._relief_steps)
-        if interval_cycles * self._start_hz < 125_000_000:
+        if interval_cycles * self._start_hz < STEP_CLOCK_HZ:
             raise ValueError("a step every %d cycles is beyond the start/stop rate" % interval_cycles)
         self.open()
         self._backwards_from = self._counted

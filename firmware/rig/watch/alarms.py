@@ -8,14 +8,13 @@ Units: microseconds of Clock.
 Leaves: the table (priority, action, tone) to pumpwire.spec, sound itself to board.py.
 """
 
-from pumpwire.spec import ALARMS
+from pumpwire import spec
 
 from rig.clock import NEVER_US
 
 SILENCE_US = 120_000_000
 TONE_US = {"critical": 3_000_000, "notice": 1_000_000, "single": 1_000_000}
 LOUDNESS = ("critical", "notice", "single")
-_ROWS = {row[1]: row for row in ALARMS}
 
 
 class Alarms:
@@ -24,7 +23,7 @@ class Alarms:
     def __init__(self, log, sound):
         self._log = log
         self._sound = sound
-        self.active = {}  # name -> [since_us, utc_us, acknowledged, next tone]
+        self.active = {}  # name -> [since_us, utc_us, acknowledged, next tone, row of the table]
         self.held = []  # names that no acknowledgement ends: their cause lasts until the next start
         self._silent_until_us = 0
         self._tone_until_us = 0
@@ -33,10 +32,11 @@ class Alarms:
         """Raise an alarm; returns True if it is new and its action is to stop the pump."""
         if name in self.active:
             return False
-        self.active[name] = [now_us, utc_us, False, now_us]
+        row = spec.alarm(name)
+        self.active[name] = [now_us, utc_us, False, now_us, row]
         self._silent_until_us = 0
         self._log("alarm", (("name", name),) + tuple(fields))
-        return _ROWS[name][3] == "stop"
+        return row[3] == "stop"
 
     def clear(self, name):
         """The condition is over."""
@@ -46,14 +46,14 @@ class Alarms:
 
     def restore(self, mask, acked, now_us):
         """Take up the alarms that were active before a boot, without logging them again."""
-        for bit, name in [row[:2] for row in ALARMS]:
-            if mask >> bit & 1:
-                self.active[name] = [now_us, 0, bool(acked >> bit & 1), now_us]
+        for row in spec.alarms():
+            if mask >> row[0] & 1:
+                self.active[row[1]] = [now_us, 0, bool(acked >> row[0] & 1), now_us, row]
 
     def acknowledge(self):
         """A person has seen them: event alarms end, conditions stay without sound."""
         for name in sorted(self.active):  # sorted: the log's order is the same on every interpreter
-            if _ROWS[name][6] == "cause" or name in self.held:
+            if self.active[name][4][6] == "cause" or name in self.held:
                 self.active[name][2] = True
             else:
                 self.clear(name)
@@ -63,22 +63,22 @@ class Alarms:
         self._silent_until_us = now_us + SILENCE_US
 
     def blocking(self):
-        """The name of an alarm that forbids motion, or an empty text."""
-        for row in ALARMS:
-            state = self.active.get(row[1])
-            if not state or row[3] != "stop":
-                continue
-            if not state[2] or not row[7] or row[1] in self.held:
-                return row[1]
-        return ""
+        """The name of an alarm that forbids motion, the first of them in the table, or an empty text."""
+        first = None
+        for state in self.active.values():
+            row = state[4]
+            if row[3] == "stop" and (not state[2] or not row[7] or row[1] in self.held):
+                if first is None or row[0] < first[0]:
+                    first = row
+        return first[1] if first else ""
 
     def masks(self):
         """(active, acknowledged) as bits of the table."""
         active = acked = 0
-        for name in self.active:
-            active |= 1 << _ROWS[name][0]
-            if self.active[name][2]:
-                acked |= 1 << _ROWS[name][0]
+        for state in self.active.values():
+            active |= 1 << state[4][0]
+            if state[2]:
+                acked |= 1 << state[4][0]
         return active, acked
 
     def rows(self):
@@ -86,8 +86,8 @@ class Alarms:
         rows = []
         for priority in ("high", "medium", "low"):
             for name in sorted(self.active):
-                if _ROWS[name][2] == priority:
-                    since_us, utc_us, acked, _next = self.active[name]
+                since_us, utc_us, acked, _next, row = self.active[name]
+                if row[2] == priority:
                     rows.append((name, priority, since_us, utc_us, acked))
         return rows
 
@@ -95,13 +95,12 @@ class Alarms:
         """Sound what is due; returns when it next has to be called."""
         due_us = NEVER_US
         tone = None
-        for name in self.active:
-            state = self.active[name]
+        for state in self.active.values():
             if state[2] or now_us < self._silent_until_us:
                 continue
             if now_us >= state[3]:
-                state[3] = now_us + _ROWS[name][5] * 1_000_000
-                tone = _louder(tone, _ROWS[name][4])
+                state[3] = now_us + state[4][5] * 1_000_000
+                tone = _louder(tone, state[4][4])
             due_us = min(due_us, state[3])
         if self.active and self._silent_until_us > now_us:
             due_us = min(due_us, self._silent_until_us)

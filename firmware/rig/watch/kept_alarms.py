@@ -9,7 +9,7 @@ Leaves: pages to journal.py.
 
 from array import array
 
-from pumpwire.spec import ALARMS
+from pumpwire import spec
 
 
 class Unread:
@@ -21,35 +21,33 @@ class Unread:
     def note(self, name, number, utc_us):
         """An alarm was recorded."""
         utc_s = utc_us // 1_000_000
-        for row in ALARMS:
-            if row[1] == name:
-                bit = row[0]
-                if not self._times[bit]:
-                    self._first_s[bit] = utc_s
-                self._number[bit] = number
-                self._times[bit] += 1
-                self._last_s[bit] = utc_s
+        row = spec.alarm(name)
+        if row is not None:
+            bit = row[0]
+            if not self._times[bit]:
+                self._first_s[bit] = utc_s
+            self._number[bit] = number
+            self._times[bit] += 1
+            self._last_s[bit] = utc_s
 
     def restore(self, number, fields):
         """A record `kept`, {name: text}: what it says counts instead of what came before."""
-        for row in ALARMS:
-            if row[1] == fields.get("name"):
-                self._number[row[0]] = number
-                self._times[row[0]] = int(fields["n"])
-                self._first_s[row[0]] = int(fields["first"])
-                self._last_s[row[0]] = int(fields.get("last", 0)) or int(fields["first"]) + int(
-                    fields.get("for_s", 0)
-                )
+        row = spec.alarm(fields.get("name", ""))
+        if row is not None:
+            first_s = int(fields["first"])
+            self._number[row[0]] = number
+            self._times[row[0]] = int(fields["n"])
+            self._first_s[row[0]] = first_s
+            self._last_s[row[0]] = int(fields.get("last", 0)) or first_s + int(fields.get("for_s", 0))
 
     def keep(self, record, first, last):
         """Write anew what only the records first to last tell; `record(event, fields)` returns the new number."""
-        for row in ALARMS:
-            bit = row[0]
+        for bit, name in [row[:2] for row in spec.alarms()]:
             if first <= self._number[bit] <= last:
                 self._number[bit] = record(
                     "kept",
                     (
-                        ("name", row[1]),
+                        ("name", name),
                         ("n", self._times[bit]),
                         ("first", self._first_s[bit]),
                         ("for_s", self._last_s[bit] - self._first_s[bit]),

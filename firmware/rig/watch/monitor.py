@@ -7,8 +7,10 @@ Units: nL, steps, microseconds of Clock.
 Leaves: rotation to rotation.py, pressure to pressure.py, numbers to thresholds.py, stopping itself to rig.py.
 """
 
+from pumpwire.terms import CYCLES_PER_US
+
 from rig.clock import NEVER_US
-from rig.flow.dosing import BASAL, CYCLES_PER_US, RELIEF
+from rig.flow.dosing import BASAL, RELIEF
 from rig.watch import thresholds
 from rig.watch.rotation import COUNTS
 

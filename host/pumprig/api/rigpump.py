@@ -59,7 +59,7 @@ class RigPump:
         calibrates = fields["mode"] == "priming" and fields.get("bolus_kind") == "calibration"
         rate = int(fields["bolus_rate_nl_per_day"]) / 24.0 if calibrates else 0.0
         mask = int(fields["alarms"])
-        stops = [row[1] for row in spec.ALARMS if mask >> row[0] & 1 and row[3] == "stop"]
+        stops = [row[1] for row in spec.alarms() if mask >> row[0] & 1 and row[3] == "stop"]
         if fields["mode"] == "running":
             stops.append("a therapy is running")
         turn = int(fields["angle"]) / ENCODER_COUNTS if "angle" in fields else None

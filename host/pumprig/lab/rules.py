@@ -26,7 +26,7 @@ OF_THE_LAB = {  # what no rig can tell of itself: priority, meaning
 }
 PRIORITIES = ("low", "medium", "high")
 ALL = "all"
-NAMES = (*(row[1] for row in spec.ALARMS if row[1]), *OF_THE_LAB, ALL)
+NAMES = (*(row[1] for row in spec.alarms() if row[1]), *OF_THE_LAB, ALL)
 MAX_MS = 7 * 86_400_000
 TEXT = 200
 

@@ -27,7 +27,7 @@ from pumprig.store.verify import Verdict
 from pumprig.worded import style_of, words_of
 
 DAY_US = 86_400_000_000
-ALARMS = {row[1]: (row[2], texts.ALARMS[row[1]]) for row in spec.ALARMS}
+ALARMS = {row[1]: (row[2], texts.ALARMS[row[1]]) for row in spec.alarms()}
 
 
 def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None) -> str:

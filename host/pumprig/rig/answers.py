@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pumpwire import answers, codec
+from pumpwire import codec
 
 from pumprig.errors import LinkError
-from pumprig.rig.understood import Fields
+from pumprig.rig.understood import Fields, kinds_of
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,6 @@ def values_of(verb: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     return values
 
 
-def kinds_of(verb: str) -> dict[str, str]:
-    """The kind of every field of a verb's answer."""
-    rows = answers.ANSWERS.get(verb, ())
-    kinds = {row[2][at]: row[2][at + 1] for row in rows for at in range(0, len(row[2]), 2)}
-    return {**kinds, answers.REPEATED: "flag?"}
-
-
 def value_of(kind: str, text: str) -> Any:
     """A field's text -> its value. Raises ValueError."""
     if kind in ("text", "base64", "hex"):
@@ -125,7 +118,7 @@ class NoAnswer(Exception):
     pass
 
 
-class Said(Exception):
+class SaidNo(Exception):
     """The device answered with an error: its fields."""
 
     def __init__(self, fields: dict[str, str]) -> None:

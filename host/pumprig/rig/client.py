@@ -23,7 +23,7 @@ from pumprig.rig.answers import (
     Greeting,
     Intents,
     NoAnswer,
-    Said,
+    SaidNo,
     Staged,
     parts_of,
     staged_of,
@@ -62,7 +62,7 @@ class Client(Talk):
             try:
                 self._tag += 1
                 self._exchange(self._tag, line_of(self._tag, "close", {}), ANSWER_S)
-            except (LinkBroken, NoAnswer, Said):
+            except (LinkBroken, NoAnswer, SaidNo):
                 pass  # the device ends an idle session itself; what was done is already known
 
     def _open(self) -> None:
@@ -153,7 +153,7 @@ class Client(Talk):
         self._last_seq = -1  # until the outcome is known
         try:
             answer = self._send_once(greeting, seq, verb, line)
-        except Said as said:
+        except SaidNo as said:
             self._last_seq = -1 if said.name in spec.NUMBER_FREE else seq
             self._intents.settle(intent, "refused", int(said.fields.get("code", "0")))
             raise refusals.refused(verb, said.fields) from None
@@ -165,14 +165,14 @@ class Client(Talk):
         return Answer(answer.rows, "done")
 
     def _send_once(self, greeting: Greeting, seq: int, verb: str, line: str) -> Answer:
-        """Repeat one numbered line until its outcome is known. Raises Said, LinkError."""
+        """Repeat one numbered line until its outcome is known. Raises SaidNo, LinkError."""
         cause = "no answer came"
         for turn in range(ATTEMPTS):
             try:
                 return self._exchange(seq, line, ANSWER_S)
             except NoAnswer as error:
                 cause = str(error)
-            except Said as said:
+            except SaidNo as said:
                 if turn and said.name == "sequence":  # ours may have been taken before somebody else's
                     raise self._overtaken(said, seq, verb, cause) from None
                 raise
@@ -188,7 +188,7 @@ class Client(Talk):
         now = self._after_break(greeting, verb, cause)
         return self._by_number(now, seq, verb, line, cause)
 
-    def _overtaken(self, said: Said, seq: int, verb: str, cause: str) -> Exception:
+    def _overtaken(self, said: SaidNo, seq: int, verb: str, cause: str) -> Exception:
         """A repeated line whose number is no longer the next: the rig's last number is ours by now only if another
         host's command has it, as the rig would have repeated the answer to our own.
         """

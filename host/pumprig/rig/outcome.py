@@ -12,7 +12,7 @@ from __future__ import annotations
 from pumpwire import spec
 
 from pumprig.errors import LinkError
-from pumprig.rig.answers import Answer, Greeting, Said
+from pumprig.rig.answers import Answer, Greeting, SaidNo
 from pumprig.rig.understood import Fields
 
 AGAIN = "Send it again."
@@ -28,7 +28,7 @@ def overtaken(verb: str, cause: str) -> LinkError:
 
 
 def by_number(now: Greeting, seq: int, verb: str, crc: int, cause: str) -> Answer:
-    """The verdict on our command of this number and name (codec.name_of). Raises Said, LinkError."""
+    """The verdict on our command of this number and name (codec.name_of). Raises SaidNo, LinkError."""
     failed = f"The link failed during `{verb}`: {cause}"
     if now.last_seq < seq:
         raise LinkError(f"{failed}.", "not done", AGAIN)
@@ -41,5 +41,5 @@ def by_number(now: Greeting, seq: int, verb: str, crc: int, cause: str) -> Answe
             "Look at `pumprig status`, then send it again.",
         )
     if now.last_code:
-        raise Said({"code": str(now.last_code), "name": spec.error_name(now.last_code)})
+        raise SaidNo({"code": str(now.last_code), "name": spec.error_name(now.last_code)})
     return Answer([Fields({"repeated": "1"})], "done", verb)

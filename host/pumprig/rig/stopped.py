@@ -43,7 +43,7 @@ class Stopped:
     @staticmethod
     def of(fields: Mapping[str, str]) -> Stopped:
         """From the fields of the rig's answer."""
-        known = understood(fields)
+        known = understood(fields, "stop")
         cancelled = None
         if {"cancelled_nl", "given_nl"} <= known.keys() and known.get("cancelled_kind") in spec.KINDS:
             cancelled = Cancelled(known["cancelled_kind"], int(known["cancelled_nl"]), int(known["given_nl"]))

@@ -79,4 +79,4 @@ def confirmed(line: str) -> dict[str, str] | None:
         number, word, fields = codec.parse(line, "<")
     except codec.WireError:
         return None
-    return understood(fields) if number == 0 and word == "ok" else None
+    return understood(fields, "stop") if number == 0 and word == "ok" else None

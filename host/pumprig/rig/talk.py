@@ -16,7 +16,7 @@ from pumpwire import codec, spec
 
 from pumprig.errors import LinkError
 from pumprig.rig import refusals, stopping
-from pumprig.rig.answers import Answer, Greeting, Intents, NoAnswer, NoIntents, Said
+from pumprig.rig.answers import Answer, Greeting, Intents, NoAnswer, NoIntents, SaidNo
 from pumprig.rig.link import LinkBroken, Transport, Urgent
 from pumprig.rig.patience import EXCHANGE_S, QUESTION_S, RETURN_S, Patience
 from pumprig.rig.portshare import Desk
@@ -93,7 +93,7 @@ class Talk:
                 int(fields["last_code"]),
                 int(fields.get("last_crc", 0)),
             )
-        except (LinkError, ValueError, Said):
+        except (LinkError, ValueError, SaidNo):
             raise NoAnswer("it answered, but not as a pump rig of this kind does") from None
         if greeting.digest != spec.digest():
             raise refusals.other_protocol(greeting.firmware, greeting.protocol, greeting.digest)
@@ -116,7 +116,7 @@ class Talk:
             raise LinkError(
                 f"{self.address} no longer answers: {error}.", "not done", "Check the cable."
             ) from None
-        except Said as said:
+        except SaidNo as said:
             raise refusals.refused(verb, said.fields) from None
         if verb in ("status", "program"):
             self._intents.learn(greeting, verb, answer.rows)
@@ -140,8 +140,9 @@ class Talk:
         raise NoAnswer(heard)
 
     def _exchange(self, seq: int, line: str, timeout_s: float, most_s: float = EXCHANGE_S) -> Answer:
-        """Send one line, collect its answer. Raises NoAnswer, Said, LinkBroken."""
+        """Send one line, collect its answer. Raises NoAnswer, SaidNo, LinkBroken."""
         self._transport.send(line)
+        verb = line.split(" ")[1]
         rows: list[Fields] = []
         heard = SILENCE
         patience = Patience(timeout_s, most_s)
@@ -164,9 +165,9 @@ class Talk:
             patience.renew()
             heard = "its answer does not end"
             if word == "err":
-                raise Said(understood(fields))
+                raise SaidNo(understood(fields, ""))
             if fields:
-                rows.append(understood(fields))
+                rows.append(understood(fields, verb))
             if word == "ok":
                 return Answer(rows)
         raise NoAnswer(heard)

@@ -26,8 +26,8 @@ from pumprig.store.under_way import OVERLAYS, bridges, elapsed_us, is_unseen
 RUNNING = spec.MODES.index("running")
 BASE = "basal"
 SPREAD = spec.KINDS.index("spread") + 1
-STOPPING = {row[1] for row in spec.ALARMS if row[1] and row[3] == "stop"}
-ALARM_BITS = {row[0]: row[1] for row in spec.ALARMS if row[1]}
+STOPPING = {row[1] for row in spec.alarms() if row[1] and row[3] == "stop"}
+ALARM_BITS = {row[0]: row[1] for row in spec.alarms() if row[1]}
 SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
 ROUNDING_US = 250_000  # of flow, at each start and stop: a record is made a few ticks after what it tells
 HOUR_US = 3_600_000_000

@@ -111,7 +111,7 @@ def moment(utc_us: int | None) -> datetime | None:
 
 def alarm_names(mask: int) -> list[str]:
     """The alarms of a bit mask, by name."""
-    return [row[1] for row in spec.ALARMS if row[1] and mask >> row[0] & 1]
+    return [row[1] for row in spec.alarms() if row[1] and mask >> row[0] & 1]
 
 
 def fields_of(text: str) -> dict[str, str | int]:

@@ -53,7 +53,7 @@ def test_every_command_of_the_console_is_one_of_the_command_line():
 
 
 def test_every_word_before_an_argument_of_the_table_is_understood():
-    for verb, arguments, _access, _changes in spec.COMMANDS:
+    for verb, arguments, _access, _changes in spec.commands():
         if verb in grammar.COMMANDS:
             words = {word for _n, _k, _l, _h, word, _d in arguments if word}
             assert words <= {argument.word for argument in grammar.COMMANDS[verb].arguments}
@@ -101,7 +101,7 @@ def test_tab_never_fails_whatever_is_typed(text):
 
 @given(
     st.integers(20, 200),
-    st.lists(st.sampled_from([row[1] for row in spec.ALARMS]), max_size=6, unique=True),
+    st.lists(st.sampled_from([row[1] for row in spec.alarms()]), max_size=6, unique=True),
     st.floats(0, 1e5),
 )
 def test_the_status_line_fits_its_width_and_says_state_first_or_that_the_link_is_lost(width, names, age_s):

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import ast
 import re
+import site
+from pathlib import Path
+from typing import TypeGuard
 
 import pytest
-from pumprig.flash import constants, names
+from pumprig.flash import borrowed, constants, names
 from pumprig.flash.image import build, shrunk, sources
+from pumpwire import spec
+
+CHIP_MODULES = (
+    "machine",
+    "rp2",
+    "micropython",
+    "vfs",
+    "gc",
+    "select",
+    "framebuf",
+    "array",
+    "io",
+    "struct",
+    "sys",
+)
+
+
+def is_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute)
 
 
 def shrink(**texts: str) -> dict[str, str]:
@@ -75,13 +97,101 @@ def test_a_class_derived_from_another_module_s_is_refused() -> None:
         shrink(a="class A: pass", b="from rig.a import A\nclass B(A): pass")
 
 
-def test_the_firmware_keeps_every_public_function_and_class() -> None:
-    found = sources()
-    texts = shrunk(found)
-    for name, path in found.items():
+@pytest.fixture(scope="module")
+def shrunken() -> dict[str, str]:
+    """The firmware's own texts as they are compiled."""
+    return shrunk(sources())
+
+
+def borrow(kept: tuple[str, ...] = (), **texts: str) -> dict[str, str]:
+    """{module's last name: its text after the public names have been changed}."""
+    trees = {f"rig.{name}": ast.parse(text) for name, text in texts.items()}
+    borrowed.borrow(trees, kept)
+    return {name.removeprefix("rig."): ast.unparse(tree) for name, tree in trees.items()}
+
+
+def test_a_public_name_becomes_the_same_word_wherever_it_stands() -> None:
+    out = borrow(
+        a="class Motor:\n    def turn_by(self, angle_deg):\n        self.angle_deg = angle_deg",
+        b="from rig.a import Motor\ndef go(m=Motor()):\n    m.turn_by(angle_deg=3)\n    return m.angle_deg",
+    )
+    words = re.fullmatch(r"class (\w+):\n\n    def (\w+)\(self, (\w+)\):\n        self\.\3 = \3", out["a"])
+    assert words is not None, out["a"]
+    motor, turn, angle = words.groups()
+    assert {motor, turn, angle} <= set(borrowed.WORDS)
+    assert f"from rig.a import {motor}" in out["b"]
+    assert f"{turn}({angle}=3)" in out["b"]
+    assert out["b"].endswith(f".{angle}")
+
+
+def test_a_name_that_something_else_may_mean_stays() -> None:
+    text = "class A:\n    def reset(self):\n        self.first_one = self.second_one = self.third_one = 1"
+    out = borrow(
+        ("third_one",),
+        a=text,
+        b="setattr(a, 'first_one', 2)",
+        c="import machine\n@machine.native\ndef f(a):\n    return a.second_one",
+    )
+    for name in ("reset", "first_one", "second_one", "third_one"):
+        assert name in out["a"], name
+
+
+def test_no_name_of_the_firmware_that_micropython_s_own_objects_have_is_changed(
+    shrunken: dict[str, str],
+) -> None:
+    """The names in the stubs of the chip's modules and of MicroPython's, none of which may become another word."""
+    stubs = [
+        path
+        for folder in site.getsitepackages()
+        for path in Path(folder).glob("*.pyi")
+        if path.stem in CHIP_MODULES
+    ] + [
+        path
+        for folder in site.getsitepackages()
+        for part in CHIP_MODULES
+        for path in (Path(folder) / part).rglob("*.pyi")
+    ]
+    assert {path.stem for path in stubs} & {"gc", "micropython", "rp2"}, "the stubs are part of the tests"
+    known: set[str] = set()
+    for path in stubs:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                known.add(node.name)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                known.add(node.target.id)
+    found = sources()
+    for name, text in shrunken.items():
+        before = {
+            node.attr for node in ast.walk(ast.parse(found[name].read_text("utf-8"))) if is_attribute(node)
+        }
+        after = {node.attr for node in ast.walk(ast.parse(text)) if is_attribute(node)}
+        assert {attr for attr in (before - after) & known if not attr.startswith("_")} == set(), name
+
+
+def test_the_firmware_keeps_its_shape_and_what_scripts_reach(shrunken: dict[str, str]) -> None:
+    found = sources()
+    texts = shrunken
+    for name, path in found.items():
+        shapes = [
+            [
+                type(node).__name__
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            ]
+            for text in (path.read_text("utf-8"), texts[name])
+        ]
+        assert shapes[0] == shapes[1], name
+    for module in borrowed.OPEN_MODULES:
+        name = module.replace(".", "/")
+        for node in ast.parse(found[name].read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 assert re.search(rf"\b(def|class) {node.name}\b", texts[name]), (name, node.name)
+
+
+def test_the_digest_of_the_protocol_in_the_image_is_that_of_its_own_tables(
+    shrunken: dict[str, str],
+) -> None:
+    assert f"return '{spec.digest()}'" in shrunken["lib/pumpwire/spec"]
 
 
 def test_the_image_holds_a_file_for_each_source_and_is_the_same_twice() -> None:

@@ -19,8 +19,9 @@ from pumpwire import documents
 from pumpwire.spec import KINDS
 from pumpwire.terms import ANGLE_CELLS as CELLS
 from pumpwire.terms import ANGLE_MEAN as MEAN
+from pumpwire.terms import CYCLES_PER_US
 from rig.flow.anglemap import AngleMap
-from rig.flow.dosing import BASAL, CYCLES_PER_US, Dosing
+from rig.flow.dosing import BASAL, Dosing
 from rig.flow.overlay import Overlay
 from upy.device.softboard import Time
 from upy.device.softstepper import Pump, SoftStepper

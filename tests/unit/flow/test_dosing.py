@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pumpwire.spec import KINDS
-from rig.flow.dosing import BASAL, CYCLES_PER_DAY, CYCLES_PER_US, Dosing
+from pumpwire.terms import CYCLES_PER_US
+from rig.flow.dosing import BASAL, CYCLES_PER_DAY, Dosing
 from rig.flow.overlay import Overlay
 from upy.device.softboard import Time
 from upy.device.softstepper import Pump, SoftStepper
@@ -189,3 +190,65 @@ def test_lost_steps_are_taken_from_their_flow_first_and_keep_the_position() -> N
     dosing.lose(40, SINGLE)
     assert (dosing.kind_steps[BASAL], dosing.kind_steps[SINGLE]) == (90, 0)
     assert dosing.position_steps() == position
+
+
+# --- the example of docs/explanation/dosing.md: a step is 1 nL, one step a second of base flow, a bolus of 5 at three
+
+DAY_S = 86_400
+SECOND = 1_000_000 * CYCLES_PER_US
+
+
+def flowing(acc: int, inc: int, quantum: int, cycles: int, _leave_inc: int) -> tuple[int, int, int]:
+    """A stepper that takes everything and has no ramps."""
+    steps, rest = divmod(acc + inc * cycles, quantum)
+    return cycles, steps, rest
+
+
+def example() -> tuple[Any, Any]:
+    dosing: Any = Dosing(1_000, 1)
+    dosing.calibrate(1, 1_000, 1, 0)
+    return dosing, Overlay(SINGLE, 5, 3 * DAY_S, 0)
+
+
+@pytest.mark.parametrize(
+    ("quarters", "of_the_bolus"), [(1, 0), (2, 1), (3, 2), (4, 3), (5, 3), (6, 4), (7, 5)]
+)
+def test_the_page_s_steps_are_the_bolus_s_and_the_base_flow_s_as_it_says(
+    quarters: int, of_the_bolus: int
+) -> None:
+    dosing, bolus = example()
+    dosing.plan(flowing, BASAL, DAY_S, bolus, quarters * SECOND // 4)
+    dosing.settle(quarters)
+    assert (bolus.done_steps, dosing.kind_steps[BASAL]) == (of_the_bolus, quarters - of_the_bolus)
+
+
+def test_a_span_that_ends_early_hands_its_carry_on_as_the_page_says() -> None:
+    dosing, bolus = example()
+    dosing.plan(flowing, BASAL, DAY_S, bolus, SECOND // 2)
+    assert dosing.spans[-1].carry == 0
+    assert dosing.spans[-1].next_carry() == 2 * dosing.spans[-1].base_inc  # a quarter is the base flow's part
+
+
+def test_a_finished_bolus_leaves_a_quarter_of_a_step_behind_and_a_cut_gives_it_back() -> None:
+    dosing, bolus = example()
+    taken = dosing.plan(flowing, BASAL, DAY_S, bolus, 10 * SECOND)
+    assert taken == 7 * SECOND // 4
+    assert dosing.spans[-1].closed_acc * 4 == dosing.quantum
+    assert dosing.base_acc * 4 == -dosing.quantum
+    assert dosing.commanded_nl(0) == 6  # 1.75 of the base flow and 5 of the bolus, rounded down
+    dosing.settle(6)
+    dosing.rewind(SECOND // 4)
+    assert bolus.planned_steps == 4
+    assert bolus.acc * 2 == dosing.quantum  # in 1.5 s it has brought 4.5 and had 4
+    assert dosing.commanded_nl(0) == 6
+
+
+def test_a_bolus_that_begins_where_another_ends_takes_over_what_it_left() -> None:
+    dosing, bolus = example()
+    dosing.plan(flowing, BASAL, DAY_S, bolus, 10 * SECOND)
+    heir: Any = Overlay(SINGLE, 5, 3 * DAY_S, 0)
+    dosing.plan(flowing, BASAL, DAY_S, heir, SECOND // 4)
+    assert dosing.spans[0].heir is heir
+    assert (
+        heir.acc + heir.planned_steps * dosing.quantum == dosing.quantum
+    )  # 0.25 left behind and 0.75 of its own

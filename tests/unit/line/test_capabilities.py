@@ -91,7 +91,7 @@ class Sender:
 def test_every_cell_of_the_table_holds_on_the_firmware(tmp_path: Path, who: str) -> None:
     for off in ("key", "switch") if who == "off" else ("key",):
         sender = Sender(tmp_path / off, who, off)
-        for row in spec.COMMANDS:
+        for row in spec.commands():
             if row[0] in ("open", "close", "access", "maintenance"):
                 continue  # they end the session or the terminal: below
             refused = sender.send(row[0]) in REFUSED_FOR_THEIR_SENDER
@@ -108,7 +108,7 @@ def test_every_cell_of_the_table_holds_on_the_firmware(tmp_path: Path, who: str)
 
 def test_the_table_has_an_answer_for_every_sender_and_every_class_is_used() -> None:
     assert {len(cells) for cells in spec.MAY.values()} == {len(spec.WHO)}
-    assert {row[2] for row in spec.COMMANDS} == set(spec.MAY)
+    assert {row[2] for row in spec.commands()} == set(spec.MAY)
 
 
 @pytest.mark.requirement("SR-35")
@@ -225,10 +225,10 @@ def whole_state(host: Host) -> dict[str, Any]:
         for name, value in vars(rig.therapy).items()
         if name not in ("_dosing", "_window", "_need_fluid")
     }
-    access = {name: value for name, value in vars(rig.access).items() if name in ("_key", "_pin", "_plain")}
-    staging = {
-        name: value for name, value in vars(rig.commands.staging).items() if name in ("text", "_parts")
+    access = {
+        name: value for name, value in vars(rig.access).items() if name in ("_key", "pin_hash", "plain")
     }
+    staging = {name: value for name, value in vars(rig.staging).items() if name in ("text", "parts")}
     session = (rig.session.last_seq, rig.session.last_code, rig.session.last_crc)
     texts = [rig.settings.load(slot, lambda _text: True) for slot in range(4)]
     return {
@@ -259,7 +259,7 @@ def waiting(path: Path) -> Host:
     return host
 
 
-@pytest.mark.parametrize("row", [row for row in spec.COMMANDS if not row[3]], ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", [row for row in spec.commands() if not row[3]], ids=lambda row: str(row[0]))
 def test_a_reading_command_leaves_the_whole_state_as_it_was(tmp_path: Path, row: Any) -> None:
     host = waiting(tmp_path / "flash")
     before = whole_state(host)
@@ -270,7 +270,7 @@ def test_a_reading_command_leaves_the_whole_state_as_it_was(tmp_path: Path, row:
 
 
 @pytest.mark.requirement("SR-30")
-@pytest.mark.parametrize("row", [row for row in spec.COMMANDS if row[3]], ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", [row for row in spec.commands() if row[3]], ids=lambda row: str(row[0]))
 def test_a_refused_sender_leaves_the_whole_state_as_it_was(tmp_path: Path, row: Any) -> None:
     host = waiting(tmp_path / "flash")
     host.request(1, "close")
@@ -293,11 +293,11 @@ def test_discard_drops_what_is_staged_alone_and_withdraw_what_waits_alone(tmp_pa
     host.change("commit", hash=digest, at_utc_s=1_767_225_600 + 86_400)
     host.change("stage", part=1, parts=1, text="kind=program name=staged basal=0:240000")
     host.change("discard")
-    assert host.rig.commands.staging.text == ""
+    assert host.rig.staging.text == ""
     assert host.rig.therapy.later[0]
     host.change("stage", part=1, parts=1, text="kind=program name=staged basal=0:240000")
     host.change("withdraw")
     assert not host.rig.therapy.later[0]
-    assert "name=staged" in host.rig.commands.staging.text
+    assert "name=staged" in host.rig.staging.text
     assert host.request(host.rig.session.last_seq + 1, "withdraw")[2]["name"] == "nothing"
     host.bench.power_off()

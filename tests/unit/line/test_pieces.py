@@ -98,7 +98,7 @@ def test_a_stop_while_a_command_is_prepared_acts_in_its_tick_and_the_command_goe
         assert rig.therapy.mode == "stopped"
         host.bench.run(1_000_000, True)
         assert rig.session.last_seq in (seq, seq + 1)
-        assert rig.commands.staging.text == documents.canonical(documents.parse(OTHER))
+        assert rig.staging.text == documents.canonical(documents.parse(OTHER))
         host.bench.power_off()
 
 

@@ -44,7 +44,7 @@ def value_of(kind: str, low: int, high: int) -> st.SearchStrategy[Any]:
 @st.composite
 def any_request(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A verb of the table with arguments of the right names, most of them of the right kind."""
-    row = draw(st.sampled_from([row for row in spec.COMMANDS if row[0] != "maintenance"]))
+    row = draw(st.sampled_from([row for row in spec.commands() if row[0] != "maintenance"]))
     fields: dict[str, Any] = {}
     for name, kind, low, high, _word, _default in row[1]:
         if draw(st.integers(0, 4)):
@@ -115,7 +115,7 @@ def test_any_bytes_on_the_line_change_nothing_but_for_a_stop_and_the_pump_runs_o
 
 
 @pytest.mark.requirement("SR-30")
-@pytest.mark.parametrize("row", [row for row in spec.COMMANDS if row[3]], ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", [row for row in spec.commands() if row[3]], ids=lambda row: str(row[0]))
 def test_a_request_that_lost_its_start_never_acts_as_a_typed_line(row: Any, host: Host) -> None:
     host.start()
     host.request(1, "close")
@@ -177,7 +177,7 @@ def test_a_host_that_does_not_read_cannot_keep_a_stop_from_acting(host: Host) ->
 def test_only_reading_stopping_and_silencing_need_no_session(host: Host) -> None:
     host.start()
     host.request(1, "close")
-    for row in spec.COMMANDS:
+    for row in spec.commands():
         if not row[3]:
             continue
         fields = {name: low or 1 for name, kind, low, _high, _word, _default in row[1] if kind != "hex"}

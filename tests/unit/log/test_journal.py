@@ -17,7 +17,7 @@ from pumpwire import records
 from rig.board import flashmap
 from rig.log import blocks
 from rig.log.journal import Journal
-from rig.log.kept_documents import CALIBRATION, PROGRAM, Settings
+from rig.log.kept_documents import CALIBRATION, PROGRAM, KeptDocuments
 from rigsim.flash import BLOCK, PAGE, NorFlash
 from rigsim.power import PowerCut
 
@@ -53,7 +53,7 @@ def boot(flash: NorFlash) -> Any:
 
 def settings_of(flash: NorFlash) -> Any:
     """The settings as a boot finds them."""
-    return Settings(blocks.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
+    return KeptDocuments(blocks.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
 
 
 def append(journal: Any, number: int) -> None:
@@ -268,6 +268,7 @@ def test_a_firmware_update_goes_on_with_the_older_log_and_its_chain(monkeypatch:
     monkeypatch.setattr(records, "STATE", (*records.STATE, ("later_field", 4)))
     monkeypatch.setattr(records, "FIELDS", {**records.FIELDS, records.VERSION + 1: len(records.STATE)})
     monkeypatch.setattr(records, "VERSION", records.VERSION + 1)
+    monkeypatch.setattr(records, "SIZES", (*records.SIZES, records.STATE_SIZE + 4))
     monkeypatch.setattr(records, "STATE_SIZE", records.STATE_SIZE + 4)
     updated = boot(flash)
     assert updated.torn_pages == 0

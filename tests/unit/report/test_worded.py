@@ -64,7 +64,7 @@ def test_every_event_and_every_alarm_has_words_of_its_own() -> None:
     for event in records.EVENTS:
         if event and event != "checkpoint":
             assert "=" not in words_of(Told(event, ""), STEP_NL)  # type: ignore[arg-type]
-    for row in spec.ALARMS:
+    for row in spec.alarms():
         if row[1]:
             said = words_of(Told("alarm", f"name={row[1]}"), STEP_NL)  # type: ignore[arg-type]
             assert row[2] in said

@@ -135,8 +135,8 @@ def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
 @pytest.mark.requirement("SR-13")
 def test_mode_and_why_the_pump_stands_share_a_byte_that_has_room_for_every_alarm() -> None:
     assert len(spec.MODES) <= 1 << records.MODE_BITS
-    assert max(row[0] for row in spec.ALARMS) + 2 < 1 << 8 - records.MODE_BITS
-    for why in ["stopped", "power", *(f"alarm {row[1]}" for row in spec.ALARMS)]:
+    assert max(row[0] for row in spec.alarms()) + 2 < 1 << 8 - records.MODE_BITS
+    for why in ["stopped", "power", *(f"alarm {row[1]}" for row in spec.alarms())]:
         assert snapshot.halted_text(snapshot.halted_number(why)) == why
 
 

@@ -9,6 +9,7 @@ Leaves: motor and steps to softstepper.py, the pump's physics to rigsim.
 
 import os
 
+from rig import lend
 from rig.board.flashmap import FlashDevice, factory_header
 from rig.rig import Rig
 
@@ -233,8 +234,11 @@ class Bench:
         self._flash = NorFile(self._path)
         self.board = SoftBoard(self.time, self._flash, self.pump, cause)
         self.port.inbox = b""
-        self.rig = Rig(self.board, self.port, Motor)
-        return self.rig.boot()
+        with lend.Visit():  # as start.py: what only the boot needs is forgotten with its end
+            self.rig = Rig(self.board, self.port, Motor)
+            boots = self.rig.boot()
+        lend.give_back()
+        return boots
 
     def power_off(self):
         """Cut the power: all that is not on flash is gone."""

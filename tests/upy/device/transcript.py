@@ -41,7 +41,7 @@ def machine(talk):
     talk.change("rate", rate_nl_per_day=480_000)
     talk.read("program")
     talk.change("commit", hash="0000000000000000")
-    talk.change("commit", hash=documents.digest(talk.bench.rig.commands.staging.text))
+    talk.change("commit", hash=documents.digest(talk.bench.rig.staging.text))
     talk.wait(10 * MINUTE_US)
     talk.read("status")
     talk.change("bolus", volume_nl=50_000, over_ms=600_000)
@@ -249,7 +249,7 @@ def upkeep(talk):
     talk.change("clock", utc_us=1_790_000_000_000_000)
     text = "kind=program name=trial ramp=240000:240000:3600:960000"
     talk.change("stage", part=1, parts=1, text=text)
-    digest = documents.digest(talk.bench.rig.commands.staging.text)
+    digest = documents.digest(talk.bench.rig.staging.text)
     talk.change("commit", hash=digest, at_utc_s=1_789_999_999)
     talk.change("commit", hash=digest, at_utc_s=1_790_000_600)
     talk.read("program")

@@ -1,0 +1,126 @@
+"""What is granted: boluses that somebody asks for, priming, a dose from standing.
+
+Owns: the rules by which a request is granted or refused.
+Rules: a refused request is an attempt and is told with its numbers; one is granted only if the coming 24 h have room
+for it beside the program's own; a module on loan (rig.lend): functions on requests.Requests, which keeps what was
+given.
+Units: nL/day, nL, steps, microseconds of Clock.
+Leaves: what flows to therapy.py, the cap to day_cap.py, who may ask to the line.
+"""
+
+from pumpwire import program as programs
+from pumpwire.program import DAY_US
+from pumpwire.terms import bolus_rate_nl_per_day
+
+from rig.flow.overlay import Overlay
+from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
+from rig.refused import Refused
+
+
+def bolus(requests, volume_nl, over_ms, spread, now_us):
+    """Start a single or spread bolus; returns the overlay. Raises Refused."""
+    _check_free(requests, spread, now_us)
+    _check_bolus(requests, volume_nl, over_ms, now_us)
+    rate = bolus_rate_nl_per_day(volume_nl, over_ms)
+    overlay = Overlay(SPREAD if spread else SINGLE, requests.dosing.steps_of(volume_nl), rate, now_us)
+    requests.therapy.add(overlay)
+    return overlay
+
+
+def demand(requests, now_us):
+    """Start the program's demand bolus; returns the overlay. Raises Refused; either way it was an attempt."""
+    requests.asked += 1
+    if requests.therapy.program is None or not requests.therapy.program["demand"]:
+        raise Refused("state", (("why", "the program has no demand bolus"),))
+    volume_nl, over_ms, _lockout_s, most = requests.therapy.program["demand"][0]
+    wait_s = requests.wait_s(now_us)
+    if wait_s:
+        raise Refused("lockout", (("wait_s", wait_s),))
+    requests.demands_us = [at for at in requests.demands_us if now_us - at < DAY_US]
+    if len(requests.demands_us) >= most:
+        fields = (("max_per_24h", most),)
+        if most:
+            wait_us = requests.demands_us[len(requests.demands_us) - most] + DAY_US - now_us
+            fields += (("wait_s", -(-wait_us // 1_000_000)),)
+        raise Refused("count", fields)
+    _check_free(requests, 0, now_us)
+    _check_bolus(requests, volume_nl, over_ms, now_us)
+    steps = requests.next_steps(volume_nl)
+    overlay = Overlay(DEMAND, steps, bolus_rate_nl_per_day(volume_nl, over_ms), now_us)
+    requests.therapy.add(overlay)
+    requests.demands_us.append(now_us)
+    requests.given += 1
+    return overlay
+
+
+def dispense(requests, volume_nl, rate_nl_per_day, now_us):
+    """One dose from a standing pump, which then stands again; returns the overlay. Raises Refused."""
+    _check_standing(requests)
+    hard = requests.therapy.max_rate_nl_per_day
+    if requests.therapy.program is not None:
+        hard = min(hard, requests.therapy.program["hard_nl_per_day"])
+    if rate_nl_per_day > hard:
+        raise Refused("limit", (("rate_nl_per_day", rate_nl_per_day), ("limit_nl_per_day", hard)))
+    if requests.therapy.program is not None:
+        _check_cap(requests, volume_nl, now_us)
+    requests.need_fluid(volume_nl)
+    overlay = Overlay(SINGLE, requests.dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
+    requests.therapy.add_apart(overlay, "dispensing")
+    return overlay
+
+
+def prime(requests, volume_nl, now_us):
+    """Start priming, from stopped only; volume 0 is the program's catheter volume. Returns the overlay."""
+    return _start_apart(requests, PRIME, volume_nl, requests.prime_rate_nl_per_day, now_us)
+
+
+def calibrate(requests, rate_nl_per_day, volume_nl, now_us):
+    """Deliver onto a balance, from stopped only. Returns the overlay. Raises Refused."""
+    if rate_nl_per_day > requests.therapy.max_rate_nl_per_day:
+        raise Refused("limit", (("limit_nl_per_day", requests.therapy.max_rate_nl_per_day),))
+    return _start_apart(requests, CALIBRATION, volume_nl, rate_nl_per_day, now_us)
+
+
+def _start_apart(requests, kind, volume_nl, rate_nl_per_day, now_us):
+    _check_standing(requests)
+    volume_nl = volume_nl or (requests.therapy.program["catheter_nl"] if requests.therapy.program else 0)
+    if not volume_nl:
+        raise Refused("value", (("why", "no catheter volume is stored: name one"),))
+    requests.need_fluid(volume_nl)
+    overlay = Overlay(kind, requests.dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
+    requests.therapy.add_apart(overlay, "priming")
+    return overlay
+
+
+def _check_standing(requests):
+    if requests.therapy.mode != "stopped":
+        raise Refused("state", (("why", "stop the pump first"),))
+
+
+def _check_cap(requests, volume_nl, now_us):
+    short_nl = requests.cap.shortfall_nl(volume_nl, now_us)
+    if short_nl > 0:
+        fields = (("cap_nl", requests.therapy.program["cap_nl"]), ("short_nl", short_nl))
+        wait_s = requests.cap.wait_s(volume_nl, now_us)
+        raise Refused("cap", fields + ((("wait_s", wait_s),) if wait_s else ()))
+
+
+def _check_free(requests, spread, now_us):
+    if requests.therapy.mode != "running":
+        raise Refused("state", (("why", "the pump is not running"),))
+    if requests.therapy.bridge is not None:
+        raise Refused("busy", (("why", "a bridge is under way"),))
+    if spread and requests.therapy.spread is not None:
+        raise Refused("busy", (("why", "a spread bolus is under way"),))
+    if not spread and requests.therapy.boluses.is_taken(now_us):
+        raise Refused("busy", (("why", "a bolus is under way"),))
+
+
+def _check_bolus(requests, volume_nl, over_ms, now_us):
+    rate = bolus_rate_nl_per_day(volume_nl, over_ms)
+    hard = min(requests.therapy.program["hard_nl_per_day"], requests.therapy.max_rate_nl_per_day)
+    peak = rate + programs.max_base_rate(requests.therapy.program)
+    if peak > hard:
+        raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
+    _check_cap(requests, volume_nl, now_us)
+    requests.need_fluid(volume_nl)
