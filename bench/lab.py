@@ -86,10 +86,18 @@ def latency(folder: Path, broker: Broker, postgres: Postgres) -> dict[str, Any]:
     port, child = rig(folder, "rig", 1)
     os.environ["PUMPRIG_HOME"] = str(folder / "home")
     where = ("--broker", broker.address)
+    hub = started(folder, "pumprig", "hub", port)
+    until(
+        lambda: (folder / "home" / "state" / "hub" / "hub.sock").exists(), "the hub's socket", [("hub", hub)]
+    )
     gateway = started(folder, "pumprig", "gateway", port, "--site", "bench", *where)
     ingest = started(folder, "pumprig", "ingest", *where, "--database", postgres.address)
     source, pause = random.Random(1), threading.Event()
-    hub = started(folder, "pumprig", "hub", port)
+    until(
+        lambda: count(postgres.address),
+        "the first record in the database",
+        [("gateway", gateway), ("ingest", ingest)],
+    )
     with pumprig.connect(port, database=folder / "store.db") as user:
         user.propose(pumprig.constant("20 ul/h")).commit()
         for _event in range(EVENTS // 2):
