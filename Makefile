@@ -83,9 +83,10 @@ compile: $(STAMP) ## every firmware file through mpy-cross
 docs: $(STAMP) ## write the generated pages
 	$(PY) docs/generate.py
 
-pictures: $(STAMP) ## draw the console's pictures anew, from sessions on a simulated rig (needs tmux)
+pictures: $(STAMP) ## draw the pictures of console and dashboard anew, from a simulated rig (needs tmux and Chromium)
 	@command -v tmux >/dev/null || { echo "tmux is missing; on Debian: apt-get install tmux"; exit 1; }
 	$(PY) docs/console_pictures.py
+	$(PY) docs/dashboard_picture.py
 
 fresh: $(STAMP)
 	$(PY) docs/generate.py --check

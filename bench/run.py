@@ -20,6 +20,7 @@ BENCHMARKS = (
     ("the path from program to log", "path.py"),
     ("the hub against the port alone", "hub.py"),
     ("a lab: rigs, broker, database", "lab.py"),
+    ("the live page's stop, and sizes", "dashboard.py"),
     ("ten years of records", "growth.py"),
     ("edges on the emulated Pico", "timing.py"),
     ("speed of the accuracy maths", "accuracy_speed.py"),

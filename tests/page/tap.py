@@ -3,6 +3,7 @@
 import selectors
 import socket
 import threading
+import time
 
 
 class Tap:
@@ -13,7 +14,9 @@ class Tap:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.said: list[str] = []  # every line that went to the rig, in order
-        self._waits: dict[str, threading.Event] = {}
+        self.stamps: list[
+            tuple[float, str]
+        ] = []  # the same, each with the time of day at which it was written
         self._holding = ""  # answers wait while this word has not passed to the rig
         self._held = b""
         self._whole = True
@@ -25,10 +28,6 @@ class Tap:
     def hold_until(self, word: str) -> None:
         """From now on no answer passes until a line with this word has gone to the rig."""
         self._holding = word
-
-    def seen(self, word: str) -> threading.Event:
-        """Set once a line with this word goes to the rig."""
-        return self._waits.setdefault(word, threading.Event())
 
     def cut(self) -> None:
         """The cable is pulled."""
@@ -91,10 +90,8 @@ class Tap:
 
     def _note(self, lines: list[str]) -> None:
         self.said += lines
+        self.stamps += [(time.time(), line) for line in lines]
         for line in lines:
             words = line.split(" ")
             if self._holding in words:
                 self._holding = ""
-            for word, event in self._waits.items():
-                if word in words:
-                    event.set()
