@@ -18,7 +18,7 @@ SWITCHES = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-PATIENCE_MS = 30_000  # a busy machine is no failure
+PATIENCE_MS = 60_000  # a busy machine is no failure
 OUT = Path(__file__).resolve().parents[2] / "out" / "page"
 OUT.mkdir(parents=True, exist_ok=True)
 expect.set_options(timeout=PATIENCE_MS)
