@@ -117,7 +117,7 @@ adapters: pyproject.toml locks/adapters.txt ## the devices for PyLabRobot and Bl
 	PYTHONPATH=host:firmware/lib:tests $(ADAPTERS)/bin/python -m pytest -q -p no:cacheprovider tests/adapters
 
 RECIPES := build/recipes
-recipes: pyproject.toml locks/recipes.txt ## the recipes for QCoDeS, PyMeasure and flowchem, word for word, on a simulated rig
+recipes: pyproject.toml locks/recipes.txt ## the recipes for QCoDeS and PyMeasure, word for word, on a simulated rig
 	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
 	$(RECIPES)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
 	$(RECIPES)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/recipes.txt

@@ -5,7 +5,6 @@ They need frameworks that have an environment of their own: `make recipes` makes
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 import types
@@ -68,20 +67,3 @@ def test_pymeasure() -> None:
     procedure.shutdown()
     assert rows[0]["counted_nl"] == single()[1] > 1_900
     assert set(rows[0]) == {"asked_nl", "counted_nl", "u_nl"}
-
-
-def test_flowchem() -> None:
-    async def course() -> int:
-        device = recipe("flowchem").PumpRig("rig")
-        await device.initialize()
-        pump = device.components[0]
-        assert not await pump.is_pumping()
-        await pump.infuse(rate="5 ml/h", volume="1 ul")
-        await pump.dose.wait()
-        await pump.stop()
-        assert not await pump.is_pumping()
-        assert await pump.get_flowrate() >= 0
-        await device.rig.close()
-        return pump.dose.counted_steps or 0
-
-    assert asyncio.run(course()) == single()[0] > 0
