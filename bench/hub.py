@@ -17,7 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")  # in place of bench/, whose hub.py this is
+sys.path[:1] = [
+    str(Path(__file__).resolve().parents[1] / "tests")
+]  # in place of bench/, whose hub.py this is
 
 import pumprig
 from hub.hammering import ten_users
