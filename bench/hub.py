@@ -17,9 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:1] = [
-    str(Path(__file__).resolve().parents[1] / "tests")
-]  # in place of bench/, whose hub.py this is
+sys.path.pop(0)  # bench/, where this file would be found as the package `hub`
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 import pumprig
 from hub.hammering import ten_users
