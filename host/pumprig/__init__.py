@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pumprig.api.programs import constant as constant
     from pumprig.api.programs import read_program as read_program
     from pumprig.api.reading import Event as Event
+    from pumprig.api.reading import Reading as Reading
     from pumprig.api.rehearsal import Rehearsal as Rehearsal
     from pumprig.api.rehearsal import rehearse as rehearse
     from pumprig.api.rig import Rig as Rig
@@ -57,6 +58,7 @@ _NAMES = {
     "Progress": ("api.dose", "Progress"),
     "Pulled": ("rig.pull", "Pulled"),
     "PumpError": ("errors", "PumpError"),
+    "Reading": ("api.reading", "Reading"),
     "Refilled": ("api.upkeep", "Refilled"),
     "RefusedError": ("errors", "RefusedError"),
     "Rehearsal": ("api.rehearsal", "Rehearsal"),
@@ -87,6 +89,7 @@ __all__ = [
     "Progress",
     "Pulled",
     "PumpError",
+    "Reading",
     "Refilled",
     "RefusedError",
     "Rehearsal",

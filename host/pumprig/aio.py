@@ -21,7 +21,7 @@ from pumprig.api.deliveries import stopped_of
 from pumprig.api.dose import LOOK_S, Dose, Progress
 from pumprig.api.plan import Plan
 from pumprig.api.programs import Constant, constant, read_program
-from pumprig.api.reading import Event
+from pumprig.api.reading import Event, Reading
 from pumprig.api.rig import Rig
 from pumprig.api.rig import connect as connect_now
 from pumprig.api.upkeep import Calibration, Refilled
@@ -156,6 +156,10 @@ class AsyncRig:
     async def status(self) -> Status:
         """As Rig.status."""
         return await self.run(self.rig.status)
+
+    async def reading(self) -> Reading:
+        """As Rig.reading."""
+        return await self.run(self.rig.reading)
 
     async def alarms(self) -> list[Alarm]:
         """As Rig.alarms."""

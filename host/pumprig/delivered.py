@@ -1,6 +1,6 @@
 """Was it delivered? The answer in words.
 
-Owns: the lines that `log total`, `rehearse` and the report begin with.
+Owns: the lines that `log total`, `rehearse` and the report begin with, and those of a live reading.
 Rules: asked, given and what was not given stand together, with the reason and for how long.
 Units: shown with units.
 Leaves: the figures to store/asked.py.
@@ -12,6 +12,7 @@ from typing import Any
 
 from pumprig import quantities
 from pumprig.store.given import Delivery
+from pumprig.store.sofar import SoFar
 from pumprig.store.totals import Total
 
 WHY = {
@@ -63,6 +64,50 @@ def reason(row: dict[str, Any]) -> str:
     else:
         told = WHY.get(why, why)
     return told + (f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else "")
+
+
+def so_far_document(so_far: SoFar | None) -> dict[str, Any] | None:
+    """Asked, given, not given of the program in force, as JSON."""
+    if so_far is None:
+        return None
+    return {
+        "since": quantities.iso(so_far.since_utc_us),
+        "since_record": so_far.since_record,
+        "of_program": so_far.of_program,
+        **so_far.delivery.document(),
+        "u_delivered_nl": so_far.u_nl,
+        "not_known_steps": so_far.unknown_steps,
+        "records_to_come": so_far.behind,
+    }
+
+
+def so_far_lines(told: dict[str, Any]) -> list[str]:
+    """Asked, given, not given of the program in force, and since when; a line for each reason."""
+    since = quantities.parse_instant(told["since"], "since", 0) if told["since"] else None
+    begun = f"since {quantities.local_text(since)}" if since else f"since record {told['since_record']}"
+    first, *more = delivery_lines(Delivery.of(told))
+    lines = [f"{begun}: {first}", *(line.strip() for line in more)]
+    if told["not_known_steps"]:
+        lines.append(f"besides, {told['not_known_steps']} steps under a calibration that is not known here")
+    if told["records_to_come"]:
+        lines.append(
+            f"{told['records_to_come']} records of the rig are still to come, and not in these figures"
+        )
+    return lines
+
+
+def so_far_text(told: dict[str, Any]) -> str:
+    """The same in a few words."""
+    given = quantities.volume_text(told["delivered_nl"])
+    if told["asked_nl"] is None:
+        return f"given {given}, asked not known"
+    asked = quantities.volume_text(told["asked_nl"])
+    if not told["not_given"]:
+        return f"asked {asked}, all given"
+    missing = quantities.volume_text(told["asked_nl"] - told["delivered_nl"])
+    reasons = "; ".join(reason(row) for row in told["not_given"][:2])
+    more = "; ..." if len(told["not_given"]) > 2 else ""
+    return f"asked {asked}, given {given}, not given {missing} ({reasons}{more})"
 
 
 def unknown_text(result: Total) -> str:

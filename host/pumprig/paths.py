@@ -29,11 +29,25 @@ def _folder(kind: str) -> Path:
         "data": platformdirs.user_data_path,
         "state": platformdirs.user_state_path,
     }
-    folder = named[kind]("pumprig", appauthor=False)
-    if not folder.is_absolute():  # no HOME, and no entry for this user among the system's
-        import tempfile
+    try:
+        folder = named[kind]("pumprig", appauthor=False)
+    except RuntimeError:
+        folder = Path()
+    return folder if folder.is_absolute() else _homeless() / kind
 
-        return Path(tempfile.gettempdir()) / f"pumprig-{getattr(os, 'getuid', lambda: 'user')()}-home" / kind
+
+def _homeless() -> Path:
+    """For a user without HOME and without an entry among the system's. Raises UsageError where it is another's."""
+    import tempfile
+
+    user: int | str = getattr(os, "getuid", lambda: "user")()
+    folder = Path(tempfile.gettempdir()) / f"pumprig-{user}-home"
+    if folder.is_symlink() or (folder.exists() and folder.stat().st_uid != user and user != "user"):
+        raise UsageError(
+            f"This user has no home folder, and {folder} belongs to somebody else.",
+            "Nothing was begun.",
+            "Name a folder with PUMPRIG_HOME.",
+        )
     return folder
 
 

@@ -76,6 +76,8 @@ def plus_minus(value: float, u: float) -> str:
 
 def volume_with_u(volume_nl: float, u_nl: float) -> str:
     """`43.20 ± 0.43 µL`: a volume and its expanded uncertainty in one unit."""
+    if not u_nl:
+        return volume_text(volume_nl)
     scale, unit, _decimals = _fitting(max(abs(volume_nl), abs(u_nl)))
     return f"{plus_minus(volume_nl / scale, u_nl / scale)} {unit}"
 
@@ -113,7 +115,11 @@ def local_text(utc_us: int | None) -> str:
     """An instant in the computer's own time zone, for people."""
     if not utc_us:
         return "not known"
-    return (EPOCH + timedelta(microseconds=utc_us)).astimezone().strftime("%Y-%m-%d %H:%M")
+    at = EPOCH + timedelta(microseconds=utc_us)
+    try:
+        return at.astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):  # TZ names an offset that no zone has
+        return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def to_utc_us(moment: datetime) -> int:

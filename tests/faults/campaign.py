@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from faults import heap, outside, steps, store_race, wear
+from faults import deeds, heap, one_number, outcomes, outside, said_no, steps, store_race, wear
 from faults.busyday import BusyDay
 from faults.cuts import Cuts
 from faults.exactly import COMMANDS, Campaign
@@ -88,6 +88,38 @@ def store_races(count: int) -> Figures:
         with tempfile.TemporaryDirectory() as folder:
             failures += store_race.race(Path(folder) / "log.db", 8, 2, seed)
     return count, "races of eight processes, two killed", failures
+
+
+def outcomes_of_all() -> Figures:
+    """Every command that acts, with each output that can fail it."""
+    tried = 0
+    failures: list[str] = []
+    for number in range(len(outcomes.OUTPUTS)):
+        with tempfile.TemporaryDirectory() as folder:
+            cases, wrong = deeds.run(Path(folder), number, whole=True)
+        tried += cases
+        failures += wrong
+    return tried, "commands with an output that fails; the exit code is that of what was done", failures
+
+
+def two_hosts(count: int) -> Figures:
+    """Two hosts on one number, across boots."""
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(count):
+            failures += one_number.trial(Path(folder), seed)
+    return (
+        count,
+        "histories of two hosts on one rig, lines lost, power cut: each told what became of its own",
+        failures,
+    )
+
+
+def no_at_the_review() -> Figures:
+    """Every command that asks, answered with no."""
+    with tempfile.TemporaryDirectory() as folder:
+        tried, failures = said_no.run(Path(folder))
+    return tried, "commands answered with no on a terminal; the rig's whole state before and after", failures
 
 
 def whole_tests(*names: str) -> Figures:
@@ -218,9 +250,13 @@ def parts() -> list[tuple[str, Callable[..., Figures], tuple[Any, ...]]]:
         ("answers rewritten, 1", outside.rewritten_answers, (600, 1)),
         ("answers rewritten, 2", outside.rewritten_answers, (600, 10_000)),
         ("starts interrupted", outside.interrupted_starts, (60,)),
+        ("helpers interrupted", outside.interrupted_helpers, (8,)),
         ("hostile names", outside.hostile_names, ()),
         ("asked, given, not given", asked_and_given, (2,)),
         ("store, made and filled by eight at once", store_races, (12,)),
+        ("two hosts on one number", two_hosts, (250,)),
+        ("a no at the review", no_at_the_review, ()),
+        ("outcomes of every command", outcomes_of_all, ()),
         ("tampering and outcomes", whole_tests, ("test_tampering.py", "test_outcomes.py")),
     ]
 

@@ -70,6 +70,16 @@ def interrupted_starts(count):
     return count, "starts of the private rig interrupted, each followed by a command", wrong
 
 
+def interrupted_helpers(count):
+    """The start of every helper process, interrupted at random."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "home"
+        cases = [(name, 2_000 + seed) for name in starts.HELPERS for seed in range(count)]
+        wrong = [text for name, seed in cases if (text := starts.helper_trial(place, name, seed))]
+        starts.end(place)
+    return len(cases), f"starts of {', '.join(starts.HELPERS)} interrupted, each begun again", wrong
+
+
 def hostile_names():
     """Every name through every output."""
     failures, tried = [], 0

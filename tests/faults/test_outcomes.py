@@ -1,7 +1,8 @@
 """The outcome of an action decides its exit code, never what can be printed of it."""
 
 import pytest
-from faults import outcomes
+from faults import deeds, outcomes
+from pumprig import cli
 from pumprig.rig.client import Client
 from pumprig.rig.link import SerialLink
 from pumprig.rig.simulator import PrivateRig
@@ -60,3 +61,22 @@ def test_signs_that_an_encoding_lacks_are_replaced_and_json_keeps_its_content(ri
     code, err, out = outcomes.run(home, output, "-p", port, "--json", "status")
     assert code == 0, err
     out.decode("ascii")
+
+
+def test_every_command_that_acts_has_the_exit_code_of_what_it_did(tmp_path):
+    tried, wrong = deeds.run(tmp_path, 0)
+    assert wrong == []
+    assert tried > 30
+
+
+READS = {
+    "accuracy", "balance", "completion", "doctor", "ports", "program", "status", "watch",
+    "rehearse", "study",  # a file of their own, nothing of a rig's
+}  # fmt: skip
+ELSEWHERE = {
+    "flash": "tests/unit/flash", "gateway": "tests/lab", "ingest": "tests/lab", "hub": "tests/hub", "sim": "tests/sim",
+}  # fmt: skip
+
+
+def test_a_command_that_acts_is_in_the_table():
+    assert set(cli.COMMANDS) - deeds.told() - READS == set(ELSEWHERE)

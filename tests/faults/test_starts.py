@@ -18,6 +18,18 @@ def test_after_an_interrupted_start_the_next_command_finds_or_starts_the_rig(tmp
         starts.end(home)
 
 
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="what is left behind is read from Linux' /proc"
+)
+@pytest.mark.parametrize("name", ["hub", "rehearse"])  # the others in `make faults`
+def test_a_helper_that_was_killed_at_its_start_leaves_nothing_behind_and_can_be_begun_again(name, tmp_path):
+    home = tmp_path / "home"
+    try:
+        assert starts.helper_trial(home, name, 0) == ""
+    finally:
+        starts.end(home)
+
+
 def test_a_ctrl_c_while_the_program_is_loaded_ends_with_130_and_one_line(tmp_path):
     """Sent by the program itself as soon as a module is asked for: no instant between two modules is missed."""
     code = (

@@ -11,6 +11,7 @@ import strangers
 from pumprig.rig.simulator import environment
 
 READ_S, CHANGE_S, STOP_S = 14.0, 34.0, 8.0  # the limits that docs/explanation/threat-model.md states
+FLASH_S, BALANCE_S = 45.0, 45.0
 COMMANDS = {
     "status": READ_S,
     "stop": STOP_S,
@@ -26,6 +27,13 @@ COMMANDS = {
     "refill 18ml --yes": CHANGE_S,
     "unlock": CHANGE_S,
     "clock set --yes": CHANGE_S,
+    "log pull --follow": READ_S,
+    "dispense 10ul --yes": CHANGE_S,
+    "calibrate list": READ_S,
+    "calibrate nominal --per-rev 10ul --yes": CHANGE_S,
+    "flash --yes": FLASH_S,
+    "balance test {port}": BALANCE_S,  # every setting that a balance may have is tried
+    "calibrate record --balance {port} --for 1s -o {home}.csv": READ_S + BALANCE_S,
 }
 GATE = (  # all at once, in under half a minute; `make faults` runs every command against every device
     ("dripping", "status"),
@@ -40,13 +48,17 @@ GATE = (  # all at once, in under half a minute; `make faults` runs every comman
     ("echo", "status"),
     ("mute", "rate 20ul/h --yes"),
     ("babbling", "log pull"),
+    ("dripping", "flash --yes"),
+    ("flooding", "balance test {port}"),
 )
+SAY_NO_OUTCOME = ("doctor", "balance test {port}")
 START_S = 25.0  # a dozen programs begin at once on a busy machine
 
 
 def ended(port, words, home):
     """Run a command; returns (exit code, JSON document, all that was printed). Raises TimeoutExpired."""
-    command = [sys.executable, "-m", "pumprig", "-p", port, "--json", *words.split()]
+    told = words.format(port=port, home=home).split()
+    command = [sys.executable, "-m", "pumprig", "-p", port, "--json", *told]
     env = {**environment(), "PUMPRIG_HOME": str(home)}
     done = subprocess.run(
         command,
@@ -68,6 +80,10 @@ def test_a_command_ends_within_its_time_and_says_what_is_there(tmp_path):
         ]
         for name, words, run in rows:
             code, told, printed = run.result()
-            assert code == (1 if words == "doctor" else 4), (name, words, printed)
-            assert words == "doctor" or told["outcome"] in ("not done", "unknown"), (name, words, printed)
+            assert code == (1 if words in SAY_NO_OUTCOME else 4), (name, words, printed)
+            assert words in SAY_NO_OUTCOME or told["outcome"] in ("not done", "unknown"), (
+                name,
+                words,
+                printed,
+            )
             assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", printed), (name, words, printed)

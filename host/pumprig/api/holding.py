@@ -22,6 +22,7 @@ from pumprig.rig.link import LinkBroken, Transport
 from pumprig.rig.requests import line_of
 from pumprig.store import Store
 from pumprig.store.intents import Settled, StoredIntents
+from pumprig.store.sofar import Live
 
 CONFIRM_S = 0.3  # that a shouted stop's answer may take before the stop is said again
 SLICE_S = 0.05  # how long a job listens before it looks whether it has to give way
@@ -139,6 +140,13 @@ class Holding:
         self._store: Store | None = None
         self._intents: StoredIntents | None = None
         self._is_settled = False
+        self._live: Live | None = None
+
+    def live(self, device_id: str) -> Live:
+        """The account of a live reading, kept from one to the next. Raises StoreError."""
+        if self._live is None:
+            self._live = Live(self.store, device_id)
+        return self._live
 
     @property
     def store(self) -> Store:

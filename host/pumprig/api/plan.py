@@ -77,7 +77,8 @@ class Plan:
         """What speaks against it. A plan with warnings can be committed."""
         told = [f"{row['key']}: {row['text']}" for row in self.forecast["warnings"]]
         status = self.status
-        told += warnings_for(status.calibration_id, status.delivered_steps, self.program.document)
+        u_pct = status.calibration.u_pct if status.calibration else None
+        told += warnings_for(status.calibration_id, status.delivered_steps, self.program.document, u_pct)
         offset_s = status.clock.offset_s
         if offset_s is not None and abs(offset_s) > CLOCK_S:
             told.append(clock_that_differs(offset_s))

@@ -19,12 +19,14 @@ from typing import Any
 from pumprig.api.base import RigBase
 from pumprig.api.holding import Holding
 from pumprig.api.programs import program_on
+from pumprig.errors import StoreError
 from pumprig.quantities import moment
 from pumprig.rig.pull import Pulled, pull
 from pumprig.rig.status import Alarm, Status, alarms_of, status_of
 from pumprig.rig.understood import Fields
 from pumprig.store import ledger
 from pumprig.store.export import Rows
+from pumprig.store.sofar import SoFar, now_of
 from pumprig.therapy.program import Program
 
 
@@ -73,8 +75,38 @@ class Probe:
     turn_steps: int
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A status, and what became of the program in force so far; None, and why, where that cannot be told."""
+
+    status: Status
+    so_far: SoFar | None
+    why_not: str = ""
+
+
 class Readings(RigBase):
     """What can be read."""
+
+    def reading(self, within_s: float = 0.5) -> Reading:
+        """One reading with asked, given and not given since the program in force began.
+
+        New records of the rig are pulled into the store for it, for `within_s` at most: `so_far.behind` says how many
+        are still to come. Raises LinkError.
+        """
+
+        def work(held: Holding) -> Reading:
+            fields = held.client.read("status").fields
+            try:
+                newest = ledger.last_number(held.store, self.device_id)
+                if int(fields["log_next"]) - 1 > newest:
+                    pull(held.client, held.store, within_s=within_s)
+                    fields = held.client.read("status").fields
+                so_far, why = held.live(self.device_id).at(now_of(fields)), ""
+            except StoreError as error:
+                so_far, why = None, error.happened
+            return Reading(status_of(held.client, fields), so_far, why)
+
+        return self._call(work)
 
     def status(self) -> Status:
         """One reading of everything. Raises LinkError."""

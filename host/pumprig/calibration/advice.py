@@ -1,7 +1,7 @@
 """What the calibration in force has to do with a therapy: warnings before a commit.
 
 Owns: which rates of a program are looked at.
-Rules: warns, and never refuses; a calibration that this computer did not make is not judged.
+Rules: warns, and never refuses; a calibration that this computer did not make is not judged, but for a guess.
 Units: nL/day in documents, nL/h in what is warned of, steps since the rig was made.
 Leaves: when a calibration is old, worn or out of range to register.py.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from pumpwire.documents import WEEKDAYS
 
 from pumprig.calibration import register
+from pumprig.calibration.inforce import GUESS_U_PCT
 
 
 def base_rates_nl_per_h(document: dict[str, Any]) -> list[float]:
@@ -25,11 +26,18 @@ def base_rates_nl_per_h(document: dict[str, Any]) -> list[float]:
 
 
 def warnings_for(
-    calibration_id: int | None, delivered_steps: int | None, document: dict[str, Any]
+    calibration_id: int | None,
+    delivered_steps: int | None,
+    document: dict[str, Any],
+    u_pct: float | None = None,
 ) -> list[str]:
-    """What speaks against running a program with a calibration, after so many steps."""
+    """What speaks against running a program with a calibration, after so many steps. u_pct: as the rig says it."""
     try:
         record = register.load(calibration_id or 0)
     except register.RegisterError:
+        if calibration_id and u_pct is not None and u_pct >= GUESS_U_PCT:
+            return [
+                f"the rig's calibration is nominal, a guess with U {u_pct:.2g} %: every volume is off by up to that"
+            ]
         return []
     return record.warnings(datetime.now(UTC), base_rates_nl_per_h(document), delivered_steps)

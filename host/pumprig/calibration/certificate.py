@@ -9,13 +9,11 @@ Leaves: figures to fit.py, pictures to plots.py.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from pumprig.calibration.register import Record, folder, picture_name
 from pumprig.quantities import with_u
@@ -75,75 +73,38 @@ def html(record: Record, pictures: Pictures | None = None) -> str:
 
 
 def pdf(record: Record, pictures: Pictures | None = None) -> bytes:
-    """The certificate as PDF, with the fonts that matplotlib carries."""
-    import matplotlib as mpl
-    from fpdf import FPDF
+    """The certificate as PDF."""
+    from pumprig.pdfpages import Pdf
 
-    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    page: Any = FPDF(format="A4")
-    page.set_creation_date(datetime.fromisoformat(record.content["made_at"]))
-    page.set_title(f"Calibration {record.id}")
-    page.add_font("text", "", str(fonts / "DejaVuSans.ttf"))
-    page.add_font("text", "B", str(fonts / "DejaVuSans-Bold.ttf"))
-    page.set_auto_page_break(True, margin=18)
-    page.add_page()
-
-    def line(text: str, size: float = 9.5, bold: bool = False, gap: float = 1.0) -> None:
-        page.set_font("text", "B" if bold else "", size)
-        page.multi_cell(0, size * 0.5, text, new_x="LMARGIN", new_y="NEXT")
-        page.ln(gap)
-
+    page = Pdf(f"Calibration {record.id}", datetime.fromisoformat(record.content["made_at"]))
+    line = page.line
     line("Calibration of a peristaltic pump", 16, True)
     line(f"No. {record.id}, {record.content['made_at']}", gap=3)
     line(STATEMENT, 8.5, gap=3)
     if _simulated(record):
         line("SIMULATED: rig and balance are programs", 12, True, 3)
     line(_result(record), 12, True, 3)
-    _pdf_table(page, _facts(record), (45, 145), "LL", False)
+    page.table(_facts(record), (45, 145), "LL", False)
     line("Weighings", 11, True)
     head = ("file", "flow / (µL/h)", "U", "k", "µL/rev", "U", "evap. / (mg/h)")
-    _pdf_table(page, [head, *_rows(record)], (50, 30, 24, 12, 24, 20, 30), "LRRRRRR")
+    page.table([head, *_rows(record)], (50, 30, 24, 12, 24, 20, 30), "LRRRRRR")
     rates = (pictures or kept_pictures(record))("rates")[1]
     if rates:
-        page.image(io.BytesIO(rates), w=page.epw)
+        page.picture(rates)
     for text in _hysteresis(record):
         line(text, 8.5)
     for part in _parts(record, pictures or kept_pictures(record)):
-        if page.will_page_break(120):  # budget and picture belong together
-            page.add_page()
+        page.keep_together(120)  # budget and picture
         line(f"Budget of {part.name}", 11, True)
-        _pdf_table(page, [("source", "u / (nL/h)", "degrees of freedom"), *part.budget], (100, 40, 50), "LRR")
+        page.table([("source", "u / (nL/h)", "degrees of freedom"), *part.budget], (100, 40, 50), "LRR")
         if part.png:
-            page.image(io.BytesIO(part.png), w=page.epw)
+            page.picture(part.png)
         for note in part.notes:
             line(note, 8.5)
         line(f"SHA-256 of the raw data: {part.sha256}", 7, gap=3)
     line("Method", 11, True)
     line(METHOD, 8.5)
-    return bytes(page.output())
-
-
-def _pdf_table(
-    page: Any, rows: list[tuple[str, ...]], widths: tuple[int, ...], align: str, heading: bool = True
-) -> None:
-    from fpdf.fonts import FontFace
-
-    page.set_font("text", "", 8)
-    page.set_draw_color(190)
-    page.set_line_width(0.15)
-    with page.table(
-        col_widths=widths,
-        borders_layout="HORIZONTAL_LINES",
-        first_row_as_headings=heading,
-        headings_style=FontFace(emphasis="BOLD"),
-        text_align=tuple("LEFT" if mark == "L" else "RIGHT" for mark in align),
-        line_height=4.6,
-    ) as table:
-        for cells in rows:
-            row = table.row()
-            for cell in cells:
-                row.cell(cell)
-    page.ln(3)
+    return page.content()
 
 
 def _small(value: float) -> str:

@@ -88,44 +88,13 @@ def plan_command(rate: str, readability: str, want: str, per_rev: str, rollers: 
 
 @calibrate.command("list")
 def list_command() -> None:
-    """The calibrations made so far, with their drift from one to the next."""
-    from pumprig.calibration import register
-    from pumprig.cli.calibrated import steps_known
+    """The calibrations made so far, with their drift from one to the next; `*` marks those in force.
 
-    settings = current()
-    now = datetime.now(UTC)
-    before: float | None = None
-    rows: list[dict[str, Any]] = []
-    for record in register.records():
-        drift = None if before is None else 100.0 * (record.nl_per_rev / before - 1.0)
-        before = record.nl_per_rev
-        content = record.content
-        steps_now = steps_known(settings, content.get("device_id", ""))
-        rows.append(
-            {
-                "id": record.id,
-                **{
-                    k: content[k]
-                    for k in ("made_at", "person", "tube", "nl_per_rev", "u_nl_per_rev", "range_nl_per_h")
-                },
-                "drift_pct": drift,
-                "revolutions_since": record.revolutions(steps_now),
-                "warnings": record.warnings(now, (), steps_now),
-            }
-        )
-        told = "" if drift is None else f"  {drift:+.2f} %"
-        per_rev = quantities.plus_minus(record.nl_per_rev / 1000, record.u_nl_per_rev / 1000)
-        settings.show(
-            f"{record.id:>10}  {content['made_at'][:16]}  {per_rev} µL/rev  {content['tube']:<12}{told}"
-        )
-    for path in register.damaged():
-        settings.say(f"warning: {path} is damaged and passed over")
-    latest: list[str] = rows[-1]["warnings"] if rows else []
-    for warning in latest:
-        settings.say(f"warning: {warning}")
-    if not rows:
-        settings.show("no calibration yet")
-    settings.document(rows)
+    What is in force is known as of the last pull; with -p the rig itself is asked.
+    """
+    from pumprig.cli.listing import show_calibrations
+
+    show_calibrations(current())
 
 
 @calibrate.command("apply")

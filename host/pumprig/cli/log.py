@@ -30,7 +30,6 @@ from pumprig.cli.stored import (
     device_of,
     device_option,
     from_option,
-    named,
     span_of,
     summary,
     to_option,
@@ -213,13 +212,12 @@ def verify_(device: str | None) -> None:
         for first, last in verdict.gaps:
             settings.show(f"gap: records {first} to {last} are missing")
     if not verdict.ok:
-        for line in named(verdict, len(verdict.faults)):
-            settings.show(line)
         raise VerifyError(
             verdict,
             "Nothing was changed.",
             "This store was edited or damaged; the rig's log is the original. `log total`, `log export` and `report` "
             "refuse it, unless --anyway is given.",
+            len(verdict.faults),
         )
     settings.document(verdict.document())
     settings.show(summary(verdict))

@@ -1,4 +1,4 @@
-"""`pumprig report`: a self-contained HTML report.
+"""`pumprig report`: a self-contained report, HTML or PDF.
 
 Owns: the command.
 Rules: reads the store; with a port named on the command line the log is pulled first; the file appears whole or
@@ -10,10 +10,12 @@ Leaves: the page to report/.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
+from pumprig import streams
 from pumprig.cli.log import progress_of
 from pumprig.cli.settings import current
 from pumprig.cli.stored import (
@@ -27,11 +29,13 @@ from pumprig.cli.stored import (
 )
 from pumprig.cli.total import total_document
 from pumprig.delivered import delivery_lines
-from pumprig.errors import PumpError
+from pumprig.errors import PumpError, UsageError
 from pumprig.store import Store
 from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
 from pumprig.store.verify import Verdict
+
+SUFFIXES = (".html", ".htm", ".pdf")
 
 
 @click.command()
@@ -39,10 +43,23 @@ from pumprig.store.verify import Verdict
 @from_option
 @to_option
 @anyway_option
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="A file .html or .pdf; - is HTML on standard output.",
+)
 def report(device: str | None, from_: str | None, to: str | None, anyway: bool, output: Path) -> None:
-    """Write a self-contained HTML report of the stored log."""
+    """Write a self-contained report of the stored log: HTML, or PDF by the file's suffix."""
     settings = current()
+    to_stdout = str(output) == "-"
+    if not to_stdout and output.suffix and output.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{output}: a report is {' or '.join(SUFFIXES)}.", "Nothing was written.", "Name such a file."
+        )
+    if to_stdout and settings.json:
+        raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
     from_us, to_us = span_of(from_, to)
     if settings.port:
         with settings.changing() as rig, progress_of(settings, "pulling") as progress:
@@ -52,23 +69,42 @@ def report(device: str | None, from_: str | None, to: str | None, anyway: bool, 
         verdict = believed(settings, store, chosen, anyway)
         sums = total(store, chosen, from_us, to_us)
         given = delivery_of(store, sums)
-        write(store, verdict, from_us, to_us, output)
+        if to_stdout:
+            page = rendered(store, verdict, from_us, to_us, output)
+            with streams.binary():
+                sys.stdout.flush()
+                sys.stdout.buffer.write(page)
+        else:
+            write(store, verdict, from_us, to_us, output)
     settings.acts()
-    settings.show(f"wrote {output}")
-    settings.show(delivery_lines(given)[0].rstrip(":"))
+    answer = delivery_lines(given)[0].rstrip(":")
+    if to_stdout:
+        settings.say(answer)
+    else:
+        settings.show(f"wrote {output}")
+        settings.show(answer)
     told = {"file": str(output), **total_document(sums, given), "digest": verdict.digest}
     settings.document(told)
 
 
-def write(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None, output: Path) -> None:
-    """Render and write the page. Raises PumpError."""
-    from pumprig.report.page import render
+def rendered(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None, output: Path) -> bytes:
+    """The bytes of a report; the file's suffix chooses the form. Raises PumpError."""
+    if output.suffix.lower() == ".pdf":
+        from pumprig.report import paper
 
-    page = render(store, verdict, from_us, to_us)
+        return paper.render(store, verdict, from_us, to_us)
+    from pumprig.report import page
+
+    return page.render(store, verdict, from_us, to_us).encode()
+
+
+def write(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None, output: Path) -> None:
+    """Render and write the report. Raises PumpError."""
+    page = rendered(store, verdict, from_us, to_us, output)
     part = output.with_name(output.name + ".part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(page, encoding="utf-8")
+        part.write_bytes(page)
         os.replace(part, output)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Generator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pumprig import quantities
-from pumprig.cli.settings import current
+from pumprig.calibration.inforce import InForce
+from pumprig.cli.calibrated import named
+from pumprig.cli.settings import Settings, current
+from pumprig.delivered import so_far_document, so_far_lines, so_far_text
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from pumprig.api.rig import Rig
 
 STATE_STYLES = {
     "running": "green",
@@ -35,43 +42,64 @@ def status() -> None:
     settings = current()
     with settings.rig() as rig:
         content = rig.status().document()
+    content["calibration"] = calibration_document(content, named(settings, content))
     settings.document(content)
     if not settings.json:
-        settings.print(table_of(content))
+        settings.print(table_of(content, named(settings, content)))
 
 
 @click.command()
 @click.option("--interval", default="1 s", show_default=True, help="Time between readings.")
 @click.option("--count", type=click.IntRange(1), help="End after so many readings.")
 def watch(interval: str, count: int | None) -> None:
-    """A live reading, until Ctrl-C, which ends the watching and not the pump."""
+    """A live reading, until Ctrl-C, which ends the watching and not the pump.
+
+    It also tells what was asked and given since the program in force began. For that the rig's new records go into
+    the store, as `log pull` brings them.
+    """
     settings = current()
     pause_s = quantities.parse(interval, "time", "--interval") / 1000
     with settings.rig() as rig:
+        readings = _readings(settings, rig, pause_s, count)
         if settings.json:
-            turn = 0
-            while count is None or turn < count:
-                if turn:
-                    time.sleep(pause_s)
-                settings.document(rig.status().document())
-                turn += 1
+            for content, known in readings:
+                settings.document({**content, "calibration": calibration_document(content, known)})
             return
         if not sys.stdout.isatty():  # a pipe or a file: a line for each reading, as it comes
-            turn = 0
-            while count is None or turn < count:
-                if turn:
-                    time.sleep(pause_s)
-                settings.show(line_of(rig.status().document()))
-                turn += 1
+            for content, _known in readings:
+                settings.show(line_of(content))
             return
         from rich.live import Live
 
-        with Live(table_of(rig.status().document()), console=settings.console(), auto_refresh=False) as live:
-            turn = 1
-            while count is None or turn < count:
-                time.sleep(pause_s)
-                live.update(table_of(rig.status().document()), refresh=True)
-                turn += 1
+        with Live(table_of(*next(readings)), console=settings.console(), auto_refresh=False) as live:
+            for content, known in readings:
+                live.update(table_of(content, known), refresh=True)
+
+
+def _readings(
+    settings: Settings, rig: Rig, pause_s: float, count: int | None
+) -> Generator[tuple[dict[str, Any], InForce]]:
+    """One reading after the other, and the name of the calibration in it."""
+    known: InForce | None = None
+    why = ""
+    turn = 0
+    while count is None or turn < count:
+        if turn:
+            time.sleep(pause_s)
+        turn += 1
+        reading = rig.reading()
+        content = {**reading.status.document(), "so_far": so_far_document(reading.so_far)}
+        if reading.why_not and reading.why_not != why:
+            why = reading.why_not
+            settings.say(f"note: what was asked and given is not told: {why}")
+        if known is None or known.id != content["calibration_id"]:
+            known = named(settings, content)
+        yield content, known
+
+
+def calibration_document(content: dict[str, Any], known: InForce) -> dict[str, Any] | None:
+    """The calibration in a reading, with what this computer knows of it."""
+    return content["calibration"] and {**content["calibration"], **known.document()}
 
 
 def line_of(content: dict[str, Any]) -> str:
@@ -83,13 +111,18 @@ def line_of(content: dict[str, Any]) -> str:
         f"{content['state']:12}",
         _rate(content["rate_nl_per_h"]),
         f"delivered {_volume(content['delivered_nl'])}",
+        *_told(content["so_far"]),
         f"reservoir {_volume(content['reservoir_nl'])}",
         *([f"alarms: {alarms}"] if alarms else []),
     ]
     return "  ".join(words)
 
 
-def table_of(content: dict[str, Any]) -> Table:
+def _told(so_far: dict[str, Any] | None) -> list[str]:
+    return [so_far_text(so_far)] if so_far else []
+
+
+def table_of(content: dict[str, Any], calibration: InForce) -> Table:
     """A reading as a table of two columns."""
     from rich.table import Table
 
@@ -100,7 +133,7 @@ def table_of(content: dict[str, Any]) -> Table:
     table.add_column()
     state = str(content["state"])
     table.add_row("state", styled(state, STATE_STYLES.get(state, "")))
-    for name, text in _rows(content):
+    for name, text in _rows(content, calibration):
         table.add_row(name, text)
     for alarm in content["alarms"]:
         style = {"high": "bold red", "medium": "yellow"}.get(str(alarm["priority"]), "")
@@ -109,7 +142,7 @@ def table_of(content: dict[str, Any]) -> Table:
     return table
 
 
-def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+def _rows(content: dict[str, Any], calibration: InForce) -> list[tuple[str, str]]:
     mark = "SIMULATED " if content["simulated"] else ""
     therapy, bolus, clock, loop = content["therapy"], content["bolus"], content["clock"], content["loop"]
     name = f"{therapy['name']} ({therapy['mode']}, {therapy['hash']})" if therapy["hash"] else "none loaded"
@@ -133,13 +166,16 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
         rows.insert(2, ("titration", f"step {ramp['step']}" + (", held" if ramp["held"] else "")))
     if content["waiting"]:
         rows.insert(2, ("waiting", f"a program that begins at {_when(content['waiting']['begins_at'])}"))
+    so_far = content.get("so_far")
+    if so_far:
+        rows[4:4] = list(zip(("so far", *[""] * 9), so_far_lines(so_far), strict=False))
     hz = content["clock_hz"]
     battery, tube = content["battery"], content["tube"]
     offset = "never set" if clock["offset_s"] is None else f"{clock['offset_s']:+.1f} s against this computer"
     rows += [
         ("clock", offset),
         ("step clock", "not known" if hz is None else f"{hz / 1e6:.3f} MHz, measured at power-on"),
-        ("calibration", str(content["calibration_id"] or "none: nothing can be delivered")),
+        ("calibration", calibration.told(datetime.now(UTC))),
         ("log", f"next record {content['log_next']}; the rig keeps {content['log_days']} days"),
         ("loop", f"{loop['period_us']} µs, worst {loop['worst_us']} µs, late {loop['late']}"),
         ("battery", f"{battery['percent']} % (model); to be replaced {_when(battery['eri_at'])[:10]}"),

@@ -62,12 +62,13 @@ def span_of(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
 class VerifyError(PumpError):
     """The store is not what the rig sealed and this computer kept; `details()` are the findings."""
 
-    def __init__(self, verdict: Verdict, not_done: str, next_step: str) -> None:
+    def __init__(self, verdict: Verdict, not_done: str, next_step: str, most: int = MOST_NAMED) -> None:
         super().__init__(summary(verdict), not_done, next_step)
         self._verdict = verdict
+        self._most = most
 
     def lines(self) -> list[str]:
-        return [str(self), *named(self._verdict)]
+        return [str(self), *named(self._verdict, self._most)]
 
     def details(self) -> dict[str, object]:
         return self._verdict.document()

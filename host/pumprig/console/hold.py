@@ -1,8 +1,8 @@
 """The live reading of a console's rig, beside the commands that run on it.
 
 Owns: the thread that reads the status, and the last reading.
-Rules: the reading thread never changes anything and never touches the store; a stop overtakes it; without a link the
-last reading is shown as old; a new alarm is told once.
+Rules: the reading thread changes nothing on the rig; a stop overtakes it; without a link the last reading is shown as
+old; a new alarm is told once.
 Units: seconds.
 Leaves: order, link and stop to the interface's Rig, what the line shows to statusline.py.
 """
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pumprig.api.rig import Rig
+from pumprig.delivered import so_far_document
 from pumprig.errors import PumpError
 
 PERIOD_S = 1.0
@@ -46,7 +47,8 @@ class Held:
 
     def refresh(self) -> None:
         """Read the status now. Raises PumpError."""
-        self.content = self.rig.status().document()
+        reading = self.rig.reading()
+        self.content = {**reading.status.document(), "so_far": so_far_document(reading.so_far)}
         self.read_s = time.monotonic()
         self.trouble = ""
         self._tell_alarms(self.content["alarms"])

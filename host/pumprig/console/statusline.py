@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pumprig import quantities
+from pumprig.delivered import so_far_text
 
 KEYS = "^X stops"
 OLD_S = 5.0
@@ -30,6 +31,8 @@ def line_of(content: dict[str, Any] | None, age_s: float, trouble: str, width: i
     if bolus:
         done, asked = (quantities.volume_text(bolus[key]) for key in ("delivered_nl", "requested_nl"))
         parts.append(f"{bolus['kind']} {done} of {asked}")
+    if content.get("so_far"):
+        parts.append(so_far_text(content["so_far"]))
     parts += [
         f"reservoir {_volume(content['reservoir_nl'])}",
         f"delivered {_volume(content['delivered_nl'])}",

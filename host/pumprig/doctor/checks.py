@@ -14,7 +14,9 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from pumpwire.terms import STEP_CLOCK_HZ, STEP_CLOCK_OFF_PPM
 
 from pumprig import paths
 from pumprig.api.reading import Probe, probe_of
+from pumprig.calibration import register
+from pumprig.calibration.inforce import in_force
 from pumprig.errors import PumpError
 from pumprig.extras import to_install, to_install_coils
 from pumprig.hub import wire
@@ -30,7 +34,7 @@ from pumprig.quantities import volume_text
 from pumprig.rig import discovery
 from pumprig.rig.client import Client
 from pumprig.rig.status import read_status
-from pumprig.store import Store
+from pumprig.store import Store, known
 
 OLDEST_PYTHON = (3, 11)
 CLOCK_OFF_S = 60
@@ -64,7 +68,7 @@ def all_checks(port: str | None, state: str | None, database: Path) -> Iterator[
     yield _configuration()
     yield _store(database)
     yield _hub()
-    yield from _port(port, state)
+    yield from _port(port, state, database)
 
 
 def _python() -> Check:
@@ -121,7 +125,7 @@ def _hub() -> Check:
     return Check("hub", "ok", told)
 
 
-def _port(port: str | None, state: str | None) -> Iterator[Check]:
+def _port(port: str | None, state: str | None, database: Path) -> Iterator[Check]:
     try:
         address = discovery.resolve(port, state)
     except PumpError as error:
@@ -147,7 +151,7 @@ def _port(port: str | None, state: str | None) -> Iterator[Check]:
     finally:
         client.close()
     yield Check("port", "ok", address)
-    yield from _rig(status)
+    yield from _rig(status, database)
     yield Check("driver", "ok", f"{probe.driver}, {probe.motor}, 1/{probe.microsteps} steps, as configured")
     yield _magnet(probe)
 
@@ -185,7 +189,34 @@ def _step_clock(hz: int | None) -> Check:
     return Check("step clock", "ok", f"{hz / 1e6:.3f} MHz, measured at power-on")
 
 
-def _rig(status: dict[str, Any]) -> Iterator[Check]:
+def _calibration(status: dict[str, Any], database: Path) -> Check:
+    """What the rig delivers by: a weighing that is not old, a guess, or nothing."""
+    row: dict[str, Any] = status["calibration"] or {}
+    number = row.get("id")
+    since: int | None = None
+    if number and database.exists():
+        with suppress(PumpError):
+            store = Store(database, archive=True)
+            with closing(store), store.guard():
+                since = known.in_force_since(store.db, status["device_id"] or "", number)
+    found = in_force(number, None if row.get("u_pct") is None else round(10_000 * row["u_pct"]), since)
+    told = found.told(datetime.now(UTC))
+    if found.kind == "none":
+        return Check(
+            "calibration", "fail", told, "`pumprig calibrate nominal --per-rev '10 ul'`, then weigh."
+        )
+    if found.kind == "guess":
+        return Check(
+            "calibration", "warn", told, "`pumprig calibrate run` weighs; `calibrate plan` says how long."
+        )
+    if found.kind == "weighed":
+        warnings = register.load(number or 0).warnings(datetime.now(UTC), (), status["delivered_steps"])
+        if warnings:
+            return Check("calibration", "warn", f"{told}; {'; '.join(warnings)}", "`pumprig calibrate run`")
+    return Check("calibration", "ok", told)
+
+
+def _rig(status: dict[str, Any], database: Path) -> Iterator[Check]:
     yield Check(
         "rig", "ok", f"{status['device_id']}, firmware {status['firmware']}, protocol {status['protocol']}"
     )
@@ -197,15 +228,7 @@ def _rig(status: dict[str, Any]) -> Iterator[Check]:
     else:
         yield Check("clock", "ok", f"{offset:+.2f} s against this computer")
     yield _step_clock(status["clock_hz"])
-    if status["calibration_id"]:
-        yield Check("calibration", "ok", f"number {status['calibration_id']}")
-    else:
-        yield Check(
-            "calibration",
-            "fail",
-            "none: the rig delivers nothing",
-            "`pumprig calibrate nominal`, then weigh.",
-        )
+    yield _calibration(status, database)
     for alarm in status["alarms"]:
         verdict = "fail" if alarm["priority"] == "high" else "warn"
         yield Check(

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
-from contextlib import redirect_stdout
+import math
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
@@ -26,6 +28,8 @@ OLDEST = (1, 26)
 FIRST = f"{JOURNAL_FOLDER}/log000.bin"  # made last, and with it the journal is whole
 RESERVE_BYTES = 64 * 1024
 STEP_S = 60
+PROMPT_S = 8  # for the prompt to come
+MOST_S = 180  # for a step, or a file, whatever comes meanwhile
 OURS = ("rig", "lib/pumpwire")  # in these nothing else may stand
 Progress = Callable[[int, int], None]
 
@@ -41,6 +45,31 @@ class Installed:
     journal_made: int = 0
 
 
+class TimedSerial:
+    """A serial port whose reading ends at an instant, however much still comes: mpremote's own limits are for silence
+    alone. Everything else is the port's own.
+    """
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.until_s = math.inf
+
+    def _look(self) -> None:
+        if time.monotonic() > self.until_s:
+            raise OSError("what is there does not stop talking")
+
+    def read(self, size: int = 1) -> bytes:
+        self._look()
+        return bytes(self._port.read(size))
+
+    def inWaiting(self) -> int:
+        self._look()
+        return int(self._port.in_waiting)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
 class Board:
     """A board at its raw prompt."""
 
@@ -54,11 +83,15 @@ class Board:
         transport: Any = SerialTransport
         try:
             self._transport: Any = transport(address, baudrate=115200, timeout=5)
+            self._transport.serial = self._line = TimedSerial(self._transport.serial)
             # mpremote waits 10 s for a step; compacting a full filesystem, or an emulated board, may take longer
             self._transport.exec_raw = partial(self._transport.exec_raw, timeout=STEP_S)
-            with redirect_stdout(io.StringIO()):  # mpremote prints what it heard; the error says it, too
+            # mpremote prints what it heard; the error says it, too
+            with redirect_stdout(io.StringIO()), self._within(PROMPT_S):
                 self._transport.enter_raw_repl(soft_reset=False, timeout_overall=5)
         except Exception as error:  # mpremote, pyserial and the system each raise their own
+            with suppress(Exception):
+                self._transport.close()
             raise LinkError(
                 f"{address} gives no MicroPython prompt: {error}.",
                 "not done",
@@ -68,9 +101,19 @@ class Board:
     def run(self, code: str) -> str:
         """Run code; returns what it printed. Raises PumpError."""
         try:
-            return bytes(self._transport.exec(code)).decode()
+            with self._within(MOST_S):
+                return bytes(self._transport.exec(code)).decode()
         except Exception as error:
             raise self._failed("a step on the board", error) from None
+
+    @contextmanager
+    def _within(self, seconds: float) -> Generator[None]:
+        """A step that may take so long."""
+        self._line.until_s = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._line.until_s = math.inf
 
     def _failed(self, what: str, error: Exception) -> PumpError:
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -83,16 +126,18 @@ class Board:
     def digest(self, path: str) -> bytes | None:
         """The SHA-256 of a file as the board itself computes it; None if there is no such file."""
         try:
-            if not self._transport.fs_exists(path):
-                return None
-            return bytes(self._transport.fs_hashfile(path, "sha256"))
+            with self._within(MOST_S):
+                if not self._transport.fs_exists(path):
+                    return None
+                return bytes(self._transport.fs_hashfile(path, "sha256"))
         except Exception as error:
             raise self._failed(f"reading {path}", error) from None
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file. Raises PumpError."""
         try:
-            self._transport.fs_writefile(path, content, chunk_size=512)
+            with self._within(MOST_S):
+                self._transport.fs_writefile(path, content, chunk_size=512)
         except Exception as error:
             raise self._failed(f"writing {path}", error) from None
 

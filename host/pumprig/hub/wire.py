@@ -42,7 +42,7 @@ def folder() -> Path:
     """Where the hub keeps its socket or its token."""
     home = os.environ.get("PUMPRIG_HOME")
     if home:
-        return Path(home) / "state" / "hub"
+        return Path(os.path.expanduser(home)) / "state" / "hub"
     from pumprig import paths
 
     return paths.simulator_folder(None).parent / "hub"

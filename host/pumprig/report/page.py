@@ -34,6 +34,23 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
     """The page of a device's log between two instants. Raises PumpError, StoreError."""
     from pumprig.pages import environment
 
+    template = environment().from_string(
+        files("pumprig.report").joinpath("template.html").read_text(encoding="utf-8")
+    )
+    return template.render(
+        **content(store, verdict, from_us, to_us),
+        assets={
+            "uplot": _asset("dashboard", "static", "uplot.js"),
+            "style": _asset("dashboard", "static", "uplot.css"),
+            "charts": _asset("report", "charts.js"),
+        },
+        volume_text=volume_text,
+        volume_with_u=volume_with_u,
+    )
+
+
+def content(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None) -> dict[str, Any]:
+    """What the report says, for any layout. Raises PumpError, StoreError."""
     device_id = verdict.device_id
     sums = total(store, device_id, from_us, to_us)
     path = course(store, sums)
@@ -42,41 +59,31 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
     volumes = {number: row[0] / row[1] for number, row in calibrations.items()}
     u_ppm = calibrations.get(sums.last.calibration_id, (0, 1, 0))[2]
     relative = sums.u_nl / abs(sums.volume_nl) if sums.volume_nl else 0.0
-    template = environment().from_string(
-        files("pumprig.report").joinpath("template.html").read_text(encoding="utf-8")
-    )
-    return template.render(
-        device_id=device_id,
-        programs=path.program_names,
-        span=_span(path),
-        made=(iso(now_utc_us()) or "")[:16].replace("T", " "),
-        version=__version__,
-        cards=_cards(sums, path),
-        kinds=_kinds(sums),
-        parts=sums.parts,
-        assumed_steps=sums.assumed_steps,
-        verdict=verdict,
-        simulated=identity.is_simulated(device_id),
-        answer=delivery_lines(path.given)[0].rstrip(":"),
-        not_given=[{"volume": volume_text(row["nl"]), "why": reason(row)} for row in path.given.not_given],
-        unknown=unknown_text(sums) if sums.unknown_steps else "",
-        alarms=_alarms(path.alarms),
-        events=[_event(record, volumes.get(record.calibration_id, 0.0)) for record in path.events],
-        left_out=path.left_out,
-        data=_charts(path, relative, u_ppm, volumes),
-        every="hour" if path.bin_us < DAY_US else "day",
-        assets={
-            "uplot": _asset("dashboard", "static", "uplot.js"),
-            "style": _asset("dashboard", "static", "uplot.css"),
-            "charts": _asset("report", "charts.js"),
-        },
-        calibrations=[
+    return {
+        "device_id": device_id,
+        "programs": path.program_names,
+        "span": _span(path),
+        "made": (iso(now_utc_us()) or "")[:16].replace("T", " "),
+        "version": __version__,
+        "cards": _cards(sums, path),
+        "kinds": _kinds(sums),
+        "parts": sums.parts,
+        "assumed_steps": sums.assumed_steps,
+        "verdict": verdict,
+        "simulated": identity.is_simulated(device_id),
+        "answer": delivery_lines(path.given)[0].rstrip(":"),
+        "not_given": [{"volume": volume_text(row["nl"]), "why": reason(row)} for row in path.given.not_given],
+        "unknown": unknown_text(sums) if sums.unknown_steps else "",
+        "alarms": _alarms(path.alarms),
+        "events": [_event(record, volumes.get(record.calibration_id, 0.0)) for record in path.events],
+        "left_out": path.left_out,
+        "data": _charts(path, relative, u_ppm, volumes),
+        "every": "hour" if path.bin_us < DAY_US else "day",
+        "calibrations": [
             {"id": part.calibration_id, "text": _factor(calibrations.get(part.calibration_id))}
             for part in sums.parts
         ],
-        volume_text=volume_text,
-        volume_with_u=volume_with_u,
-    )
+    }
 
 
 def _charts(path: Course, relative: float, u_ppm: int, volumes: dict[int, float]) -> dict[str, Any] | None:

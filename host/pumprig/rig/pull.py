@@ -47,8 +47,16 @@ class Pulled:
     store_note: str = ""
 
 
-def pull(client: Client, store: Store, progress: Callable[[int, int], None] | None = None) -> Pulled:
-    """Fetch every record that is not yet stored. progress(done, of). Raises LinkError, StoreError."""
+def pull(
+    client: Client,
+    store: Store,
+    progress: Callable[[int, int], None] | None = None,
+    within_s: float | None = None,
+) -> Pulled:
+    """Fetch every record that is not yet stored. progress(done, of). Raises LinkError, StoreError.
+
+    within_s: no page is asked for after so long; what is missing then comes with the next pull.
+    """
     greeting = client.greet()
     device = greeting.device_id
     store.note_device(device, greeting.firmware, greeting.protocol)
@@ -66,7 +74,8 @@ def pull(client: Client, store: Store, progress: Callable[[int, int], None] | No
     limit_s = BEGIN_S + RECORD_S * (end - start)
     patience = Patience(limit_s, limit_s)
     number, new, gap, got = start, 0, None, 0
-    while number < end:
+    enough = Patience(within_s or limit_s, within_s or limit_s)
+    while number < end and (number == start or enough.left_s()):
         page, oldest = _page(client, number)
         if not patience.left_s() or (oldest <= number and not page):
             raise LinkError(

@@ -74,6 +74,15 @@ class BolusUnderWay:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What the rig delivers by: the volume of a step and its expanded uncertainty (k = 2)."""
+
+    id: int
+    nl_per_step: float | None
+    u_pct: float | None
+
+
+@dataclass(frozen=True)
 class Clock:
     """The rig's clock."""
 
@@ -137,6 +146,7 @@ class Status:
     bolus: BolusUnderWay | None
     alarms: list[Alarm]
     calibration_id: int | None
+    calibration: Calibration | None
     last_seq: int | None
     log_next: int | None
     log_days: int | None
@@ -178,9 +188,9 @@ def read_status(client: Client) -> dict[str, Any]:
     return status_of(client).document()
 
 
-def status_of(client: Client) -> Status:
-    """One reading of everything. Raises LinkError."""
-    row = client.read("status").fields
+def status_of(client: Client, fields: dict[str, str] | None = None) -> Status:
+    """One reading of everything; `fields`: of an answer to `status` that has come already. Raises LinkError."""
+    row = fields if fields is not None else client.read("status").fields
     now_us = now_utc_us()
     device_us = integer(row, "utc_us")
     return Status(
@@ -210,6 +220,7 @@ def status_of(client: Client) -> Status:
         bolus=_bolus(row),
         alarms=alarms_of(client),
         calibration_id=integer(row, "calibration_id") or None,
+        calibration=_calibration(row),
         last_seq=integer(row, "last_seq"),
         log_next=integer(row, "log_next"),
         log_days=integer(row, "log_days"),
@@ -264,6 +275,14 @@ def _at_s(row: dict[str, str], name: str) -> datetime | None:
 def _therapy(row: dict[str, str]) -> Therapy:
     ramp = Ramp(integer(row, "ramp_step"), row.get("ramp_held") == "1") if "ramp_step" in row else None
     return Therapy(row.get("therapy_mode"), row.get("therapy_hash"), row.get("therapy_name"), ramp)
+
+
+def _calibration(row: dict[str, str]) -> Calibration | None:
+    number, u_ppm = integer(row, "calibration_id"), integer(row, "u_ppm")
+    num, den = integer(row, "step_nl_num"), integer(row, "step_nl_den")
+    if not number:
+        return None
+    return Calibration(number, num / den if num and den else None, None if u_ppm is None else u_ppm / 10_000)
 
 
 def _bolus(row: dict[str, str]) -> BolusUnderWay | None:

@@ -23,8 +23,11 @@ def is_archive(path: Path) -> bool:
 
 
 def _writable(path: Path) -> bool:
-    """By trying where that costs nothing: for root and on a read-only medium the permissions say too little."""
-    if not os.access(path, os.W_OK):
+    """By trying where that costs nothing: on a read-only medium the permissions say too little.
+
+    What nobody may write by its mode, root does not write either: it was put away.
+    """
+    if not os.access(path, os.W_OK) or (os.name == "posix" and not path.stat().st_mode & 0o222):
         return False
     if path.is_dir():
         return True

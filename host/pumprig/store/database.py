@@ -68,8 +68,14 @@ class Store:
             ):  # one that is there is never opened here: closing it would end SQLite's locks
                 with suppress(FileExistsError):
                     os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            elif os.name == "posix" and self.path.stat().st_mode & 0o077:
-                os.chmod(self.path, 0o600)
+            elif os.name == "posix":
+                mode = self.path.stat().st_mode
+                if (
+                    not mode & 0o222
+                ):  # its owner has put it away: it stays as it is, whoever asks, root included
+                    raise read_only(self.path)
+                if mode & 0o077:
+                    os.chmod(self.path, 0o600)
 
     def _prepare(self) -> None:
         """Schema and journal, also where another process does the same at this moment."""
@@ -140,9 +146,7 @@ class Store:
     def transaction(self) -> Generator[sqlite3.Connection]:
         """One transaction: all of the block or nothing of it. Raises StoreError."""
         if self.read_only:
-            raise StoreError(
-                f"{self.path} may only be read.", "Nothing was stored.", "Name another store with PUMPRIG_DB."
-            )
+            raise read_only(self.path)
         with self.guard():
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -232,6 +236,15 @@ class Store:
         pulls.note(self, device_id, boot, mono_us, (first, got or first, log_next))
 
 
+def read_only(path: Path) -> StoreError:
+    """What an archive answers to whoever wants to write."""
+    return StoreError(
+        f"The database {path} may only be read.",
+        "Nothing was stored; `log show`, total, verify, export and report read it.",
+        "Name another file with PUMPRIG_DB, or see to the permissions of file and folder.",
+    )
+
+
 def store_error(path: Path, error: sqlite3.Error) -> StoreError:
     """What a failure of SQLite is called."""
     text = str(error)
@@ -248,11 +261,7 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
             "Free some space, then run this again: it goes on where it ended.",
         )
     if "readonly" in text:
-        return StoreError(
-            f"The database {path} may only be read.",
-            "Nothing was stored; `log show`, total, verify, export and report read it.",
-            "Name another file with PUMPRIG_DB, or see to the folder's permissions.",
-        )
+        return read_only(path)
     if "not a database" in text or "malformed" in text:
         return StoreError(
             f"{path} is no pumprig database, or it is damaged ({text}).",

@@ -31,6 +31,40 @@ def figures_of(record: Record) -> tuple[int, int, int] | None:
     return ratio.numerator, ratio.denominator, found["u_ppm"]
 
 
+def in_force_since(db: sqlite3.Connection, device_id: str, calibration_id: int) -> int | None:
+    """Since when a rig delivers by a calibration, microseconds UTC, as far as this store knows: its newest record of
+    that, else when the calibration was first met.
+    """
+    row = db.execute(
+        "SELECT at_utc_us FROM records WHERE device_id = ? AND event = 'calibration' AND calibration_id = ? "
+        "AND at_utc_us IS NOT NULL ORDER BY number DESC LIMIT 1",
+        (device_id, calibration_id),
+    ).fetchone()
+    row = (
+        row
+        or db.execute(
+            "SELECT seen_utc_us FROM calibrations WHERE device_id = ? AND calibration_id = ?",
+            (device_id, calibration_id),
+        ).fetchone()
+    )
+    return int(row[0]) if row else None
+
+
+def in_force(db: sqlite3.Connection, device_id: str) -> int | None:
+    """The calibration that a rig delivered by at its last record, or one that was met in force later."""
+    row = db.execute(
+        "SELECT calibration_id, at_utc_us FROM records WHERE device_id = ? ORDER BY number DESC, boot DESC LIMIT 1",
+        (device_id,),
+    ).fetchone()
+    met = db.execute(
+        "SELECT calibration_id FROM calibrations WHERE device_id = ? AND seen_utc_us > ? "
+        "ORDER BY seen_utc_us DESC LIMIT 1",
+        (device_id, (row and row[1]) or 0),
+    ).fetchone()
+    found = met or row
+    return int(found[0]) or None if found else None
+
+
 def take(db: sqlite3.Connection, device_id: str, record: Record) -> None:
     """A record that was just stored may name a calibration that the store does not know yet."""
     figures = figures_of(record)

@@ -1,6 +1,7 @@
 """Installing the firmware: mpremote's own code against the real MicroPython VM's prompt and filesystem, on a pty."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pumprig.errors import LinkError, PumpError
 from pumprig.flash import image, install
 from pumprig.flash.boards import kind_of
 from pumprig.flash.history import page
+from pumprig.rig.simulator import environment
 
 VM = Path(sys.executable).parent / "micropython"
 pytestmark = pytest.mark.skipif(
@@ -177,3 +179,14 @@ def test_a_port_without_a_prompt_is_told(tmp_path):
 
 def test_the_same_sources_give_the_same_bytes(files):
     assert image.build() == files
+
+
+def test_with_json_a_flash_prints_one_document_alone_whatever_it_says_meanwhile(vm, tmp_path):
+    command = [sys.executable, "-m", "pumprig", "--json", "-p", vm[0], "flash", "--yes"]
+    env = {**environment(), "PUMPRIG_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    assert told["exit_code"] == done.returncode == 1, done.stderr
+    assert "not supported" in told["error"]
+    assert "installation" in told["not_done"] or "written" in told["not_done"], told

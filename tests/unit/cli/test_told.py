@@ -1,0 +1,75 @@
+"""What is told of a rig: its calibration by name, asked and given while one watches, what a stop cancelled."""
+
+import json
+import os
+
+import pytest
+from pumprig import cli
+from pumprig.rig.simulator import PrivateRig
+
+RIG = ("-p", "sim")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("told")
+    saved = dict(os.environ)
+    os.environ["PUMPRIG_HOME"] = str(folder)
+    for name in ("PUMPRIG_PORT", "PUMPRIG_DB"):
+        os.environ.pop(name, None)
+    yield folder
+    PrivateRig(folder / "state" / "sim").stop()
+    os.environ.clear()
+    os.environ.update(saved)
+
+
+@pytest.fixture
+def tool(home, capsys):
+    def call(*words, code=0):
+        capsys.readouterr()
+        came = cli.run([*RIG, *map(str, words)])
+        out, err = capsys.readouterr()
+        assert came == code, err
+        return out, err
+
+    return call
+
+
+def test_a_guess_is_called_one_wherever_the_calibration_is_told_and_before_a_commit(tool):
+    assert "not weighed on this computer" in tool("status")[0]
+    tool("calibrate", "nominal", "--per-rev", "10 ul", "--yes")
+    assert "nominal, a guess: U 20 % (k = 2)" in " ".join(tool("status")[0].split())
+    assert json.loads(tool("status", "--json")[0])["calibration"]["kind"] == "guess"
+    (row,) = [row for row in json.loads(tool("doctor", "--json")[0]) if row["name"] == "calibration"]
+    assert row["verdict"] == "warn"
+    assert "nominal, a guess: U 20 % (k = 2), in force for" in row["finding"]
+    device = json.loads(tool("status", "--json")[0])["device_id"]
+    listed = tool("calibrate", "list")[0]
+    assert f"*  {device}: nominal, a guess: U 20 %" in listed
+    assert "nominal, a guess with U 20 %" in tool("rate", "20 ul/h", "--yes")[1]
+
+
+def test_watch_tells_asked_given_and_what_was_not_given_as_log_total_does(tool):
+    tool("rate", "5 ml/h", "--yes")
+    tool("bolus", "50 ul", "--over", "10 min", "--yes")
+    out, _err = tool("stop")
+    assert "The bolus was cancelled: " in out
+    assert "of 50.00 µL given, " in out
+    (line,) = tool("watch", "--count", "1")[0].splitlines()
+    assert "rest of a cancelled single bolus" in line
+    (told,) = tool("--json", "watch", "--count", "1")[0].splitlines()
+    so_far = json.loads(told)["so_far"]
+    rows = {row["why"]: row for row in so_far["not_given"]}
+    assert so_far["asked_nl"] == so_far["delivered_nl"] + sum(row["nl"] for row in so_far["not_given"])
+    assert rows["cancelled"]["nl"] == pytest.approx(50_000, rel=0.3)
+    assert rows["stopped"]["for_s"] > 0
+    tool("log", "pull")
+    whole = {row["why"]: row for row in json.loads(tool("--json", "log", "total")[0])["not_given"]}
+    assert abs(whole["cancelled"]["nl"] - rows["cancelled"]["nl"]) <= 4
+
+
+def test_a_watch_without_a_store_that_can_be_written_says_so_once_and_goes_on(tool, monkeypatch, home):
+    monkeypatch.setenv("PUMPRIG_DB", "/proc/nowhere/log.db")
+    out, err = tool("watch", "--count", "2", "--interval", "10 ms")
+    assert len(out.splitlines()) == 2
+    assert err.count("what was asked and given is not told") == 1
