@@ -75,6 +75,7 @@ READS = {
 }  # fmt: skip
 ELSEWHERE = {
     "flash": "tests/unit/flash", "gateway": "tests/lab", "ingest": "tests/lab", "hub": "tests/hub", "sim": "tests/sim",
+    "alerts": "tests/lab", "dashboard": "tests/page",
 }  # fmt: skip
 
 
