@@ -74,9 +74,10 @@ def prepare() -> None:
                 stream.reconfigure(errors=HANDLER)  # type: ignore[union-attr]
 
 
-def begin() -> None:
-    """A command begins; it only reads until it says otherwise."""
-    _State.acts = _State.told = False
+def begin(within: bool = False) -> None:
+    """A command begins; it only reads until it says otherwise. `within` another: what that one told stays told."""
+    _State.acts = False
+    _State.told = within and _State.told
 
 
 def acts() -> None:

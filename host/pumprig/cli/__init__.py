@@ -202,7 +202,7 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     """Run one command line; returns its exit code. Every error ends here."""
     words = sys.argv[1:] if arguments is None else arguments
     settings = settings or Settings()
-    streams.begin()
+    streams.begin(settings.held is not None)
     code = _run(words, settings)
     try:
         streams.flush()
