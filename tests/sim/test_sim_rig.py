@@ -158,6 +158,7 @@ def test_every_event_happens_to_a_running_rig_and_leaves_its_log_whole(name: str
         "air": {"volume": "1 ul"},
         "bolus": {"volume": "2 ul"},
         "dispense": {"volume": "2 ul"},
+        "rate": {"rate": "30 ul/h"},
     }
     arguments |= {
         "back_pressure": {"pressure_pa": 2_666},
