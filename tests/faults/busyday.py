@@ -56,7 +56,7 @@ def choices(sim: Any) -> dict[str, Any]:
         "calibration": rig.dosing.calibration_id,
         "key": rig.access.has_key(),
         "plain": rig.access.plain,
-        "pin": rig.access._pin,
+        "pin": rig.access.pin_hash,
         "bolus": [(overlay.kind, overlay.steps) for overlay in therapy.boluses.queue if overlay.row < 0],
         "spread": therapy.spread.steps if therapy.spread else None,
     }

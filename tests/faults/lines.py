@@ -25,6 +25,9 @@ BY_PERSON = (
     *HARMLESS,
     "discard",
 )  # what is left of a damaged `discard` drops what is staged: nothing acts by it
+KEYS = bytes(
+    code for code in range(32) if code not in (10, 13)
+)  # before a line's first character they are no part of it
 NOISE = b"\x00\x03\x04\x08\x0a\x0d\x1b\x7f >*%=0stop\xc2\xb5\xff"
 
 
@@ -71,13 +74,13 @@ class DeviceParser:
         self.sim.after_tick = None
         self.rig = self.sim.rig
         self.acts: list[str] = []
-        act = self.rig.commands.act
+        begin = self.rig.commands.begin
 
         def counted(row: Any, *rest: Any) -> Any:
             self.acts.append(row[0])
-            return act(row, *rest)
+            return begin(row, *rest)
 
-        self.rig.commands.act = counted
+        self.rig.commands.begin = counted
         self.lines = list(self._lines())
 
     def _lines(self) -> Iterator[bytes]:
@@ -124,7 +127,7 @@ class DeviceParser:
             now_us = self.rig.clock.now_us()
             for case in cases:
                 heard = case.translate(None, b"\x08\x7f")  # the link drops these from a machine line
-                parts = heard.replace(b"\r", b"\n").split(b"\n")
+                parts = [part.lstrip(KEYS) for part in heard.replace(b"\r", b"\n").split(b"\n")]
                 if originals.intersection(parts) or (heard != case and _ends(parts, self.lines)):
                     continue  # whole after all, or again, what came before it being rubbed out
                 self.acts.clear()
@@ -175,10 +178,10 @@ class Scripted:
 
 
 ANSWERS = (
-    (("delivered_steps", 4711),),
-    (("hash", "0123456789abcdef"), ("code", "4711"), ("daily_nl", 480_000)),
-    (("text", "kind=program name=x basal=0:480000"),),
-    (("device_id", "00112233aabbccdd"), ("last_seq", 7), ("last_code", 0)),
+    ("stop", (("delivered_steps", 4711),)),
+    ("stage", (("hash", "0123456789abcdef"), ("daily_nl", 480_000))),
+    ("program", (("text", "kind=program name=x basal=0:480000"),)),
+    ("hello", (("device_id", "00112233aabbccdd"), ("last_seq", 7), ("last_code", 0))),
 )
 
 
@@ -189,11 +192,11 @@ class HostParser:
         self.transport = Scripted()
         self.client = Client(self.transport)
 
-    def hear(self, seq: int, rows: list[str]) -> dict[str, str] | str | None:
-        """What the client makes of these lines: the fields, the name of a refusal, or None: no answer."""
+    def hear(self, seq: int, rows: list[str], verb: str = "stop") -> dict[str, str] | str | None:
+        """What the client makes of these lines after a verb: fields, the name of a refusal, or None: no answer."""
         self.transport.rows = rows
         try:
-            return self.client._exchange(seq, "", 0.0).fields
+            return self.client._exchange(seq, codec.request(seq, verb), 0.0).fields
         except NoAnswer:
             return None
         except SaidNo as said:
@@ -205,10 +208,10 @@ class HostParser:
         wrong: list[str] = []
         for turn in range(count):
             seq = turn % 900 + 1
-            fields = chance.choice(ANSWERS)
+            verb, fields = chance.choice(ANSWERS)
             line = codec.answer(seq, "ok", fields).encode()
             rows = [part.decode("ascii", "replace") for part in mutated(line, chance).split(b"\n")]
-            heard = self.hear(seq, list(rows))
+            heard = self.hear(seq, list(rows), verb)
             want = {name: str(value) for name, value in fields}
             if heard is not None and not (heard == want and line.decode() in rows):
                 wrong.append(repr(rows))

@@ -75,8 +75,9 @@ class Served:
         self.tap.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
+    """A browser for one file's tests: while Playwright is there its event loop runs, and others may have none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:

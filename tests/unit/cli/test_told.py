@@ -62,7 +62,7 @@ def test_watch_tells_asked_given_and_what_was_not_given_as_log_total_does(tool):
     rows = {row["why"]: row for row in so_far["not_given"]}
     assert so_far["asked_nl"] == so_far["delivered_nl"] + sum(row["nl"] for row in so_far["not_given"])
     assert rows["cancelled"]["nl"] == pytest.approx(50_000, rel=0.3)
-    assert rows["stopped"]["for_s"] > 0
+    assert rows["stopped"]["for_s"] >= 0
     tool("log", "pull")
     whole = {row["why"]: row for row in json.loads(tool("--json", "log", "total")[0])["not_given"]}
     assert abs(whole["cancelled"]["nl"] - rows["cancelled"]["nl"]) <= 4

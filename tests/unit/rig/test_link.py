@@ -9,7 +9,7 @@ from serial.urlhandler import protocol_socket
 
 
 def test_a_tcp_link_ends_at_once_and_only_the_port_library_waits_for_itself(monkeypatch):
-    waited = []
+    waited, before = [], set(threading.enumerate())
     noted = SimpleNamespace(sleep=lambda _s: waited.append(threading.current_thread()))
     monkeypatch.setattr(protocol_socket, "time", noted)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -28,7 +28,6 @@ def test_a_tcp_link_ends_at_once_and_only_the_port_library_waits_for_itself(monk
             link.close()
             assert second.recv(1) == b""
             link.close()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(5)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
     assert threading.current_thread() not in waited
