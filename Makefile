@@ -97,31 +97,30 @@ faults: $(STAMP) ## power cuts, damaged lines, killed hosts, failing sensors: al
 trace: $(STAMP) ## safety requirements, the tests that name them, what these gave: out/trace/
 	$(PY) tests/tracing.py
 
+# An environment apart: its folder, its lock, how pumprig itself comes in.
+define apart
+test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+$(1)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
+$(1)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r $(2)
+$(1)/bin/python $(PIP) --no-deps --no-build-isolation $(3)
+endef
+
 # CAD is large and rarely needed: it has an environment of its own.
 CAD := build/hardware
 hardware: pyproject.toml locks/hardware.txt ## wiring plans, pictures and the printable pump head (needs graphviz)
 	@command -v dot >/dev/null || { echo "Graphviz is missing; on Debian: apt-get install graphviz"; exit 1; }
-	test -x $(CAD)/bin/python || $(PYTHON) -m venv $(CAD)
-	$(CAD)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
-	$(CAD)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/hardware.txt
-	$(CAD)/bin/python $(PIP) --no-deps --no-build-isolation .
+	$(call apart,$(CAD),locks/hardware.txt,.)
 	$(CAD)/bin/python hardware/render.py
 
 # PyLabRobot and ophyd-async bring much with them: an environment of their own.
 ADAPTERS := build/adapters
 adapters: pyproject.toml locks/adapters.txt ## the devices for PyLabRobot and Bluesky, in their frameworks, on a simulated rig
-	test -x $(ADAPTERS)/bin/python || $(PYTHON) -m venv $(ADAPTERS)
-	$(ADAPTERS)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
-	$(ADAPTERS)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/adapters.txt
-	$(ADAPTERS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	$(call apart,$(ADAPTERS),locks/adapters.txt,-e .)
 	PYTHONPATH=host:firmware/lib:tests $(ADAPTERS)/bin/python -m pytest -q -p no:cacheprovider tests/adapters
 
 RECIPES := build/recipes
 recipes: pyproject.toml locks/recipes.txt ## the recipes for QCoDeS and PyMeasure, word for word, on a simulated rig
-	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
-	$(RECIPES)/bin/python $(PIP) $(LOCKED) -r locks/build.txt
-	$(RECIPES)/bin/python $(PIP) $(LOCKED) --no-build-isolation -r locks/recipes.txt
-	$(RECIPES)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	$(call apart,$(RECIPES),locks/recipes.txt,-e .)
 	PYTHONPATH=host:firmware/lib:tests $(RECIPES)/bin/python -m pytest -q -p no:cacheprovider tests/adapters/test_recipes.py
 
 flash: $(STAMP) ## install the firmware on the only Pico found, or PORT=...

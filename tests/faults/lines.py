@@ -196,7 +196,7 @@ class HostParser:
         """What the client makes of these lines after a verb: fields, the name of a refusal, or None: no answer."""
         self.transport.rows = rows
         try:
-            return self.client._exchange(seq, codec.request(seq, verb), 0.0).fields
+            return self.client._exchange(seq, verb, "", 0.0).fields
         except NoAnswer:
             return None
         except SaidNo as said:

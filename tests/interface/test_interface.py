@@ -167,12 +167,12 @@ import os, pumprig, signal, sys
 from pumprig.rig.client import Client
 verb, sent = sys.argv[1], sys.argv[2] == "sent"
 exchange = Client._exchange
-def dying(self, seq, line, *more):
-    if f" {verb} " in line and seq and line.split(" ")[1] == verb:
+def dying(self, seq, asked, line, *more):
+    if f" {verb} " in line and seq and asked == verb:
         if sent:
             self._transport.send(line)
         os.kill(os.getpid(), signal.SIGKILL)
-    return exchange(self, seq, line, *more)
+    return exchange(self, seq, asked, line, *more)
 Client._exchange = dying
 rig = pumprig.connect("sim")
 exec(sys.argv[3])

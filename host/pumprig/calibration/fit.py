@@ -188,22 +188,23 @@ def _mass_terms(
 
 
 def _unknown_pulsation(mass_mg: float) -> budget.MassTerm:
-    """Largest slope error of a sine of 15 % of a roller's volume over n periods: 6 a / (pi n), over root 2."""
+    """That of a sine of 15 % of a nominal roller's volume."""
     roller_mg = designs.NOMINAL_NL_PER_REV / designs.NOMINAL_ROLLERS / 1000.0
     periods = max(abs(mass_mg) / roller_mg, 1.0)
-    return budget.MassTerm(
-        "pulsation (roller period not stated)", 6.0 * 0.15 * roller_mg / (np.pi * periods) / sqrt(2.0)
-    )
+    return budget.MassTerm("pulsation (roller period not stated)", _of_a_wave(0.15 * roller_mg, periods))
 
 
 def _hidden_pulsation(mass_mg: float, turns: Floats) -> budget.MassTerm:
-    """Slope error of the pulsation's prior between readings that are too rare to show it: 6 a / (pi n), over root 2."""
+    """That of the pulsation's prior between readings that are too rare to show it."""
     roller_mg = abs(mass_mg) / max(float(turns[-1] - turns[0]), 1.0)
     amplitude_mg = ROLLER_SHARE * roller_mg * sqrt(2.0)
-    return budget.MassTerm(
-        "pulsation (readings rarer than the rollers)",
-        6.0 * amplitude_mg / (np.pi * hidden_passages(turns)) / sqrt(2.0),
-    )
+    u_mg = _of_a_wave(amplitude_mg, hidden_passages(turns))
+    return budget.MassTerm("pulsation (readings rarer than the rollers)", u_mg)
+
+
+def _of_a_wave(amplitude_mg: float, periods: float) -> float:
+    """Standard uncertainty of the mass of a slope by a sine of unknown phase: at the most 6 a / (pi n), over root 2."""
+    return 6.0 * amplitude_mg / (np.pi * periods) / sqrt(2.0)
 
 
 def _per_rev(

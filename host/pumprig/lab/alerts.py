@@ -54,7 +54,7 @@ class Alerts:
         registry.register(RigCollector(self._wall))  # type: ignore[arg-type]
         self._counts = Notices(registry)
         self._link = Link(broker, f"pumprig-alerts-{os.getpid()}", authority, say)
-        self._link.client.on_connect = self._connected
+        self._link.when_connected(self._connected)
         self._link.client.on_message = self._message
         self._link.client.on_disconnect = self._disconnected
         self._page = Page(page, registry, self._shown, self._answered) if page else None
@@ -128,13 +128,7 @@ class Alerts:
 
     # --- the broker
 
-    def _connected(
-        self, client: Any, _data: object, _flags: object, reason: Any, _properties: object
-    ) -> None:
-        if reason.is_failure:
-            self._say(f"the broker refuses: {reason}")
-            return
-        self._link.connected()
+    def _connected(self, client: Any) -> None:
         for name in ("birth", "status", "alarm", "ack"):
             client.subscribe(topic("+", "+", name), qos=1)
         self._settled_s = time.monotonic() + SETTLE_S

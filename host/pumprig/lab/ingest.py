@@ -43,7 +43,7 @@ class Ingester:
         self._say, self._told = say, told
         self._trouble = ""
         self._ended = threading.Event()
-        self._link.client.on_connect = self._connected
+        self._link.when_connected(self._connected)
         self._link.client.on_message = self._message
 
     def run(self) -> None:
@@ -63,13 +63,7 @@ class Ingester:
         """Let `run` return."""
         self._ended.set()
 
-    def _connected(
-        self, client: Any, _data: object, _flags: object, reason: Any, _properties: object
-    ) -> None:
-        if reason.is_failure:
-            self._say(f"the broker refuses: {reason}")
-            return
-        self._link.connected()
+    def _connected(self, client: Any) -> None:
         client.subscribe(topic("+", "+", "records"), qos=1)
         client.publish(INGESTER, b"here", qos=1)
         self._say("connected to the broker")

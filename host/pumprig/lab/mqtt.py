@@ -73,10 +73,18 @@ class Link:
         )
         self._thread.start()
 
-    def connected(self) -> None:
-        """To be called by on_connect: the next failure is the first again."""
-        self._tries = 0
-        self._delay()
+    def when_connected(self, begin: Callable[[Any], None], whom: str = "") -> None:
+        """Call begin(client) at each connection; a broker that refuses (whom: the device) is told of instead."""
+
+        def connected(client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
+            if reason.is_failure:
+                self._say(f"the broker refuses {whom}: {reason}" if whom else f"the broker refuses: {reason}")
+                return
+            self._tries = 0  # the next failure is the first again
+            self._delay()
+            begin(client)
+
+        self.client.on_connect = connected
 
     def check(self) -> None:
         """Raises what a callback has raised: nothing is served any more."""

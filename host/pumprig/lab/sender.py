@@ -103,7 +103,7 @@ class Sender:
         self._client = self._link.client
         self._heard: queue.SimpleQueue[Ack] = queue.SimpleQueue()
         self._client.will_set(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
-        self._client.on_connect = self._connected
+        self._link.when_connected(self._connected, self.device)
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._message
         self._linked = threading.Event()
@@ -134,13 +134,7 @@ class Sender:
 
     # --- from the broker, in its own thread
 
-    def _connected(
-        self, client: Any, _data: object, _flags: object, reason: Any, _properties: object
-    ) -> None:
-        if reason.is_failure:
-            self._say(f"the broker refuses {self.device}: {reason}")
-            return
-        self._link.connected()
+    def _connected(self, client: Any) -> None:
         for name in ("ack", "command", "birth"):
             client.subscribe(self._topic(name), qos=1)
         client.subscribe(INGESTER, qos=1)

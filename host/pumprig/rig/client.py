@@ -61,7 +61,7 @@ class Client(Talk):
             self._mark = self._before = None
             try:
                 self._tag += 1
-                self._exchange(self._tag, line_of(self._tag, "close", {}), ANSWER_S)
+                self._exchange(self._tag, "close", line_of(self._tag, "close", {}), ANSWER_S)
             except (LinkBroken, NoAnswer, SaidNo):
                 pass  # the device ends an idle session itself; what was done is already known
 
@@ -169,7 +169,7 @@ class Client(Talk):
         cause = "no answer came"
         for turn in range(ATTEMPTS):
             try:
-                return self._exchange(seq, line, ANSWER_S)
+                return self._exchange(seq, verb, line, ANSWER_S)
             except NoAnswer as error:
                 cause = str(error)
             except SaidNo as said:

@@ -133,16 +133,17 @@ class Talk:
             self._tag += 1
             try:
                 line = line_of(self._tag, verb, values, mark)
-                answer = self._exchange(self._tag, line, timeout_s, min(EXCHANGE_S, question.left_s()))
+                answer = self._exchange(self._tag, verb, line, timeout_s, min(EXCHANGE_S, question.left_s()))
                 return Answer(answer.rows, verb=verb)
             except NoAnswer as error:
                 heard = str(error)
         raise NoAnswer(heard)
 
-    def _exchange(self, seq: int, line: str, timeout_s: float, most_s: float = EXCHANGE_S) -> Answer:
-        """Send one line, collect its answer. Raises NoAnswer, SaidNo, LinkBroken."""
+    def _exchange(
+        self, seq: int, verb: str, line: str, timeout_s: float, most_s: float = EXCHANGE_S
+    ) -> Answer:
+        """Send one line of a verb, collect its answer. Raises NoAnswer, SaidNo, LinkBroken."""
         self._transport.send(line)
-        verb = line.split(" ")[1]
         rows: list[Fields] = []
         heard = SILENCE
         patience = Patience(timeout_s, most_s)

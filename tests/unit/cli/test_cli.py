@@ -17,19 +17,6 @@ from pumprig.rig.simulator import PrivateRig
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("home")
-    saved = dict(os.environ)
-    os.environ["PUMPRIG_HOME"] = str(folder)
-    for name in ("PUMPRIG_PORT", "PUMPRIG_DB"):
-        os.environ.pop(name, None)
-    yield folder
-    PrivateRig(folder / "state" / "sim").stop()
-    os.environ.clear()
-    os.environ.update(saved)
-
-
 @pytest.fixture
 def tool(home, capsys):
     """Run a command line; returns (exit code, stdout, stderr)."""

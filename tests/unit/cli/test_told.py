@@ -1,26 +1,11 @@
 """What is told of a rig: its calibration by name, asked and given while one watches, what a stop cancelled."""
 
 import json
-import os
 
 import pytest
 from pumprig import cli
-from pumprig.rig.simulator import PrivateRig
 
 RIG = ("-p", "sim")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("told")
-    saved = dict(os.environ)
-    os.environ["PUMPRIG_HOME"] = str(folder)
-    for name in ("PUMPRIG_PORT", "PUMPRIG_DB"):
-        os.environ.pop(name, None)
-    yield folder
-    PrivateRig(folder / "state" / "sim").stop()
-    os.environ.clear()
-    os.environ.update(saved)
 
 
 @pytest.fixture
