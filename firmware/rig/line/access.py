@@ -68,7 +68,7 @@ class Access:
         self._old_keys = []  # of the sessions before
         self._host_until_us = 0
         self.terminal_until_us = 0
-        self._marks = Lock(record)
+        self._lock = Lock(record)
         self.guesses = Lock(record)  # PINs and codes
 
     def use(self, document):
@@ -92,7 +92,7 @@ class Access:
 
     def open(self, host_nonce, now_us):
         """Begin a host session; returns the device's number. Raises Refused."""
-        self._marks.check(now_us)
+        self._lock.check(now_us)
         device_nonce = self.random()
         if self._session_key:
             self._old_keys = [self._session_key] + self._old_keys[: OLD_SESSIONS - 1]
@@ -124,12 +124,12 @@ class Access:
         if not self.is_host(now_us):
             raise Refused("access", (("why", "open a session first"),))
         if self._session_key:
-            self._marks.check(now_us)
+            self._lock.check(now_us)
             if not self.is_proven(body, mark, now_us):
                 for key in self._old_keys:
                     if auth.is_same(auth.mark(key, body), mark):
                         raise Refused("access", (("why", "another host has opened a session since"),))
-                self._marks.wrong("mark", now_us)
+                self._lock.wrong("mark", now_us)
                 raise Refused("access", (("why", "the line does not carry the key's mark"),))
-            self._marks.right(now_us)
+            self._lock.right(now_us)
         self._host_until_us = now_us + IDLE_US

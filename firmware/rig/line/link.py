@@ -26,13 +26,17 @@ DROP = (3, 21, 27)  # Ctrl-C, Ctrl-U, Esc: what was typed so far is not meant
 
 def _text(line):
     """Bytes -> text on which every interpreter agrees: printable ASCII, and a typed micro sign; else `>!` or `?`."""
-    mark = line[:1] == b">"
+    is_machine = line[:1] == b">"
     try:
         text = line.decode()
     except (UnicodeError, ValueError):
-        return ">!" if mark else "?"
+        return ">!" if is_machine else "?"
     if min(line) < 32 or max(line) > 126:
-        return ">!" if mark else "".join(c if " " <= c <= "~" or c in "\u00b5\u03bc" else "?" for c in text)
+        return (
+            ">!"
+            if is_machine
+            else "".join(c if " " <= c <= "~" or c in "\u00b5\u03bc" else "?" for c in text)
+        )
     return text
 
 

@@ -57,7 +57,7 @@ class Session:
     # --- machine lines
 
     def machine(self, line, now_us):
-        """A line that began with the mark -> an iterator of answer lines; an empty one: none yet."""
+        """A line that began with ">" -> an iterator of answer lines; an empty one: none yet."""
         self.now_us = now_us
         try:
             seq, verb, fields = codec.parse(line, ">")

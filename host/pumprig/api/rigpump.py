@@ -4,7 +4,7 @@ Owns: the rig during a run, connected anew after a loss; what of its status a ru
 Rules: each change is a host session of its own, so that hours of reading keep nobody out; a link that failed is closed,
     and tried again only after a while, so that the balance is read on meanwhile.
 Units: nL/h, nL, seconds; steps counted since the rig was made.
-Leaves: the order of the stages to calibration/bench.py, the rig to rig.py.
+Leaves: the order of the stages to calibration/weighing_run.py, the rig to rig.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pumpwire import spec
 
 from pumprig.api.rig import Rig
-from pumprig.calibration.bench import PumpState
+from pumprig.calibration.weighing_run import PumpState
 from pumprig.errors import LinkError, PumpError
 
 RETRY_S = 15.0

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pumprig import quantities
-from pumprig.calibration.bench import Progress
 from pumprig.calibration.runfolder import Stage
+from pumprig.calibration.weighing_run import Progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

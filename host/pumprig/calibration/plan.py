@@ -1,7 +1,7 @@
 """How long to weigh for a wanted uncertainty, and what will limit it.
 
-Owns: the forecast of a run's uncertainty from the balance, the rate and the duration.
-Rules: forecast and fit share the noise model and the budget's Type B terms; a goal out of reach is said so.
+Owns: the expectation of a run's uncertainty from the balance, the rate and the duration.
+Rules: expectation and fit share the noise model and the budget's Type B terms; a goal out of reach is said so.
 Units: readability in g, rates in nL/h, durations in h, uncertainties in % (k = 2) of the flow.
 Leaves: the fit to fit.py.
 """
@@ -30,7 +30,7 @@ BLOCKS = 240
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Expected:
     """U in % of the flow (k = 2) after run_h of running between two blanks of blank_h, and its terms (1 sd, %)."""
 
     run_h: float
@@ -43,7 +43,7 @@ class Forecast:
 class Plan:
     """The shortest run that reaches the goal, or the best one; `reached` says which."""
 
-    forecast: Forecast
+    expected: Expected
     wanted_pct: float
     reached: bool
     roller_periods: float
@@ -53,18 +53,18 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """The document of `calibrate plan --json`."""
-        forecast = self.forecast
+        expected = self.expected
         return {
-            "run_h": forecast.run_h,
-            "blank_h": forecast.blank_h,
-            "total_h": forecast.run_h + 2 * forecast.blank_h,
-            "u_pct": forecast.u_pct,
+            "run_h": expected.run_h,
+            "blank_h": expected.blank_h,
+            "total_h": expected.run_h + 2 * expected.blank_h,
+            "u_pct": expected.u_pct,
             "wanted_pct": self.wanted_pct,
             "reached": self.reached,
             "roller_periods": self.roller_periods,
             "two_readings_h": self.two_readings_h,
             "limits": [
-                {"source": k, "u_pct": v} for k, v in sorted(forecast.terms.items(), key=lambda i: -i[1])
+                {"source": k, "u_pct": v} for k, v in sorted(expected.terms.items(), key=lambda i: -i[1])
             ],
             "windows_within_a_roller_period_min": list(self.rejected_windows_min),
             "warnings": self.warnings,
@@ -76,7 +76,7 @@ def two_readings_h(readability_g: float, rate_nl_per_h: float, wanted_pct: float
     return 2.0 * sqrt(2.0) * readability_g / (wanted_pct / 100.0) / (rate_nl_per_h * 1e-6)
 
 
-def forecast(readability_g: float, rate_nl_per_h: float, run_h: float) -> Forecast:
+def expected(readability_g: float, rate_nl_per_h: float, run_h: float) -> Expected:
     """What a run of run_h (h) between two blanks would give, by the information in its readings (1 per s)."""
     blank_h = max(0.25, run_h / 6.0)
     span_h = run_h + 2 * blank_h
@@ -109,7 +109,7 @@ def forecast(readability_g: float, rate_nl_per_h: float, run_h: float) -> Foreca
         "sensitivity and time": (SENSITIVITY_PPM + CLOCK_PPM) * 1e-6 / sqrt(3.0),
     }
     u = sqrt(sum(v**2 for v in terms.values()))
-    return Forecast(run_h, blank_h, 100.0 * K * u, {k: 100.0 * v for k, v in terms.items()})
+    return Expected(run_h, blank_h, 100.0 * K * u, {k: 100.0 * v for k, v in terms.items()})
 
 
 def plan(
@@ -119,13 +119,13 @@ def plan(
     nl_per_rev: float = NOMINAL_NL_PER_REV,
     rollers: float = NOMINAL_ROLLERS,
 ) -> Plan:
-    """The shortest run, in whole roller periods, whose forecast reaches `wanted_pct` (k = 2); at most 14 days."""
+    """The shortest run, in whole roller periods, whose expected U reaches `wanted_pct` (k = 2); at most 14 days."""
     period_h = nl_per_rev / rollers / rate_nl_per_h
     periods = 3
-    best = forecast(readability_g, rate_nl_per_h, periods * period_h)
+    best = expected(readability_g, rate_nl_per_h, periods * period_h)
     while best.u_pct > wanted_pct and best.run_h < LONGEST_H:
         periods = ceil(periods * 1.1) if periods > 9 else periods + 1
-        tried = forecast(readability_g, rate_nl_per_h, periods * period_h)
+        tried = expected(readability_g, rate_nl_per_h, periods * period_h)
         best = tried if tried.u_pct < best.u_pct or tried.u_pct <= wanted_pct else best
         if tried.run_h > LONGEST_H:
             break

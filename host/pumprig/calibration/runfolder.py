@@ -24,7 +24,7 @@ CELLS = HEAD.count(",") + 1
 SPOILING = ("pump restarted",)  # while it ran: steps may have been made that nobody counted
 
 
-class BenchError(PumpError):
+class WeighingRunError(PumpError):
     """The run cannot be started, resumed or used."""
 
 
@@ -59,10 +59,10 @@ def begin(
 ) -> None:
     """Make a run's folder; `ambient` is temp_c, rh_pct, pressure_hpa where measured.
 
-    Raises BenchError where it holds a run already, or cannot be made.
+    Raises WeighingRunError where it holds a run already, or cannot be made.
     """
     if (folder / "plan.json").exists():
-        raise BenchError(
+        raise WeighingRunError(
             f"{folder} holds a run already.", "Nothing was started.", "Resume it, or choose another folder."
         )
     try:
@@ -77,20 +77,22 @@ def begin(
         }
         (folder / "plan.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     except OSError as error:
-        raise BenchError(
+        raise WeighingRunError(
             f"{folder}: {error.strerror}.", "Nothing was started.", "Choose another folder."
         ) from error
 
 
 class RunFolder:
-    """A run that was begun. Raises BenchError where there is none."""
+    """A run that was begun. Raises WeighingRunError where there is none."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
             plan: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise BenchError(f"{folder} holds no run.", "Nothing was started.", "Start one first.") from error
+            raise WeighingRunError(
+                f"{folder} holds no run.", "Nothing was started.", "Start one first."
+            ) from error
         self._whole: set[str] = set()
         self.begin_utc_s = float(plan["begin_utc_s"])
         self.speed = float(plan["speed"])

@@ -3,7 +3,7 @@
 Owns: the commands' options and their outputs, text and JSON.
 Rules: data alone on stdout, everything else on stderr; heavy libraries are imported when a command runs.
 Units: options are quantities with units.
-Leaves: the figures to pumprig.calibration, the run to cli/bench.py, the fit to cli/fit.py.
+Leaves: the figures to pumprig.calibration, the run to cli/calibrate_run.py, the fit to cli/fit.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import click
 
 from pumprig import quantities
 from pumprig.cli import completing
-from pumprig.cli.bench import run_command
+from pumprig.cli.calibrate_run import run_command
 from pumprig.cli.fit import fit_command
 from pumprig.cli.options import NumberRange
 from pumprig.cli.readas import reading_options
@@ -70,18 +70,18 @@ def plan_command(rate: str, readability: str, want: str, per_rev: str, rollers: 
     if not (rate_nl_per_h > 0 and readability_g > 0 and nl_per_rev > 0):
         raise UsageError("A rate, a readability or a volume of zero plans nothing.", "Nothing was planned.")
     result = plan(readability_g, rate_nl_per_h, percent(want), float(nl_per_rev), float(rollers))
-    forecast = result.forecast
+    expected = result.expected
     for warning in result.warnings:
         settings.say(f"warning: {warning}")
     blank, run, total = (
         quantities.duration_text(3.6e6 * hours)
-        for hours in (forecast.blank_h, forecast.run_h, forecast.run_h + 2 * forecast.blank_h)
+        for hours in (expected.blank_h, expected.run_h, expected.run_h + 2 * expected.blank_h)
     )
     settings.show(
         f"blank {blank}, run {run} ({result.roller_periods:.0f} roller periods), blank again: {total} together"
     )
-    settings.show(f"expected U {forecast.u_pct:.3g} % (k = 2), wanted {result.wanted_pct:g} %")
-    for source, u_pct in sorted(forecast.terms.items(), key=lambda item: -item[1]):
+    settings.show(f"expected U {expected.u_pct:.3g} % (k = 2), wanted {result.wanted_pct:g} %")
+    for source, u_pct in sorted(expected.terms.items(), key=lambda item: -item[1]):
         settings.show(f"  {source:<28} {u_pct:.4f} %")
     settings.document(result.as_json())
 

@@ -14,7 +14,7 @@ from pumprig.calibration import keep, register
 from pumprig.calibration.advice import base_rates_nl_per_h, warnings_for
 from pumprig.calibration.anglemap import AngleMap, estimate
 from pumprig.calibration.fit import fit
-from pumprig.calibration.plan import forecast, plan, two_readings_h
+from pumprig.calibration.plan import expected, plan, two_readings_h
 from pumprig.calibration.rates import Point, fit_rates
 from pumprig.calibration.weighing import Weighing
 from pumprig.cli import root, run
@@ -45,17 +45,17 @@ def test_the_time_between_two_readings_is_the_tabled_one(
 def test_a_plan_reaches_its_goal_in_whole_roller_periods_or_says_what_limits_it() -> None:
     good = plan(1e-4, 20_000.0, 1.0)
     assert good.reached
-    assert good.forecast.u_pct <= 1.0
+    assert good.expected.u_pct <= 1.0
     assert good.roller_periods == pytest.approx(round(good.roller_periods))
     bad = plan(1e-2, 2000.0, 0.2)
     assert not bad.reached
     assert "cannot be reached" in bad.warnings[0]
 
 
-def test_the_forecast_falls_with_time_and_with_the_rate() -> None:
-    u = [forecast(1e-4, 20_000.0, hours).u_pct for hours in (1.0, 2.0, 4.0, 8.0)]
+def test_the_expected_u_falls_with_time_and_with_the_rate() -> None:
+    u = [expected(1e-4, 20_000.0, hours).u_pct for hours in (1.0, 2.0, 4.0, 8.0)]
     assert u == sorted(u, reverse=True)
-    assert forecast(1e-4, 200_000.0, 2.0).u_pct < forecast(1e-4, 20_000.0, 2.0).u_pct
+    assert expected(1e-4, 200_000.0, 2.0).u_pct < expected(1e-4, 20_000.0, 2.0).u_pct
 
 
 def test_rates_recover_the_model_and_scatter_widens_it() -> None:

@@ -202,7 +202,7 @@ def test_a_line_of_a_session_that_another_host_has_ended_is_no_wrong_mark(tmp_pa
         line = codec.request(host.rig.session.last_seq + 1, "ack", (), sender.mark)
         fields = codec.parse(host.send(line.encode() + b"\n", 500_000)[-1], "<")[2]
         assert (fields["name"], fields["why"]) == ("access", "another host has opened a session since")
-    assert not host.rig.access._marks._wrong
+    assert not host.rig.access._lock._wrong
     host.bench.power_off()
 
 

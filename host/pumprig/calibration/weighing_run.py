@@ -64,7 +64,7 @@ class Progress:
     trouble: str
 
 
-class Bench:
+class WeighingRun:
     """One run in its folder; `tick` does what is due and says how the run stands, None at its end."""
 
     def __init__(

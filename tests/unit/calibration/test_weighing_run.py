@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pumprig.balance.reading import BalanceError, Reading
-from pumprig.calibration.bench import Bench, PumpState
 from pumprig.calibration.fit import fit_file
-from pumprig.calibration.runfolder import BenchError, RunFolder, begin, stages
+from pumprig.calibration.runfolder import RunFolder, WeighingRunError, begin, stages
+from pumprig.calibration.weighing_run import PumpState, WeighingRun
 from pumprig.errors import PumpError
 from rigsim.balance import Balance, BalanceSpec
 
@@ -79,16 +79,16 @@ class World:
         return self
 
 
-def started(folder: Path, world: World, rates: list[float] | None = None) -> Bench:
+def started(folder: Path, world: World, rates: list[float] | None = None) -> WeighingRun:
     plan = stages(rates or [RATE_NL_PER_H], 2400.0, 600.0, 60.0)
     metadata = {"balance_readability_g": 1e-4, "steps_per_rev": 3200, "rollers": 3}
     begin(folder, plan, metadata, world.utc_s, ambient=AIR)
-    return Bench(folder, world.open, world, lambda: world.utc_s)
+    return WeighingRun(folder, world.open, world, lambda: world.utc_s)
 
 
-def drive(bench: Bench, world: World, seconds: float, step_s: float = 4.0) -> None:
+def drive(run: WeighingRun, world: World, seconds: float, step_s: float = 4.0) -> None:
     until_s = world.utc_s + seconds
-    while world.utc_s < until_s and bench.tick() is not None:
+    while world.utc_s < until_s and run.tick() is not None:
         world.advance(step_s)
 
 
@@ -107,20 +107,20 @@ def test_a_run_gives_the_volume_per_revolution_within_its_uncertainty(tmp_path: 
 
 def test_a_lost_balance_a_lost_pump_and_a_restart_leave_gaps_but_no_wrong_figure(tmp_path: Path) -> None:
     world = World()
-    bench = started(tmp_path, world)
-    drive(bench, world, 1500)
+    run = started(tmp_path, world)
+    drive(run, world, 1500)
     world.balance_away = True
-    drive(bench, world, 50)
+    drive(run, world, 50)
     world.balance_away = False
-    drive(bench, world, 300)
+    drive(run, world, 300)
     world.pump_away = True
-    drive(bench, world, 60)
+    drive(run, world, 60)
     world.pump_away = False
-    drive(bench, world, 300)
+    drive(run, world, 300)
     world.advance(90.0)  # the host is down; the pump goes on
     with (tmp_path / "readings.csv").open("a") as file:
         file.write("2370.1,0.05,9")  # the line that the power cut left
-    drive(Bench(tmp_path, world.open, world, lambda: world.utc_s), world, 1e5)
+    drive(WeighingRun(tmp_path, world.open, world, lambda: world.utc_s), world, 1e5)
     events = [json.loads(line)["event"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert events.count("balance lost") == 1
     assert events.count("pump lost") == 1
@@ -149,19 +149,19 @@ def test_several_rates_give_one_weighing_each_with_its_own_blanks(tmp_path: Path
 def test_a_folder_with_a_run_is_not_overwritten_and_one_without_is_not_resumed(tmp_path: Path) -> None:
     world = World()
     started(tmp_path, world)
-    with pytest.raises(BenchError, match="holds a run"):
+    with pytest.raises(WeighingRunError, match="holds a run"):
         started(tmp_path, world)
-    with pytest.raises(BenchError, match="holds no run"):
-        Bench(tmp_path / "none", world.open, world, lambda: world.utc_s)
+    with pytest.raises(WeighingRunError, match="holds no run"):
+        WeighingRun(tmp_path / "none", world.open, world, lambda: world.utc_s)
 
 
 def test_the_readings_are_kept_as_they_came_an_overload_too(tmp_path: Path) -> None:
     world = World()
-    bench = started(tmp_path, world)
-    drive(bench, world, 20)
+    run = started(tmp_path, world)
+    drive(run, world, 20)
     over = Reading(0.0, 0.0, None, False, "overload", "S +")
     world.read = lambda: over  # type: ignore[method-assign]
-    drive(bench, world, 4)
+    drive(run, world, 4)
     rows = (tmp_path / "readings.csv").read_text().splitlines()
     assert rows[1].split(",", 2)[1] in rows[1].rsplit(",", 1)[1]
     assert rows[1].rsplit(",", 1)[1].startswith("S S ")
@@ -173,16 +173,16 @@ def test_a_pump_that_an_alarm_stopped_stays_stopped_and_one_that_lost_its_power_
 ) -> None:
     world = World()
     rates = [100_000.0, 200_000.0]
-    bench = started(tmp_path, world, rates)
-    drive(bench, world, 1500)
+    run = started(tmp_path, world, rates)
+    drive(run, world, 1500)
     world.stop_by_itself("stall")
-    drive(bench, world, 100)
+    drive(run, world, 100)
     assert (world.rate_nl_per_h, world.starts) == (0.0, 1)
     world.alarm = ""
-    drive(bench, world, 3100)
+    drive(run, world, 3100)
     assert (world.rate_nl_per_h, world.starts) == (200_000.0, 3)
     world.stop_by_itself(boot=1)
-    drive(bench, world, 1e6)
+    drive(run, world, 1e6)
     assert world.starts == 4
     files, left_out = RunFolder(tmp_path).weighings()
     assert [file.name for file in files] == ["weighing-1.csv"]
@@ -195,10 +195,10 @@ def test_a_pump_that_an_alarm_stopped_stays_stopped_and_one_that_lost_its_power_
 
 def test_the_host_may_be_away_while_a_run_ends_and_the_flow_is_still_the_flow(tmp_path: Path) -> None:
     world = World()
-    bench = started(tmp_path, world)
-    drive(bench, world, 2700)
+    run = started(tmp_path, world)
+    drive(run, world, 2700)
     world.advance(500.0)  # the run ends at 3060 s
-    drive(Bench(tmp_path, world.open, world, lambda: world.utc_s), world, 1e5)
+    drive(WeighingRun(tmp_path, world.open, world, lambda: world.utc_s), world, 1e5)
     found = fit_file(RunFolder(tmp_path).weighings()[0][0])
     flow = found.result
     assert abs(flow.flow_nl_per_h - RATE_NL_PER_H) < flow.u_flow_nl_per_h < 0.02 * RATE_NL_PER_H
@@ -211,11 +211,11 @@ def test_the_live_picture_shows_the_stage_the_curve_the_flow_and_what_is_left(tm
     from rich.console import Console
 
     world = World()
-    bench = started(tmp_path, world)
-    picture = Picture(bench.stages)
+    run = started(tmp_path, world)
+    picture = Picture(run.stages)
     assert picture.curve() == "\N{MIDDLE DOT}" * CELLS
     progress = None
-    while world.utc_s < world.begin_s + 2400.0 and (progress := bench.tick()) is not None:
+    while world.utc_s < world.begin_s + 2400.0 and (progress := run.tick()) is not None:
         picture.add(progress)
         world.advance(4.0)
     assert progress is not None
@@ -233,20 +233,20 @@ def test_a_balance_away_for_long_stops_the_pump_and_the_clock_and_the_run_goes_o
     tmp_path: Path,
 ) -> None:
     world = World()
-    bench = started(tmp_path, world)
-    drive(bench, world, 1500)
+    run = started(tmp_path, world)
+    drive(run, world, 1500)
     world.balance_away = True
-    drive(bench, world, 1800)
+    drive(run, world, 1800)
     assert world.rate_nl_per_h == 0.0
     counted = world.look().steps
-    progress = bench.tick()
+    progress = run.tick()
     assert progress is not None
     assert "clock" in progress.trouble
     left_s = progress.left_s
     world.balance_away = False
-    drive(bench, world, 40)
+    drive(run, world, 40)
     assert world.rate_nl_per_h == RATE_NL_PER_H
-    drive(bench, world, 1e5)
+    drive(run, world, 1e5)
     end_s = world.utc_s - world.begin_s
     assert end_s == pytest.approx(600 + 60 + 2400 + 600 + 1800 - 60, abs=40)
     assert left_s == pytest.approx(3660 - 1560, abs=20)
@@ -259,9 +259,9 @@ def test_a_balance_away_for_long_stops_the_pump_and_the_clock_and_the_run_goes_o
 
 def test_a_clock_set_back_while_a_run_waits_does_not_begin_it_again(tmp_path: Path) -> None:
     world = World()
-    bench = started(tmp_path, world)
-    drive(bench, world, 1500)
-    back = Bench(tmp_path, world.open, world, lambda: world.utc_s - 3600.0)
+    run = started(tmp_path, world)
+    drive(run, world, 1500)
+    back = WeighingRun(tmp_path, world.open, world, lambda: world.utc_s - 3600.0)
     progress = back.tick()
     assert progress is not None
     assert progress.stage.kind == "run"

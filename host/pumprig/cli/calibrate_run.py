@@ -3,7 +3,7 @@
 Owns: the command's options, the pace of the readings, what is said at the end.
 Rules: nothing moves before consent; the run ends with the pump stopped; Ctrl-C stops the pump and keeps what was read.
 Units: options are quantities with units.
-Leaves: stages to calibration/bench.py, the rig to api/rigpump.py, pictures to calibration/live.py, figures to fit.py.
+Leaves: stages to calibration/weighing_run.py, the rig to api/rigpump.py, pictures to live.py, figures to fit.py.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from pumprig.errors import Interrupted, PumpError, UsageError
 if TYPE_CHECKING:
     from pumprig.api.rigpump import RigPump
     from pumprig.balance.serial_balance import Balance
-    from pumprig.calibration.bench import Bench, Progress
     from pumprig.calibration.fit import Fit
     from pumprig.calibration.runfolder import Stage
+    from pumprig.calibration.weighing_run import Progress, WeighingRun
 
 
 @click.command("run")
@@ -238,19 +238,19 @@ def _drive(settings: Settings, place: Path, balance_port: str, pump: RigPump | N
     from rich.live import Live
 
     from pumprig.balance.search import open_balance
-    from pumprig.calibration.bench import Bench
     from pumprig.calibration.live import Picture
     from pumprig.calibration.runfolder import RunFolder
+    from pumprig.calibration.weighing_run import WeighingRun
 
     speed = RunFolder(place).speed
     if pump is not None and speed > 1.0:
         pump.look()  # its clock is the run's
-    bench = Bench(place, lambda: open_balance(balance_port), pump, _clock(pump, speed))
-    picture = Picture(bench.stages)
+    run = WeighingRun(place, lambda: open_balance(balance_port), pump, _clock(pump, speed))
+    picture = Picture(run.stages)
     console = settings.console(stderr=True)
-    with closing(bench), Live("", console=console, transient=True, auto_refresh=False) as live:
+    with closing(run), Live("", console=console, transient=True, auto_refresh=False) as live:
         stage = None
-        for progress in _paced(bench, every_s, speed):
+        for progress in _paced(run, every_s, speed):
             picture.add(progress)
             if settings.quiet:
                 continue
@@ -261,10 +261,10 @@ def _drive(settings: Settings, place: Path, balance_port: str, pump: RigPump | N
                 settings.say(picture.told(progress))
 
 
-def _paced(bench: Bench, every_s: float, speed: float) -> Generator[Progress]:
+def _paced(run: WeighingRun, every_s: float, speed: float) -> Generator[Progress]:
     """Tick until the run's end, every so many seconds of its own clock."""
     due_s = time.monotonic()
-    while (progress := bench.tick()) is not None:
+    while (progress := run.tick()) is not None:
         yield progress
         due_s = max(due_s + every_s / speed, time.monotonic())
         time.sleep(max(0.0, due_s - time.monotonic()))
