@@ -25,14 +25,14 @@ GROUND = range(3, 41, 5)
 OTHER = {30: "RUN", 35: "ADC_VREF", 36: "3V3 out", 37: "3V3_EN", 39: "VSYS", 40: "VBUS"}
 # part: (x, y, side on which its pins are)
 PLACES = {
-    "S1": (30, 330, "right"), "R2": (200, 395, "right"), "C3": (200, 330, "right"), "S2": (30, 400, "right"),
-    "S3": (30, 470, "right"), "BZ1": (30, 550, "right"), "R6": (200, 550, "right"), "D2": (30, 625, "right"),
-    "R5": (200, 625, "right"),
+    "S1": (30, 330, "right"), "R2": (225, 395, "right"), "C3": (225, 330, "right"), "S2": (30, 400, "right"),
+    "S3": (30, 470, "right"), "BZ1": (30, 550, "right"), "R6": (225, 550, "right"), "D2": (30, 625, "right"),
+    "R5": (225, 625, "right"),
     "JACK": (1010, 30, "left"), "SW1": (1010, 110, "left"), "F1": (1010, 180, "left"), "V12": (1010, 250, "left"),
-    "V5": (1010, 325, "left"), "D1": (820, 30, "left"), "R3": (1010, 415, "left"), "R4": (1010, 480, "left"),
+    "V5": (1010, 325, "left"), "D1": (790, 30, "left"), "R3": (1010, 415, "left"), "R4": (1010, 480, "left"),
     "C2": (1010, 545, "left"), "ENCODER": (1010, 615, "left"), "PRESSURE": (1010, 735, "left"),
     "DRIVER": (30, 760, "right"), "C1": (360, 1010, "left"), "MOTOR": (360, 870, "left"), "R1": (360, 770, "left"),
-    "R7": (30, 30, "right"), "R8": (30, 95, "right"), "R9": (30, 160, "right"), "R10": (30, 225, "right"),
+    "R7": (30, 30, "right"), "R8": (225, 30, "right"), "R9": (30, 130, "right"), "R10": (225, 130, "right"),
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def drawn(name: str) -> str:
         f'font-family="DejaVu Sans, sans-serif" font-size="13">'
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
     )
-    return head + "".join(parts + wires + shapes) + "</svg>\n"
+    return head + "".join(wires + parts + shapes) + "</svg>\n"
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", extra: str = "") -> str:
@@ -89,7 +89,7 @@ def _part(
 ) -> list[str]:
     x, y, side = PLACES[name]
     labels = [str(label) for label in content["pinlabels"]]
-    width = 160 if len(labels) > 2 else 130
+    width = 160
     height = 24 + ROW * len(labels)
     title = f"{name}: {content['type']}" if name[-1].isdigit() and len(name) <= 3 else str(content["type"])
     shapes = [

@@ -137,14 +137,45 @@ def test_the_committed_picture_of_the_board_is_the_plans(name: str) -> None:
     assert picture == pictorial.drawn(name), "run `make hardware`"
 
 
-@pytest.mark.parametrize("name", render.SHEETS)
-def test_the_committed_sheet_shows_every_connector_of_the_plan(name: str) -> None:
+SHEETS = [(source, name, sheet) for source in render.SOURCES for name, sheet in render.sheets(source).items()]
+
+
+@pytest.mark.parametrize(("name", "sheet"), [row[1:] for row in SHEETS])
+def test_a_committed_sheet_shows_every_connector_whole_and_large_enough_for_a_page(
+    name: str, sheet: dict[str, Any]
+) -> None:
+    """A page is some 830 pixels wide, a letter 14 points: under 1000 points it has 11 pixels or more."""
     picture = (ROOT / "hardware" / "wiring" / f"{name}.svg").read_text(encoding="utf-8")
-    plan: dict[str, Any] = render.sheet(name)
-    for connector, content in plan["connectors"].items():
+    for connector, content in sheet["connectors"].items():
         assert f">{connector}<" in picture, "run `make hardware`"
         part = str(content.get("mpn", ""))
         assert part.split(",")[0] in picture.replace("&#45;", "-"), "run `make hardware`"
+    box = re.search(r'<svg width="(\d+)pt" height="(\d+)pt"\s+viewBox="0.00 0.00 ([\d.]+) ([\d.]+)"', picture)
+    assert box is not None
+    assert abs(float(box[1]) - float(box[3])) + abs(float(box[2]) - float(box[4])) < 1.5
+    assert 'transform="scale(1 1)' in picture  # else what lies beyond the box is cut off
+    assert int(box[1]) <= 1000
+    assert f"({picture_of(name)})" in (ROOT / "docs" / "reference" / "wiring.md").read_text(encoding="utf-8")
+
+
+def picture_of(name: str) -> str:
+    return f"../../hardware/wiring/{name}.svg"
+
+
+@pytest.mark.parametrize("source", render.SOURCES)
+def test_the_sheets_of_a_source_have_each_of_its_wires_once_in_its_colour(source: str) -> None:
+    def wires(plan: dict[str, Any]) -> list[tuple[Any, str]]:
+        return sorted(
+            (sorted([(a, str(end_a)), (b, str(end_b))]), plan["cables"][cable]["colors"][core - 1])
+            for row in plan["connections"]
+            for (a, ends_a), (cable, cores), (b, ends_b) in [[next(iter(end.items())) for end in row]]
+            for end_a, core, end_b in zip(ends_a, cores, ends_b, strict=True)
+        )
+
+    sheets = [sheet for of, _name, sheet in SHEETS if of == source]
+    assert sorted(wire for sheet in sheets for wire in wires(sheet)) == wires(
+        render.merged(("common", source))
+    )
 
 
 def test_every_resistor_and_part_number_of_a_plan_is_in_the_bill_of_materials() -> None:
