@@ -26,7 +26,7 @@ import growth
 import psycopg
 import pumprig
 from pumprig.lab import database
-from pumprig.lab.database import COPY, Lab
+from pumprig.lab.database import Lab
 from pumprig.lab.servers import Broker, Postgres, until
 from pumprig.lab.wire import BATCH, Batch
 from pumprig.rig import simulator
@@ -156,11 +156,8 @@ def rows_a_second(postgres: Postgres) -> dict[str, Any]:
             db.execute("SELECT pumprig_month(%s)", (month,))
     rows = [made(raw) for raw in raws]
     begun_s = time.perf_counter()
-    to_records = COPY.replace("incoming", "records").encode()
-    with peer.transaction() as db, db.cursor() as cursor, cursor.copy(to_records) as copy:
-        copy.set_types(database.TYPES)
-        for row in rows:
-            copy.write_row(row)
+    with peer.transaction() as db:
+        database.copy_in(db, "records", rows)
     copied_s = time.perf_counter() - begun_s
     peer.close()
     return {"rows_a_s": ROWS / taken_s, "copy_rows_a_s": ROWS / copied_s, "share": copied_s / taken_s}

@@ -8,20 +8,22 @@ Leaves: the way over the broker to test_lab.py.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from lab.records import AUGUST_US, DEVICE, JULY_US, chain, resealed
-from lab.servers import fresh, held_by, in_database
+from lab.servers import fresh, held_by, in_database, until
 from pumprig.lab import books, schema
-from pumprig.lab.database import Lab
+from pumprig.lab.database import Lab, copy_in, row_of
 from pumprig.lab.sender import documents_of
 from pumprig.lab.servers import Postgres
 from pumprig.lab.wire import Ack, Batch
 from pumprig.store import Store, totals
 from pumprig.store.given import delivery_of
+from pumprig.store.record import Record
 from pumpwire import records, spec
 
 
@@ -157,6 +159,27 @@ def test_a_rig_that_moves_to_another_bench_has_each_record_once(postgres: Postgr
     assert lab.watermark("one", device).last == rows[39][:2]
     lab.close()
     assert in_database(address) == rows[:60]
+
+
+def test_a_writer_beside_the_ingesters_makes_no_record_twice_and_none_lost(postgres: Postgres) -> None:
+    """It holds one record of the message, without the lock that the ingesters take, until the copy waits for it."""
+    address, raws = fresh(postgres, "beside"), chain(*[{}] * 5)
+    lab = Lab(address)
+    lab.watermark("bench", DEVICE)
+    with lab.transaction() as db:
+        db.execute("SELECT pumprig_month(%s)", (row_of("bench", DEVICE, Record(raws[2]))[3],))
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY records%'"
+    )
+    with psycopg.connect(address) as other, ThreadPoolExecutor() as pool:
+        copy_in(other, "records", [row_of("bench", DEVICE, Record(raws[2]))])
+        taken = pool.submit(lab.take, "bench", DEVICE, Batch(None, raws))
+        until(lambda: asked(address, waiting) == [(1,)], "the copy that waits")
+        other.commit()
+        assert taken.result() == Ack((1, 5))
+    lab.close()
+    assert in_database(address) == [(1, number, raw) for number, raw in enumerate(raws, 1)]
+    assert asked(address, "SELECT count(*) FROM refused") == [(0,)]
 
 
 def test_a_database_of_the_first_form_becomes_the_present_one(postgres: Postgres) -> None:

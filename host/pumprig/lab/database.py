@@ -11,13 +11,13 @@ Leaves: the schema to schema.py, what was asked for to books.py, the broker to i
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from pumpwire import documents, records, spec
+from pumpwire import documents, records
 
 from pumprig.errors import PumpError
 from pumprig.lab import schema
@@ -39,8 +39,7 @@ TYPES = (
     "text",
 )
 _LIST = ", ".join(_COLUMNS)
-INCOMING = f"CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS SELECT {_LIST} FROM records WITH NO DATA"
-COPY = f"COPY incoming ({_LIST}) FROM STDIN WITH (FORMAT BINARY)"
+INCOMING = f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_LIST} FROM records WITH NO DATA"
 INSERT = f"INSERT INTO records ({_LIST}) SELECT {_LIST} FROM incoming ON CONFLICT DO NOTHING"
 Row = tuple[Any, ...]
 Read = tuple[str, Record | None]  # why it is none, or the record
@@ -52,6 +51,7 @@ class Lab:
     def __init__(self, address: str) -> None:
         self._address = address
         self._db: Database | None = None
+        self._months: set[tuple[int, int]] = set()  # which have their partition
 
     @contextmanager
     def transaction(self) -> Generator[Database]:
@@ -60,10 +60,12 @@ class Lab:
             if self._db is None or self._db.closed:
                 self._db = psycopg.connect(self._address, connect_timeout=5)
                 schema.migrate(self._db)
-                with self._db.transaction():
-                    self._db.execute(INCOMING.encode())
             with self._db.transaction():
-                yield self._db
+                try:
+                    yield self._db
+                except BaseException:
+                    self._months.clear()  # theirs may be undone, too
+                    raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -87,7 +89,10 @@ class Lab:
     def take(self, site: str, device: str, batch: Batch) -> Ack:
         """A message of records; what to answer. Raises PumpError: nothing was stored."""
         try:
-            return self._take(site, device, batch)
+            try:
+                return self._take(site, device, batch)
+            except psycopg.errors.UniqueViolation:  # somebody beside the ingesters wrote the very same record
+                return self._take(site, device, batch, alone=False)
         except psycopg.DataError as error:  # under a right seal, and yet nothing that a rig would write
             why = f"what it says fits no column ({str(error).strip().splitlines()[0]})"
         with self.transaction() as db:
@@ -95,7 +100,7 @@ class Lab:
             _keep_apart(db, site, device, why, batch.encode())
         return Ack(last, why, known)
 
-    def _take(self, site: str, device: str, batch: Batch) -> Ack:
+    def _take(self, site: str, device: str, batch: Batch, alone: bool = True) -> Ack:
         with self.transaction() as db:
             db.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (device,))
             last, link, known = _source(db, site, device)
@@ -105,20 +110,22 @@ class Lab:
             read = [_read(raw) for raw in batch.raws]
             taking.read(batch.raws, read, _held(db, device, read))
             if taking.last != last:
-                self._insert(db, site, device, taking)
+                self._insert(db, site, device, taking, alone)
             if taking.refused is not None:
                 _keep_apart(db, site, device, taking.why, taking.refused)
             return Ack(taking.last, taking.why, known)
 
-    def _insert(self, db: Database, site: str, device: str, taking: _Taking) -> None:
+    def _insert(self, db: Database, site: str, device: str, taking: _Taking, alone: bool) -> None:
         rows = [row_of(site, device, record) for record in taking.new]
-        for month in {(row[3].year, row[3].month): row[3] for row in rows}.values():
-            db.execute("SELECT pumprig_month(%s)", (month,))
-        if rows:
-            with db.cursor() as cursor, cursor.copy(COPY.encode()) as copy:
-                copy.set_types(TYPES)
-                for row in rows:
-                    copy.write_row(row)
+        for month, at in {(row[3].year, row[3].month): row[3] for row in rows}.items():
+            if month not in self._months:
+                db.execute("SELECT pumprig_month(%s)", (at,))
+                self._months.add(month)
+        if rows and alone:  # the lock on the device keeps every other ingester out: what was not held is new
+            copy_in(db, "records", rows)
+        elif rows:
+            db.execute(INCOMING.encode())
+            copy_in(db, "incoming", rows)
             db.execute(INSERT.encode())
         for record in taking.new:
             figures = figures_of(record)
@@ -130,6 +137,15 @@ class Lab:
             (*taking.last, taking.link, site, device),
         )
         db.execute("UPDATE devices SET site = %s, changes = changes + 1 WHERE device = %s", (site, device))
+
+
+def copy_in(db: Database, table: str, rows: Iterable[Row]) -> None:
+    """Rows of `row_of` into a table that has their columns."""
+    query = f"COPY {table} ({_LIST}) FROM STDIN WITH (FORMAT BINARY)"
+    with db.cursor() as cursor, cursor.copy(query.encode()) as copy:
+        copy.set_types(TYPES)
+        for row in rows:
+            copy.write_row(row)
 
 
 class _Taking:
@@ -258,11 +274,8 @@ def row_of(site: str, device: str, record: Record) -> Row:
     """A record as its row, in the order of the columns of COPY."""
     known = record.rig_utc_us is not None and record.rig_utc_us < LATEST_US
     at = EPOCH + timedelta(microseconds=record.rig_utc_us or 0) if known else None
-    counted = record.kind_steps()
-    counted["relief"] = -counted["relief"]  # the columns are as the record has them
     facts = (record.raw, record.event, record.mono_us, at, record.calibration_id)
-    steps = [counted[kind] for kind in spec.KINDS]
     text = record.text.replace(
         "\0", "\N{REPLACEMENT CHARACTER}"
     )  # which PostgreSQL's text cannot hold; raw does
-    return (device, record.boot, record.number, at or EPOCH, site, *facts, *steps, text)
+    return (device, record.boot, record.number, at or EPOCH, site, *facts, *record.counted(), text)

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 ROOT = "pumprig"
 INGESTER = f"{ROOT}/ingester"  # it is here: whoever waits for an answer asks again
-BATCH = 500  # records in a message
+BATCH = 2_000  # records in a message, at the most
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Place = tuple[int, int]  # boot, number

@@ -36,6 +36,8 @@ _PLACES = {version: _places(fields) for version, fields in records.FIELDS.items(
 _END = {version: places[-1][2] for version, places in _PLACES.items()}
 _NONE = {version: {row[0]: 0 for row in records.STATE[fields:]} for version, fields in records.FIELDS.items()}
 _KINDS = [(row[1], row[2]) for row in _PLACES[1][: len(spec.KINDS)]]
+_STEPS = struct.Struct("<" + "IB" * len(_KINDS))  # 40 bits each
+assert {j - i for i, j in _KINDS} == {5}
 _RELIEF = _KINDS[spec.KINDS.index("relief")]
 _PROGRAM = next(row[1:] for row in _PLACES[1] if row[0] == "program_hash")
 _int = int.from_bytes
@@ -104,9 +106,13 @@ class Record:
         total = sum([_int(raw[i:j], "little") for i, j in _KINDS])
         return total - 2 * _int(raw[_RELIEF[0] : _RELIEF[1]], "little")
 
+    def counted(self) -> list[int]:
+        """Counted steps in the order of spec.KINDS, as the record has them."""
+        parts = _STEPS.unpack_from(self.raw, _AT)
+        return [low + (high << 32) for low, high in zip(parts[::2], parts[1::2], strict=True)]
+
     def kind_steps(self) -> dict[str, int]:
         """Counted steps by what they were made for, since the first boot; relief counts negative."""
-        raw = self.raw
-        steps = {kind: _int(raw[i:j], "little") for kind, (i, j) in zip(spec.KINDS, _KINDS, strict=True)}
+        steps = dict(zip(spec.KINDS, self.counted(), strict=True))
         steps["relief"] = -steps["relief"]
         return steps
