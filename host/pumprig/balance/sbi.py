@@ -14,7 +14,7 @@ from pumprig.balance.reading import BUSY, OVERLOAD, UNDERLOAD, Said, grams, not_
 
 # the last digit of a verified balance stands in brackets
 WEIGHT = re.compile(
-    r"^(?:(?:N|G|N1|Net|Gross|Nt|Gr)\s+)?([+-]?)\s*(\d{1,9}(?:[.,]\d{0,9})?(?:\[\d{1,2}\])?\d{0,1})\s*([a-zA-Zµ%]{1,4})?\s*$"
+    r"^(?:(?:N|G|N1|(?i:Net|Gross|Nt|Gr):?)\s+)?([+-]?)\s*(\d{1,9}(?:[.,]\d{0,9})?(?:\[\d{1,2}\])?\d{0,1})\s*([a-zA-Zµ%]{1,4})?\s*$"
 )
 MODEL = re.compile(r"^\s*(?:Mod\.?:?\s*)?([A-Z]{2,}[A-Z0-9-]*\d[A-Z0-9-]*)\s*$")
 STATUS = re.compile(r"^(?:Stat)?\s*(HH?|LL?|High|Low|C|Cal\.?)\s*$", re.IGNORECASE)

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+
+from pumprig.balance.printing import Printing
+from pumprig.balance.reading import OTHER_UNITS, BalanceError
 
 NUMBER = re.compile(
     r"^([-+]?)\s*((?:\d[\d'’\u00a0\u202f ]*)?[.,]?\d*(?:[.,]\d+)*(?:[eE][-+]?\d+)?)\s*([A-Za-zµμ°%\[(]\S*)?$"
 )
 CLOCK = re.compile(
-    r"^(?:(\d+)\s*d(?:ays?,?)?\s+)?(\d{1,3}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp])?\.?[Mm]?\.?$"
+    r"^(?:(\d+)\s*d(?:ays?,?)?\s+)?(\d{1,3}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*(?:([AaPp])\.?\s?[Mm]\.?)?$"
 )
 DAY_S = 86_400.0
 DATES = (
@@ -67,10 +70,56 @@ def number(cell: str, decimal_comma: bool = False) -> tuple[float, str] | None:
     return (-value if match.group(1) == "-" else value), (match.group(3) or "").strip("[]()")
 
 
-def seconds_of_clock(cell: str) -> float | None:
-    """`14:25:13`, `2:25 PM`, `1 d 02:03:04`, `101:00:00` -> seconds; None for what is no clock."""
+def mass(cell: str, decimal_comma: bool = False) -> tuple[float, str] | None:
+    """As `number`; and a balance's own line (`NET +1.02 g`, `S S 1.02 g`) as (1.02, "g"). None where neither fits."""
+    told = number(cell, decimal_comma)
+    if told is not None or not re.search(r"\d", cell):
+        return told
+    try:
+        said = Printing().said(cell.strip())
+    except BalanceError:
+        return None
+    return None if said.mass_g is None else (said.mass_g, "g")
+
+
+def foreign_unit(cell: str) -> str:
+    """The name of a unit that no weighing has: `5.02 ct` -> carat, `NET 5.02 oz` -> ounces; else nothing."""
+    found = re.search(r"\d\s*([A-Za-z%]+)\s*\??\s*(?:NET|N|G|B|GROSS)?\s*$", cell.strip())
+    return OTHER_UNITS.get(found.group(1).lower(), "") if found else ""
+
+
+def two_parts(cell: str) -> bool:
+    """Whether a cell is like `05:30`: minutes and seconds, or hours and minutes."""
     match = CLOCK.match(cell.strip())
-    if match is None:
+    return match is not None and match.group(4) is None and match.group(5) is None
+
+
+def numbered_dates(values: Any) -> tuple[str, float, datetime] | None:
+    """What a column of plain numbers (n,) is that are dates: its name, the seconds in one, and the first instant.
+
+    A spreadsheet's days since 1899, and milli-, micro- or nanoseconds since 1970, of the years 1982 to 2064.
+    """
+    known = values[np.isfinite(values)]
+    if len(known) < 3:
+        return None
+    first = float(known[0])
+    step = float(np.median(np.abs(np.diff(known))))
+    if 30_000.0 < first < 60_000.0 and float(known.min()) > 30_000.0 and 0.0 < step < 0.0105:
+        seconds = (first - 25_569.0) * DAY_S
+        return "a spreadsheet's serial days", DAY_S, datetime.fromtimestamp(seconds, UTC)
+    for name, size in (("milliseconds", 1e-3), ("microseconds", 1e-6), ("nanoseconds", 1e-9)):
+        if 3.8e8 < first * size < 3.0e9:
+            return f"{name} since 1970", size, datetime.fromtimestamp(first * size, UTC)
+    return None
+
+
+def seconds_of_clock(cell: str, two: bool = False) -> float | None:
+    """`14:25:13`, `2:25 PM`, `1 d 02:03:04`, `101:00:00` -> seconds; None for what is no clock.
+
+    `05:30` could mean two things, and is a clock only where `two` says that it is one of hours and minutes.
+    """
+    match = CLOCK.match(cell.strip())
+    if match is None or (two_parts(cell) and not two):
         return None
     days, hours, minutes, rest, half = match.groups()
     hour = int(hours)
@@ -94,7 +143,9 @@ def _of_date(form: str) -> Callable[[str], float | None]:
             day = datetime.strptime(" ".join(words[:size]), form)
         except ValueError:
             return None
-        clock = seconds_of_clock(re.sub(r"(Z|UTC|[+-]\d{2}:?\d{2})$", "", " ".join(words[size:])) or "0:00")
+        clock = seconds_of_clock(
+            re.sub(r"(Z|UTC|[+-]\d{2}:?\d{2})$", "", " ".join(words[size:])) or "0:00", True
+        )
         return None if clock is None else (day - datetime(1970, 1, 1)).total_seconds() + clock
 
     return read

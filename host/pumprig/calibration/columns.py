@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pumprig.balance.reading import OTHER_UNITS
 from pumprig.calibration import cells as forms
 from pumprig.calibration.sheet import Sheet
 from pumprig.calibration.weighing import WeighingError, refuse
@@ -77,14 +78,33 @@ def column_of(sheet: Sheet, wanted: str) -> int:
 
 def unit_of(name: str) -> str:
     """The unit that a column's name carries: `Weight (g)`, `mass_mg`, `Flow [nL/s]`, `t_min`; else nothing."""
-    inside = re.search(r"[\[(]\s*([^\])]+?)\s*[\])]", name)
-    words = [inside.group(1)] if inside else []
-    words += [re.split(r"[_ ]", name)[-1]] if re.search(r"[_ ]", name) else []
-    for word in words:
-        told = word.strip().lower().replace("µ", "u").replace("μ", "u").replace("sec", "s")
+    for word in _unit_words(name):
+        told = re.sub("sec(onds?)?$", "s", word.lower().replace("µ", "u").replace("μ", "u"))
         if told in UNITS or told in TIME_UNITS:
             return told
     return ""
+
+
+def _unit_words(name: str) -> list[str]:
+    """Where a column's name may carry its unit: in brackets, or behind; `_per_` is a stroke, `ul_min` is `ul/min`."""
+    inside = re.search(r"[\[(]\s*([^\])]+?)\s*[\])]", name)
+    words = [re.sub(r"\s*\bper\b\s*", "/", inside.group(1))] if inside else []
+    parts = re.split(r"[_ ]", re.sub(r"[_ ]per[_ ]", "/", name.strip()))
+    words += ["/".join(parts[-2:])] if len(parts) > 2 else []
+    return [*words, *(parts[-1:] if len(parts) > 1 else [])]
+
+
+def refuse_unit(sheet: Sheet, at: int) -> None:
+    """Refuse a column whose name says that it is in carat, ounces or another unit of that kind."""
+    name = sheet.header[at] if at < len(sheet.header) else ""
+    inside = re.search(r"[\[(]\s*([^\])]+?)\s*[\])]", name)
+    word = inside.group(1).lower() if inside else re.split(r"[_ ]", name.lower())[-1]
+    if (inside or word != name.lower()) and word in OTHER_UNITS and len(word) > 1:
+        raise refuse(
+            sheet.name,
+            f"column '{name}' is in {OTHER_UNITS[word]}, which is no unit of a weighing here.",
+            "Set the balance to grams, or convert the column to g, mg or kg.",
+        )
 
 
 def _label(sheet: Sheet, at: int) -> str:
@@ -109,20 +129,29 @@ def columns_seen(sheet: Sheet, how: ReadAs, why: str) -> WeighingError:
     usual = [cells for _row, cells in sheet.rows[:: max(1, len(sheet.rows) // 60)]]
     columns = [[cells[at] if at < len(cells) else "" for cells in usual] for at in range(width)]
     numeric = [
-        sum(forms.number(c, sheet.decimal_comma) is not None for c in col) > 0.8 * len(col) for col in columns
+        sum(forms.mass(c, sheet.decimal_comma) is not None for c in col) > 0.8 * len(col) for col in columns
     ]
     timed = _timecolumn_of(sheet, columns, numeric)
     names = sheet.header or [""] * width
     masses = [at for at in range(min(width, len(names))) if numeric[at] and at not in timed]
     named = [at for at in masses if MASS_NAMES.search(names[at])]
     mass = (named or masses or [None])[0]
+    foreign = next((unit for cell in sheet.rows[0][1] if (unit := forms.foreign_unit(cell))), "")
+    if mass is None and foreign:
+        return refuse(
+            sheet.name,
+            f"row {sheet.rows[0][0]}: '{' '.join(sheet.rows[0][1])[:40]}' is in {foreign}.",
+            "Set the balance to grams, or convert the readings to g, mg or kg.",
+        )
     if mass is None or len(sheet.rows) < 10:
         return refuse(
             sheet.name,
             f"row {sheet.rows[0][0]}: {len(sheet.rows)} row(s) of {width} cell(s), from "
             f"'{' '.join(sheet.rows[0][1])[:50]}' on: these are no readings over time.",
-            "Give the file with the balance's or sensor's readings, one row each.",
+            "Give the file with the balance's or sensor's readings, one row each: a time, and a number with its unit "
+            "or without.",
         )
+    refuse_unit(sheet, mass)
     unit = (
         how.unit or unit_of(names[mass]) or ("ml" if re.search("volum", names[mass], re.IGNORECASE) else "")
     )
@@ -130,6 +159,8 @@ def columns_seen(sheet: Sheet, how: ReadAs, why: str) -> WeighingError:
     guess = (
         "" if unit in UNITS else " (the unit is not in the file: mg, g or kg, or a flow sensor's like nl/s)"
     )
+    if not timed:
+        guess += " (no column holds times of a form that is known here: 1 s between rows is an example)"
     options = ["--time", "+".join(_label(sheet, at) for at in timed)] if timed else ["--every", "'1 s'"]
     options += [] if width == 1 else ["--mass", _label(sheet, mass)]
     options += ["--unit", unit if unit in UNITS else "g"]

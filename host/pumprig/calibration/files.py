@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pumprig.calibration import cells as forms
 from pumprig.calibration import csvrows, foreign, sheet
 from pumprig.calibration.weighing import (
     COLUMNS,
@@ -77,6 +78,13 @@ def _ours(text: str, data: bytes, name: str, how: foreign.ReadAs) -> Weighing:
                 name, f"`--unit {how.unit}` is no unit of a mass, and the column is mass_g.", "Leave it away."
             )
         head.mass_scale = foreign.UNITS[how.unit][1]
+    if (dates := forms.numbered_dates(columns["t_s"])) is not None:
+        raise refuse(
+            name,
+            f"row {int(rows[0])}: t_s begins with {columns['t_s'][0]:.12g}: these are no seconds but {dates[0]} "
+            f"({dates[2]:%Y-%m-%d %H:%M:%S}).",
+            "Write seconds, or rename the column: one that is not called t_s is read by --time.",
+        )
     sign = -1.0 if how.falling else 1.0
     weighing = Weighing(
         name=name,

@@ -15,8 +15,17 @@ import numpy as np
 
 from pumprig.calibration import cells as forms
 from pumprig.calibration import csvrows
-from pumprig.calibration.columns import TIME_UNITS, UNITS, ReadAs, column_of, columns_seen, seen, unit_of
-from pumprig.calibration.sheet import Sheet
+from pumprig.calibration.columns import (
+    TIME_UNITS,
+    UNITS,
+    ReadAs,
+    column_of,
+    columns_seen,
+    refuse_unit,
+    seen,
+    unit_of,
+)
+from pumprig.calibration.sheet import Sheet, refuse_ambiguous
 from pumprig.calibration.weighing import Rejection, Weighing, refuse
 
 AANDD = re.compile(r"^(ST|US|QT|OL|SD)$")
@@ -34,6 +43,7 @@ def weighing_of(sheet: Sheet, sha256: str, how: ReadAs) -> Weighing:
     if sheet.header[:1] and not how.columns and csvrows.names_ours(sheet.header):
         how = ReadAs("t_s", next(n for n in sheet.header if n in csvrows.MASS_SCALES), "", how.falling)
         how = ReadAs(how.time, how.mass, how.unit or how.mass.removeprefix("mass_"), how.falling)
+    refuse_ambiguous(sheet)
     labview = _labview(sheet, how)
     logger = None if how.columns else _logger(sheet)
     if labview is not None:
@@ -123,18 +133,27 @@ def _values(sheet: Sheet, at: int, unit: str) -> tuple[Any, dict[str, list[int]]
     lost: dict[str, list[int]] = {}
     for row, cells in sheet.rows:
         cell = cells[at] if at < len(cells) else ""
-        told = forms.number(cell, sheet.decimal_comma)
+        told = forms.mass(cell, sheet.decimal_comma)
         said = told[1].lower().replace("µ", "u") if told else ""
         if told is not None and said in UNITS and said != unit:
             raise refuse(
                 sheet.name, f"row {row}: '{cell[:24]}' is in {told[1]}, not in {unit}.", f"Try --unit {said}."
             )
-        if told is None:
-            why = "the cell is empty" if not cell else f"'{cell[:16]}' is no number"
+        if foreign := forms.foreign_unit(cell):
+            raise refuse(
+                sheet.name,
+                f"row {row}: '{cell[:24]}' is in {foreign}, not in {unit}.",
+                "Set the balance to grams, or convert the readings to g, mg or kg.",
+            )
+        known = told is not None and (not said or said in UNITS)
+        if not known:
+            why = "the cell is empty" if not cell else f"'{cell[:32]}' is no reading"
             if csvrows.OVERLOAD.match(cell) or (at and cells[at - 1] == "OL"):
                 why = "the balance was overloaded or underloaded"
-            lost.setdefault(why if len(lost) < 8 else "the cell is no number", []).append(row)
-        values.append(np.nan if told is None else told[0])
+            elif told is not None:
+                why = f"the unit '{said}' is not known"
+            lost.setdefault(why if len(lost) < 8 else "the cell is no reading", []).append(row)
+        values.append(told[0] if told is not None and known else np.nan)
     return np.array(values), lost
 
 
@@ -195,6 +214,7 @@ def _by_options(sheet: Sheet, how: ReadAs) -> tuple[Any, int, str, str]:
     mass = column_of(sheet, how.mass) if how.mass else 0 if width == 1 else None
     if mass is None:
         raise columns_seen(sheet, how, "--mass is missing")
+    refuse_unit(sheet, mass)
     begun = ""
     if how.time:
         columns = [
@@ -203,12 +223,26 @@ def _by_options(sheet: Sheet, how: ReadAs) -> tuple[Any, int, str, str]:
         ]
         texts = [" ".join(c[at] for at in columns if at < len(c)) for _row, c in sheet.rows]
         found = forms.times(texts, sheet.decimal_comma)
+        if found is None and forms.two_parts(texts[0]):
+            raise refuse(
+                sheet.name,
+                f"column '{how.time}': '{texts[0][:30]}' may be minutes and seconds, or hours and minutes.",
+                "Write the times as HH:MM:SS, or say how often the rows came, like --every '1 s' instead of --time.",
+            )
         if found is None:
             raise refuse(sheet.name, f"column '{how.time}' holds no times: '{texts[0][:30]}'.", seen(sheet))
         times, form = found
-        scale = TIME_UNITS.get(unit_of(sheet.header[columns[0]] if sheet.header else ""), 1.0)
-        times = times * (scale if form == "seconds" else 1.0)
         begun = texts[0] if form not in ("seconds", "HH:MM:SS") else ""
+        if form == "seconds":
+            times, begun = _scaled(times, unit_of(sheet.header[columns[0]] if sheet.header else ""))
     else:
         times = np.arange(len(sheet.rows)) * how.every_s
     return times, mass, unit_of(sheet.header[mass]) if sheet.header else "", begun
+
+
+def _scaled(times: Any, unit: str) -> tuple[Any, str]:
+    """Plain numbers of a time column as seconds, and when it began where they are dates."""
+    dates = forms.numbered_dates(times) if unit in ("", "d", "days", "ms", "s") else None
+    if dates is None:
+        return times * TIME_UNITS.get(unit, 1.0), ""
+    return (times - times[np.isfinite(times)][0]) * dates[1], dates[2].isoformat(timespec="seconds")

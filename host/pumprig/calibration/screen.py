@@ -197,7 +197,7 @@ def _refuse_frozen(weighing: Weighing, progress: Floats, readability_g: float, j
         raise refuse(
             weighing.name,
             f"rows {int(weighing.row[starts[at]])} to {int(weighing.row[ends[at]])}: the reading stands still at "
-            f"{mass_g[starts[at]]:g} g while the pump delivers (overload, or a line that hangs).",
+            f"{mass_g[starts[at]]:g} g while the others rise (an overload, a line that hangs, or a pump that stood).",
             "If the pump stood there, cut the record with --from and --to; else check the balance's range and repeat.",
         )
 

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from pumprig.calibration.cells import number, seconds_of_clock
+from pumprig.calibration.cells import mass, seconds_of_clock
 from pumprig.calibration.weighing import refuse
 from pumprig.extras import to_install
 
-SEPARATORS = ("\t", ";", ",", " ")
+SEPARATORS = ("\t", ";", "|", ",", " ")
+COMMA = re.compile(
+    r"^[-+]?\s*(\d*|\d{1,3}(?:['’. \u00a0\u202f]\d{3})+),(\d+)([eE][-+]?\d+)?(\s*[a-zA-Zµ]+)?$"
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Sheet:
     head: list[str]
     decimal_comma: bool
     metadata: list[tuple[int, str]]
+    separator: str = ""
 
 
 def text_of(data: bytes, name: str) -> str:
@@ -39,16 +43,21 @@ def text_of(data: bytes, name: str) -> str:
     if not data.strip():
         raise refuse(name, "the file is empty (row 1).", "Record a weighing first.")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
+        return _by_newlines(data.decode("utf-16", "replace"))
     try:
-        return data.decode("utf-8-sig")
+        return _by_newlines(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         if b"\0" in data:
             row = data[: error.start].count(b"\n") + 1
             raise refuse(
                 name, f"row {row} is no text.", "Save the file as CSV in UTF-8, or as .xlsx."
             ) from error
-        return data.decode("cp1252", "replace")
+        return _by_newlines(data.decode("cp1252", "replace"))
+
+
+def _by_newlines(text: str) -> str:
+    """Lines that end as Windows or an old Macintosh ends them, ended by a newline."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def sheet_of_text(text: str, name: str) -> Sheet:
@@ -69,7 +78,7 @@ def sheet_of_text(text: str, name: str) -> Sheet:
     if _agreement(sample, separator) <= 0:
         separator = "\0"
     rows = [(at, _cells(line, separator)) for at, line in lines]
-    return _sheet(name, rows, metadata, separator != "," and _commas(rows))
+    return _sheet(name, rows, metadata, _commas(rows, separator), separator)
 
 
 def sheet_of_xlsx(data: bytes, name: str) -> Sheet:
@@ -94,7 +103,7 @@ def sheet_of_xlsx(data: bytes, name: str) -> Sheet:
     rows = [(at, cells) for at, cells in rows if not cells[0].startswith("#")]
     if not rows:
         raise refuse(name, "the first sheet is empty.", "Put the readings onto the first sheet.")
-    return _sheet(name, rows, metadata, False)
+    return _sheet(name, rows, metadata, False, "")
 
 
 def _excel_text(cell: Any) -> str:
@@ -140,15 +149,63 @@ def _agreement(lines: list[str], separator: str) -> float:
     return clean * (0.6 if separator == " " else 0.9 if separator == "," else 1.0)
 
 
-def _commas(rows: list[tuple[int, list[str]]]) -> bool:
-    """Whether cells use a comma as their decimal mark."""
+def _commas(rows: list[tuple[int, list[str]]], separator: str) -> bool:
+    """Whether cells use a comma as their decimal mark. In quoted cells between commas `1,234` alone does not say so."""
     cells = [cell for _at, row in rows[:: max(1, len(rows) // 200)] for cell in row]
-    return any(re.match(r"^[-+]?\d*,\d+([eE][-+]?\d+)?(\s*[a-zA-Zµ]+)?$", cell) for cell in cells)
+    found = [match for cell in cells if (match := COMMA.match(cell)) is not None]
+    if separator != ",":
+        return bool(found)
+    return any(len(m.group(2)) != 3 or m.group(1) in ("", "0") or len(m.group(1)) > 3 for m in found)
+
+
+def refuse_ambiguous(sheet: Sheet) -> None:
+    """Refuse a table whose commas may be decimal marks or not; nothing in the file settles it. Raises WeighingError."""
+    if sheet.separator != "," or sheet.decimal_comma or not sheet.rows:
+        return
+    usual = sheet.rows[:: max(1, len(sheet.rows) // 200)]
+    for row, cells in usual:
+        for cell in cells:
+            found = COMMA.match(cell)
+            if found is not None:
+                raise refuse(
+                    sheet.name,
+                    f"row {row}: '{cell}' may be {found.group(1)}.{found.group(2)} or "
+                    f"{found.group(1)}{found.group(2)}: the comma is a decimal mark or parts thousands.",
+                    "Write decimals with a point and thousands without a mark, or separate the columns with ; or tabs.",
+                )
+    row, cells = sheet.rows[0]
+    width = len(sheet.header) or len(cells)
+    wider = bool(sheet.header) and all(len(c) > width and all(c[width:]) for _row, c in usual)
+    if wider or _split_decimals([c for _row, c in usual]):
+        under = f" under {width} columns" if wider else ""
+        raise refuse(
+            sheet.name,
+            f"row {row} has {len(cells)} cells{under} ('{','.join(cells)[:40]}'): a comma as decimal mark cannot be "
+            "told from a comma between columns.",
+            "Write decimals with a point, or separate the columns with ; or tabs.",
+        )
+
+
+def _split_decimals(rows: list[list[str]]) -> bool:
+    """Whether a column is what followed a decimal comma: whole numbers all over, here as long as one another, some
+    with leading zeros, others without.
+    """
+    width = len(rows[0])
+    if width < 2 or any(len(cells) != width or not all(c.isdigit() for c in cells) for cells in rows):
+        return False
+    for at in range(1, width):
+        column = [cells[at] for cells in rows]
+        zeros = [cell.startswith("0") for cell in column]
+        if len({len(cell) for cell in column}) == 1 and len(column[0]) > 1 and any(zeros) and not all(zeros):
+            return True
+    return False
 
 
 def _like_data(cells: list[str], decimal_comma: bool) -> bool:
     told = [
-        number(cell, decimal_comma) is not None or seconds_of_clock(cell) is not None
+        mass(cell, decimal_comma) is not None
+        or seconds_of_clock(cell, True) is not None
+        or bool(COMMA.match(cell))
         for cell in cells
         if cell
     ]
@@ -159,7 +216,11 @@ def _like_data(cells: list[str], decimal_comma: bool) -> bool:
 
 
 def _sheet(
-    name: str, rows: list[tuple[int, list[str]]], metadata: list[tuple[int, str]], decimal_comma: bool
+    name: str,
+    rows: list[tuple[int, list[str]]],
+    metadata: list[tuple[int, str]],
+    decimal_comma: bool,
+    separator: str,
 ) -> Sheet:
     """Find where the readings begin: at the first row of a stretch that is like data; the row above is the header."""
     marks = [_like_data(cells, decimal_comma) for _at, cells in rows]
@@ -172,4 +233,4 @@ def _sheet(
     head = [" ".join(cells) for _at, cells in rows[: body - 1 if header else body]]
     if not data:
         header, head = names, [" ".join(cells) for _at, cells in rows]
-    return Sheet(name, header, data, head, decimal_comma, metadata)
+    return Sheet(name, header, data, head, decimal_comma, metadata, separator)

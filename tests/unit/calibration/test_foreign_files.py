@@ -38,6 +38,11 @@ def clock(at: datetime, form: str = "%H:%M:%S") -> str:
     return at.strftime(form)
 
 
+def serial(at: datetime) -> float:
+    """A spreadsheet's date: days since the end of 1899."""
+    return (at - datetime(1899, 12, 30)).total_seconds() / 86400
+
+
 SHAPES: dict[str, tuple[str, ReadAs]] = {
     "ISO 8601 in t_s": ("t_s,mass_g\n" + rows(lambda i, at, m: f"{at.isoformat()},{m:.3f}"), ReadAs()),
     "ISO 8601 with zone": (
@@ -96,6 +101,34 @@ SHAPES: dict[str, tuple[str, ReadAs]] = {
         "Delta_X\t1.000000\n***End_of_Header***\t\nX_Value\tBalance\tComment\n"
         + rows(lambda i, at, m: f"\t{m:.6f}"),
         ReadAs(),
+    ),
+    "a balance's own lines": (
+        "Time,Reading\n" + rows(lambda i, at, m: f"{clock(at)},NET {m:+.3f} {'' if i % 9 == 4 else 'g'}"),
+        ReadAs("Time", "Reading", "g"),
+    ),
+    "MT-SICS after a tab": (
+        rows(lambda i, at, m: f"{clock(at)}\tS {'D' if i % 9 == 4 else 'S'}   {m:9.3f} g"),
+        ReadAs("1", "2", "g"),
+    ),
+    "a spreadsheet's days": (
+        "Datum;Gewicht (g)\n" + rows(lambda i, at, m: f"{serial(at):.9f};{m:.3f}".replace(".", ",")),
+        ReadAs("Datum", "Gewicht (g)"),
+    ),
+    "milliseconds since 1970": (
+        "timestamp|Weight (g)\n" + rows(lambda i, at, m: f"{1.7e12 + 1000 * i:.0f}|{m:.3f}"),
+        ReadAs("timestamp", "Weight (g)"),
+    ),
+    "lines of an old Macintosh": (
+        ("t_s,mass_g\n" + rows(lambda i, at, m: f"{i},{m:.3f}")).replace("\n", "\r"),
+        ReadAs(),
+    ),
+    "quoted decimal commas": (
+        "Time,Weight (g)\n" + rows(lambda i, at, m: f'{i},"{m:.4f}"'.replace(".", ",")),
+        ReadAs("Time", "Weight (g)"),
+    ),
+    "thin spaces": (
+        "Time (s);Weight (g)\n" + rows(lambda i, at, m: f"{i};1\u202f{200 + m:.3f}".replace(".", ",")),
+        ReadAs("Time (s)", "Weight (g)"),
     ),
     "a bare column": (rows(lambda i, at, m: f"{m:.3f}"), ReadAs(unit="g", every_s=1.0)),
     "several readings a second": (
@@ -179,6 +212,66 @@ def test_the_options_that_the_answer_names_read_the_file(
 def test_what_cannot_be_read_is_told_with_its_reason(text: str, said: str) -> None:
     with pytest.raises(WeighingError, match=re.escape(said)):
         parse(text.encode(), "w.csv")
+
+
+BOTH = ReadAs("Time", "Weight")
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "said"),
+    [
+        (
+            "Time,Weight\n" + rows(lambda i, at, m: f"{i},{5 * m:.2f} ct"),
+            ReadAs("Time", "Weight", "g"),
+            "carat",
+        ),
+        ("Time,Weight\n" + rows(lambda i, at, m: f"{i},NET {m:+.3f} oz"), BOTH, "ounces"),
+        ("Time,Weight (ct)\n" + rows(lambda i, at, m: f"{i},{5 * m:.2f}"), ReadAs(), "in carat"),
+        ("Time,Weight (lb)\n" + rows(lambda i, at, m: f"{i},{m:.4f}"), ReadAs("Time", "2", "g"), "in pounds"),
+        (
+            "Time,Weight\n" + rows(lambda i, at, m: f"{i},{m:.3f} Q"),
+            ReadAs("Time", "2", "g"),
+            "the unit 'q' is not known",
+        ),
+        (
+            "Time,Weight\n" + rows(lambda i, at, m: f"{i // 60:02d}:{i % 60:02d},{m:.3f}"),
+            ReadAs("Time", "Weight", "g"),
+            "minutes and seconds, or hours and minutes",
+        ),
+        (
+            "Time,Weight\n" + rows(lambda i, at, m: f'{i},"{m:.3f}"'.replace(".", ",")),
+            ReadAs("Time", "Weight", "g"),
+            "the comma is a decimal mark or parts thousands",
+        ),
+        (
+            "Time,Weight\n" + rows(lambda i, at, m: f"{i},{m:.3f}".replace(".", ",")),
+            ReadAs("Time", "Weight", "g"),
+            "3 cells under 2 columns",
+        ),
+        (rows(lambda i, at, m: f"{i},{m:.3f}".replace(".", ",")), ReadAs(), "a comma as decimal mark"),
+        (
+            "t_s,mass_g\n" + rows(lambda i, at, m: f"{serial(at):.9f},{m:.3f}"),
+            ReadAs(),
+            "2024-06-20 23:30:00",
+        ),
+        (
+            "t_s,mass_g\n" + rows(lambda i, at, m: f"{1.7e12 + 1000 * i:.0f},{m}"),
+            ReadAs(),
+            "milliseconds since",
+        ),
+        (
+            "when,Weight (g)\n" + rows(lambda i, at, m: f"{at:%a %b %d %H:%M:%S %Y},{m:.3f}"),
+            ReadAs(),
+            "1 s between rows is an example",
+        ),
+        ("time_s,flow_ul_per_min\n" + rows(lambda i, at, m: f"{i},{500 + i % 7}"), ReadAs(), "--unit ul/min"),
+    ],
+)
+def test_what_could_be_read_as_a_wrong_figure_is_refused_with_its_reason(
+    text: str, how: ReadAs, said: str
+) -> None:
+    with pytest.raises(WeighingError, match=re.escape(said)):
+        parse(text.encode(), "w.csv", how)
 
 
 @pytest.mark.parametrize(
