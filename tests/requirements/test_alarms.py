@@ -92,6 +92,24 @@ def test_an_occlusion_stops_below_10_psi_and_is_relieved_within_bounds(running: 
     assert running.sim.pump.true_nl() - before_nl <= 500_000
 
 
+def test_the_status_tells_the_outlet_pressure_that_the_line_had_at_a_moment_just_past(
+    running: Bench,
+) -> None:
+    """Against the physics of the line: what it had within the last 10 s, give or take the sensor's noise."""
+    zero_pa = running.sim.pump.pressure_pa()
+    running.happen("occlude")
+    had_pa, told_pa = 0.0, []
+    while True:
+        running.run("10 s")
+        if running.alarms():  # it is relieved by now
+            break
+        has_pa = running.sim.pump.pressure_pa() - zero_pa
+        told_pa.append(int(running.status()["outlet_pa"]))
+        assert had_pa - 300 <= told_pa[-1] <= has_pa + 300
+        had_pa = has_pa
+    assert max(told_pa) > 20_000
+
+
 @pytest.mark.requirement("SR-14")
 def test_relief_never_runs_backwards_for_longer_than_its_bound(running: Bench) -> None:
     running.happen("occlude")

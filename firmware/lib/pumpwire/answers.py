@@ -20,7 +20,8 @@ status rig once device_id:text firmware:text protocol:int boot:int clock_hz:hz? 
   last_seq:int last_code:int
 status flow once rate_nl_per_day:rate motor_mj_per_ul:mj? base_nl_per_day:rate counted_nl_per_day:rate \
   delivered_steps:steps
-status volume once angle:angle? delivered_nl:volume commanded_nl:volume assumed_steps:steps
+status volume once angle:angle? delivered_nl:volume commanded_nl:volume assumed_steps:steps \
+  outlet_pa:int?
 status kinds once basal_steps:steps periodic_steps:steps demand_steps:steps single_steps:steps \
   spread_steps:steps bridge_steps:steps prime_steps:steps relief_steps:steps calibration_steps:steps
 status reservoir once reservoir_nl:volume reservoir_u_nl:volume low_s:s? empty_s:s? refill_s:s? \

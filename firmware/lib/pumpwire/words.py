@@ -37,6 +37,7 @@ FIELDS = {
     "delivered_nl": "volume of the counted steps since the first boot",
     "commanded_nl": "volume that was commanded, since the first boot",
     "assumed_steps": "counted as delivered after power losses, for they may have been",
+    "outlet_pa": "the outlet pressure above that of the standing line, in Pa, when the monitor last looked",
     "basal_steps": "counted steps of the base flow",
     "periodic_steps": "of periodic boluses",
     "demand_steps": "of demand boluses",

@@ -57,6 +57,7 @@ def rows(rig, now_us):
         rig.dosing.delivered_nl(),
         rig.delivery.commanded_nl(now_us),
         rig.assumed_steps,
+        rig.monitor.pressure.now_pa,
     )
     yield told(row("status", "kinds"), rig.dosing.kind_steps)
     yield _row(

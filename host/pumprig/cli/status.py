@@ -158,6 +158,8 @@ def _rows(content: dict[str, Any], calibration: InForce) -> list[tuple[str, str]
         ("reservoir", _reservoir(content["reservoir_nl"], content["reservoir_u_nl"])),
         ("refill due", _refill(content)),
     ]
+    if content["pressure_pa"] is not None:
+        rows.append(("outlet", f"{content['pressure_pa'] / 1000:.1f} kPa above the standing line"))
     if bolus:
         text = f"{_volume(bolus['delivered_nl'])} of {_volume(bolus['requested_nl'])}"
         rows.insert(3, (f"{bolus['kind']} bolus", text))

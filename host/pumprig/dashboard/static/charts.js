@@ -118,7 +118,7 @@ export class Charts {
     this.charts = [];
     if (!this.data) return;
     const kinds = [["rate", "Rate", "µL/h", [{ label: "asked", stroke: colour("--asked"), width: 1.6, paths: stepped, points: { show: false } }, { label: "counted", stroke: colour("--counted"), width: 2, spanGaps: true, points: { show: false } }]], ["reservoir", "Reservoir", "mL", [{ label: "by counting", stroke: colour("--counted"), width: 2, points: { show: false } }, { label: "− U", class: "quiet", stroke: "transparent", points: { show: false } }, { label: "+ U", class: "quiet", stroke: "transparent", points: { show: false } }]]];
-    if (this.data.pressure[0].length) kinds.push(["pressure", "Pressure", "kPa", [{ label: "outlet", stroke: colour("--counted"), width: 2, points: { show: false } }]]);
+    if (this.data.pressure[0].length) kinds.push(["pressure", "Pressure", "kPa", [{ label: "outlet, above the standing line", stroke: colour("--counted"), width: 2, points: { show: false } }]]);
     const phone = this.place.clientWidth < 500;
     for (const [kind, title, unit, series] of kinds) {
       const holder = el("div", { class: "chart", role: "img" });
@@ -141,7 +141,7 @@ export class Charts {
     if (low === null || high === null) return [0, 1];
     if (kind === "rate") return [0, (high || 1) * 1.15];
     const room = Math.max((high - low) * 0.15, kind === "reservoir" ? 0.05 : 0.5);
-    return [Math.max(0, low - room), high + room];
+    return [kind === "reservoir" ? Math.max(0, low - room) : low - room, high + room]; // a line may be drawn below where it stood
   }
   update() {
     for (const { kind, plot } of this.charts) plot.setData(this.data[kind]);

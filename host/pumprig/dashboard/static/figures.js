@@ -50,7 +50,7 @@ function tilesOf(view, old) {
   tiles.push(tile("health", "Rig", [`calibration ${s.calibration_id ?? "none"}`], [
     li("clock ", bold(offset === null ? "never set" : `${offset >= 0 ? "+" : ""}${offset.toFixed(1)} s`), " against this computer"),
     li("battery ", bold(`${s.battery.percent} %`), " (model), tube ", bold(`${s.tube.revolutions}`), ` of ${s.tube.life_revolutions} turns`),
-    s.pressure_pa === null || s.pressure_pa === undefined ? null : li("pressure ", bold(`${(s.pressure_pa / 1000).toFixed(1)} kPa`)),
+    s.pressure_pa === null || s.pressure_pa === undefined ? null : li("outlet ", bold(`${(s.pressure_pa / 1000).toFixed(1)} kPa`), " above the standing line"),
     view.trouble ? li(el("span", { class: "warn" }, view.trouble)) : null,
   ], old));
   return tiles;
