@@ -140,7 +140,7 @@ def main() -> int:
     write("hardware.txt", ["pyproject.toml", "--extra", "hardware"], [], upgrade)
     frameworks = ["pyproject.toml", "--extra", "pylabrobot", "--extra", "bluesky"]
     write("adapters.txt", frameworks, ["pytest", "hypothesis"], upgrade)
-    write("recipes.txt", ["pyproject.toml"], ["pytest", "qcodes", "pymeasure"], upgrade)
+    write("recipes.txt", ["pyproject.toml"], ["pytest", "hypothesis", "qcodes", "pymeasure"], upgrade)
     write("tools.txt", [], list(TOOLS), upgrade)
     for_users = [
         word

@@ -31,7 +31,13 @@ export class CareTab {
     });
     this.place.append(form);
   }
-  begin() { if (!this.place.hidden) this.opened(); }
+  begin() { this.inForce = undefined; if (!this.place.hidden) this.opened(); }
+  reading(view) { // another calibration is in force, by this page or by anybody else
+    const id = view.status?.calibration_id;
+    if (id === this.inForce) return;
+    this.inForce = id;
+    if (!this.place.hidden) this.opened();
+  }
   async opened() {
     const key = this.rig();
     if (!key) return;
