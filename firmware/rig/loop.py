@@ -9,7 +9,7 @@ Units: microseconds of Clock; the grid is TICK_US from power-on.
 Leaves: idling to board.py, what duties do to their modules.
 """
 
-from rig.clock import KEEP_ALIVE_US, TICK_US
+from rig.clock import KEEP_ALIVE_US, NEVER_US, TICK_US
 
 SPENT_US = 6_000  # when so much of a tick is used up, what is not polled waits for the next one
 WAITS = 2  # ticks in a row, at most
@@ -80,7 +80,9 @@ class Loop:
                 duty.waited = 0
             if duty.due_us and start_us - duty.due_us > DEADLINE_US:
                 in_time = False
-            duty.due_us = duty.run(start_us)
+            duty.due_us = NEVER_US
+            due_us = duty.run(start_us)
+            duty.due_us = min(due_us, duty.due_us)  # what it does may wake a duty, itself too
             after_us = self._clock.now_us()
             if after_us - before_us > duty.worst_us:
                 duty.worst_us = after_us - before_us

@@ -197,6 +197,23 @@ def test_every_alarm_has_a_priority_an_action_a_tone_and_a_text() -> None:
 
 
 @pytest.mark.requirement("SR-22")
+@pytest.mark.parametrize("cause", ["stop", "stall", "occlude", "sag"])
+def test_a_pump_left_stopped_is_told_of_after_ten_minutes_whatever_stopped_it(
+    running: Bench, cause: str
+) -> None:
+    if cause == "stop":
+        running.act("stop")
+    else:
+        running.happen(*{"sag": ("brownout",)}.get(cause, (cause,)))
+    while running.status()["state"] == "running":
+        running.run("1 s")
+    running.run("598 s")
+    assert "stopped_loaded" not in running.alarms()
+    running.run("4 s")
+    assert "stopped_loaded" in running.alarms()
+
+
+@pytest.mark.requirement("SR-22")
 def test_an_unanswered_alarm_repeats_and_a_pump_left_stopped_reminds(running: Bench) -> None:
     heard: list[str | None] = []
     running.sim.rig.board.sound = running.sim.rig.alarms._sound = heard.append

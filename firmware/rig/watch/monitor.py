@@ -25,6 +25,7 @@ class Monitor:
         self._starved = 0
         self._mode = ""
         self._mode_us = 0
+        self._flowed = BASAL  # the kind that flowed when it was last looked at
         self._retry_us = NEVER_US
         self._tried_steps = -1  # where the motor stood when a stall was tried again
         self._failed = []  # sensors that do not work
@@ -54,7 +55,12 @@ class Monitor:
             self._retry(now_us)
         if rig.therapy.mode != self._mode or rig.delivery.relieving:
             period_us = self._period_us(now_us)
-        return min(self._retry_us, now_us + period_us, self._next_change_us(now_us))
+        return min(self._retry_us, self._remind_us(now_us), now_us + period_us, self._next_change_us(now_us))
+
+    def _remind_us(self, now_us):
+        """When a pump that was left stopped is told of."""
+        remind_us = self._mode_us + thresholds.STOPPED_REMIND_US
+        return remind_us if self._mode == "stopped" and remind_us > now_us else NEVER_US
 
     def _period_us(self, now_us):
         """A sample for every SAMPLE_COUNTS of rotation, within bounds; quick while pressure is relieved."""
@@ -146,15 +152,26 @@ class Monitor:
         self._judge("encoder", works)
         if not works:
             return
-        lost = self._rotation.lost_counts(before, after)
         if self._retry_us != NEVER_US:
             self._rotation.accept()  # held in a field, which shakes the encoder too
             return
-        if rig.therapy.mode == "stopped":
-            if abs(lost) >= thresholds.MOVED_COUNTS and not rig.delivery.relieving:
+        if rig.therapy.mode == "stopped" and self._rotation.is_at_rest():
+            moved = self._rotation.moved_counts(after)
+            if abs(moved) >= thresholds.MOVED_COUNTS and not rig.delivery.relieving:
                 self._rotation.accept()
-                rig.alarm("moved_stopped", (("counts", -lost),))
+                rig.alarm("moved_stopped", (("counts", moved),))
             return
+        self._judge_flow(before, after, now_us)
+        if rig.therapy.mode == "stopped":
+            self._rotation.rest(after)
+
+    def _judge_flow(self, before, after, now_us):
+        """What the rotor has lost, or gained, while steps were made; also once more when a stop has ended them."""
+        rig = self._rig
+        overlay = rig.therapy.flowing(now_us)
+        if rig.therapy.mode != "stopped":
+            self._flowed = overlay.kind if overlay else BASAL
+        lost = self._rotation.lost_counts(before, after)
         trying = self._tried_steps >= 0 and after - self._tried_steps < self._rotation.steps_of(
             thresholds.TRIAL_COUNTS
         )
@@ -162,7 +179,7 @@ class Monitor:
         if at_once or trying and abs(lost) >= thresholds.STALL_COUNTS:
             self._stalled(max(0, lost), now_us)
         elif lost >= thresholds.STALL_COUNTS:
-            steps = self._book_lost(lost, now_us)
+            steps = self._book_lost(lost)
             self._slipped += steps
             self._rotation.take_lag(steps)
         elif -lost >= thresholds.STALL_COUNTS:
@@ -187,7 +204,7 @@ class Monitor:
         """Book what was not delivered at once; stop, and with on_stall = retry try again later without catching up."""
         rig = self._rig
         self._tell_slips(now_us)
-        steps = self._book_lost(lost, now_us)
+        steps = self._book_lost(lost)
         self._rotation.accept()
         self._tell_undelivered(steps)
         runs = rig.therapy.mode == "running"
@@ -195,11 +212,10 @@ class Monitor:
         if runs and rig.therapy.retries_stalls():
             self._retry_us = now_us + thresholds.STALL_RETRY_US
 
-    def _book_lost(self, lost, now_us):
+    def _book_lost(self, lost):
         """Counts that the rotor did not turn are no delivery; -> their steps."""
         steps = self._rotation.steps_of(lost)
-        overlay = self._rig.therapy.flowing(now_us)
-        self._rig.dosing.lose(steps, overlay.kind if overlay else BASAL)
+        self._rig.dosing.lose(steps, self._flowed)
         return steps
 
     def _tell_slips(self, now_us):

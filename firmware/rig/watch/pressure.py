@@ -9,14 +9,15 @@ Leaves: numbers to thresholds.py, the motor to stepper.py.
 
 from rig.watch import thresholds
 
-BASE_WEIGHT = 64
+BASE_WEIGHT = 64  # of the weather
+SUNK_WEIGHT = 8  # where the line was under pressure when its baseline was taken
 
 
 class Pressure:
     """Judges pressure readings in Pa."""
 
     def __init__(self):
-        self._base_pa = None
+        self._base_pa = self._rest_pa = None  # of a relieved line; as it last stood
         self._missing = 0
         self._last_pa = self._slope_pa = None
         self._equal = 0
@@ -36,10 +37,13 @@ class Pressure:
             self.now_pa = None
             return self._missing < thresholds.MISSING_READINGS
         self._missing = 0
-        if self._base_pa is None:
-            self._base_pa = absolute_pa
+        if self._base_pa is None:  # a line may be under pressure at power-on, the air is never above this
+            self._base_pa = min(absolute_pa, thresholds.HIGHEST_AIR_PA)
         elif standing and absolute_pa - self._base_pa < thresholds.RELIEVED_PA:
-            self._base_pa += (absolute_pa - self._base_pa) // BASE_WEIGHT  # the weather
+            sunk = absolute_pa < self._base_pa - thresholds.NOISE_PA
+            self._base_pa += (absolute_pa - self._base_pa) // (SUNK_WEIGHT if sunk else BASE_WEIGHT)
+        if standing or self._rest_pa is None:
+            self._rest_pa = absolute_pa
         self.now_pa = absolute_pa - self._base_pa
         self.peak_pa = max(self.peak_pa, self.now_pa)
         self._compare(absolute_pa, smooth)
@@ -50,7 +54,8 @@ class Pressure:
         slope_pa = None
         if self._last_pa is not None:
             slope_pa = absolute_pa - self._last_pa
-            self._equal = min(self._equal + 1, thresholds.STUCK_READINGS) if slope_pa == 0 else 0
+            is_stuck = slope_pa == 0 and absolute_pa < thresholds.RANGE_PA  # beyond it all readings are equal
+            self._equal = min(self._equal + 1, thresholds.STUCK_READINGS) if is_stuck else 0
         if slope_pa is not None and self._slope_pa is not None:
             if smooth and abs(slope_pa - self._slope_pa) > thresholds.NOISE_PA:
                 self._noise = min(self._noise + 2, 2 * thresholds.NOISE_SCORE)
@@ -68,7 +73,10 @@ class Pressure:
 
         Encoder and step count agree where a coil and the encoder are both reversed: nothing else tells.
         """
-        below = is_fast and self.now_pa is not None and self.now_pa <= thresholds.BACKWARDS_PA
+        below = is_fast and self.now_pa is not None
+        if below:
+            sunk_pa = max(0, self._base_pa - self._rest_pa)
+            below = self.now_pa + sunk_pa <= thresholds.BACKWARDS_PA
         self._drawn = self._drawn + 1 if below else 0
         return self._drawn >= thresholds.BACKWARDS_READINGS
 

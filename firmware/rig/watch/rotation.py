@@ -26,6 +26,7 @@ class Rotation:
         self._reference = None  # (angle, steps) at which both were last taken to agree
         self._marks = []  # (angle, steps, commanded steps, now_us or -1) of the last few degrees, the oldest first
         self._windows = []  # (now_us, angle, commanded steps) where the ratio's windows begin, the oldest first
+        self._rest = None  # (angle, steps) where it came to stand; None: it has not been read standing
 
     def counts_of(self, steps):
         """Encoder counts that so many steps turn the rotor by."""
@@ -65,11 +66,12 @@ class Rotation:
         self._marks = [(mark[0], mark[1], 0, -1) for mark in self._marks]
 
     def lost_counts(self, before_steps, after_steps):
-        """Counts that the rotor is behind the steps (negative: ahead), since the reference.
+        """Counts that the rotor is behind the steps (negative: ahead), since the reference; it is not at rest.
 
         The steps were before_steps when the angle was asked for and after_steps when it had come: in between
         the benefit of the doubt.
         """
+        self._rest = None
         if self._last < 0:
             return 0
         if self._reference is None:
@@ -81,6 +83,19 @@ class Rotation:
         if behind > 0:
             return behind
         return min(ahead, 0)
+
+    def rest(self, steps):
+        """It stands, and what it lost before is judged: from here on it must not move without steps."""
+        if self._last >= 0:
+            self._rest = (self._angle, steps)
+
+    def is_at_rest(self):
+        """Whether it has been read standing, and not been taken as given since."""
+        return self._rest is not None
+
+    def moved_counts(self, steps):
+        """Counts that it has moved since it came to rest, steps of a relief apart."""
+        return self._angle - self._rest[0] - self.counts_of(steps - self._rest[1])
 
     def is_lost_at_once(self, steps, commanded_steps, now_us):
         """Whether the rotor has lost STALL_COUNTS within the last few degrees, where the steps are now at `steps`.
@@ -107,7 +122,7 @@ class Rotation:
 
     def accept(self):
         """Take the present position as given: everything starts anew."""
-        self._reference = None
+        self._reference = self._rest = None
         self._marks = []
         self._windows = []
 
