@@ -1,9 +1,9 @@
 """What a balance does besides weighing: tares, bottle changes, knocks, drops, and readings that stand still.
 
-Owns: finding jumps and spikes, telling them apart, and the parts between them.
+Owns: finding jumps and spikes, telling them apart, which readings of a run in drops count, and the parts between.
 Rules: a row is left out only with its reason; a jump that is fluid (a drop) is never taken for a disturbance.
 Units: mass in g, time in s; `breaks` are indices of the first reading of a new part; rows are line numbers.
-Leaves: whether the whole file is in the wrong unit to checks.py.
+Leaves: whether the whole file is in the wrong unit to checks.py, frequent drops to drops.py.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pumprig.calibration import drops as dropping
 from pumprig.calibration.weighing import Floats, Weighing, refuse
 
 # a reading that stays while the pump delivers so many of the balance's digits stands still
 FROZEN_DIGITS = 8.0
 JUMP_SCALES = 8.0  # a change between readings that is this many robust standard deviations is looked at
 MOST_JUMPS = 500
+FROZEN_DROPS = 3.0
+LEAST_BLANK = 20  # readings
 HANDLING_S = 60.0  # jumps closer together than this are one handling of the bottle
 
 
@@ -55,12 +58,15 @@ def screen(weighing: Weighing, progress: Floats, readability_g: float) -> Screen
             )
         progress = progress[~over]
         weighing.reject(over, "the balance was overloaded")
+    often = dropping.find(weighing.mass_g, readability_g)
+    if often is not None:
+        return _of_drops(weighing, often, progress, readability_g)
     progress = _leave_repeats(weighing, progress, readability_g)
     jumps = _find(weighing.t_s, weighing.mass_g, progress, readability_g, weighing)
     drop_g = _drops(jumps, weighing.mass_g)
     if drop_g:
-        return Screened(_keep_drops(weighing, jumps, drop_g, progress), drop_g)
-    _refuse_frozen(weighing, progress, readability_g, jumps)
+        return Screened(_keep_drops(weighing, [(j.first, j.last) for j in jumps], drop_g, progress), drop_g)
+    _refuse_frozen(weighing, progress, FROZEN_DIGITS * readability_g, jumps)
     return _apply(weighing, jumps, readability_g)
 
 
@@ -148,7 +154,28 @@ def _drops(jumps: list[_Jump], mass_g: Floats) -> float:
     return float(np.median(levels)) if levels.sum() > 0.5 * gain_g else 0.0
 
 
-def _keep_drops(weighing: Weighing, jumps: list[_Jump], drop_g: float, progress: Floats) -> list[int]:
+def _of_drops(weighing: Weighing, found: dropping.Drops, progress: Floats, readability_g: float) -> Screened:
+    """Drops that come oftener than every fiftieth reading: the reading after each, or all where they come too often."""
+    pairs = [(int(a), int(b)) for a, b in zip(found.before, found.after, strict=True)]
+    if found.sparse:
+        return Screened(_keep_drops(weighing, pairs, found.size_g, progress), found.size_g)
+    least_g = max(FROZEN_DIGITS * readability_g, FROZEN_DROPS * found.size_g)
+    _refuse_frozen(weighing, progress, least_g, [])
+    weighing.warnings.append(
+        f"the fluid falls in {len(pairs)} drops of about {1000 * found.size_g:.3g} mg, one in "
+        f"{found.every:.2g} readings; they are taken as a flow"
+    )
+    still = (progress <= progress[0], progress >= progress[-1])
+    before = int(np.count_nonzero(still[0][: pairs[0][0] + 1]))
+    after = int(np.count_nonzero(still[1][pairs[-1][1] :]))
+    breaks = [before] if before >= LEAST_BLANK else []
+    breaks += [len(progress) - after] if after >= LEAST_BLANK else []
+    return Screened(breaks, found.size_g)
+
+
+def _keep_drops(
+    weighing: Weighing, jumps: list[tuple[int, int]], drop_g: float, progress: Floats
+) -> list[int]:
     """Keep the reading after each drop: there the same amount hangs at the tube's end each time; and the blanks.
 
     Returned are the first readings of the parts: what hangs when the pump starts and stops is not known.
@@ -156,21 +183,20 @@ def _keep_drops(weighing: Weighing, jumps: list[_Jump], drop_g: float, progress:
     if len(jumps) < 10:
         raise refuse(
             weighing.name,
-            f"row {int(weighing.row[jumps[0].last])}: the fluid falls in drops of about {1000 * drop_g:.3g} mg, and "
+            f"row {int(weighing.row[jumps[0][1]])}: the fluid falls in drops of about {1000 * drop_g:.3g} mg, and "
             f"{len(jumps)} drops are too few for a flow.",
             "Let the tube's end dip into the fluid, or weigh for longer.",
         )
     before, after = progress <= progress[0], progress >= progress[-1]
-    last = jumps[-1].last
-    after &= np.arange(len(after)) > last
-    before &= np.arange(len(before)) < jumps[0].first
+    after &= np.arange(len(after)) > jumps[-1][1]
+    before &= np.arange(len(before)) < jumps[0][0]
     keep = np.zeros(len(weighing.t_s), dtype=np.bool_)
-    keep[[jump.last for jump in jumps]] = True
+    keep[[last for _first, last in jumps]] = True
     breaks: list[int] = []
-    if before.sum() >= 20:
+    if before.sum() >= LEAST_BLANK:
         keep |= before
         breaks.append(int(before.sum()))
-    if after.sum() >= 20:
+    if after.sum() >= LEAST_BLANK:
         keep |= after
         breaks.append(int(keep.sum() - after.sum()))
     weighing.take(keep)
@@ -180,8 +206,8 @@ def _keep_drops(weighing: Weighing, jumps: list[_Jump], drop_g: float, progress:
     return breaks
 
 
-def _refuse_frozen(weighing: Weighing, progress: Floats, readability_g: float, jumps: list[_Jump]) -> None:
-    """A reading that stands still while the pump delivers is an overload or a dead line, not a weighing."""
+def _refuse_frozen(weighing: Weighing, progress: Floats, least_g: float, jumps: list[_Jump]) -> None:
+    """A reading that stands still while the pump delivers `least_g` is an overload or a dead line, not a weighing."""
     mass_g = weighing.mass_g
     steady = np.ones(len(mass_g) - 1, dtype=np.bool_)
     for jump in jumps:
@@ -193,7 +219,7 @@ def _refuse_frozen(weighing: Weighing, progress: Floats, readability_g: float, j
     whole = float(progress[-1] - progress[0])
     gain_g = abs(float(np.diff(mass_g)[steady].sum())) * advance[at] / max(whole, 1e-12)
     frozen = advance[at] > 0.3 * whole and ends[at] - starts[at] > 10
-    if gain_g > FROZEN_DIGITS * readability_g or frozen:
+    if gain_g > least_g or frozen:
         raise refuse(
             weighing.name,
             f"rows {int(weighing.row[starts[at]])} to {int(weighing.row[ends[at]])}: the reading stands still at "

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pumprig.calibration import drops
+
 Floats = NDArray[Any]
 CHANGE_COST = 5.0  # of one change between running and standing, in log likelihood
 SPREAD = 0.45  # of the running slope from block to block: pulsation, a flow that falls (share, 1 sd)
@@ -41,6 +43,9 @@ def find(t_s: Floats, mass_g: Floats, readability_g: float) -> Standing:
     """Standing time in a record t_s (n,), mass_g (n,), growing while the pump runs; NONE where none is clear."""
     if len(t_s) < 4 * FEWEST_BLOCKS:
         return NONE
+    often = drops.find(mass_g, readability_g)
+    if often is not None:
+        return Standing(*drops.standing(t_s, often))
     smooth = _without_jumps(t_s, mass_g, readability_g)
     if smooth is None:
         return NONE
