@@ -17,7 +17,8 @@ class Pressure:
     """Judges pressure readings in Pa."""
 
     def __init__(self):
-        self._base_pa = self._rest_pa = None  # of a relieved line; as it last stood
+        self._base_pa = None  # of a relieved line
+        self._sunk_pa = 0  # by how much it last stood below that
         self._missing = 0
         self._last_pa = self._slope_pa = None
         self._equal = 0
@@ -42,8 +43,8 @@ class Pressure:
         elif standing and absolute_pa - self._base_pa < thresholds.RELIEVED_PA:
             sunk = absolute_pa < self._base_pa - thresholds.NOISE_PA
             self._base_pa += (absolute_pa - self._base_pa) // (SUNK_WEIGHT if sunk else BASE_WEIGHT)
-        if standing or self._rest_pa is None:
-            self._rest_pa = absolute_pa
+        if standing:
+            self._sunk_pa = max(0, self._base_pa - absolute_pa)
         self.now_pa = absolute_pa - self._base_pa
         self.peak_pa = max(self.peak_pa, self.now_pa)
         self._compare(absolute_pa, smooth)
@@ -73,10 +74,7 @@ class Pressure:
 
         Encoder and step count agree where a coil and the encoder are both reversed: nothing else tells.
         """
-        below = is_fast and self.now_pa is not None
-        if below:
-            sunk_pa = max(0, self._base_pa - self._rest_pa)
-            below = self.now_pa + sunk_pa <= thresholds.BACKWARDS_PA
+        below = is_fast and self.now_pa is not None and self.now_pa + self._sunk_pa <= thresholds.BACKWARDS_PA
         self._drawn = self._drawn + 1 if below else 0
         return self._drawn >= thresholds.BACKWARDS_READINGS
 
