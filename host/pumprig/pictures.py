@@ -28,6 +28,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def legend_below(axes: Any, columns: int) -> None:
+    """A legend under the axis' own label: never over the data."""
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, columnspacing=1.2, borderaxespad=0
+    )
+
+
 def save(drawing: Any, path: Path) -> None:
     """Write a figure without a date in it, so that the same data give the same bytes."""
     meta: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})

@@ -13,7 +13,9 @@ from typing import Any
 
 from pumprig.accuracy.curve import Accuracy
 from pumprig.accuracy.trumpet import Window
-from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save
+from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, legend_below, save
+
+NEAR = 1.3  # two numbers on the logarithmic axis would touch
 
 
 def save_graphs(result: Accuracy, path: Path, name: str) -> None:
@@ -27,7 +29,7 @@ def figure(result: Accuracy, name: str) -> Any:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        drawing = Figure(figsize=(9.5, 3.7), layout="constrained")
+        drawing = Figure(figsize=(9.5, 4.4), layout="constrained")
         axes: Any = drawing.subplots(1, 2)
         _startup(axes[0], result)
         _trumpet(axes[1], result)
@@ -50,7 +52,7 @@ def _startup(axes: Any, result: Accuracy) -> None:
     axes.set_xlabel("time since the start of the run / min")
     axes.set_ylabel("flow / (µL/h)")
     axes.set_title("start-up graph", loc="left", fontsize=9)
-    axes.legend(loc="best")
+    legend_below(axes, 3)
 
 
 def _trumpet(axes: Any, result: Accuracy) -> None:
@@ -81,11 +83,6 @@ def _trumpet(axes: Any, result: Accuracy) -> None:
         axes.plot(minutes, [w.ep_min_pct for w in result.cycle], "v", color=GREY, markersize=5)
     axes.axhline(0, color=GREY, linewidth=1, linestyle="--")
     axes.set_xscale("log")
-    ticks = sorted(
-        {round(w.p_min, 3) for w in result.windows} | {60.0}
-        if result.hours
-        else {w.p_min for w in result.windows}
-    )
     if result.hours:
         hour = result.hours[0]
         axes.vlines(
@@ -97,12 +94,23 @@ def _trumpet(axes: Any, result: Accuracy) -> None:
             linestyle=":",
             label="1 h, whole record",
         )
-    axes.set_xticks(ticks, [f"{v:g}" for v in ticks])
+    hours = [60.0] if result.hours else []
+    ticks = window_ticks([w.p_min for w in result.windows] + hours, [w.p_min for w in result.cycle])
+    axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("observation window / min")
     axes.set_ylabel("error of the mean flow / %")
     axes.set_title("trumpet curve", loc="left", fontsize=9)
-    axes.legend(loc="best")
+    legend_below(axes, 2)
+
+
+def window_ticks(windows_min: list[float], more_min: list[float]) -> list[float]:
+    """The lengths that carry a number: all windows, the last mark, and what is far enough from these to be read."""
+    ticks = set(windows_min)
+    for length in sorted(more_min, reverse=True):
+        if all(not NEAR > length / tick > 1 / NEAR for tick in ticks):
+            ticks.add(length)
+    return sorted(ticks)
 
 
 def _horn(axes: Any, windows: list[Window], mean_pct: float, colour: str, marker: str, label: str) -> None:

@@ -20,6 +20,8 @@ from pumprig.calibration.register import picture_name
 from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save
 from pumprig.quantities import plus_minus
 
+SAME_RATE = 1.1  # numbers of weighings so near to each other would touch
+
 
 def save_fit(result: Fit, path: Path) -> None:
     """Write the fit's picture; the suffix (.svg, .png, .pdf) chooses the format."""
@@ -74,6 +76,7 @@ def rates_figure(points: list[Point], model: RateModel) -> Any:
     """Volume per revolution of each weighing with U (k = 2), in their order, and the model with its band."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(9.5, 3.2), layout="constrained")
@@ -87,19 +90,42 @@ def rates_figure(points: list[Point], model: RateModel) -> Any:
         volumes = np.array([p.nl_per_rev for p in points]) / 1000
         u = np.array([2 * p.u_nl_per_rev for p in points]) / 1000
         axes.errorbar(rates, volumes, u, fmt="o", color=ORANGE, markersize=4, capsize=3, linewidth=1)
-        for number, (x, y) in enumerate(zip(rates, volumes, strict=True), 1):
-            axes.annotate(str(number), (x, y), (6, 4), textcoords="offset points", fontsize=8, color=GREY)
+        for numbers, x, y in _numbered(rates, volumes + u):
+            axes.annotate(
+                numbers, (x, y), (0, 3), textcoords="offset points", ha="center", fontsize=8, color=GREY
+            )
+        axes.margins(y=0.12)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}")
-        axes.tick_params(axis="x", which="minor", labelsize=7)
+        axes.minorticks_off()
         axes.set_xlabel("flow / (µL/h)")
         axes.set_ylabel("µL per revolution")
         axes.set_title("weighings in their order, and the model; U with k = 2", loc="left", fontsize=9)
     return drawing
 
 
+def _numbered(rates: Any, tops: Any) -> list[tuple[str, float, float]]:
+    """The weighings' numbers, those of one rate together, above the highest of them: (text, rate, height)."""
+    groups: list[list[int]] = []
+    for place in np.argsort(rates, kind="stable").tolist():
+        if groups and rates[place] < SAME_RATE * rates[groups[-1][0]]:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return [
+        (
+            ", ".join(str(place + 1) for place in sorted(group)),
+            float(np.mean(rates[group])),
+            float(np.max(tops[group])),
+        )
+        for group in groups
+    ]
+
+
 def _budget(axes: Any, result: Fit) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     terms = [t for t in result.result.terms if t.u_nl_per_h > 0.005 * result.result.u_flow_nl_per_h][:9]
     places = np.arange(len(terms))[::-1]
     axes.barh(places, [t.u_nl_per_h for t in terms], color=BLUE, height=0.55)
@@ -107,6 +133,7 @@ def _budget(axes: Any, result: Fit) -> None:
     names = [_wrapped(t.source) for t in terms]
     axes.set_yticks([*places, -1], [*names, "combined"], fontsize=8)
     axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("standard uncertainty / (nL/h)")
     axes.set_title("budget", loc="left", fontsize=9)
 

@@ -166,11 +166,17 @@ class RigWatch:
                 self._ended.wait(AGAIN_S)
                 continue
             self._status, self._read_s, self._lost = status, time.monotonic(), None
-            self.samples.append(sample_of(status))
+            self._sampled(sample_of(status))
             if (status.log_next or 0) - 1 > self.log_end:
                 self._pull.set()
             self._changed(self)
             self._ended.wait(max(0.05, LOOK_S - (time.monotonic() - begun_s)))
+
+    def _sampled(self, sample: Sample) -> None:
+        """Keep a sample; where the rig's clock was put back, what was kept of later instants goes."""
+        while self.samples and self.samples[-1].at_us >= sample.at_us:
+            self.samples.pop()
+        self.samples.append(sample)
 
     def _is_lost(self, error: Exception) -> None:
         why = error.happened if isinstance(error, PumpError) else str(error)

@@ -28,6 +28,7 @@ MOST_EVENTS = 400
 RUNNING = spec.MODES.index("running")
 HOUR_US = 3_600_000_000
 SHORT_US = 72 * HOUR_US  # of which the hours are told, not the days
+PUT_BACK_US = 10_000_000  # less is the order of records: a bolus's carries the instant of its step
 SHORTEST_US = 1_000_000  # counted steps over less say nothing of a rate
 UNTOLD = ("checkpoint", "self_test", "kept", "access")
 
@@ -55,6 +56,7 @@ class Course:
     )  # (from, to, nL/day)
     events: list[Record] = field(default_factory=list[Record])
     left_out: int = 0  # older events
+    put_back: int = 0  # how often the rig's clock was
     alarms: list[Record] = field(default_factory=list[Record])
     bin_us: int = 86_400_000_000  # of the volumes by kind: a day, or an hour where the whole is short
     bins: dict[int, dict[str, float]] = field(
@@ -75,7 +77,7 @@ def course(store: Store, total: Total) -> Course:
     span_us = last_us - first_us
     if span_us < SHORT_US:
         out.bin_us = HOUR_US
-    walk = _Walk(out, calibrations, account, max(1, span_us // MOST_POINTS))
+    walk = _Walk(out, calibrations, account, max(span_us, HOUR_US) // MOST_POINTS)
     for record in ledger.between(store, device_id, total.first.number, total.last.number):
         walk.take(record)
     walk.end()
@@ -103,6 +105,7 @@ class _Walk:
         self._bin = -1
         self._boot: int = 0
         self._flows: Record | None = None  # since when the last rate flows
+        self._newest_us = 0
 
     def take(self, record: Record) -> None:
         """The next record, in the order of numbers."""
@@ -115,6 +118,8 @@ class _Walk:
         if record.event in ("alarm", "alarm_end"):
             out.alarms.append(record)
         at_us = record.at_utc_us
+        if at_us is not None:
+            self._begin_anew(at_us)
         fresh = at_us is not None and at_us // self._width_us != self._bin
         told: bool = record.event != "checkpoint" or record.boot != self._boot or last is None
         if last is not None and record.boot != last.boot:
@@ -136,6 +141,19 @@ class _Walk:
             self._bin = at_us // self._width_us
             self._point(record, at_us)
             self._mean(at_us)
+
+    def _begin_anew(self, at_us: int) -> None:
+        """Where the rig's clock was put back the curves begin anew: what they had of later instants is left out."""
+        out, newest_us = self._out, self._newest_us
+        self._newest_us = at_us
+        if at_us > newest_us - PUT_BACK_US:
+            self._newest_us = max(at_us, newest_us)
+            return
+        out.points = [point for point in out.points if point.at_us < at_us]
+        out.rates = [row for row in out.rates if row[0] < at_us]
+        out.counted = [row for row in out.counted if row[1] <= at_us]
+        self._mark, self._bin, self._flows = (at_us, self._delivered), -1, None
+        out.put_back += 1
 
     def end(self) -> None:
         """The last record closes every series."""

@@ -77,6 +77,7 @@ def content(store: Store, verdict: Verdict, from_us: int | None, to_us: int | No
         "alarms": _alarms(path.alarms),
         "events": [_event(record, volumes.get(record.calibration_id, 0.0)) for record in path.events],
         "left_out": path.left_out,
+        "put_back": path.put_back,
         "data": _charts(path, relative, u_ppm, volumes),
         "every": "hour" if path.bin_us < DAY_US else "day",
         "calibrations": [

@@ -48,6 +48,10 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
         page.table(
             [("volume", "why"), *((row["volume"], row["why"]) for row in said["not_given"])], (35, 155), "RL"
         )
+    if said["put_back"]:
+        page.line(
+            f"The rig's clock was put back {said['put_back']} times; the curves begin anew where it was.", 8.5
+        )
     for title, note, png in drawings(said["data"]) if said["data"] else []:
         page.keep_together(105)
         page.line(title, 11, True)

@@ -2,7 +2,7 @@
 
 Owns: the columns of each chart, the colours of the kinds, and the thinning.
 Rules: a thinned series keeps the first, last, lowest and highest point of every stretch, so that no peak is lost; a
-series never runs backwards in time; what is not known is None.
+series never runs backwards in time: where it did, the newest telling of an instant counts; what is not known is None.
 Units: seconds since 1970, as charts want them; µL/h, mL, µL.
 Leaves: the data to course.py, drawing to charts.js and to the page.
 """
@@ -39,8 +39,9 @@ def thinned(points: Sequence[tuple[float, float | None]], most: int) -> Series:
     """At most about `most` points: of each stretch of time the first, the last, the lowest and the highest."""
     ordered: Series = []
     for point in points:
-        if not ordered or point[0] >= ordered[-1][0]:
-            ordered.append(point)
+        while ordered and point[0] < ordered[-1][0]:
+            ordered.pop()
+        ordered.append(point)
     if len(ordered) <= most or most < 8:
         return ordered
     begin, span = ordered[0][0], ordered[-1][0] - ordered[0][0]

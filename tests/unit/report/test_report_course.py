@@ -88,3 +88,28 @@ def test_a_refusal_that_is_the_log_s_last_word_is_booked_once(tmp_path):
     given = course.course(opened, short).given
     opened.close()
     assert sum(row["nl"] for row in given.not_given if row["why"] == "refused") == 8_000
+
+
+@pytest.mark.parametrize("ahead_h", [-2, 0, 2])
+def test_a_rig_whose_clock_was_wrong_until_a_restart_gives_no_curve_that_runs_backwards(tmp_path, ahead_h):
+    """20 uL/h for 6 h less a power cut of 6 min: the curves end with the log, and know no rate that never was."""
+    rows = [
+        asked.event(0.5, "set_clock", by_ms=ahead_h * asked.HOUR_MS),
+        asked.event(4, "power_cut"),
+        asked.event(4.1, "power_on"),
+    ]
+    request = rehearsal.request(asked.parsed(asked.CONSTANT), 6 * asked.HOUR_MS, events=rows)
+    request["records"] = str(tmp_path / "records.txt")
+    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    opened = Store(tmp_path / "run.db")
+    sums = total(opened, opened.devices()[0], None, None)
+    drawn = course.course(opened, sums)
+    opened.close()
+    assert drawn.put_back == (1 if ahead_h > 0 else 0)
+    for times in ([point.at_us for point in drawn.points], [at for at, _rate in drawn.rates]):
+        assert times == sorted(times)
+        assert times[-1] == sums.last.at_utc_us
+    assert [row[1] for row in drawn.counted] == sorted(row[1] for row in drawn.counted)
+    assert drawn.points[-1].delivered_nl == pytest.approx(118_000, abs=40)
+    assert [point.delivered_nl for point in drawn.points] == sorted(p.delivered_nl for p in drawn.points)
+    assert all(0 <= rate <= 20_000 * 24 * 1.01 for _from, _to, rate in drawn.counted)

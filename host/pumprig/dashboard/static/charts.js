@@ -99,7 +99,10 @@ export class Charts {
     if (!s || view.lost || !this.span || this.span > LIVE_S) return;
     const t = s.clock.device ? Date.parse(s.clock.device) / 1000 : Date.now() / 1000;
     const { rate, reservoir, pressure } = this.data;
-    if (rate[0].length && t <= rate[0].at(-1)) return;
+    if (rate[0].length && t <= rate[0].at(-1)) { // the rig's clock was put back: the server has the curves anew
+      if (t < rate[0].at(-1) - 5 && performance.now() - this.at > 2000) this.fetch();
+      return;
+    }
     const add = (columns, values) => { values.forEach((value, i) => columns[i].push(value)); while (columns[0].length > 2 && columns[0][1] < t - this.span) columns.forEach((column) => column.shift()); };
     add(rate, [t, s.rate_nl_per_h === null ? null : s.rate_nl_per_h / 1000, s.counted_rate_nl_per_h === null ? null : s.counted_rate_nl_per_h / 1000]);
     if (s.reservoir_nl !== null) add(reservoir, [t, s.reservoir_nl / 1e6, Math.max(0, s.reservoir_nl - (s.reservoir_u_nl ?? 0)) / 1e6, (s.reservoir_nl + (s.reservoir_u_nl ?? 0)) / 1e6]);
