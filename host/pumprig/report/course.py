@@ -137,10 +137,14 @@ class _Walk:
             return
         if fresh or told:
             self._rate(record, at_us)
+        filled = last is not None and record.state["reservoir_base_nl"] != last.state["reservoir_base_nl"]
+        if filled and last is not None:  # a step, not a slope from the point before
+            self._point(last, at_us)
         if fresh:
             self._bin = at_us // self._width_us
-            self._point(record, at_us)
             self._mean(at_us)
+        if fresh or filled:
+            self._point(record, at_us)
 
     def _begin_anew(self, at_us: int) -> None:
         """Where the rig's clock was put back the curves begin anew: what they had of later instants is left out."""

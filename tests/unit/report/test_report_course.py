@@ -68,7 +68,7 @@ def test_the_page_says_what_was_asked_given_and_not_given_that_it_is_simulated_a
 def test_a_long_log_is_drawn_with_few_points(store, monkeypatch):
     monkeypatch.setattr(course, "MOST_POINTS", 10)
     drawn = course.course(store, total(store, store.devices()[0], None, None))
-    assert len(drawn.points) <= 13
+    assert len(drawn.points) <= 13 + 2 * 2  # and two for each refill
     assert drawn.points[-1].asked_nl == pytest.approx(70_000, abs=8)
 
 
@@ -113,3 +113,24 @@ def test_a_rig_whose_clock_was_wrong_until_a_restart_gives_no_curve_that_runs_ba
     assert drawn.points[-1].delivered_nl == pytest.approx(118_000, abs=40)
     assert [point.delivered_nl for point in drawn.points] == sorted(p.delivered_nl for p in drawn.points)
     assert all(0 <= rate <= 20_000 * 24 * 1.01 for _from, _to, rate in drawn.counted)
+
+
+def test_a_refill_is_drawn_as_a_step_at_its_instant(tmp_path):
+    """From what was left by counting to what was filled in, both at the instant of the refill's record."""
+    request = rehearsal.request(
+        asked.parsed(asked.CONSTANT),
+        6 * asked.HOUR_MS,
+        events=[asked.event(3.05, "refill", volume_nl=9_000_000)],
+    )
+    request["records"] = str(tmp_path / "records.txt")
+    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    opened = Store(tmp_path / "run.db")
+    drawn = course.course(opened, total(opened, opened.devices()[0], None, None))
+    refill = next(r for r in drawn.events if "verb=refill" in r.text and "9000000" in r.text)
+    opened.close()
+    levels_ml = [row.reservoir_nl / 1e6 for row in drawn.points if row.at_us == refill.at_utc_us]
+    assert levels_ml == pytest.approx([18 - 0.061, 9], abs=0.002)
+    before = [
+        row.reservoir_nl / 1e6 for row in drawn.points if row.at_us < refill.at_utc_us and row.reservoir_nl
+    ]
+    assert min(before[2:]) > 17.9
