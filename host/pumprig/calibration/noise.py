@@ -83,11 +83,11 @@ class _Setting:
 def make_blocks(
     t: Floats, y: Floats, x: Floats, breaks: NDArray[Any], least_sd: float = 0.0, most: int = MOST_BLOCKS
 ) -> Blocks:
-    """Average readings into at most about `most` blocks, never across an index in `breaks` (first of a new part).
+    """Average readings into at most `most` blocks, never across an index in `breaks` (first of a new part).
 
     t and y are (n,), x is (n, p). Slopes keep practically all their information: a straight line loses 1/blocks^2.
     """
-    size = max(1, len(t) // most)
+    size = -(-len(t) // most)
     bounds = np.unique(np.concatenate((np.arange(0, len(t), size), breaks)))
     bounds = bounds[bounds < len(t)]
     count = np.diff(np.append(bounds, len(t))).astype(np.float64)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pumprig import quantities
+from pumprig.cli import waiting
 from pumprig.cli.options import NumberRange, Picture
 from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pumprig.calibration.columns import ReadAs
     from pumprig.calibration.fit import Fit
 
-LARGE_BYTES = 1_000_000  # reading and fitting takes a second and more
 CSV = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -63,9 +63,6 @@ def fit_command(
     how: ReadAs,
 ) -> None:
     """Volume and flow of the weighings FILES with their uncertainty (95 %)."""
-    from pumprig.calibration.files import read_file
-    from pumprig.calibration.fit import fit, use_blanks
-
     settings = current()
     if len(files) > 1 and (plot or not (kept or certificate)):
         raise UsageError(
@@ -75,20 +72,17 @@ def fit_command(
         )
     if certificate is not None and certificate.suffix not in (".html", ".pdf"):
         raise UsageError(f"{certificate}: a certificate is .html or .pdf.", "Nothing was computed.")
+    given = {
+        "rate_nl_per_h": None if rate is None else rate_of(rate),
+        "steps_per_rev": steps_per_rev,
+        "rollers": rollers,
+    }
     fits: list[Fit] = []
     for file in files:
-        if file.is_file() and file.stat().st_size > LARGE_BYTES:
-            settings.say(f"fitting {file.name} ({file.stat().st_size / 1e6:.1f} MB) ...")
-        weighing = read_file(file, how)
-        given = {
-            "rate_nl_per_h": None if rate is None else rate_of(rate),
-            "steps_per_rev": steps_per_rev,
-            "rollers": rollers,
-        }
-        weighing.numbers |= {key: float(value) for key, value in given.items() if value is not None}
-        use_blanks(weighing, [read_file(blank, how) for blank in blanks])
-        fits.append(fit(weighing))
-        for warning in weighing.warnings:
+        size_mb = file.stat().st_size / 1e6 if file.is_file() else 0.0
+        with waiting.told(settings, f"fitting {file.name} ({size_mb:.1f} MB) ..."):
+            fits.append(_fit(file, blanks, how, given))
+        for warning in fits[-1].weighing.warnings:
             settings.say(f"warning: {file.name}: {warning}")
     if plot is not None:
         from pumprig.calibration.plots import save_fit
@@ -176,6 +170,16 @@ def _longest_map(fits: list[Fit]) -> AngleMap:
             "Weigh with `calibrate run` without --speed: it reads the encoder.",
         )
     return estimate(weighing, weighing.numbers.get("steps_per_rev", NOMINAL_STEPS_PER_REV))
+
+
+def _fit(file: Path, blanks: tuple[Path, ...], how: ReadAs, given: dict[str, float | None]) -> Fit:
+    from pumprig.calibration.files import read_file
+    from pumprig.calibration.fit import fit, use_blanks
+
+    weighing = read_file(file, how)
+    weighing.numbers |= {key: float(value) for key, value in given.items() if value is not None}
+    use_blanks(weighing, [read_file(blank, how) for blank in blanks])
+    return fit(weighing)
 
 
 def _dof(dof: float) -> str:
