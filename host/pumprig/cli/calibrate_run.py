@@ -8,7 +8,6 @@ Leaves: stages to calibration/weighing_run.py, the rig to api/rigpump.py, pictur
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
@@ -19,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pumprig import paths, quantities
+from pumprig.cli.calibrate_begin import ambient as air_of
+from pumprig.cli.calibrate_begin import first_reading, planned
 from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import Interrupted, PumpError, UsageError
 
 if TYPE_CHECKING:
     from pumprig.api.rigpump import RigPump
-    from pumprig.balance.serial_balance import Balance
     from pumprig.calibration.fit import Fit
-    from pumprig.calibration.runfolder import Stage
     from pumprig.calibration.weighing_run import Progress, WeighingRun
 
 
@@ -119,7 +118,7 @@ def run_command(
     with ExitStack() as stack:
         pump = None if by_hand else stack.enter_context(closing(RigPump(settings.rig)))
         if not resume:
-            plan = _stages((*rates, *rates[-2::-1]) if back else rates, duration, blank, run_in)
+            plan = planned((*rates, *rates[-2::-1]) if back else rates, duration, blank, run_in)
             metadata: dict[str, Any] = {
                 "balance_readability_g": quantities.parse(readability, "mass", "--readability") * 1e-9,
                 "steps_per_rev": steps_per_rev,
@@ -129,7 +128,7 @@ def run_command(
                 "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 **{key: value for key, value in stated.items() if value},
             }
-            measured = _ambient(ambient) if ambient else {}
+            measured = air_of(ambient) if ambient else {}
             need_nl = sum(stage.rate_nl_per_h * (stage.end_s - stage.start_s) for stage in plan) / 3600.0
             settings.say(
                 f"{len(plan)} stages, {quantities.duration_text(1000 * plan[-1].end_s)}, "
@@ -137,7 +136,7 @@ def run_command(
             )
             with closing(open_balance(balance_port)) as scale:
                 metadata["balance"] = f"{scale.model} ({scale.dialect.name})"
-                _first_reading(settings, scale, metadata["balance_readability_g"])
+                first_reading(settings, scale, metadata["balance_readability_g"])
                 balance_port = f"{balance_port.split(',')[0]},{scale.settings}"
             settings.ask(yes, "Start?")
             if pump is not None:
@@ -158,45 +157,6 @@ def run_command(
     _report(settings, kept_in)
 
 
-def _first_reading(settings: Settings, scale: Balance, readability_g: float) -> None:
-    """A reading before anything moves. Raises PumpError that says why there is none."""
-    from pumprig.balance.reading import BUSY, BalanceError
-
-    reading = None
-    for _ in range(3):
-        try:
-            reading = scale.read()
-        except BalanceError as error:
-            raise PumpError(
-                error.happened, "Nothing was started; the pump stands.", error.next_step
-            ) from error
-        if reading.mass_g is not None:
-            break
-        if reading.trouble != BUSY:
-            break
-    if reading is None or reading.mass_g is None:
-        said = reading.trouble if reading is not None else "nothing"
-        raise PumpError(
-            f"The balance says {said}: there is no reading.",
-            "Nothing was started; the pump stands.",
-            "Load or unload it, let it settle, and try again.",
-        )
-    settings.say(f"balance: {scale.model}, {scale.settings}; it reads {reading.mass_g:.7g} g")
-    shown_g = _digit_g(reading.raw)
-    if shown_g is not None and not 0.45 < shown_g / readability_g < 2.2:
-        settings.say(
-            f"warning: the balance shows digits of {1000 * shown_g:g} mg, --readability is {1000 * readability_g:g} mg"
-        )
-
-
-def _digit_g(raw: str) -> float | None:
-    """The last digit's place in g of a line as it came; None where no number is seen."""
-    match = re.search(r"\d+[.,](\d+)\]?\d*\s*(mg|kg|g)?", raw)
-    if match is None:
-        return None
-    return 10.0 ** -len(match.group(1)) * {"mg": 1e-3, "kg": 1e3}.get(match.group(2) or "g", 1.0)
-
-
 def _clock(pump: RigPump | None, speed: float) -> Callable[[], float]:
     """The host's time of day at the start, going on steadily; or the clock of a simulated rig that runs faster.
 
@@ -206,32 +166,6 @@ def _clock(pump: RigPump | None, speed: float) -> Callable[[], float]:
         return pump.utc_s
     begin_utc_s, begin_s = time.time(), time.monotonic()
     return lambda: begin_utc_s + time.monotonic() - begin_s
-
-
-def _ambient(text: str) -> dict[str, float]:
-    """`21.5,45,985` by the names of a weighing's columns. Raises UsageError, also for air that no formula holds for."""
-    from pumprig.calibration.gravimetry import Ambient, AmbientError, z_ul_per_mg
-
-    try:
-        temp_c, rh_pct, pressure_hpa = (float(part) for part in text.split(","))
-        z_ul_per_mg(Ambient(temp_c, rh_pct, pressure_hpa))
-    except (ValueError, AmbientError) as error:
-        raise UsageError(
-            f"--ambient: '{text}': {error}", "Nothing was started.", "Write it like `21.5,45,985`."
-        ) from None
-    return {"temp_c": temp_c, "rh_pct": rh_pct, "pressure_hpa": pressure_hpa}
-
-
-def _stages(rates: tuple[str, ...], duration: str, blank: str, run_in: str) -> list[Stage]:
-    from pumprig.calibration.runfolder import stages
-
-    values = [quantities.parse(rate, "rate", "--rate") / 24.0 for rate in rates]
-    if not values or min(values) <= 0:
-        raise UsageError("A run needs one --rate or more, each above zero.", "Nothing was started.")
-    times = [quantities.parse(text, "time", "a time") / 1000.0 for text in (duration, blank, run_in)]
-    if min(times[:2]) < 60.0:
-        raise UsageError("A run and a blank last at least one minute.", "Nothing was started.")
-    return stages(values, times[0], times[1], times[2])
 
 
 def _drive(settings: Settings, place: Path, balance_port: str, pump: RigPump | None, every_s: float) -> None:

@@ -14,6 +14,7 @@ import pytest
 def bench(name: str) -> ModuleType:
     """A program of the bench folder as a module."""
     path = Path(__file__).resolve().parents[3] / "bench" / f"{name}.py"
+    sys.path.insert(0, str(path.parent))
     made = importlib.util.spec_from_file_location(name, path)
     assert made is not None
     assert made.loader is not None
