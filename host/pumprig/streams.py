@@ -21,6 +21,7 @@ from typing import TextIO
 import click
 
 from pumprig.errors import PumpError
+from pumprig.sign import Sign
 
 # what stands for a sign that the stream's encoding lacks; anything else becomes "?"
 PLAIN = dict(
@@ -92,14 +93,31 @@ def encodes_all() -> bool:
 
 def write(text: str, err: bool = False) -> None:
     """Write a text. Raises OutputLost for stdout while the command only reads; for stderr never."""
-    if err:
-        try:
-            click.echo(text, file=sys.stderr, nl=False)
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            _silence(sys.stderr, 2)
-        return
-    draw(lambda: click.echo(text, file=sys.stdout, nl=False))
+    with SIGN.aside(text):
+        if err:
+            _told(text)
+            return
+        with binary():
+            click.echo(text, file=sys.stdout, nl=False)
+
+
+def _told(text: str) -> None:
+    try:
+        click.echo(text, file=sys.stderr, nl=False)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _silence(sys.stderr, 2)
+
+
+SIGN = Sign(_told)
+
+
+def is_watched() -> bool:
+    """Whether a person sees what goes to stderr."""
+    try:
+        return sys.stderr.isatty()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def draw(what: Callable[[], None]) -> None:
@@ -114,7 +132,8 @@ def binary() -> Generator[None]:
     if _State.absent:
         _lost("there is no standard output", False)
     try:
-        yield
+        with SIGN.aside():
+            yield
     except (OSError, ValueError) as error:
         closed = isinstance(error, BrokenPipeError) or getattr(error, "errno", 0) == errno.EPIPE
         why = "standard output is closed" if closed else getattr(error, "strerror", "") or str(error)

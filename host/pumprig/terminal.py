@@ -71,27 +71,32 @@ def put_document(content: Any) -> None:
 
 def confirm(question: str) -> bool:
     """Ask for yes or no."""
-    return click.confirm(shown(question), err=True)
+    with streams.SIGN.away():
+        return click.confirm(shown(question), err=True)
 
 
 def asked_secret(question: str) -> str:
     """Ask on the terminal for what is not shown while it is typed, twice."""
-    return str(click.prompt(shown(question), hide_input=True, confirmation_prompt=True, err=True))
+    with streams.SIGN.away():
+        return str(click.prompt(shown(question), hide_input=True, confirmation_prompt=True, err=True))
 
 
 def asked_number(question: str) -> float:
     """Ask for a number."""
-    return float(click.prompt(shown(question), type=float, err=True))
+    with streams.SIGN.away():
+        return float(click.prompt(shown(question), type=float, err=True))
 
 
 def asked_word(question: str, words: list[str]) -> str:
     """Ask for one of several words."""
-    return str(click.prompt(shown(question), type=click.Choice(words), show_choices=True, err=True))
+    with streams.SIGN.away():
+        return str(click.prompt(shown(question), type=click.Choice(words), show_choices=True, err=True))
 
 
 def asked_line(question: str) -> None:
     """Say something, and wait for Enter."""
-    click.prompt(shown(question), default="", show_default=False, prompt_suffix=": ", err=True)
+    with streams.SIGN.away():
+        click.prompt(shown(question), default="", show_default=False, prompt_suffix=": ", err=True)
 
 
 def console(stderr: bool = False) -> Console:

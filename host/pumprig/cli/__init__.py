@@ -75,6 +75,10 @@ COMMANDS = {
     "watch": ("status", "watch", "a live reading"),
 }
 
+# who draws a picture of its own, or is there to wait: no sign of life
+UNSIGNED = ("", "alerts", "balance", "console", "dashboard", "gateway", "hub", "ingest", "sim", "watch")
+QUIET = {"-q", "--quiet", "--follow"}
+
 
 def _offered_ports(*asked: Any) -> Any:
     from pumprig.cli.completing import ports
@@ -203,7 +207,13 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     words = sys.argv[1:] if arguments is None else arguments
     settings = settings or Settings()
     streams.begin(settings.held is not None)
-    code = _run(words, settings)
+    named = next((word for word in words if word in COMMANDS), "")
+    if named not in UNSIGNED and settings.held is None and streams.is_watched() and not QUIET & set(words):
+        streams.SIGN.begin(named)
+    try:
+        code = _run(words, settings)
+    finally:
+        streams.SIGN.end()
     try:
         streams.flush()
     except streams.OutputLost as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pumprig import paths, quantities
+from pumprig import paths, quantities, streams
 from pumprig.cli.calibrate_begin import ambient as air_of
 from pumprig.cli.calibrate_begin import first_reading, planned
 from pumprig.cli.options import NumberRange
@@ -182,7 +182,11 @@ def _drive(settings: Settings, place: Path, balance_port: str, pump: RigPump | N
     run = WeighingRun(place, lambda: open_balance(balance_port), pump, _clock(pump, speed))
     picture = Picture(run.stages)
     console = settings.console(stderr=True)
-    with closing(run), Live("", console=console, transient=True, auto_refresh=False) as live:
+    with (
+        closing(run),
+        streams.SIGN.away(),
+        Live("", console=console, transient=True, auto_refresh=False) as live,
+    ):
         stage = None
         for progress in _paced(run, every_s, speed):
             picture.add(progress)

@@ -63,7 +63,10 @@ def progress_of(settings: Settings, what: str) -> Generator[Any]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=settings.console(stderr=True), transient=True) as bar:
+    with (
+        streams.SIGN.away(),
+        Progress(*columns, console=settings.console(stderr=True), transient=True) as bar,
+    ):
         task = bar.add_task(what, total=None)
 
         def progress(done: int, of: int) -> None:

@@ -110,13 +110,7 @@ class _Walk:
     def take(self, record: Record) -> None:
         """The next record, in the order of numbers."""
         out, last = self._out, self._last
-        if record.event not in UNTOLD:
-            out.events.append(record)
-            if len(out.events) > 2 * MOST_EVENTS:
-                del out.events[:MOST_EVENTS]
-                out.left_out += MOST_EVENTS
-        if record.event in ("alarm", "alarm_end"):
-            out.alarms.append(record)
+        self._event(record)
         at_us = record.at_utc_us
         if at_us is not None:
             self._begin_anew(at_us)
@@ -145,6 +139,16 @@ class _Walk:
             self._mean(at_us)
         if fresh or filled:
             self._point(record, at_us)
+
+    def _event(self, record: Record) -> None:
+        out = self._out
+        if record.event not in UNTOLD:
+            out.events.append(record)
+            if len(out.events) > 2 * MOST_EVENTS:
+                del out.events[:MOST_EVENTS]
+                out.left_out += MOST_EVENTS
+        if record.event in ("alarm", "alarm_end"):
+            out.alarms.append(record)
 
     def _begin_anew(self, at_us: int) -> None:
         """Where the rig's clock was put back the curves begin anew: what they had of later instants is left out."""
