@@ -1,6 +1,6 @@
 """The rig: builds the parts, boots from the log, runs the loop.
 
-Owns: the wiring between the parts, the boot number, the log's state record, stopping for an alarm.
+Owns: the wiring between the parts, stopping for an alarm.
 Rules: after any reset the pump resumes exactly what ran, or stops and alarms, as the program says; it never
 takes a default rate; each change of state is on flash before it takes effect.
 Units: microseconds, nL, steps.
@@ -9,9 +9,8 @@ Leaves: everything else to the parts.
 
 import gc
 
-from pumpwire import codec, spec
 from pumpwire import program as programs
-from pumpwire.records import EVENTS
+from pumpwire import spec
 
 from rig import lend
 from rig.board.flashmap import LOG, SETTINGS
@@ -34,6 +33,7 @@ from rig.line.staging import Staging
 from rig.log.checkpoint import Checkpoint
 from rig.log.journal import Journal
 from rig.log.kept_documents import KeptDocuments
+from rig.log.logbook import Logbook
 from rig.loop import Duty, Loop
 from rig.refused import Refused
 from rig.watch import thresholds
@@ -56,37 +56,38 @@ class Rig:
         from rig.log.blocks import find  # forgotten after the boot
 
         self.board = board
-        self._waiting = None  # events that wait for the record of the command that brought them about
         self.digest = spec.digest()
         self.clock = Clock(board.ticks_us, board.ticks_diff)
         self.dosing = Dosing(motor.steps_num, motor.steps_den)
         self._motor = motor
         self.cap = DayCap(self.dosing)
         self.reservoir = Reservoir(self.dosing)
-        self.alarms = Alarms(self.record, board.sound)
         self.journal = Journal(find(board.flash, LOG))
+        self.log = Logbook(
+            self.clock, self.journal, lambda: self.dosing.calibration_id, self._state, self._recorded
+        )
+        self.alarms = Alarms(self.log.record, board.sound)
         self.unread = Unread()
         self.settings = KeptDocuments(find(board.documents, SETTINGS))
         self.therapy = Therapy(self.dosing)
         self.requests = Requests(self.therapy, self.dosing, self.cap, self.need_fluid)
         parts = self.clock, board.stepper, self.dosing, self.therapy, self.cap
-        self.delivery = Delivery(parts, self.record, board.angle, self._plan_known)
+        self.delivery = Delivery(parts, self.log.record, board.angle, self._plan_known)
         self.monitor = Monitor(self, Rotation(motor.steps_num, motor.steps_den), Pressure())
         self.staging = Staging(self)
         self.commands = Commands(self)
         self.buttons = Buttons(board, self)
-        self.access = Access(board.device_id, self.record, board.random)
+        self.access = Access(board.device_id, self.log.record, board.random)
         self.session = Session(Readings(self), self.commands, self.access)
         self.link = Link(port, self.session, self.clock.now_us)
-        self.boot_number = 0
         self.assumed_steps = 0
         self.collect_us = 0
         self.faults = 0  # in a row
         self._reserve = [0] * 512  # words that the record of a fault may take
         self.checkpoint = Checkpoint(self)
-        self.implant = Implant(self)
-        self.forecast = Forecast(self)
-        self._told_us = 0  # what the last record says of its time
+        counts = self.clock, self.dosing, self.therapy
+        self.implant = Implant(counts, self.requests, lambda: self.link.answered, self.alarm_while)
+        self.forecast = Forecast(counts, self.reservoir, self.implant)
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self.counted = CountedRate(self.dosing)
         self.feeding = Duty("delivery", self.commands.feed, False, 1)  # a fast queue lasts for 100 ms
@@ -123,9 +124,9 @@ class Rig:
         self.journal.last = None  # a state of 42 fields, which nobody asks for any more
         recovery.access(self)
         self.counted.begin(now_us)
-        self.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
+        self.log.record("boot", (("cause", self.board.reset_cause), ("maintenance", 1 if maintenance else 0)))
         failed = selftest.failures(self)
-        self.record("self_test", (("failed", ",".join(failed) or "none"),))
+        self.log.record("self_test", (("failed", ",".join(failed) or "none"),))
         if failed:
             self.alarm("self_test", (("failed", ",".join(failed)),))
             self.alarms.held.append("self_test")  # the motor stays off until a start at which it passes
@@ -173,55 +174,20 @@ class Rig:
 
     # --- state and log
 
-    def hold_records(self):
-        """A command acts: what it brings about is logged after it."""
-        self._waiting = []
-
-    def held_records(self):
-        """The events since `hold_records`; from here on they are logged at once again."""
-        rows, self._waiting = self._waiting, None
-        return rows
-
-    def record(self, event, fields, at_us=0):
-        """Put an event with the whole state into the log; returns the record's number, 0 while it must wait.
-
-        at_us: when it happened, if that was not just now.
-        """
-        if self._waiting is not None:
-            self._waiting.append((event, fields))
-            return 0
-        self.commands.log_rest()
-        rows = [(event, fields)]
-        return self.record_now(self.commands.unfolded(rows) + rows, at_us)
-
-    def record_now(self, rows, at_us=0):
-        """Put several events, (event, fields) each, into the log with the state that they leave together."""
-        now_us = self.clock.now_us()
+    def _state(self, now_us):
+        """What a record keeps of the rig as it is now."""
         self.delivery.book(now_us)
-        state_then = snapshot.state_of(self, now_us)
-        for event, fields in rows:
-            number = self._append(event, fields, now_us, state_then, at_us or now_us)
-        return number
+        return snapshot.state_of(self, now_us)
 
-    def _append(self, event, fields, now_us, state_then, at_us):
-        at_us = max(min(at_us, now_us), self._told_us)  # the log's times never go back
-        self._told_us = at_us
-        header = {
-            "event": EVENTS.index(event),
-            "boot": self.boot_number,
-            "mono_us": at_us,
-            "utc_us": self.clock.utc_us(at_us),
-            "calibration_id": self.dosing.calibration_id,
-        }
-        number = self.journal.append(header, state_then, bytes(codec.joined(fields)[1:]))
+    def _recorded(self, event, fields, number, utc_us, now_us):
+        """A record is in the log: who counts from it, and who foresees by what it changes."""
         if event == "alarm":
-            self.unread.note(fields[0][1], number, header["utc_us"])
+            self.unread.note(fields[0][1], number, utc_us)
         self.checkpoint.recorded(now_us)
         self.recording.wake()
         if event not in FORESEEN:
             self.forecast.renew()
             self.foreseeing.wake()
-        return number
 
     def alarm(self, name, fields):
         """Raise an alarm; stop the pump if that is its action."""
@@ -233,6 +199,13 @@ class Rig:
             if was_running and name != "restarts" and not retried:
                 self._count_restart(name, now_us)
         self.sounding.wake()
+
+    def alarm_while(self, condition, name, fields):
+        """An alarm that lasts as long as its condition."""
+        if condition:
+            self.alarm(name, fields)
+        else:
+            self.alarms.clear(name)
 
     def _count_restart(self, name, now_us):
         """The same alarm, stop and start again and again: stop until someone looks (SR-33)."""
@@ -262,7 +235,7 @@ class Rig:
         self.therapy.stop()
         self.delivery.end_cancelled()
         if mode != "stopped" or was_open:
-            self.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))
+            self.log.record("stop", (("was", mode), ("delivered_steps", self.dosing.net_steps())))
 
     def need_fluid(self, volume_nl):
         """Refuse what the reservoir does not hold, by the estimate. Raises Refused."""
@@ -296,9 +269,9 @@ class Rig:
         gc.collect()
         try:
             self.board.stepper.cut()
-            if self._waiting is None:
+            if not self.log.is_holding():
                 times = self.faults + 1 if self.clock.now_us() < thresholds.FAULTS_US else 1
-                self.record("fault", (("times", times), ("error", type(error).__name__)))
+                self.log.record("fault", (("times", times), ("error", type(error).__name__)))
         finally:  # whatever that may raise: the boot's record still says that there was a reset
             self.board.reset()
 
@@ -306,7 +279,7 @@ class Rig:
         """Lines in and out, and what a command has left to do, whether its host reads on or not."""
         due_us = self.link.poll(now_us)
         self.commands.go_on(now_us)
-        return now_us + 1 if self.commands.is_acting or self.commands.has_rest() else due_us
+        return now_us + 1 if self.commands.is_acting or self.log.has_rest() else due_us
 
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)
@@ -322,7 +295,7 @@ class Rig:
         """The program that waits is not to begin any more."""
         if self.therapy.later[0]:
             self.therapy.later = (0, 0)
-            self.record("program", (("waited", 1), ("why", why)))
+            self.log.record("program", (("waited", 1), ("why", why)))
 
     def flow_nl_per_day(self, now_us):
         """The commanded rate now, all flows together."""
@@ -341,10 +314,10 @@ class Rig:
         reset_us = self.commands.reset_us
         if reset_us and now_us >= reset_us:
             self.stop(now_us)
-            self.record("maintenance", ())  # the last one before the boot, which looks for it
+            self.log.record("maintenance", ())  # the last one before the boot, which looks for it
             self.board.reset()
         return now_us if self.monitor.watch_supply() else reset_us or programs.NEVER_US
 
     def _late(self, took_us):
         if self.loop.late_ticks in (1, 10, 100, 1000):
-            self.record("late", (("took_us", took_us), ("times", self.loop.late_ticks)))
+            self.log.record("late", (("took_us", took_us), ("times", self.loop.late_ticks)))

@@ -82,7 +82,7 @@ def make_flash(folder: Path) -> Path:
     commission(Wire(rig))
     with on(rig.chip):
         for _ in range(RECORDS):
-            rig.rig.record("checkpoint", ())
+            rig.rig.log.record("checkpoint", ())
     flash.close()
     return path
 

@@ -27,7 +27,7 @@ def more(rig, count):
     """Records on a rig."""
     with on(rig.chip):
         for _ in range(count):
-            rig.rig.record("checkpoint", ())
+            rig.rig.log.record("checkpoint", ())
 
 
 def pulled(rig, path):

@@ -28,10 +28,10 @@ def restore(rig, now_us):
     What is to be logged on the way waits until the state is whole: each record must be fit to boot from.
     """
     alarms(rig)
-    rig.hold_records()
+    rig.log.hold()
     maintenance = _restore(rig, now_us)
-    for event, fields in rig.held_records():
-        rig.record(event, fields)
+    for event, fields in rig.log.held():
+        rig.log.record(event, fields)
     return maintenance
 
 
@@ -44,16 +44,16 @@ def access(rig):
     rig.access.use(document)
     if document["seq"] == rig.session.last_seq + 1:
         rig.session.use_number(document["seq"], 0, 0)
-        rig.record("command", (("verb", "access"), ("seq", document["seq"])))
+        rig.log.record("command", (("verb", "access"), ("seq", document["seq"])))
 
 
 def _restore(rig, now_us):
     if rig.journal.last is None:
-        rig.boot_number = 1
-        rig.record("first_boot", ())
+        rig.log.boot_number = 1
+        rig.log.record("first_boot", ())
         return False
     header, state, text = rig.journal.last
-    rig.boot_number = header["boot"] + 1
+    rig.log.boot_number = header["boot"] + 1
     _restore_ledger(rig, header, state)
     rig.session.use_number(state["last_seq"], state["last_code"], state["last_crc"])
     if header["utc_us"]:
@@ -173,5 +173,5 @@ def _power_returned(rig, header, mode, now_us):
         rig.delivery.end_cancelled()
         if mode == "running":
             rig.give_up_later("stop")
-    rig.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
+    rig.log.record("power_return", (("mode", therapy.mode), ("assumed_nl", lost_nl)))
     rig.alarm("power_return", (("assumed_nl", lost_nl),))

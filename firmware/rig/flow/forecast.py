@@ -24,12 +24,14 @@ TURNS = 4  # a tick: 3 ms on the Pico
 
 
 class Forecast:
-    """When the reservoir is low and empty, and when a refill is due. `rig` gives the parts."""
+    """When the reservoir is low and empty, and when a refill is due. `counts`: clock, dosing and therapy."""
 
     NAMES = ("low", "empty", "refill", "habit")
 
-    def __init__(self, rig):
-        self._rig = rig
+    def __init__(self, counts, reservoir, implant):
+        self._clock, self._dosing, self._therapy = counts
+        self._reservoir = reservoir
+        self._implant = implant
         self._at_us = {}  # name -> when; absent: never, or not foreseen
         self._next = 0
         self._walk = None
@@ -43,7 +45,7 @@ class Forecast:
     def seconds(self, name):
         """Until then, from the last forecast; None without flow."""
         at_us = self._at_us.get(name)
-        return None if at_us is None else max(0, at_us - self._rig.clock.now_us()) // 1_000_000
+        return None if at_us is None else max(0, at_us - self._clock.now_us()) // 1_000_000
 
     def run(self, now_us):
         """Go on with a level; returns when to be called again."""
@@ -69,18 +71,17 @@ class Forecast:
         return now_us
 
     def _begin(self, name, now_us):
-        rig = self._rig
-        therapy = rig.therapy
+        therapy = self._therapy
         program = therapy.program
         if program is None:
             return iter(())
-        volume_nl = rig.reservoir.volume_nl() - (program["low_nl"] if name != "empty" else 0)
+        volume_nl = self._reservoir.volume_nl() - (program["low_nl"] if name != "empty" else 0)
         for overlay in therapy.overlays():
             if overlay.begun or overlay.row < 0:
-                volume_nl -= rig.dosing.nl_of(overlay.left())
+                volume_nl -= self._dosing.nl_of(overlay.left())
         extra_nl = 0  # of demand boluses a day
         if name == "habit":
-            extra_nl = rig.implant.habit_nl(now_us)
+            extra_nl = self._implant.habit_nl(now_us)
         elif name == "refill":
             extra_nl = demand_a_day_nl(program)
         if therapy.ramp_held_us >= 0:
@@ -88,7 +89,7 @@ class Forecast:
             program = dict(program)
             program["ramp"] = ((rate, 0, 60, rate),)
         due_us = therapy.boluses.waits_us(now_us)
-        utc_us = rig.clock.utc_us(now_us)
+        utc_us = self._clock.utc_us(now_us)
         return time_to_us(program, max(0, volume_nl), therapy.elapsed_us(now_us), utc_us, due_us, extra_nl)
 
 

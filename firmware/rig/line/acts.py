@@ -61,7 +61,7 @@ def commit(rig, args, now_us, effect):
             raise Refused("state", (("why", "stop the pump first"),))
         rig.settings.store(kept_documents.CALIBRATION, text)
         rig.use_calibration(document)
-        rig.record("calibration", rig.dosing.told())
+        rig.log.record("calibration", rig.dosing.told())
     elif args["at_utc_s"]:
         _commit_later(rig, document, text, args, now_us)
     else:
@@ -125,7 +125,7 @@ def clock(rig, args, now_us, effect):
         rig.therapy.add_outage(moved_us, now_us)
         effect.replan = True
     if abs(moved_us) > 1_000_000:
-        rig.record("clock", (("moved_us", moved_us),))
+        rig.log.record("clock", (("moved_us", moved_us),))
         effect.replan = True
     return (moved_us,)
 

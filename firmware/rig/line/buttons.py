@@ -77,7 +77,9 @@ class Buttons:
             rig.delivery.settle(now_us)
             overlay = lend.get("rig.flow.grants").demand(rig.requests, now_us)
         except Refused as refused:
-            rig.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(refused.args[1]))
+            rig.log.record(
+                "refused", (("what", "request"), ("why", refused.args[0])) + tuple(refused.args[1])
+            )
             return
-        rig.record("request", (("steps", overlay.steps),))
+        rig.log.record("request", (("steps", overlay.steps),))
         rig.flow_changed(now_us)

@@ -1,6 +1,6 @@
 """Carrying a command out, as one thing: prepared, acted, recorded, then in effect.
 
-Owns: the order of these four, the number that a command uses up, what repeats of an open command are folded into.
+Owns: the order of these four, the number that a command uses up, what its record says.
 Rules: preparing changes nothing; a handler changes state only (a stop excepted, which stops at once); the command's
 record is on flash before its effect begins and before it is answered, and what it brings about is logged after it, so
 that no cut between two records can leave a command done whose number is free; motion follows the state last. Acting
@@ -16,7 +16,6 @@ from rig import lend
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
-STEADY = ("checkpoint", "access")  # events that come whatever happens, or by a stranger's guesses
 TITRATION = ("ramp", "tube", "battery")
 DOSES = ("bolus", "demand", "dispense", "prime", "calibrate", "resume", "refill")
 
@@ -43,11 +42,8 @@ class Commands:
         self._rig = rig
         self.is_acting = False  # a command has changed state, or is about to, and is not on record
         self._acted = None  # the effect of a command that is still to be recorded
-        self._rest = []  # what it has brought about, to be logged by and by
         self._replan = False  # motion is to follow what a command has changed
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
-        self._news = 0  # records of what nobody without a right can bring about again and again
-        self._folded = {}  # verb: [news then, times since, first and last of them in UTC s]
 
     def perform(self, row, args, seq, crc, now):
         """Carry a command out: an iterator of None while it is prepared, then of one (error's name or "", fields).
@@ -82,11 +78,12 @@ class Commands:
     def begin(self, row, args, seq, crc, now_us):
         """Act; -> the effect, which has the error's name or "" and the fields of the answer."""
         self.finish()
-        self.log_rest()
         rig, verb = self._rig, row[0]
+        while rig.log.has_rest():
+            rig.log.log_rest()
         self.is_acting = True
         rig.delivery.book(now_us)  # what its record tells is as of now; what has ended is logged before it
-        rig.hold_records()
+        rig.log.hold()
         effect = Effect(verb, args, seq, crc, now_us)
         try:
             if verb in spec.AT_ONCE:
@@ -106,15 +103,14 @@ class Commands:
         if effect is None:
             return
         rig, verb = self._rig, effect.verb
-        rest = rig.held_records()
+        rest = rig.log.held()
         rig.staging.forget()
         if effect.seq:
             code = spec.ERRORS[effect.name] if effect.name else 0
             rig.session.use_number(effect.seq, code, effect.crc)
-        if effect.name or effect.seq or rest or not self._is_repeat(verb):
-            told = [self._told(verb, effect.args, effect.seq, effect.name)]
-            rig.record_now(self.unfolded(told + rest) + told)
-        self._rest = rest
+        if effect.name or effect.seq or rest or not rig.log.is_repeat(verb):
+            event, fields = self._told(verb, effect.args, effect.seq, effect.name)
+            rig.log.record_command(event, fields, rest)
         if effect.replan:
             self._replan = True
             rig.feeding.wake()
@@ -126,21 +122,13 @@ class Commands:
         """Polled: record what acted in an earlier tick, then what it brought about, as this tick has room for it."""
         if self._acted is not None and now_us > self._acted.now_us:
             self.finish()
-        while self._rest and not self._rig.loop.is_filled(now_us):
-            self._rig.record_now([self._rest.pop(0)])
-
-    def has_rest(self):
-        """Whether something that the last command brought about is still to be logged."""
-        return bool(self._rest)
-
-    def log_rest(self):
-        """Log what the last command brought about, before anything else is."""
-        while self._rest:
-            self._rig.record_now([self._rest.pop(0)])
+        log = self._rig.log
+        while log.has_rest() and not self._rig.loop.is_filled(now_us):
+            log.log_rest()
 
     def feed(self, now_us):
         """Let what a command has changed begin, now that it is on flash, and fill the queue; a tick each if need be."""
-        if self._rest:
+        if self._rig.log.has_rest():
             return now_us  # this tick was filled by its records
         if self._replan:
             self._replan = False
@@ -186,40 +174,6 @@ class Commands:
             return "command", head + override + told
         words = sorted(args, key=lambda word: (not word.endswith("_nl"), word == "over_ms", word))
         return "command", head + tuple([(word, args[word]) for word in words if args[word] not in (None, 0)])
-
-    def _is_repeat(self, verb):
-        """Whether an open command came before and nothing has happened since: it is counted, not recorded.
-
-        So nobody without a right can push records out of the log by sending it again and again.
-        """
-        if verb not in spec.AT_ONCE:
-            return False
-        rig = self._rig
-        utc_s = rig.clock.utc_us(rig.clock.now_us()) // 1_000_000
-        row = self._folded.get(verb)
-        if row is None or row[0] != self._news:
-            self._folded[verb] = [self._news, 0, utc_s, utc_s]
-            return False
-        if not row[1]:
-            row[2] = utc_s
-        row[1] += 1
-        row[3] = utc_s
-        return True
-
-    def unfolded(self, rows):
-        """(event, fields) of the repeats that are to be on record before these rows, where they tell of news."""
-        before = self._news
-        for event, fields in rows:
-            if not (event in STEADY or event == "command" and fields[0][1] in spec.AT_ONCE):
-                self._news += 1
-        told = []
-        for verb in spec.AT_ONCE if self._news != before else ():
-            row = self._folded.get(verb)
-            if row is not None and row[1]:
-                words = (("verb", verb), ("n", row[1]), ("first", row[2]), ("last", row[3]))
-                told.append(("command", words))
-                row[1] = 0
-        return told
 
 
 def _module(verb):

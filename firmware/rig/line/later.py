@@ -54,7 +54,7 @@ def begin(rig, now_us):
         return now_us + TICK_US  # the queue is too short for an erase
     _at, override, document = text(rig)
     rig.therapy.later = (0, 0)
-    rig.hold_records()
+    rig.log.hold()
     try:
         program, document = preparing.reading(rig, document)
         digest = lend.get("rig.line.acts").begin_program(rig, program, document, int(override), now_us)
@@ -63,9 +63,9 @@ def begin(rig, now_us):
         fields = (("waited", 1), ("why", refused.args[0]))
         rig.alarm("program", (("why", refused.args[0]),))
     rig.staging.forget()
-    told = rig.held_records()
-    rig.record("program", fields)
+    told = rig.log.held()
+    rig.log.record("program", fields)
     for event, fields in told:
-        rig.record(event, fields)
+        rig.log.record(event, fields)
     rig.flow_changed(now_us)
     return now_us

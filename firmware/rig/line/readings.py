@@ -38,7 +38,7 @@ class Readings:
                 spec.PROTOCOL,
                 rig.digest,
                 rig.board.clock_hz,
-                rig.boot_number,
+                rig.log.boot_number,
                 session.last_seq,
                 session.last_code,
                 session.last_crc,

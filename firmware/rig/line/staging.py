@@ -47,10 +47,10 @@ class Staging:
             return
         if now_us - self._since_us >= thresholds.STAGED_US:
             self.text = ""
-            self._rig.record("staged_expired", ())
+            self._rig.log.record("staged_expired", ())
         elif now_us - self._since_us >= thresholds.STAGED_REMIND_US and not self._reminded:
             self._reminded = True
-            self._rig.record("reminder", (("what", "staged"),))
+            self._rig.log.record("reminder", (("what", "staged"),))
             self._rig.board.sound("single")
 
     def wait(self, now_us):

@@ -35,7 +35,7 @@ def rows(rig, now_us):
         rig.board.device_id,
         VERSION,
         spec.PROTOCOL,
-        rig.boot_number,
+        rig.log.boot_number,
         rig.board.clock_hz,
         state_of(rig),
         therapy.mode,

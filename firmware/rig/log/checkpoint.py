@@ -115,7 +115,7 @@ class Checkpoint:
             or now_us >= self._day_us
             or now_us >= rise_us - LEAD_US
         ):
-            rig.record("checkpoint", self.told(now_us))
+            rig.log.record("checkpoint", self.told(now_us))
             since_nl, interval_nl = 0, self._interval_nl
             rise_us = self._rise_us(now_us)
         if rate:
@@ -136,7 +136,7 @@ class Checkpoint:
             return
         first, last = rig.journal.ahead()
         if first:
-            rig.unread.keep(rig.record, first, last)
+            rig.unread.keep(rig.log.record, first, last)
         if rig.delivery.ahead_us(now_us) >= ERASE_US:
             rig.journal.prepare()
 

@@ -16,10 +16,13 @@ PJ = 1_000_000_000_000
 
 
 class Implant:
-    """`rig` gives the parts."""
+    """`counts`: clock, dosing and therapy; `answered()`: lines since the boot; `alarm_while` raises and ends alarms."""
 
-    def __init__(self, rig):
-        self._rig = rig
+    def __init__(self, counts, requests, answered, alarm_while):
+        self._clock, self._dosing, self._therapy = counts
+        self._requests = requests
+        self._answered = answered
+        self._alarm_while = alarm_while
         self._seen = (0, 0, 0)  # now_us, steps turned, lines answered, as far as they are counted
         self._rest_pj = self._rest_us = 0
         self.used_j = self.age_h = self.eri_h = 0  # eri_h: hours since the ERI, 0: it has not come
@@ -44,12 +47,12 @@ class Implant:
 
     def turned_steps(self):
         """Steps that turned the rotor, in either direction, or should have."""
-        dosing = self._rig.dosing
+        dosing = self._dosing
         return sum(dosing.kind_steps) + dosing.lost_steps
 
     def revolutions(self):
         """Of the rotor since the first boot."""
-        return self._rig.dosing.revolutions_of(self.turned_steps())
+        return self._dosing.revolutions_of(self.turned_steps())
 
     def tube_revolutions(self):
         """On the tube that is in."""
@@ -58,7 +61,7 @@ class Implant:
     def count(self, now_us):
         """Charge and age up to now."""
         turned = self.turned_steps()
-        lines = self._rig.link.answered
+        lines = self._answered()
         was_us, was_turned, was_lines = self._seen
         self._seen = (now_us, turned, lines)
         passed_us = now_us - was_us
@@ -75,7 +78,6 @@ class Implant:
         """Once a minute: count, judge, and let the days of the habit go by."""
         self.count(now_us)
         self.demands(now_us)
-        rig = self._rig
         percent = self.percent()
         if not self.eri_h and (percent <= implant_model.ERI_PERCENT or self.age_h >= implant_model.ERI_H):
             self.eri_h = 1
@@ -85,10 +87,7 @@ class Implant:
             (is_over, "end_of_service"),
             (self.is_tube_old(now_us), "tube"),
         ):
-            if condition:
-                rig.alarm(name, ())
-            else:
-                rig.alarms.clear(name)
+            self._alarm_while(condition, name, ())
 
     # --- what follows
 
@@ -102,7 +101,7 @@ class Implant:
         if self.eri_h:
             return 0
         cells, cell_j, quiescent_uw, step_uj, _line_uj = implant_model.BATTERY
-        dosing = self._rig.dosing
+        dosing = self._dosing
         daily_uj = quiescent_uw * 86_400
         if dosing.volume_num:
             daily_uj += daily_nl * dosing.volume_den // dosing.volume_num * step_uj
@@ -114,12 +113,12 @@ class Implant:
         """Whether the tube is past its life, by revolutions or, where both dates are known, by days."""
         if self.tube_revolutions() >= implant_model.TUBE_REVOLUTIONS:
             return True
-        utc_us = self._rig.clock.utc_us(now_us)
+        utc_us = self._clock.utc_us(now_us)
         return bool(self.tube_day and utc_us) and utc_us // DAY_US - self.tube_day >= implant_model.TUBE_DAYS
 
     def demands(self, now_us):
         """Demand boluses given in the last seven days: six whole ones and today."""
-        given = self._rig.requests.given
+        given = self._requests.given
         self._week[0] += given - self._given
         self._given = given
         while now_us - self._day_us >= DAY_US:
@@ -130,21 +129,21 @@ class Implant:
 
     def habit_nl(self, now_us):
         """What demand boluses deliver a day, by the habit of the last week; no more than is allotted."""
-        program = self._rig.therapy.program
+        program = self._therapy.program
         demands = self.demands(now_us)
         return demands * program["demand"][0][0] // 7 if program and program["demand"] else 0
 
     def state(self, now_us):
         """What a record keeps of it; what is not whole counts as used."""
         self.count(now_us)
-        ramp = self._rig.therapy.ramp_behind_us(now_us) // 1_000_000
+        ramp = self._therapy.ramp_behind_us(now_us) // 1_000_000
         return {
             "battery_j": min(65_535, self.used_j + (1 if self._rest_pj else 0)),
             "battery_h": min(65_535, self.age_h + (1 if self._rest_us else 0)),
             "eri_days": min(255, (self.eri_h + 23) // 24),
             "tube_rev": self.tube_rev,
             "tube_day": self.tube_day,
-            "later": self._rig.therapy.later[0],
+            "later": self._therapy.later[0],
             "demands": min(255, self.demands(now_us)),
-            "ramp": min(2 * ramp, (1 << 24) - 2) + (1 if self._rig.therapy.ramp_held_us >= 0 else 0),
+            "ramp": min(2 * ramp, (1 << 24) - 2) + (1 if self._therapy.ramp_held_us >= 0 else 0),
         }

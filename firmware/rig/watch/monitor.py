@@ -45,7 +45,7 @@ class Monitor:
             self._mode_us = now_us
             self._rotation.restart_window()
         left_stopped = self._mode == "stopped" and now_us - self._mode_us >= thresholds.STOPPED_REMIND_US
-        self._while(left_stopped and rig.therapy.program is not None, "stopped_loaded", ())
+        rig.alarm_while(left_stopped and rig.therapy.program is not None, "stopped_loaded", ())
         self._check_rotation(now_us)
         period_us = self._period_us(now_us)
         self._check_pressure(now_us, period_us >= thresholds.SMOOTH_US)
@@ -83,20 +83,13 @@ class Monitor:
         if program is None:
             return
         volume_nl = self._rig.reservoir.volume_nl()
-        self._while(volume_nl == 0, "empty", ())
-        self._while(volume_nl < program["low_nl"], "low", (("reservoir_nl", volume_nl),))
+        self._rig.alarm_while(volume_nl == 0, "empty", ())
+        self._rig.alarm_while(volume_nl < program["low_nl"], "low", (("reservoir_nl", volume_nl),))
 
     def check_clock(self, now_us):
         """The program needs a time of the day that the clock, or its zone's list of changes, does not tell."""
         why = self._rig.therapy.clock_fault(self._rig.clock.utc_us(now_us))
-        self._while(bool(why), "clock", (("why", why),))
-
-    def _while(self, condition, name, fields):
-        """An alarm that lasts as long as its condition."""
-        if condition:
-            self._rig.alarm(name, fields)
-        else:
-            self._rig.alarms.clear(name)
+        self._rig.alarm_while(bool(why), "clock", (("why", why),))
 
     def _check_count(self):
         delivery = self._rig.delivery
@@ -226,7 +219,7 @@ class Monitor:
             self._tell_undelivered(steps)
 
     def _tell_undelivered(self, steps):
-        self._rig.record("undelivered", (("steps", steps), ("nl", self._rig.dosing.nl_of(steps))))
+        self._rig.log.record("undelivered", (("steps", steps), ("nl", self._rig.dosing.nl_of(steps))))
 
     def _retry(self, now_us):
         """Run again after a stall; if the rotor still does not follow, the next sample stops it again."""
@@ -236,7 +229,7 @@ class Monitor:
             return
         rig.alarms.clear("stall")
         if not rig.alarms.blocking():
-            rig.record("stall_end", ())
+            rig.log.record("stall_end", ())
             self._tried_steps = rig.dosing.position_steps()
             rig.therapy.run(now_us)
             rig.flow_changed(now_us)
@@ -270,6 +263,6 @@ class Monitor:
         stepper.cut()
         rig.delivery.settle(now_us)
         rig.delivery.relieving = False
-        rig.record(
+        rig.log.record(
             "relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa))
         )

@@ -1,0 +1,127 @@
+"""What goes into the log, and in which order: each record carries the state that it leaves.
+
+Owns: the time and the boot that a record tells, records that wait for another one, repeats that are folded into one.
+Rules: a record's time never goes back; what a command brought about is logged after the command, and before anything
+that came later; nobody without a right can push records out of the log by repeating what anybody may do.
+Units: microseconds of Clock, UTC in s where a repeat tells of it.
+Leaves: pages to journal.py, what the state is to boot/snapshot.py, when a checkpoint is due to checkpoint.py.
+"""
+
+from pumpwire import codec, spec
+from pumpwire.records import EVENTS
+
+STEADY = ("checkpoint", "access")  # events that come whatever happens, or by a stranger's guesses
+
+
+class Logbook:
+    """`state_of(now_us)` gives a record's state; `recorded(event, fields, number, utc_us, now_us)` hears of each."""
+
+    def __init__(self, clock, journal, calibration_id, state_of, recorded):
+        self._clock = clock
+        self._journal = journal
+        self._calibration_id = calibration_id
+        self._state_of = state_of
+        self._recorded = recorded
+        self.boot_number = 0
+        self._told_us = 0  # what the last record says of its time
+        self._held = None  # events that wait for the record of the command that brought them about
+        self._rest = []  # what the last command has brought about, to be logged by and by
+        self._news = 0  # records of what nobody without a right can bring about again and again
+        self._folded = {}  # verb: [news then, times since, first and last of them in UTC s]
+
+    def record(self, event, fields, at_us=0):
+        """Log an event with the whole state; returns the record's number, 0 while it must wait.
+
+        at_us: when it happened, if that was not just now.
+        """
+        if self._held is not None:
+            self._held.append((event, fields))
+            return 0
+        while self._rest:
+            self.log_rest()
+        rows = [(event, fields)]
+        return self._write(self._unfolded(rows) + rows, at_us)
+
+    # --- a command, what it brought about, what repeats
+
+    def hold(self):
+        """A command acts: what it brings about is logged after it."""
+        self._held = []
+
+    def is_holding(self):
+        """Whether a command is half done."""
+        return self._held is not None
+
+    def held(self):
+        """The events since `hold`; from here on they are logged at once again."""
+        rows, self._held = self._held, None
+        return rows
+
+    def record_command(self, event, fields, rest):
+        """Log a command, and keep what it has brought about for `log_rest`."""
+        told = [(event, fields)]
+        self._write(self._unfolded(told + rest) + told)
+        self._rest = rest
+
+    def has_rest(self):
+        """Whether something that the last command brought about is still to be logged."""
+        return bool(self._rest)
+
+    def log_rest(self):
+        """Log the next thing that the last command brought about."""
+        if self._rest:
+            self._write([self._rest.pop(0)])
+
+    def is_repeat(self, verb):
+        """Whether an open command came before and nothing has happened since: it is counted, not recorded."""
+        if verb not in spec.AT_ONCE:
+            return False
+        utc_s = self._clock.utc_us(self._clock.now_us()) // 1_000_000
+        row = self._folded.get(verb)
+        if row is None or row[0] != self._news:
+            self._folded[verb] = [self._news, 0, utc_s, utc_s]
+            return False
+        if not row[1]:
+            row[2] = utc_s
+        row[1] += 1
+        row[3] = utc_s
+        return True
+
+    def _unfolded(self, rows):
+        """(event, fields) of the repeats that are to be on record before these rows, where they tell of news."""
+        before = self._news
+        for event, fields in rows:
+            if not (event in STEADY or event == "command" and fields[0][1] in spec.AT_ONCE):
+                self._news += 1
+        told = []
+        for verb in spec.AT_ONCE if self._news != before else ():
+            row = self._folded.get(verb)
+            if row is not None and row[1]:
+                words = (("verb", verb), ("n", row[1]), ("first", row[2]), ("last", row[3]))
+                told.append(("command", words))
+                row[1] = 0
+        return told
+
+    # --- records
+
+    def _write(self, rows, at_us=0):
+        """Several events with the state that they leave together; returns the last one's number."""
+        now_us = self._clock.now_us()
+        state_then = self._state_of(now_us)
+        for event, fields in rows:
+            number = self._append(event, fields, now_us, state_then, at_us or now_us)
+        return number
+
+    def _append(self, event, fields, now_us, state_then, at_us):
+        at_us = max(min(at_us, now_us), self._told_us)
+        self._told_us = at_us
+        header = {
+            "event": EVENTS.index(event),
+            "boot": self.boot_number,
+            "mono_us": at_us,
+            "utc_us": self._clock.utc_us(at_us),
+            "calibration_id": self._calibration_id(),
+        }
+        number = self._journal.append(header, state_then, bytes(codec.joined(fields)[1:]))
+        self._recorded(event, fields, number, header["utc_us"], now_us)
+        return number
