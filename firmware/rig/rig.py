@@ -63,9 +63,7 @@ class Rig:
         self.cap = DayCap(self.dosing)
         self.reservoir = Reservoir(self.dosing)
         self.journal = Journal(find(board.flash, LOG))
-        self.log = Logbook(
-            self.clock, self.journal, lambda: self.dosing.calibration_id, self._state, self._recorded
-        )
+        self.log = Logbook(self.clock, self.journal, self.dosing, self._state, self._recorded)
         self.alarms = Alarms(self.log.record, board.sound)
         self.unread = Unread()
         self.settings = KeptDocuments(find(board.documents, SETTINGS))

@@ -8,7 +8,7 @@ Units: as in pumpwire.records.STATE.
 Leaves: bytes to pumpwire.records, finding the record to journal.py.
 """
 
-from pumpwire import documents, terms
+from pumpwire import documents, spec, terms
 from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS, MODES
 
@@ -120,9 +120,17 @@ def _restore_therapy(rig, state, now_us, given_us):
         therapy.boluses.queue.append(bolus)
     rig.requests.restore(given_us, state["demand_wait_s"], now_us)
     therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
-    therapy.halted_by = snapshot.halted_text(state["halted"])
+    therapy.halted_by = halted_text(state["halted"])
     if state["later"]:
         lend.get("rig.line.later").restore(rig, state["later"])
+
+
+def halted_text(number):
+    """Why the pump stands, as Therapy.halted_by, from what the record keeps of it (snapshot.halted_number)."""
+    for row in spec.alarms():
+        if row[0] + 2 == number:
+            return "alarm " + row[1]
+    return "power" if number == 1 else "stopped"
 
 
 def _take_up_second(rig, state, kind, now_us):

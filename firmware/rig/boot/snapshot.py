@@ -7,7 +7,7 @@ Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
 from pumpwire.records import STATE
-from pumpwire.spec import KINDS, MODES, alarm, alarms
+from pumpwire.spec import KINDS, MODES, alarm
 
 STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their order
 
@@ -23,14 +23,6 @@ def halted_number(why):
         return 0
     row = alarm(why.partition(" ")[2])
     return row[0] + 2 if row else 1
-
-
-def halted_text(number):
-    """The same back."""
-    for row in alarms():
-        if row[0] + 2 == number:
-            return "alarm " + row[1]
-    return "power" if number == 1 else "stopped"
 
 
 def state_of(rig, now_us):

@@ -16,10 +16,10 @@ STEADY = ("checkpoint", "access")  # events that come whatever happens, or by a 
 class Logbook:
     """`state_of(now_us)` gives a record's state; `recorded(event, fields, number, utc_us, now_us)` hears of each."""
 
-    def __init__(self, clock, journal, calibration_id, state_of, recorded):
+    def __init__(self, clock, journal, dosing, state_of, recorded):
         self._clock = clock
         self._journal = journal
-        self._calibration_id = calibration_id
+        self._dosing = dosing
         self._state_of = state_of
         self._recorded = recorded
         self.boot_number = 0
@@ -120,7 +120,7 @@ class Logbook:
             "boot": self.boot_number,
             "mono_us": at_us,
             "utc_us": self._clock.utc_us(at_us),
-            "calibration_id": self._calibration_id(),
+            "calibration_id": self._dosing.calibration_id,
         }
         number = self._journal.append(header, state_then, bytes(codec.joined(fields)[1:]))
         self._recorded(event, fields, number, header["utc_us"], now_us)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pumpwire import records, spec
-from rig.boot import snapshot
+from rig.boot import recovery, snapshot
 from rig.boot.snapshot import STEPS
 
 HEADER_LIMITS = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32, "Q": 1 << 64}
@@ -137,7 +137,7 @@ def test_mode_and_why_the_pump_stands_share_a_byte_that_has_room_for_every_alarm
     assert len(spec.MODES) <= 1 << records.MODE_BITS
     assert max(row[0] for row in spec.alarms()) + 2 < 1 << 8 - records.MODE_BITS
     for why in ["stopped", "power", *(f"alarm {row[1]}" for row in spec.alarms())]:
-        assert snapshot.halted_text(snapshot.halted_number(why)) == why
+        assert recovery.halted_text(snapshot.halted_number(why)) == why
 
 
 def test_the_longest_words_of_a_command_fit() -> None:
