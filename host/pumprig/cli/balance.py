@@ -15,7 +15,7 @@ import click
 
 from pumprig.cli.options import NumberRange
 from pumprig.cli.settings import current
-from pumprig.errors import UsageError
+from pumprig.errors import PumpError, UsageError
 
 if TYPE_CHECKING:
     from pumprig.balance.serial_balance import Balance
@@ -61,8 +61,14 @@ def test_command(where: str | None, count: int, wait: float) -> None:
         opened.close()
     port = where.split(",")[0]
     good = sum(row["mass_g"] is not None for row in rows)
-    settings.say(f"{good} of {len(rows)} lines are weights; for a run: --balance {port},{opened.settings}")
     settings.document({"model": opened.model, "settings": f"{port},{opened.settings}", "lines": rows})
+    if not good:
+        raise PumpError(
+            f"None of {len(rows)} lines is a weight: the reason stands beside each.",
+            "Nothing was changed at the balance.",
+            "Set it as said there, and test it again.",
+        )
+    settings.say(f"{good} of {len(rows)} lines are weights; for a run: --balance {port},{opened.settings}")
 
 
 def _row(opened: Balance, wait_s: float) -> dict[str, Any]:

@@ -120,6 +120,17 @@ def test_a_run_on_a_balance_in_carat_ends_before_the_pump_moves(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_balance_whose_lines_are_no_weights_is_told_as_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with simulated(tmp_path, "--unit", "ct") as port:
+        assert run(["balance", "test", port, "--lines", "2"]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("in carat (ct)") == 2
+    assert "None of 2 lines is a weight" in told.err
+    assert "for a run" not in told.err
+
+
 def test_balance_test_shows_each_line_raw_and_as_read_and_the_settings_for_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
