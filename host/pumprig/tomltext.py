@@ -8,14 +8,20 @@ Leaves: the format to tomllib, what a document means to its reader.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
 DEEPEST = 50  # tables and lists in each other; what a program needs is four
+_WORD = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
+# a key of so many words; tomllib's time for one grows with the square of their number
+_LONG_KEY = re.compile(rf"(?:^|[{{,\[])[ \t]*{_WORD}(?:[ \t]*\.[ \t]*{_WORD}){{{DEEPEST}}}", re.MULTILINE)
 
 
 def parsed(text: str) -> dict[str, Any]:
     """The document of a text. Raises tomllib.TOMLDecodeError."""
+    if _LONG_KEY.search(text):
+        raise tomllib.TOMLDecodeError("it is nested too deeply")
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
