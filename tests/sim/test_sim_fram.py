@@ -31,10 +31,13 @@ def rig(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> tupl
 def test_the_rig_delivers_from_an_fram_and_never_writes_its_flash(rig: tuple[SimRig, Fram]) -> None:
     sim, _fram = rig
     before = sim.chip.flash.operations
-    sim.run_us(3 * 3_600_000_000)
+    quarters = 0
+    while quarters < 12 and sim.rig.journal.oldest() == 1:
+        sim.run_us(900_000_000)
+        quarters += 1
     assert sim.rig.journal.oldest() > 1, "the ring has turned"
     delivered = sim.rig.dosing.delivered_nl()
-    assert delivered == pytest.approx(3_000_000, abs=10_000)
+    assert delivered == pytest.approx(quarters * 250_000, abs=10_000)
     sim.power_off()
     sim.power_on()
     assert sim.rig.therapy.mode == "running"
