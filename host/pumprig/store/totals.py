@@ -141,16 +141,25 @@ def _place(
 
 def _turns(db: sqlite3.Connection, device_id: str, first: Place, last: Place) -> list[Record]:
     """The records at which the calibration changes, between the first and the last. Raises StoreError."""
-    rows = db.execute(
-        """SELECT number, boot FROM (
-            SELECT number, boot, calibration_id,
-                   lag(calibration_id) OVER (ORDER BY number, boot) AS before
-            FROM records WHERE device_id = ? AND number BETWEEN ? AND ?)
-           WHERE calibration_id IS NOT before""",
-        (device_id, first[0], last[0]),
-    ).fetchall()
-    places = sorted({first, last, *((int(row[0]), int(row[1])) for row in rows)})
-    return [_record(db, device_id, place) for place in places if first <= place <= last]
+    places = {first, last}
+    at: Place | None = first
+    while at is not None and at < last:
+        at = _next_calibration(db, device_id, at)
+        if at is not None and at < last:
+            places.add(at)
+    return [_record(db, device_id, place) for place in sorted(places)]
+
+
+def _next_calibration(db: sqlite3.Connection, device_id: str, at: Place) -> Place | None:
+    """The first record after one that has another calibration; found along an index that has all it takes."""
+    found = db.execute(
+        """SELECT number, boot FROM records
+           WHERE device_id = ? AND (number, boot) > (?, ?) AND calibration_id IS NOT (
+               SELECT calibration_id FROM records WHERE device_id = ? AND number = ? AND boot = ?)
+           ORDER BY number, boot LIMIT 1""",
+        (device_id, *at, device_id, *at),
+    ).fetchone()
+    return (int(found[0]), int(found[1])) if found else None
 
 
 def _record(db: sqlite3.Connection, device_id: str, place: Place) -> Record:
