@@ -108,6 +108,10 @@ class LinkError(PumpError):
         return {"outcome": self.outcome}
 
 
+class OtherRigError(LinkError):
+    """Another rig answers at the port now: whoever meant the former one has to connect anew."""
+
+
 class StoreError(PumpError):
     """The local database cannot be read or written; what the rig holds is untouched."""
 

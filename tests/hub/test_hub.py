@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -199,6 +200,39 @@ def test_an_unplugged_rig_is_told_and_found_again(place: Place) -> None:
         assert again.stdout is not None
         again.stdout.readline()
         assert rig.status().state == "stopped"
+
+
+def test_who_knew_one_rig_never_speaks_to_another_at_the_same_port(place: Place) -> None:
+    """The rig is replaced while its user idles; the hub has the new one's port before the user says anything."""
+    link = place.folder / "rig"
+
+    def at_the_port(name: str) -> subprocess.Popen[str]:
+        state = place.folder / name
+        child = place.start("sim", "--link", str(link), "--state", str(state), "--seed", str(len(name)))
+        assert child.stdout is not None
+        child.stdout.readline()
+        return child
+
+    first = at_the_port("old")
+    place.hub(str(link))
+    with pumprig.connect(str(link)) as idle, pumprig.connect(str(link)) as reader:
+        former = idle.device_id
+        first.terminate()
+        first.wait()
+        at_the_port("newer")
+        with pumprig.connect(str(link)) as user:  # the port is open again, and it is the other rig
+            assert user.device_id != former
+            with pytest.raises(pumprig.LinkError) as failed:
+                idle.prime("20 ul")
+            assert failed.value.outcome in ("not done", "unknown")
+            for rig in (idle, reader):
+                with pytest.raises(pumprig.LinkError, match="Another rig"):
+                    rig.status()
+            with pytest.raises(pumprig.LinkError, match="Another rig"):
+                idle.pull()
+            user.pull()
+            assert user.status().delivered_steps == 0
+            assert user.status().state == "stopped"
 
 
 def test_a_port_that_is_not_the_hub_s_is_used_without_it(place: Place) -> None:

@@ -5,7 +5,7 @@ Rules: seeded; the real programs as users start them; a store is compared byte f
 the clock of the last host is a day ahead, as its programs see it; the first rig of the first host is replaced by
 another half way.
 Units: minutes of the wall clock, records, nL.
-Leaves: the short form, which the gate runs, to test_lab.py.
+Leaves: the short form, which the gate runs, to test_campaign.py.
 """
 
 from __future__ import annotations
@@ -31,6 +31,16 @@ from pumprig.store.given import delivery_of
 
 RIGS_A_HOST = 5
 SETTLE_S = 900.0
+KINDS = (
+    "broker",
+    "database",
+    "ingest",
+    "gateway",
+    "gateway",
+    "hub",
+    "cable",
+    "cable",
+)  # eight faults have each
 PROGRAMS = ("night-step.toml", "periodic.toml", "demand.toml", "constant.toml", "weekdays.toml")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -115,18 +125,19 @@ class Host:
 class Lab:
     """All of it."""
 
-    def __init__(self, folder: Path, rigs: int, speed: float, seed: int) -> None:
+    def __init__(self, folder: Path, rigs: int, speed: float, seed: int, a_host: int = RIGS_A_HOST) -> None:
         self.folder, self.speed, self._source = folder, speed, random.Random(seed)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "broker").mkdir()
         self.broker = Broker(folder / "broker", free_port())
         self.database = Postgres(folder / "postgres")
         self.to_broker, self.to_database = Cable(self.broker.port), Cable(self.database.port)
-        counts = [min(RIGS_A_HOST, rigs - at) for at in range(0, rigs, RIGS_A_HOST)]
+        counts = [min(a_host, rigs - at) for at in range(0, rigs, a_host)]
         self.hosts = [
             Host(self, number, count, number == len(counts) > 1) for number, count in enumerate(counts, 1)
         ]
         self.told: dict[str, int] = {}
+        self._deck: list[str] = []
 
     def ingest(self) -> None:
         address = f"postgresql://lab@127.0.0.1:{self.to_database.port}/postgres"
@@ -136,8 +147,9 @@ class Lab:
 
     def harm(self) -> None:
         """One fault, and its mending."""
-        kinds = ["broker", "database", "ingest", "gateway", "gateway", "hub", "cable", "cable"]
-        kind = self._source.choice(kinds)
+        if not self._deck:
+            self._deck = self._source.sample(KINDS, len(KINDS))
+        kind = self._deck.pop()
         host = self._source.choice(self.hosts)
         self.told[kind] = self.told.get(kind, 0) + 1
         if kind == "broker":
@@ -236,6 +248,7 @@ def main() -> int:
     """Run it; 1 where anything is not as it has to be."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rigs", type=int, default=20)
+    parser.add_argument("--rigs-a-host", type=int, default=RIGS_A_HOST)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--speed", type=float, default=100.0)
@@ -244,7 +257,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="pumprig-lab-faults-"))
     folder.chmod(0o755)
     begun_s = time.monotonic()
-    lab = Lab(folder, asked.rigs, asked.speed, asked.seed)
+    lab = Lab(folder, asked.rigs, asked.speed, asked.seed, asked.rigs_a_host)
     wrong: list[str] = []
     try:
         for host in lab.hosts:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from pumprig.errors import LinkError
 from pumprig.rig import stopping
@@ -31,6 +32,24 @@ class User(Protocol):
     def flush(self) -> None:
         """Send what was told now."""
         ...
+
+
+class Openings:
+    """How often a port was opened, and of which opening each user has heard: at a new one another rig may be there."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._heard_of: WeakKeyDictionary[User, int] = WeakKeyDictionary()
+
+    def told(self, user: User) -> None:
+        """This user knows of the present opening."""
+        self._heard_of[user] = self.times
+
+    def are_news_to(self, user: User) -> bool:
+        """Whether a user spoke with the port before its present opening and does not know it yet; now it does."""
+        news = self._heard_of.get(user, self.times) != self.times
+        self.told(user)
+        return news
 
 
 class Caller:

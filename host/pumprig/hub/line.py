@@ -4,7 +4,8 @@ Owns: the order of requests, the turn to change something, the stop, what each u
 Rules: one request is on the line at a time, and the next one follows in the order of arrival; a stop is written at
 once, whatever is on the line, and confirmed next; a reading that was asked for before its request was written is
 answered by one request for all who asked; a change waits for its user's turn; a numbered request is announced to its
-user before it is written, and never changed. Nothing here blocks: a user that does not listen is the server's business.
+user before it is written, and never changed; after a new opening each user has to greet again. Nothing here blocks: a
+user that does not listen is the server's business.
 Units: seconds of the loop's clock.
 Leaves: bytes to portio.py, turns to turn.py, connections to server.py, the protocol's meaning to both ends.
 """
@@ -18,7 +19,7 @@ from pumpwire import codec, spec
 
 from pumprig.errors import LinkError
 from pumprig.hub import turn
-from pumprig.hub.exchange import Caller, Exchange, User, fewer_rows, parts_of
+from pumprig.hub.exchange import Caller, Exchange, Openings, User, fewer_rows, parts_of
 from pumprig.hub.portio import PortIO
 from pumprig.hub.turn import Turn
 from pumprig.rig.link import SerialLink
@@ -31,9 +32,7 @@ WAIT_S = 0.25  # between two signs of life for those who wait
 FIRST_TAG = 1 << 40  # beyond every tag that a client makes by itself
 MOST_WAITING = 8  # requests of one user
 SHARED = ("status", "alarms", "hello", "program")  # readings that all who wait may share
-LOG_ROWS = (
-    16  # of one request while others use the port, too: a page of 64 would take it for a quarter second
-)
+LOG_ROWS = 16  # of one request while others use the port, too: a page of 64 would take a quarter second
 STOP = codec.request(0, "stop")
 SUPERSEDED = (("code", spec.ERRORS["access"]), ("name", "access"), ("why", "another user came in between"))
 
@@ -57,6 +56,7 @@ class RigLine:
         self._stops: list[User] = []
         self._tag = FIRST_TAG
         self._turn = Turn()
+        self._openings = Openings()
         self._pulse: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
@@ -75,6 +75,7 @@ class RigLine:
                 link.close()
                 return
             self.port = PortIO(link, self._heard, self._broke)
+            self._openings.times += 1
             self._beside = Desk(self.address, {"stop": self.stop_from_elsewhere})
             self.trouble = ""
             self.port.write("")  # ends a half command that someone left behind
@@ -128,14 +129,14 @@ class RigLine:
             body = codec.unseal(line)
             number, verb, rest = parts_of(body)
         except (codec.WireError, ValueError):
-            user.tell("!none the request was damaged on the way to the hub")
-            return
+            return user.tell("!none the request was damaged on the way to the hub")
         if self.port is None:
-            user.tell(f"!broken {self.trouble}")
-            return
+            return user.tell(f"!broken {self.trouble}")
         if number == "0" and verb == "stop":
             self._stop(user)
             return
+        if self._openings.are_news_to(user):
+            return user.tell("!broken the port was opened anew: another rig may be there")
         if verb == "close" and self._turn.is_others(user):
             user.tell(codec.answer(int(number), "ok"))  # another user's session is open by now
             return
@@ -147,9 +148,9 @@ class RigLine:
     async def _reopen(self, user: User) -> None:
         try:
             await self.open()
+            self._openings.told(user)
         except LinkError as error:
-            user.tell(f"!broken {error.happened}")
-            return
+            return user.tell(f"!broken {error.happened}")
         user.tell("!open")
 
     def _enqueue(self, user: User, wanted: Exchange) -> None:

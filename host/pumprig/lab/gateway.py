@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pumprig
-from pumprig.errors import PumpError
+from pumprig.errors import OtherRigError, PumpError
 from pumprig.lab.mqtt import Say
 from pumprig.lab.sender import Sender
 from pumprig.lab.wire import BATCH
@@ -44,6 +44,8 @@ class Port:
             try:
                 with pumprig.connect(self._port, database=self._gateway.database) as rig:
                     self._serve(rig)
+            except OtherRigError as error:  # the next round greets it
+                self._gateway.say(f"{self._port}: {error.happened}")
             except PumpError as error:
                 self._cannot(error)
             finally:
@@ -60,9 +62,9 @@ class Port:
             try:
                 status = rig.status().document()
             except PumpError as error:
-                self._cannot(error)
-                if self._sender is None:
+                if self._sender is None or isinstance(error, OtherRigError):
                     raise
+                self._cannot(error)
                 continue
             self._here(rig, status)
             self._tell(rig, status)
@@ -71,9 +73,6 @@ class Port:
         device = str(status["device_id"])
         if self._sender is not None and self._sender.device == device:
             return
-        if self._sender is not None:
-            self._gateway.say(f"{self._port}: {device} instead of {self._sender.device}")
-            self._sender.attach(None)
         self._sender = self._gateway.sender(device)
         self._sender.attach(rig)
         self._alarms = self._log_next = None

@@ -1,6 +1,6 @@
 """A whole lab on this computer: `make lab` starts it, `make lab-stop` ends it.
 
-Owns: broker, database, simulated rigs, gateway, ingester and alerts of one folder; which processes they are.
+Owns: broker, database, simulated rigs, hub, gateway, ingester and alerts of one folder; which processes they are.
 Rules: everything is on loopback and in the folder; a process is ended only if it is still the one that was started
 here; what is there already is started again with all that it holds.
 Units: none.
@@ -127,6 +127,9 @@ def _started(place: Place, folder: Path) -> list[str]:
         if new:
             place.call("-p", str(port), "rate", rate, "--yes")
         ports.append(str(port))
+    hub = place.start("hub", ["pumprig", "hub", *ports])
+    socket = folder / "home" / "state" / "hub" / "hub.sock"
+    until(socket.exists, "the hub's socket", [("the hub", hub)])
     rigs_page, records_page = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     where = ["--broker", broker.address]
     place.start("gateway", ["pumprig", "gateway", *ports, "--site", SITE, *where])
@@ -136,7 +139,8 @@ def _started(place: Place, folder: Path) -> list[str]:
     place.start("alerts", ["pumprig", "alerts", *where, "--page", rigs_page])
     until(lambda: _rigs(database.address) == len(RIGS), "records of every rig in the database")
     return [
-        f"{len(RIGS)} simulated rigs at {folder}/rig1 ... rig{len(RIGS)}: `pumprig -p {ports[0]} status`",
+        f"{len(RIGS)} simulated rigs at {folder}/rig1 ... rig{len(RIGS)}, held by a hub:",
+        f"           `PUMPRIG_HOME={folder}/home PUMPRIG_DB={folder}/store.db pumprig -p {ports[0]} status`",
         f"broker     {broker.address}: `mosquitto_sub -p {broker.port} -t 'pumprig/#' -v`",
         f"database   {database.address}: `psql {database.address} -c 'SELECT * FROM totals'`",
         f"metrics    http://{rigs_page}/metrics (rigs, alarms), http://{records_page}/metrics (records)",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from pumpwire import codec, spec
 
-from pumprig.errors import LinkError
+from pumprig.errors import LinkError, OtherRigError
 from pumprig.rig import refusals, stopping
 from pumprig.rig.answers import Answer, Greeting, Intents, NoAnswer, NoIntents, SaidNo
 from pumprig.rig.link import LinkBroken, Transport, Urgent
@@ -52,6 +52,7 @@ class Talk:
         self._last_seq = -1  # -1: not known
         self._mark: Callable[[str], str] | None = None  # of a session, over each of its lines
         self._desk: Desk | None = None
+        self._other = ""  # the rig that has come in the place of the one that was greeted
         if isinstance(transport, Urgent):
             self._desk = Desk(transport.address, {"stop": lambda: stopping.stop_past(transport)})
 
@@ -67,8 +68,18 @@ class Talk:
 
     # --- greeting
 
+    def _other_rig(self, outcome: str) -> LinkError:
+        return OtherRigError(
+            f"Another rig ({self._other}) now answers at {self.address}.", outcome, "Connect anew to use it."
+        )
+
     def greet(self) -> Greeting:
-        """Learn who answers. Raises LinkError for a port that is no rig (within 3 s) or another protocol version."""
+        """Learn who answers. Raises LinkError for a port that is no rig (within 3 s) or another protocol version.
+
+        Once another rig has answered in the place of the one that was greeted, nothing but a stop is sent any more.
+        """
+        if self._other:
+            raise self._other_rig("not done")
         if self._greeting is None:
             try:
                 self._transport.send("")  # ends a half command that someone left behind
@@ -190,7 +201,8 @@ class Talk:
                 self._transport.pause(RECONNECT_PAUSE_S)
                 continue
             if now.device_id != before.device_id:
-                raise LinkError(f"Another rig ({now.device_id}) now answers at {self.address}.", "unknown")
+                self._other = now.device_id
+                raise self._other_rig("unknown")
             self._greeting = now
             self._last_seq = now.last_seq
             return now
