@@ -8,11 +8,29 @@ Leaves: printed parts to parts.py, who may touch whom to check.py.
 
 from __future__ import annotations
 
-from build123d import Align, Box, Cone, Cylinder, Location, Part, Pos, RegularPolygon, Torus, extrude
+import math
+
+from build123d import (
+    Align,
+    Box,
+    Circle,
+    Cone,
+    Cylinder,
+    Location,
+    Part,
+    Plane,
+    Pos,
+    RegularPolygon,
+    Spline,
+    Vector,
+    extrude,
+    sweep,
+)
 from rigsim.geometry import PumpHead
 
-from cad.parts import PRINT, SIZES, UP, Heights, axles, flat_deg, lid_holes, outward, shaft
+from cad.parts import PRINT, SIZES, UP, Heights, axles, flat_deg, lid_holes, outward, shaft, tube_path
 
+SOFT = 0.03  # so far a tube gives way to the facets of the checks' coarser track
 DOWN = (Align.CENTER, Align.CENTER, Align.MAX)
 
 
@@ -121,10 +139,17 @@ def board(head: PumpHead, motor: str, more: float = 0.0) -> Part:
     )
 
 
-def tube(head: PumpHead, motor: str) -> Part:
-    """The free tube along the track, to look at: an arc as long as the track."""
-    ring = Torus(head.centreline_radius_mm, head.outer_diameter_mm / 2)
-    return Pos(0, 0, Heights(head, motor).tube) * ring
+def tube(head: PumpHead, motor: str, more: float = 0.0) -> Part:
+    """The free tube: along the track, and on each side through its slot to beyond the body."""
+    path = Spline([Vector(x, y, 0) for x, y in tube_path(head)])
+    radius = (head.outer_diameter_mm + more) / 2 - SOFT
+    section = Plane(origin=path @ 0, z_dir=path % 0) * Circle(radius)
+    return Pos(0, 0, Heights(head, motor).tube) * sweep(section, path)
+
+
+def flattened_mm(head: PumpHead) -> float:
+    """How wide a tube is under a roller: its middle line keeps its length, its walls lie on each other."""
+    return math.pi * (head.outer_diameter_mm - head.wall_mm) / 2 + head.wall_mm
 
 
 def engaged_mm(head: PumpHead, motor: str) -> float:

@@ -48,7 +48,8 @@ class Item:
 # group: from where it comes, after those before it. `screws`: the way of their tool is free, too.
 ORDER = (
     ("motor", (0, 0, -1)), ("body", (0, 0, 1)), ("motor screws", (0, 0, 1)), ("rotor", (0, 0, 1)),
-    ("shim", (0, 0, 1)), ("lid", (0, 0, 1)), ("board", (0, 0, 1)), ("cover", (0, 0, 1)), ("lid screws", (0, 0, 1)),
+    ("shim", (0, 0, 1)), ("tube", (0, 0, 1)), ("lid", (0, 0, 1)), ("board", (0, 0, 1)), ("cover", (0, 0, 1)),
+    ("lid screws", (0, 0, 1)),
 )  # fmt: skip
 ROTOR_ORDER = (  # on the bench
     ("rotor-lower", (0, 0, 1)), ("axle screw", (0, 0, -1)), ("bearing", (0, 0, 1)), ("rotor-upper", (0, 0, 1)),
@@ -73,6 +74,7 @@ def items(head: PumpHead, motor: str, more: float = 0.0) -> list[Item]:
         Item("magnet", "rotor", bought.magnet(head, motor, more)),
         Item("clamp screw", "rotor", bought.clamp_screw(head, motor, more)),
         Item("board", "board", bought.board(head, motor, more)),
+        Item("tube", "tube", bought.tube(head, motor, more)),
         Item("shim", "shim", Pos(0, 0, shim_z) * parts.shim(head, COARSE_DEG)),
     ]
     for group, found in (
@@ -86,11 +88,13 @@ def items(head: PumpHead, motor: str, more: float = 0.0) -> list[Item]:
 
 
 def may_share(a: Item, b: Item, motor: str) -> bool:
-    """A screw and the thread that it cuts, or finds; the board under the cover's pressure; steel on steel."""
+    """A screw and the thread that it cuts, or finds; the board that the cover presses; the tube that a roller does."""
     names = {a.name.rstrip(" 0123456789ab"), b.name.rstrip(" 0123456789ab")}
     threads = [{"axle screw", "rotor-upper"}, {"clamp screw", "rotor-lower"}, {"clamp screw", "motor"}]
     threads += [
         {"board", "cover"},
+        {"tube", "bearing"},
+        {"tube", "shim"},
         {"axle screw", "bearing"},
         {"lid screw", "motor" if motor == "nema17" else "body"},
     ]
@@ -163,8 +167,9 @@ def _within(a: Item, b: Item, reach: float) -> bool:
 
 
 def blocked_ways(head: PumpHead, motor: str) -> Iterator[str]:
-    """Every part that cannot come to its place past those that are there before it."""
-    every = items(head, motor)
+    """Every part that cannot come to its place past those that are there before it; the tube a little pressed."""
+    pressed = Item("tube", "tube", bought.tube(head, motor, -2 * PRINT["tube_pressed"]))
+    every = [pressed if item.name == "tube" else item for item in items(head, motor)]
     yield from _assembled([item for item in every if item.group == "rotor"], ROTOR_ORDER, motor, by_name=True)
     yield from _assembled(every, ORDER, motor, by_name=False)
     yield from _tools(head, motor, every)
@@ -211,19 +216,25 @@ def blind_spots(head: PumpHead, motor: str) -> Iterator[str]:
     raised = every["rotor-upper"].moved(0, 0, PRINT["top_gap"] + PRINT["error"])
     if not list(_clash(raised, every["lid"], motor, "")):
         yield "the check does not see a rotor that touches the lid"
+    aside = every["tube"].moved(3 * PRINT["tube_slot"], 0, 0)
+    if not list(_clash(aside, every["body"], motor, "")):
+        yield "the check does not see a tube that meets its slot's wall"
     beside = Item("key", "tool", Location((0, 0, 0), (0, 0, 30)) * bought.key(head, motor))
     if not list(_clash(beside, every["body"], motor, "")):
         yield "the check does not see a key that meets the body's wall"
 
 
 def threads(head: PumpHead, motor: str) -> Iterator[str]:
-    """Screws that hold too little, or that reach the bottom of their thread."""
+    """Screws that hold too little, or that reach the bottom of their thread; a tube that comes out beside a roller."""
     deep = bought.engaged_mm(head, motor)
     if deep < LEAST_THREAD_MM:
         yield f"the lid's screws hold {deep:.1f} mm, less than {LEAST_THREAD_MM}"
     most = SIZES["lid_screw"][motor].get("thread_depth", Heights(head, motor).top - 2.0)
     if deep > most:
         yield f"the lid's screws reach {deep:.1f} mm, the thread {most:.1f}"
+    flat = bought.flattened_mm(head) + 2 * PRINT["error"]
+    if flat > head.roller_width_mm:
+        yield f"the tube is {flat:.2f} mm wide under a roller of {head.roller_width_mm}"
     axle = SIZES["axle"]
     rotor = PRINT["lower_plate"] + 2 * PRINT["race_boss"] + head.roller_width_mm
     held = 0.15 + axle["length"] - rotor

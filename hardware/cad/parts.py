@@ -100,6 +100,27 @@ def _slot_path(head: PumpHead, leaving: bool) -> list[tuple[float, float]]:
     return [*points, (x + dx, y + dy)]
 
 
+def tube_path(head: PumpHead) -> list[tuple[float, float]]:
+    """The free tube's middle line, from one side of the body to the other."""
+    half, turn = head.seal_deg / 2, turn_deg(head)
+    first, last = -half - head.entry_ramp_deg, half + head.exit_ramp_deg
+    count = round((last - first) / min(4.0, head.entry_ramp_deg / 6, head.exit_ramp_deg / 6))
+    track = [first + (last - first) * k / count for k in range(1, count)]
+    along = [
+        _polar(head.centreline_radius_mm + head.track_lift_mm(math.radians(deg)), deg + turn) for deg in track
+    ]
+    coming, going = _slot_path(head, False), _slot_path(head, True)
+    return [*reversed(_shortened(coming)), *along, *_shortened(going)]
+
+
+def _shortened(path: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The last, straight stretch as far as beyond the body, with a point at each millimetre: a spline stays on it."""
+    (x0, y0), (x1, y1) = path[-2:]
+    share = 1 / math.dist((x0, y0), (x1, y1))
+    straight = [k * share for k in range(1, round(PRINT["tube_shown"]) + 1)]
+    return [*path[:-1], *((x0 + at * (x1 - x0), y0 + at * (y1 - y0)) for at in straight)]
+
+
 def _slot(head: PumpHead, leaving: bool, depth: float) -> Part:
     """The cutter of one tube slot, open at the top, its floor rounded by the tube's own radius."""
     width = head.outer_diameter_mm + PRINT["tube_slot"]
@@ -283,9 +304,14 @@ def cover(head: PumpHead, motor: str) -> Part:
 
 
 def shim(head: PumpHead, step_deg: float = 3.0) -> Part:
-    """The foil between track and tube, as wide as the rollers."""
+    """The foil between track and tube, as wide as the rollers, from one end of the track to the other."""
     outside = _cavity(head, SIZES["shim"]["nominal"], step_deg)
-    return extrude(outside - _cavity(head, 0.0, step_deg), SIZES["shim"]["width"])
+    ring = extrude(outside - _cavity(head, 0.0, step_deg), SIZES["shim"]["width"])
+    half, turn = head.seal_deg / 2, turn_deg(head)
+    first, last = turn - half - head.entry_ramp_deg, turn + half + head.exit_ramp_deg
+    opening = [_polar(40.0, last + (first + 360 - last) * k / 4) for k in range(5)]
+    wedge = Face(Wire.make_polygon([(0, 0, 0), *((x, y, 0) for x, y in opening)], close=True))
+    return ring - extrude(wedge, SIZES["shim"]["width"])
 
 
 def rollers(head: PumpHead) -> list[Part]:

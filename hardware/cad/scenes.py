@@ -14,7 +14,7 @@ import numpy as np
 from build123d import Part, Pos
 from rigsim.geometry import PumpHead
 
-from cad import bought, check
+from cad import check
 from cad.picture import Mesh, shaded
 
 COLOURS = {
@@ -36,7 +36,6 @@ def _mesh(name: str, part: Part, lift: float) -> Mesh:
 def draw(head: PumpHead, motor: str, folder: Path, steps: bool) -> None:
     """The exploded view of a head, and with `steps` the pictures of its assembly."""
     found = {item.name: item.solid for item in check.items(head, motor)}
-    found["tube"] = bought.tube(head, motor)
     lifts = _lifts(found)
     shaded([_mesh(name, part, lifts[name]) for name, part in found.items()],
            folder / f"pumphead-{head.name}.png", (520, 1040), (-60, 28))  # fmt: skip

@@ -211,7 +211,7 @@ class PumpHead:
             return total
 
         values = [count(k * step_deg) - self.rollers * k / _TABLE_PER_REV for k in range(_TABLE_PER_REV)]
-        return _periodic_cubics([value - values[0] for value in values])
+        return _periodic_cubics([value - values[0] for value in values], self.rollers / _TABLE_PER_REV)
 
     def _own_volume_nl(self, position_rad: float) -> float:
         """Lumen volume that a roller at `position_rad` from the seal's middle takes away (midpoint rule)."""
@@ -245,14 +245,21 @@ class PumpHead:
         return centre * math.cos(offset_rad) + math.sqrt(max(0.0, inside))
 
 
-def _periodic_cubics(values: list[float]) -> tuple[_Cubic, ...]:
-    """Catmull-Rom cubics through `values`, which repeat: continuous in value and slope."""
+def _periodic_cubics(values: list[float], rise: float) -> tuple[_Cubic, ...]:
+    """Cubics through `values`, which repeat: continuous in value and slope, falling by `rise` a cell at the most.
+
+    Slopes as of Catmull and Rom, held to three times the lesser of the two steps beside a value (Fritsch and Carlson,
+    SIAM J. Numer. Anal. 17, 1980): with `rise` a cell added the values never fall, and then neither do the cubics.
+    """
+    steps = [values[(k + 1) % len(values)] - here + rise for k, here in enumerate(values)]
+    slopes = [
+        min((steps[k - 1] + step) / 2, 3 * max(0.0, min(steps[k - 1], step))) for k, step in enumerate(steps)
+    ]
     cubics: list[_Cubic] = []
     for k, here in enumerate(values):
-        before, after, beyond = values[k - 1], values[(k + 1) % len(values)], values[(k + 2) % len(values)]
-        c2 = before - 2.5 * here + 2 * after - beyond / 2
-        c3 = (beyond - before) / 2 + 1.5 * (here - after)
-        cubics.append((here, (after - before) / 2, c2, c3))
+        first, last = slopes[k] - rise, slopes[(k + 1) % len(values)] - rise
+        step = steps[k] - rise
+        cubics.append((here, first, 3 * step - 2 * first - last, first + last - 2 * step))
     return tuple(cubics)
 
 
