@@ -56,6 +56,12 @@ def _arguments() -> argparse.ArgumentParser:
         "--idle-end", metavar="S", type=float, default=float("inf"), help="end after so long without a host"
     )
     serve.add_argument("--state", metavar="DIR", help="keep the rig here between runs")
+    serve.add_argument(
+        "--locked",
+        metavar="FD",
+        type=int,
+        help="the descriptor by which the starter holds the lock of --state",
+    )
     serve.add_argument("--scenario", metavar="FILE.json", help="events with `at_ms` since the start")
     serve.add_argument(
         "--balance",
@@ -97,6 +103,7 @@ def main() -> int:
         given.balance,
         given.balance_set,
         given.idle_end,
+        given.locked,
     )
 
 

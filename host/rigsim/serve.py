@@ -186,6 +186,7 @@ def serve(
     balance: str | None = None,
     balance_words: list[str] | None = None,
     idle_s: float = float("inf"),
+    locked: int | None = None,
 ) -> int:
     """Run until a signal; returns the exit code. Prints `ready PORT` once the rig has booted, then `balance PORT`."""
     state = None
@@ -193,7 +194,7 @@ def serve(
     beside: BalanceBeside | None = None
     try:
         events = _scenario(scenario)
-        state = StateDir(state_path) if state_path is not None else None
+        state = StateDir(state_path, locked) if state_path is not None else None
         flash, kept = state.load(seed or 0) if state is not None else (None, {})
         rig = SimRig(int(kept.get("seed", seed or 0)), flash)
         _name(rig, kept, seed)

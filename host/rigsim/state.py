@@ -30,13 +30,14 @@ class StateError(RuntimeError):
 
 
 class StateDir:
-    """A directory with a lock on it."""
+    """A directory with a lock on it; `held`: its descriptor, where whoever started this process has locked it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, held: int | None = None) -> None:
         self.path = path
         try:
             os.makedirs(path, mode=0o700, exist_ok=True)
-            self._lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            lock = os.path.join(path, "lock")
+            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600) if held is None else held
         except OSError as error:
             raise StateError(f"{path} cannot be used: {error.strerror}") from error
         self._inode = os.fstat(self._lock).st_ino

@@ -57,9 +57,10 @@ def test_a_ctrl_c_while_the_program_is_loaded_ends_with_130_and_one_line(tmp_pat
         assert len(err.strip().splitlines()) == 1
 
 
-def test_stop_ends_a_rig_whose_start_was_interrupted(tmp_path):
+@pytest.mark.parametrize("after_s", [0.3, 0.45, 0.6])
+def test_stop_ends_a_rig_whose_start_was_interrupted(tmp_path, after_s):
     home = tmp_path / "home"
-    starts.interrupted_start(home, "command", signal.SIGKILL, 0.6)
+    starts.interrupted_start(home, "command", signal.SIGKILL, after_s)
     rig = PrivateRig(home / "state" / "sim")
     rig.stop()
     assert rig.port() is None

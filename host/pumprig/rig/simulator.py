@@ -150,11 +150,12 @@ class PrivateRig:
         if not self._lives():
             return False
         pid = 0
-        until_s = time.monotonic() + STOP_S
+        until_s = time.monotonic() + START_S  # one that is being started says its process a little later
         while self._lives():
             told = int(self._read().get("pid", 0))  # 0 while it is being written, or has just been taken away
             if told not in (0, pid):
                 pid = told
+                until_s = time.monotonic() + STOP_S
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
             if time.monotonic() > until_s:
@@ -185,14 +186,15 @@ class PrivateRig:
         line += ["--tcp", "0"] if WINDOWS else []
         errors = self.folder / "stderr.txt"
         self._told.unlink(missing_ok=True)
-        with open(errors, "w") as stderr:
+        with open(errors, "w") as stderr, self._handed_over() as locked:
             child = subprocess.Popen(
-                command(line + arguments),
+                command(line + [word for fd in locked for word in ("--locked", str(fd))] + arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 env=environment(),
                 start_new_session=not WINDOWS,
+                pass_fds=locked,
             )
         until_s = time.monotonic() + START_S
         while time.monotonic() < until_s:
@@ -224,6 +226,22 @@ class PrivateRig:
                 return not try_lock(file)
         except OSError:
             return False
+
+    @contextmanager
+    def _handed_over(self) -> Generator[tuple[int, ...]]:
+        """The lock of the state folder, for the rig to inherit: so it lives for everybody from its first instant.
+
+        A start that is killed at any moment leaves either no rig or one that `stop` finds. Not on Windows.
+        """
+        if WINDOWS:
+            yield ()
+            return
+        with open(self.folder / "lock", "a") as file:
+            os.chmod(file.fileno(), 0o600)
+            until_s = time.monotonic() + STOP_S
+            while not try_lock(file) and time.monotonic() < until_s:
+                time.sleep(0.01)  # somebody looks whether a rig lives
+            yield (file.fileno(),)
 
     @contextmanager
     def _starting(self) -> Generator[None]:
