@@ -161,3 +161,8 @@ def _instant_us(text: str, now_us: int) -> int:
         return to_utc_us(moment.astimezone() if moment.tzinfo is None else moment)
     except (OverflowError, OSError, ValueError):  # a year that the system's clock does not know
         return to_utc_us(moment.replace(tzinfo=UTC))
+
+
+def k_text(k: float) -> str:
+    """A coverage factor as it stands behind a U: `2`, `2.07`."""
+    return f"{k:.2f}".rstrip("0").rstrip(".")

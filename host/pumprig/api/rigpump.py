@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
 from pumpwire import spec
+from pumpwire.identity import is_simulated
 
 from pumprig.api.rig import Rig
 from pumprig.calibration.weighing_run import PumpState
@@ -81,9 +82,7 @@ class RigPump:
         """What a certificate says of the rig: its id, its firmware, and whether it is a simulated one."""
         rig = self._open()
         found = {"device_id": rig.device_id, "firmware": rig.firmware}
-        return found | (
-            {"simulated": "true"} if rig.status_fields().get("simulated") in ("1", "true", "yes") else {}
-        )
+        return found | ({"simulated": "true"} if is_simulated(rig.device_id) else {})
 
     def utc_s(self) -> float:
         """The rig's own clock at the last look; while it is away, that and the wall's time since."""

@@ -137,8 +137,8 @@ def open_balance(
     raise BalanceError(
         f"{want.port}: nothing there answers as a balance, or prints by itself; tried {'; '.join(tried)} with {names}.",
         "No balance was opened.",
-        "Check the cable, that the balance is switched on and its interface is set to a computer, not a printer; where "
-        "its menu shows other settings, name them, like `PORT,4800,7M1`.",
+        "Check the cable, that the balance is switched on and its interface is set to a computer (not a printer). "
+        "Where its menu shows other settings, name them, like `PORT,4800,7M1`.",
     )
 
 

@@ -15,6 +15,8 @@ from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
+from pumpwire.identity import is_simulated
+
 from pumprig.calibration.register import Record, folder, picture_name
 from pumprig.quantities import with_u
 
@@ -67,7 +69,7 @@ def html(record: Record, pictures: Pictures | None = None) -> str:
         hysteresis=_hysteresis(record),
         rates_svg=picture((pictures or kept_pictures(record))("rates")[0]),
         parts=_parts(record, pictures or kept_pictures(record)),
-        simulated=_simulated(record),
+        mark=_mark(record),
         picture=picture,
     )
 
@@ -81,8 +83,8 @@ def pdf(record: Record, pictures: Pictures | None = None) -> bytes:
     line("Calibration of a peristaltic pump", 16, True)
     line(f"No. {record.id}, {record.content['made_at']}", gap=3)
     line(STATEMENT, 8.5, gap=3)
-    if _simulated(record):
-        line("SIMULATED: rig and balance are programs", 12, True, 3)
+    if mark := _mark(record):
+        line(mark, 12, True, 3)
     line(_result(record), 12, True, 3)
     page.table(_facts(record), (45, 145), "LL", False)
     line("Weighings", 11, True)
@@ -112,8 +114,18 @@ def _small(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _simulated(record: Record) -> bool:
-    return str(record.content.get("simulated", "")).lower() in ("true", "yes", "1")
+def _simulated(record: Record) -> str:
+    """What of it was a program: "the rig", "the balance", both; empty for a real weighing, or where nothing says so."""
+    stated = str(record.content.get("simulated", "")).lower() in ("true", "yes", "1")
+    rig = stated or is_simulated(str(record.content.get("device_id", "")))
+    balance = str(record.content.get("balance", "")).startswith("SIM-")
+    return " and ".join(name for name, is_one in (("the rig", rig), ("the balance", balance)) if is_one)
+
+
+def _mark(record: Record) -> str:
+    """The word that stands above a simulated weighing's result; empty for another."""
+    what = _simulated(record)
+    return f"SIMULATED: {what} {'are programs' if ' and ' in what else 'is a program'}" if what else ""
 
 
 def _result(record: Record) -> str:
@@ -158,7 +170,7 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
         ("rig", content.get("device_id") or "not stated"),
         ("firmware", content.get("firmware") or "not stated"),
         ("tool", content.get("tool") or "not stated"),
-        ("simulated", "yes" if _simulated(record) else "no, or not stated"),
+        ("simulated", _simulated(record) or "no, or not stated"),
         ("balance", balance),
         ("its serial number", content.get("balance_serial") or "not stated"),
         ("its last check", content.get("balance_checked") or "not stated"),

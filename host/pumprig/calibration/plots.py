@@ -73,7 +73,7 @@ def pictures_of(fits: list[Fit]) -> dict[str, tuple[str, bytes]]:
 
 
 def rates_figure(points: list[Point], model: RateModel) -> Any:
-    """Volume per revolution of each weighing with U (k = 2), in their order, and the model with its band."""
+    """Volume per revolution of each weighing with U (95 %), in their order, and the model with its band."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
@@ -101,7 +101,7 @@ def rates_figure(points: list[Point], model: RateModel) -> Any:
         axes.minorticks_off()
         axes.set_xlabel("flow / (µL/h)")
         axes.set_ylabel("µL per revolution")
-        axes.set_title("weighings in their order, and the model; U with k = 2", loc="left", fontsize=9)
+        axes.set_title("weighings in their order, and the model; U for 95 %", loc="left", fontsize=9)
     return drawing
 
 

@@ -226,7 +226,8 @@ def _report(settings: Settings, place: Path) -> None:
             continue
         good.append(file)
         flow = fits[-1].result
-        told = f"{file}: {quantities.plus_minus(flow.flow_nl_per_h / 1000, flow.u_flow_nl_per_h / 1000)} µL/h (k = 2)"
+        value = quantities.plus_minus(flow.flow_nl_per_h / 1000, flow.u_flow_nl_per_h / 1000)
+        told = f"{file}: {value} µL/h (k = {quantities.k_text(flow.k)})"
         per_rev, u_per_rev = fits[-1].nl_per_rev, fits[-1].u_nl_per_rev
         if per_rev is not None and u_per_rev is not None:
             told += f", {quantities.plus_minus(per_rev / 1000, u_per_rev / 1000)} µL/rev"

@@ -19,7 +19,7 @@ from pumprig.cli.options import NumberRange, Picture
 from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
-from pumprig.quantities import plus_minus
+from pumprig.quantities import k_text, plus_minus
 
 if TYPE_CHECKING:
     from pumprig.calibration.anglemap import AngleMap
@@ -186,15 +186,11 @@ def _dof(dof: float) -> str:
     return "many" if dof > 999 else f"{dof:.0f}"
 
 
-def _k(k: float) -> str:
-    return f"{k:.2f}".rstrip("0").rstrip(".")
-
-
 def _fit_text(result: Fit) -> list[str]:
     figures = result.result
     share = 100.0 * figures.u_flow_nl_per_h / figures.flow_nl_per_h
     lines = [
-        f"{result.weighing.name} (k = {_k(figures.k)} for {_dof(figures.dof)} degrees of freedom)",
+        f"{result.weighing.name} (k = {k_text(figures.k)} for {_dof(figures.dof)} degrees of freedom)",
         f"volume      {plus_minus(figures.volume_nl / 1000, figures.u_volume_nl / 1000)} µL",
         f"flow        {plus_minus(figures.flow_nl_per_h / 1000, figures.u_flow_nl_per_h / 1000)} µL/h ({share:.2g} %)",
     ]

@@ -147,6 +147,7 @@ def test_a_run_whose_host_was_killed_goes_on_and_gives_the_rig_s_true_volume(lab
         env=lab.environment, cwd=lab.folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(status.stdout)["state"] == "stopped"
+    assert "# simulated: true" in (lab.folder / "run" / "weighing-1.csv").read_text()
     raw = (lab.folder / "run" / "readings.csv").read_text().splitlines()[1:]
     assert all(line.rsplit(",", 1)[1].startswith("S ") for line in raw)
 

@@ -297,3 +297,28 @@ def test_a_certificate_without_counted_steps_says_what_was_weighed_when_where_an
     assert hashlib.sha256(file.read_bytes()).hexdigest() in page
     assert "data:image/svg+xml" in page
     assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("told", "mark"),
+    [
+        (
+            {"device_id": "73696d75534a5119", "balance": "SIM-XPR204 (mt-sics)"},
+            "the rig and the balance are programs",
+        ),
+        ({"device_id": "73696d75534a5119", "balance": "XPR204 (mt-sics)"}, "the rig is a program"),
+        ({"device_id": "e6614103e7", "balance": "SIM-GX224 (a&amp;d)"}, "the balance is a program"),
+        ({"device_id": "e6614103e7", "balance": "XPR204"}, ""),
+    ],
+)
+def test_a_certificate_of_a_simulated_rig_or_balance_carries_the_word(
+    tmp_path: Path, told: dict[str, str], mark: str
+) -> None:
+    found = weighing(hours=1.0)
+    rows = "".join(f"{t:g},{m:.4f}\n" for t, m in zip(found.t_s, found.mass_g, strict=True))
+    head = "".join(f"# {key}: {value}\n" for key, value in {**told, "roller_period_s": "60"}.items())
+    (tmp_path / "w.csv").write_text(f"{head}t_s,mass_g\n{rows}")
+    words = ["calibrate", "fit", str(tmp_path / "w.csv"), "--certificate", str(tmp_path / "c.html")]
+    assert run(words) == 0
+    page = (tmp_path / "c.html").read_text()
+    assert (f"SIMULATED: {mark}" in page) if mark else ("SIMULATED" not in page)
