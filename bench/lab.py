@@ -25,6 +25,8 @@ from typing import Any
 import growth
 import psycopg
 import pumprig
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 from pumprig.lab import database
 from pumprig.lab.database import Lab
 from pumprig.lab.servers import Broker, Postgres, until
@@ -195,15 +197,37 @@ def on_one_hub(folder: Path, broker: Broker, rigs: int) -> dict[str, Any]:
     ports = [port for port, _child in found]
     hub = started(folder, "pumprig", "hub", *ports)
     gateway = started(folder, "pumprig", "gateway", *ports, "--site", "many", "--broker", broker.address)
+    heard: dict[str, int] = {}
+    watcher = Client(CallbackAPIVersion.VERSION2)
+    watcher.on_message = lambda _client, _data, told: _note(heard, told)
+    watcher.connect("127.0.0.1", broker.port)
+    watcher.subscribe("pumprig/many/+/status")
+    watcher.loop_start()
+    running = [("hub", hub), ("gateway", gateway)]
+    until(lambda: len(heard) == rigs, f"a reading of each of {rigs} rigs", running)
     pause = threading.Event()
-    pause.wait(LOOK_S)  # every rig greeted, its history pulled
+    pause.wait(LOOK_S)  # every history pulled
+    heard.clear()
     at_s, hub_s, gateway_s = time.perf_counter(), processor_s(hub.pid), processor_s(gateway.pid)
     pause.wait(LOOK_S)
     took_s = time.perf_counter() - at_s
+    readings = [heard.get(name, 0) / took_s for name in sorted(heard)]
+    watcher.loop_stop()
     hub_share = (processor_s(hub.pid) - hub_s) / took_s
     gateway_share = (processor_s(gateway.pid) - gateway_s) / took_s
     ended(gateway, hub, *(child for _port, child in found))
-    return {"rigs": rigs, "hub_share": hub_share, "gateway_share": gateway_share}
+    return {
+        "rigs": rigs,
+        "hub_share": hub_share,
+        "gateway_share": gateway_share,
+        "readings_a_s": sum(readings),
+        "slowest_a_s": min(readings) if len(readings) == rigs else 0.0,
+    }
+
+
+def _note(heard: dict[str, int], told: Any) -> None:
+    if json.loads(told.payload).get("reachable"):
+        heard[told.topic] = heard.get(told.topic, 0) + 1
 
 
 def main() -> None:
@@ -261,6 +285,9 @@ def show(figures: dict[str, Any]) -> None:
             f"{row['rigs']} rigs at 1 Hz: the hub                {100 * row['hub_share']:8.1f} %      (30 or less)"
         )
         print(f"  the gateway beside it                   {100 * row['gateway_share']:8.1f} %")
+        print(
+            f"  readings a second, all and the slowest  {row['readings_a_s']:8.1f}        {row['slowest_a_s']:.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -40,6 +40,15 @@ AT_RESET = {
 }
 
 
+SECOND_HEAD = (
+    "",
+    "## Part numbers in a second place",
+    "",
+    "Looked up in November 2026 in stored copies of public pages and repositories, not at a shop: that the number is",
+    "known there as this part. It does not say that it can be bought. The rest is unproven.",
+    "",
+)
+
 BOARDS = (
     "## Boards",
     "",
@@ -96,7 +105,7 @@ all, `tmc2209`, `stepdir` (A4988 or DRV8825), `coils`, or optional.
 
 **Prices are estimates**, in euro a piece, without postage, written down in November 2026 from experience with such
 parts: no shop was asked, and no price here has a source. Part numbers are the makers' own; before you order, look each
-up at its maker: they were checked against data sheets once and not in a second place."""
+up at its maker. They were checked against data sheets once; what was seen of them elsewhere stands at the end."""
 
 
 def total_eur(plan: str) -> float:
@@ -130,6 +139,8 @@ def parts_page() -> str:
             ]
         keys = ("ref", "qty", "plans", "part", "maker", "number", "eur_each", "alternative", "note")
         lines.append("| " + " | ".join(row[key] for key in keys) + " |")
+    lines += [*SECOND_HEAD, "| number | seen in a second place |", "|---|---|"]
+    lines += [f"| {row['number']} | {row['second']} |" for row in bom() if row["second"]]
     return "\n".join(lines) + "\n"
 
 

@@ -70,6 +70,6 @@ def _steps(found: dict[str, Part]) -> list[list[Mesh]]:
         some("motor", lift=-20) + some("body"),
         low + some(*rotor, lift=26),
         low + some(*rotor) + some("shim", lift=18) + some("tube", lift=26),
-        low + some(*rotor) + some("lid", lift=14) + some("board", lift=24) + some("cover", lift=32)
-        + some("lid screw", "motor screw", lift=44),
+        low + some(*rotor) + some("shim", "tube") + some("lid", lift=14) + some("board", lift=24)
+        + some("cover", lift=32) + some("lid screw", "motor screw", lift=44),
     ]  # fmt: skip

@@ -20,7 +20,11 @@ from rig.board import config
 from rig.board.flashmap import FlashDevice
 from rig.clock import TICK_US
 
-TONES_HZ = {"critical": 2400, "notice": 1200, "single": 800}
+TONES = {
+    "critical": 1,
+    "notice": 3,
+    "single": 5,
+}  # of the buzzer's resonance: a square wave has its odd multiples
 WATCHDOG_MS = 8388
 COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
 I2C_TIMEOUT_US = 2_000
@@ -29,7 +33,6 @@ PRESSURE = 0x18  # MPRLS0025PA
 MEASURE = b"\xaa\x00\x00"
 PRESSURE_ZERO = 1_677_722
 PRESSURE_SPAN = 13_421_772
-PRESSURE_SPAN_PA = 172_369  # 25 psi
 BUTTONS = ("stop", "request", "silence")  # bit 0, 1, 2 of `buttons()`
 RESET_CAUSES = {1: "power_on", 3: "watchdog"}
 
@@ -112,7 +115,7 @@ class Board:
     def sound(self, tone):
         """Start a tone of the alarm table, or None for silence; the alarm LED goes with it."""
         if tone:
-            self._buzzer.freq(TONES_HZ[tone])
+            self._buzzer.freq(config.BUZZER_HZ // TONES[tone])
             self._buzzer.duty_u16(32768)
         else:
             self._buzzer.duty_u16(0)
@@ -146,7 +149,7 @@ class Board:
     def pressure_pa(self):
         """Absolute outlet pressure of the measurement begun at the last call, Pa, or None; begins the next one.
 
-        MPRLS0025PA: 10 % to 90 % of 24 bits are 0 to 25 psi; status bit 5 is busy.
+        MPRLS0025PA: 10 % to 90 % of 24 bits are 0 to its range; status bit 5 is busy.
         """
         try:
             data = self.bus.readfrom(PRESSURE, 4)
@@ -156,7 +159,7 @@ class Board:
         if data[0] & 0x24 or not data[0] & 0x40:  # busy or memory error; powered
             return None
         counts = data[1] << 16 | data[2] << 8 | data[3]
-        return (counts - PRESSURE_ZERO) * PRESSURE_SPAN_PA // PRESSURE_SPAN
+        return (counts - PRESSURE_ZERO) * config.PRESSURE_PA // PRESSURE_SPAN
 
     def start_watchdog(self):
         """From here on a loop that stands still for 8.4 s resets the chip."""

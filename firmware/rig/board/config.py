@@ -23,6 +23,8 @@ FRAM_KIB = 32  # of that FRAM, as its data sheet says: 32, 64 or 128
 HOLD_STOPPED = True  # keep the coils on while stopped: the tube's pressure could turn a free rotor back
 LIT_MS = 0  # coil drivers: a slow step's current goes off after so long; 0: it stays on
 SELF_HOLDING = False  # True where the tube's pressure cannot turn the pump back without current: a gear, say
+BUZZER_HZ = 4_000  # the buzzer's resonance; the lower tones are its odd parts, so that it sounds in each
+PRESSURE_PA = 172_369  # the pressure sensor's range, absolute: 25 psi; 250_000 for one of 2.5 bar
 RELIEF_HALVES = 1  # of pressure relief, at most so many half revolutions
 
 

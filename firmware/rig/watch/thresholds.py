@@ -30,7 +30,7 @@ TRIAL_COUNTS = 683  # 60 degrees after such a try, any disagreement is the stall
 # pressure, above what it was when the pump last stood still and relieved
 OCCLUSION_PA = 55_000  # 8 psi; SR-15 asks for less than 10 psi (68 948 Pa)
 OCCLUSION_LIMIT_PA = 137_895  # 20 psi, never to be reached
-RANGE_PA = 172_369  # absolute, 25 psi: the sensor's range; what reads more says "at least so much"
+RANGE_PA = 172_369  # absolute, 25 psi: the least sensor's range; what reads more says "at least so much"
 HIGHEST_AIR_PA = 108_500  # absolute; no weather has brought more
 LOWEST_PA = 50_000  # absolute; the air at 5 500 m: less is no reading
 STUCK_READINGS = 32  # equal to the Pascal: with a noise of 1 Pa (the sensor has more) by chance once in 10^17

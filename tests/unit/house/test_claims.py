@@ -8,16 +8,21 @@ Leaves: the motors' torque to tests/unit/step/test_torque.py, the bring-up's lea
 """
 
 import math
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from rig.board import drivers
+from rig.board import config, drivers
 from rig.watch import thresholds
+from rigsim import shims
 from rigsim.geometry import CLOSED_AT, load_head
 from rigsim.physics import pump
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "hardware"))
+import pinout  # noqa: E402
+
 PSI_PA = 6894.757
 SIZES = tomllib.loads((ROOT / "hardware" / "cad" / "parts.toml").read_text(encoding="utf-8"))
 
@@ -68,6 +73,30 @@ def test_the_divider_the_right_way_round_and_the_other() -> None:
 
 def test_the_stop_inputs_time_constant() -> None:
     assert f"time constant of {10_000 * 100e-9 * 1e3:.0f} ms" in WIRING
+
+
+def test_how_far_the_pressure_sensors_see_above_air() -> None:
+    """Air at sea level has 101 325 Pa; the alarm has to lie within, the limit does with the wider sensor alone."""
+    near, far = (config.PRESSURE_PA - 101_325) / PSI_PA, (250_000 - 101_325) / PSI_PA
+    assert f"leaves about {near:.0f} psi above air" in WIRING
+    assert f"sees {far:.1f} psi above air" in WIRING
+    assert thresholds.OCCLUSION_PA / PSI_PA < near < thresholds.OCCLUSION_LIMIT_PA / PSI_PA < far
+    assert "The occlusion alarm comes at 8 psi" in WIRING
+    assert round(thresholds.OCCLUSION_PA / PSI_PA) == 8
+
+
+def test_the_buzzer_sounds_at_its_resonance_in_every_tone() -> None:
+    """A square wave has its odd multiples: one of each tone's is the 4 kHz of the buzzer's data sheet."""
+    shims.install()
+    from rig.board import board
+
+    assert config.BUZZER_HZ == 4_000
+    (note,) = (row["note"] for row in pinout.bom() if row["ref"] == "BZ1")
+    assert "its resonance of 4 kHz" in note
+    for part in board.TONES.values():
+        assert part % 2 == 1
+        assert abs(config.BUZZER_HZ // part * part - config.BUZZER_HZ) <= part
+    assert max(board.TONES, key=lambda name: config.BUZZER_HZ // board.TONES[name]) == "critical"
 
 
 @pytest.mark.parametrize(("barrer", "digits", "cell"), [(40_000, 2, "0.04 µL/h"), (275, 4, "0.0003 µL/h")])
