@@ -14,13 +14,36 @@ from hostline import Line
 from pumprig.api.rig import Rig
 from pumprig.doctor import acts, bringup
 from pumprig.doctor.acts import Acts
+from rig.board import config
 from rigsim.driver import SimRig
 from rigsim.geometry import load_head
 from rigsim.physics import wires
 from sim.bench_person import BenchPerson
 
+GEARED = {
+    "DRIVER": "uln2003", "MOTOR": "28byj48", "MICROSTEPS": 2, "HIGHEST_STEPS_PER_S": 360, "THERAPY_STEPS_PER_S": 300,
+}  # fmt: skip
+# of a step/direction driver and its motor's four wires; and what only its speed shows
+NOT_GEARED = {
+    "both_reversed", "coil_open", "coil_reversed", "coil_shorted", "coils_mixed", "current_not_set", "direction_open",
+    "enable_open", "enable_pullup_missing", "microsteps_open", "step_open", "head_stiff",
+}  # fmt: skip
 
-def walked(tmp_path, fault="", careless=(), after=None):
+
+@pytest.fixture
+def geared(monkeypatch):
+    """The firmware configured for four coil lines and a 28BYJ-48, as a person would write it."""
+    for name, value in GEARED.items():
+        monkeypatch.setattr(config, name, value)
+    made = config.setup()
+    monkeypatch.setattr(config, "steps_num", made.steps_num)
+    monkeypatch.setattr(config, "steps_den", made.steps_den)
+    monkeypatch.setattr(config, "RELIEF_STEPS", made.steps_num // (2 * made.steps_den))
+    monkeypatch.setattr(config, "max_steps_per_s", config.THERAPY_STEPS_PER_S)
+    monkeypatch.setattr(config, "prime_steps_per_s", config.HIGHEST_STEPS_PER_S)
+
+
+def walked(tmp_path, fault="", careless=(), after=None, driver="stepdir"):
     """The results of a whole walk on a new rig."""
     sim = SimRig(5)
     if fault:
@@ -33,10 +56,10 @@ def walked(tmp_path, fault="", careless=(), after=None):
     def opened():
         return Rig(line, tmp_path / "log.db")
 
-    doing = Acts(opened, person, line.pause, "stepdir")
+    doing = Acts(opened, person, line.pause, driver)
     results = []
     try:
-        for result in bringup.walk(bringup.checklist("stepdir"), person, doing):
+        for result in bringup.walk(bringup.checklist(driver), person, doing):
             results.append(result)
             if result.step.id == "power":
                 doing.close()
@@ -50,6 +73,22 @@ def test_a_new_rig_passes_every_step_in_order(tmp_path):
     results = walked(tmp_path)
     assert [result.step.id for result in results] == [step.id for step in bringup.checklist("stepdir")]
     assert [(result.step.id, result.found) for result in results if not result.passed] == []
+
+
+@pytest.mark.usefixtures("geared")
+def test_a_new_rig_with_coil_lines_passes_every_step_in_order(tmp_path):
+    results = walked(tmp_path, driver="coils")
+    assert [result.step.id for result in results] == [step.id for step in bringup.checklist("coils")]
+    assert [(result.step.id, result.found) for result in results if not result.passed] == []
+
+
+@pytest.mark.usefixtures("geared")
+@pytest.mark.parametrize("fault", sorted(set(wires.FAULTS) - NOT_GEARED))
+def test_each_wiring_fault_is_found_by_its_name_with_coil_lines_too(tmp_path, fault):
+    last = walked(tmp_path, fault, driver="coils")[-1]
+    assert not last.passed
+    assert last.fault is not None, last.found
+    assert last.fault.name == fault, last.found
 
 
 @pytest.mark.parametrize("fault", sorted(wires.FAULTS))

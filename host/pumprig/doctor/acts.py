@@ -30,7 +30,8 @@ NOMINAL_NL_PER_REV = (
 )
 NOMINAL_U_PPM = 200_000
 RESERVOIR_NL = 18_000_000
-JOG_S, FILL_S, PRESSURE_S = 30.0, 4.0, 30.0  # a turn in so long
+JOG_S, PRESSURE_S = 30.0, 30.0  # a turn in so long
+FILL_S = {"stepdir": 4.0, "coils": 16.0}  # a geared motor turns no faster
 FILL_TURNS = 10
 JOG_TRIES = 12
 PRESS_WITHIN_S = 30
@@ -186,7 +187,7 @@ class Acts:
 
     def act_fill(self) -> Findings:
         """alarms, turns."""
-        run = self._deliver(round(FILL_TURNS * self._turn_nl()), FILL_S, 1.0)
+        run = self._deliver(round(FILL_TURNS * self._turn_nl()), FILL_S[self._driver], 1.0)
         return {"alarms": run.alarms or ["none"], "turns": round(run.turns, 3)}
 
     def act_fast(self) -> Findings:
@@ -202,7 +203,7 @@ class Acts:
             peak_pa = max(peak_pa, self._pressure_pa())
             return rig.status_fields()["mode"] == "stopped"
 
-        self._until(stands, 60, 0.2)
+        self._until(stands, FILL_TURNS * FILL_S[self._driver] + 20, 0.2)
         steps = int(rig.status_fields()["prime_steps"]) - int(before["prime_steps"])
         return {
             "alarms": self._acknowledge() or ["none"],
@@ -252,7 +253,7 @@ class Acts:
         return {"alarms": self._acknowledge() or ["none"], "left_kpa": round(left_kpa, 2)}
 
     def act_power(self) -> Findings:
-        """boots: starts since; lost_steps: counted before and not after."""
+        """boots: starts since; lost_steps: counted before, and after neither counted nor assumed."""
         rig = self.rig
         rig.deliver_for_calibration(rate_nl_per_h=self._rate(JOG_S), volume_nl=round(4 * self._turn_nl()))
         self._wait(3.0)
@@ -260,7 +261,8 @@ class Acts:
         self.close()
         self._person.ready("Pull USB, then 12 V; wait five seconds; 12 V on, then USB.")
         after = self.rig.status_fields()
-        lost = int(before["delivered_steps"]) - int(after["delivered_steps"])
+        then, now = (int(row["delivered_steps"]) + int(row["assumed_steps"]) for row in (before, after))
+        lost = then - now
         self._acknowledge()
         return {
             "boots": float(int(after["boot"]) - int(before["boot"])),

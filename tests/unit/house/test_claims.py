@@ -136,6 +136,9 @@ def test_the_pressure_of_the_fastest_run_in_the_outlet_tube() -> None:
     ohm = 8 * 1e-3 * 0.6 / (math.pi * 0.25e-3**4)
     pascal = ohm * 12_800 / 3_200 * load_head("r3").nl_per_rev * 1e-12
     assert f"({pascal / 1000:.0f} kPa for 60 cm of 0.5 mm)" in page("how-to/bring-up.md")
+    geared = ohm * 360 / (2037_8864 / 10_000 * 2) * load_head("r3").nl_per_rev * 1e-12
+    assert f"({geared / 1000:.2f} kPa for 60 cm of 0.5 mm)" in page("how-to/bring-up.md")
+    assert 110 < 10 * (2037_8864 / 10_000 * 2) / 360 < 120  # "in two minutes"
 
 
 def test_what_the_shims_set() -> None:

@@ -228,6 +228,8 @@ def test_the_checklist_has_unique_steps_for_each_driver_and_a_hint_for_each_fail
         "coil_pulldown",
         "coils",
         "current",
+        "fast",
+        "fast_geared",
     }
 
 
