@@ -57,7 +57,12 @@ def program_tables():
     return (*tables, "time", "power")
 
 
+INLINE = re.compile(r"`pumprig ([^`]+)`")
+PLACEHOLDERS = {"ID": "1"}
+
+
 def command_lines():
+    """Those of the blocks, and those within the sentences."""
     found = []
     for page in PAGES:
         for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
@@ -66,13 +71,18 @@ def command_lines():
                     match = re.match(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*pumprig ([-a-z].*)$", line.strip())
                     if match:
                         found.append(pytest.param(match[1], id=f"{page.name}: {match[1][:60]}"))
-    assert len(found) > 20
+        for text in INLINE.findall(
+            re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        ):
+            found.append(pytest.param(" ".join(text.split()), id=f"{page.name}, in a sentence: {text[:60]}"))
+    assert len(found) > 80
     return found
 
 
 @pytest.mark.parametrize("line", command_lines())
 def test_a_command_line_of_a_page_names_a_command_and_options_that_there_are(line):
-    words = shlex.split(re.sub(r"\s+[|>;&].*$", "", line), comments=True)
+    words = shlex.split(re.sub(r"\s+[|<>;&].*$", "", line), comments=True)
+    words = [PLACEHOLDERS.get(word, word) for word in words]
     context = click.Context(cli.root, info_name="pumprig", obj=Settings())
     command = cli.root
     while True:

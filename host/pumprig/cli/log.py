@@ -86,6 +86,9 @@ def pull_(follow: bool, interval: str) -> None:
         with progress_of(settings, "pulling") as progress:
             result = rig.pull(progress)
         _pulled(settings, store, result, follow)
+        if follow:
+            last = result.log_next - 1
+            settings.say(f"{result.device_id}: stored up to record {last}; takes what comes, until Ctrl-C")
         while follow:
             time.sleep(pause_s)
             _pulled(settings, store, rig.pull(), follow)
