@@ -131,7 +131,7 @@ def histogram(values: list[float]) -> str:
     step, top = WIDTH / BARS, max(counts)
     parts = _opening(HEIGHT + 34)
     for place, count in enumerate(counts):
-        tall = count / top * (HEIGHT - 14)
+        tall = count / top * (HEIGHT - 22)
         parts.append(
             f'<rect class="bar" x="{place * step + 1:.1f}" y="{HEIGHT - tall:.1f}"'
             f' width="{step - 2:.1f}" height="{tall:.1f}">'
@@ -141,10 +141,12 @@ def histogram(values: list[float]) -> str:
     for p, text in ((0.05, "5 %"), (0.5, "median"), (0.95, "95 %")):
         x = (statistics.quantile(ordered, p) - low) / (high - low) * WIDTH
         anchor = "start" if x < 60 else "end" if x > WIDTH - 60 else "middle"
-        parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="8" y2="{HEIGHT}"/>')
-        parts.append(f'<text x="{x:.1f}" y="10" text-anchor="{anchor}">{text}</text>')
-    parts.append(f'<text x="0" y="{HEIGHT + 20}">{escape(shown(low))}</text>')
-    parts.append(f'<text x="{WIDTH}" y="{HEIGHT + 20}" text-anchor="end">{escape(shown(high))}</text>')
+        parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="15" y2="{HEIGHT}"/>')
+        parts.append(f'<text x="{x:.1f}" y="11" text-anchor="{anchor}">{text}</text>')
+    parts.append(f'<text x="0" y="{HEIGHT + 20}">{escape(shown(low, (high - low) / 10))}</text>')
+    parts.append(
+        f'<text x="{WIDTH}" y="{HEIGHT + 20}" text-anchor="end">{escape(shown(high, (high - low) / 10))}</text>'
+    )
     return "".join([*parts, "</svg>"])
 
 
