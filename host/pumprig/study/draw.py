@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from pumpwire import units
 
+from pumprig import quantities
 from pumprig.therapy import events as event_files
 from pumprig.therapy.reader import Reader
 
@@ -47,6 +48,15 @@ class Draw:
             number = max(0, round(number))
         return f"{number:.9g} {self.unit}" if self.unit and not self.whole else _with(number, self.unit)
 
+    def told(self) -> str:
+        """In words, as a report has it."""
+        shown = [_worded(value, self.unit) for value in self.values]
+        if self.form == "choice":
+            return "one of " + ", ".join(shown)
+        if self.form == "uniform":
+            return f"evenly between {shown[0]} and {shown[1]}"
+        return f"normal, {shown[0]} ± {shown[1]} (1 sd)"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -57,6 +67,16 @@ class Row:
     times: Any = 1
     probability: float = 1.0
 
+    def told(self) -> dict[str, str]:
+        """In words, as a report has it: what is drawn, how, and how often it happens."""
+        often = f"{_told(self.times)} times" if self.times != 1 else "once"
+        if self.do in PARTS:
+            often = "in each run"
+        if self.probability < 1:
+            often += f", in {100 * self.probability:g} % of the runs"
+        how = "; ".join(f"{name} {_told(value)}" for name, value in self.fields)
+        return {"what": self.do, "how": how, "often": often}
+
 
 @dataclass
 class Drawn:
@@ -66,6 +86,18 @@ class Drawn:
     head: dict[str, Any] = field(default_factory=dict[str, Any])
     truth: dict[str, float] = field(default_factory=dict[str, float])
     inputs: dict[str, float] = field(default_factory=dict[str, float])
+
+
+def _told(value: object) -> str:
+    return value.told() if isinstance(value, Draw) else str(value)
+
+
+def _worded(value: object, unit: str) -> str:
+    if unit == "ms" and isinstance(value, int | float):
+        return quantities.duration_text(value)
+    if unit == "nl" and isinstance(value, int | float):
+        return quantities.volume_text(value)
+    return f"{value:g} {unit}".strip() if isinstance(value, int | float) else str(value)
 
 
 def _with(number: float, unit: str) -> Any:

@@ -19,7 +19,7 @@ from pumprig import __version__, rehearsal
 from pumprig.pages import environment, picture
 from pumprig.quantities import duration_text
 from pumprig.study import statistics
-from pumprig.study.plan import Study, copy_of
+from pumprig.study.plan import Study, code_digest, copy_of
 from pumprig.study.results import Result, read
 
 BARS = 24
@@ -47,6 +47,9 @@ def document(study: Study, folder: Path) -> dict[str, Any]:
         "programs": [program.name for program in study.programs],
         "base_seed": study.base_seed,
         "planned": study.total,
+        "drawn": [row.told() for row in study.vary],
+        "stops": None if study.stop is None else asdict(study.stop),
+        "code": code_digest(),
         "runs": len(lines),
         "waiting": waiting,
         "failed": len(failed),

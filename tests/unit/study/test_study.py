@@ -269,3 +269,20 @@ def test_pypy_gives_the_same_report_to_the_byte(monkeypatch: pytest.MonkeyPatch)
     for report in reports:
         report["wall_s"] = 0
     assert json.dumps(reports[0]) == json.dumps(reports[1])
+
+
+def test_the_page_says_how_the_study_was_made(tmp_path: Path) -> None:
+    from pumprig.study import report
+
+    study = plan.load(EXAMPLES / "studies" / "loose-plug.toml")
+    told = report.document(study, tmp_path)
+    assert told["drawn"] == [
+        {
+            "what": "power_cut",
+            "how": "at evenly between 1 h and 6 d 23 h; for evenly between 1 s and 10 min",
+            "often": "evenly between 0 and 40 times",
+        }
+    ]
+    page = report.page(study, tmp_path, told)
+    for word in (study.aim, "seeds 3000 to 3049", "estimands", "Monte Carlo standard error", told["code"]):
+        assert word in page
