@@ -55,7 +55,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the first; default: a fresh one")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=OUT, help="what is done; delete it to begin anew")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="stop after so long; the same command goes on"
+    )
     options = parser.parse_args()
+    until_s = time.monotonic() + options.minutes * 60
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     seed = (
@@ -75,8 +79,11 @@ def main() -> int:
             if found:
                 print(f"  {kind}: {found}", flush=True)
             if len(rows) % 500 == 0:
-                file.flush()
                 print(f"  {len(rows)} of {options.count}", flush=True)
+            file.flush()
+            if time.monotonic() > until_s:
+                pool.shutdown(cancel_futures=True)
+                break
     return report(rows)
 
 

@@ -9,6 +9,7 @@ Leaves: what a stop does to model.py.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import hypot
 from typing import TYPE_CHECKING
 
 from oracle.scenario import Row
@@ -36,6 +37,7 @@ class Alarms:
         self._stops: list[tuple[str, int]] = []
         self._stopped_since_us: Fraction | None = None
         self._low_since_us: Fraction | None = None
+        self._reason_for_discrepancy = False
 
     def look(self, row: Row) -> None:
         """One record's worth."""
@@ -49,6 +51,28 @@ class Alarms:
     def acknowledged(self) -> None:
         """A person has seen them: nothing forbids motion but what still holds."""
         self._judge.model.blocking &= set(KEPT)
+
+    def found(self, row: Row, found_nl: int) -> None:
+        """The reservoir held something else than estimated: told where it is beyond the estimate's uncertainty."""
+        model = self._judge.model
+        fill_nl, then_nl, assumed_nl = model.filled
+        counted_nl = (
+            (model.delivered_nl() - then_nl) * self._judge.seen.report["calibration"]["u_ppm"] / 1_000_000
+        )
+        u_nl = hypot(max(1_000, fill_nl / 200) + assumed_nl, counted_nl)
+        off_nl = abs(found_nl - max(Fraction(0), model.reservoir_nl))
+        slack_nl = 4 * model.step_nl + 2
+        rows = self._judge.rows[self._judge.at : self._judge.at + 6]
+        names = [
+            near.fields["name"]
+            for near in rows
+            if near.event == "alarm" and near.boot == row.boot and near.mono_us < row.mono_us + 500_000
+        ]
+        told = "discrepancy" in self.active or "discrepancy" in names
+        self._judge.check(
+            told or off_nl <= u_nl + slack_nl, f"{float(off_nl):.0f} nL off, U {u_nl:.0f}: no discrepancy"
+        )
+        self._reason_for_discrepancy = off_nl >= u_nl - slack_nl
 
     def booted(self) -> None:
         """Times are counted anew."""
@@ -114,7 +138,9 @@ class Alarms:
         if name == "stall":
             return self._lasts("stall", "free", row) or self._did(("free",), row, 600_000)
         if name == "moved_stopped":  # a jammed rotor springs back when it is freed
-            return self._did(("free",), row, PRESS_MS)
+            return self._did(("free",), row, LOOK_US // 1_000)
+        if name == "discrepancy":
+            return self._reason_for_discrepancy
         if name == "restarts":
             return len(self._stops) >= RESTARTS
         return False

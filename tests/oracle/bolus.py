@@ -16,6 +16,7 @@ from oracle.program import DAY_US
 
 KINDS = ("basal", "periodic", "demand", "single", "spread", "bridge", "prime", "relief", "calibration")
 APART = ("prime", "calibration")
+ASKED = ("demand", "single", "spread")
 ZERO = Fraction(0)
 
 

@@ -154,8 +154,9 @@ class Cuts:
         )
         self._lost_steps += lost
         model.reservoir_nl -= assumed_nl
+        model.filled = (*model.filled[:2], model.filled[2] + assumed_nl)
         if model.mode == "running":
-            model.past.add(model.t_us, model.t_us, assumed_nl, Fraction(0))
+            model.past.add(model.t_us, model.t_us, assumed_nl)
         for over in (model.bolus, model.bridge, model.spread):
             if over is not None:
                 self._written_off(over, after, assumed_nl)
@@ -207,6 +208,7 @@ class Cuts:
             f"of a {over.kind} bolus {float(more_nl):.0f} nL are written off, {float(assumed_nl):.0f} assumed",
         )
         over.given_nl += more_nl
+        model.missing.add(("power", ""), more_nl)
         if not over.left_nl > 0:
             model.end(over)
 

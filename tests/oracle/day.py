@@ -18,10 +18,10 @@ GRAIN_US = 600 * S_US  # the device may count a stretch of so long in full until
 
 
 class Past:
-    """What flowed in the last 25 hours: stretches of (from_us, until_us, nL, nL beyond the base flow)."""
+    """What flowed in the last 25 hours: stretches of (from_us, until_us, nL, nL beyond the base flow, nL requested)."""
 
     def __init__(self) -> None:
-        self._rows: deque[tuple[Fraction, Fraction, Fraction, Fraction]] = deque()
+        self._rows: deque[tuple[Fraction, Fraction, Fraction, Fraction, Fraction]] = deque()
 
     def copy(self) -> Past:
         other = Past()
@@ -30,25 +30,41 @@ class Past:
 
     def shift(self, by_us: Fraction) -> None:
         """The clock that counts is another one: add to every instant."""
-        self._rows = deque((a + by_us, b + by_us, nl, extra) for a, b, nl, extra in self._rows)
+        self._rows = deque((a + by_us, b + by_us, *nl) for a, b, *nl in self._rows)
 
-    def add(self, from_us: Fraction, until_us: Fraction, nl: Fraction, extra_nl: Fraction) -> None:
+    def add(
+        self,
+        from_us: Fraction,
+        until_us: Fraction,
+        nl: Fraction,
+        extra_nl: Fraction = Fraction(0),
+        asked_nl: Fraction = Fraction(0),
+    ) -> None:
         """A stretch of constant flow, later than all before."""
         if nl:
-            self._rows.append((from_us, until_us, nl, extra_nl))
+            self._rows.append((from_us, until_us, nl, extra_nl, asked_nl))
             while self._rows[0][1] < until_us - KEPT_US:
                 self._rows.popleft()
 
     def since(self, from_us: Fraction) -> tuple[Fraction, Fraction]:
         """(nL, nL beyond the base flow) since an instant."""
         total = extra = Fraction(0)
-        for a, b, nl, extra_nl in reversed(self._rows):
+        for a, b, nl, extra_nl, _asked_nl in reversed(self._rows):
             if b <= from_us:
                 break
             share = Fraction(1) if a >= from_us or a == b else (b - from_us) / (b - a)
             total += nl * share
             extra += extra_nl * share
         return total, extra
+
+    def asked_since(self, from_us: Fraction) -> Fraction:
+        """nL of requests since an instant, stretches that began before it left out."""
+        total = Fraction(0)
+        for a, _b, _nl, _extra_nl, asked_nl in reversed(self._rows):
+            if a < from_us:
+                break
+            total += asked_nl
+        return total
 
 
 def most_base_nl(program: Program) -> Fraction:

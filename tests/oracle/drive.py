@@ -70,7 +70,8 @@ class Drive:
             run = _Run(request, None, None, told)
             seen = self._play(run, request, events)
         if seen.report:
-            seen.report = rehearsal.finish({**request, "events": events}, seen.report, path)
+            rates = [{**event, "do": "rate"} for event in events if event["do"] == "typed"]
+            seen.report = rehearsal.finish({**request, "events": events + rates}, seen.report, path)
         return seen
 
     def _play(self, run: Any, request: dict[str, Any], events: list[dict[str, Any]]) -> Seen:
@@ -125,7 +126,11 @@ class Drive:
                 run.rig.at(
                     run.world.start_cycle + event["at_ms"] * CYCLES_PER_MS, lambda: self._note_cut(run.rig)
                 )
-        book(run.world, events)
+        own = [event for event in events if event["do"] in OWN]
+        for event in own:
+            cycle = run.world.start_cycle + event["at_ms"] * CYCLES_PER_MS
+            run.rig.at(cycle, lambda event=event: OWN[event["do"]](run, event))
+        book(run.world, [event for event in events if event["do"] not in OWN])
 
     def _note_cut(self, rig: Any) -> None:
         if rig.powered and rig.rig is not None:
@@ -136,6 +141,32 @@ class Drive:
             self.rows.append(
                 Row(rig.chip.now // CYCLES_PER_US, self.rows[-1].boot, mono_us, 0, "cut", fields, {})
             )
+
+
+def _calibrate(run: Any, event: dict[str, Any]) -> None:
+    names = ("rate_nl_per_day", "volume_nl")
+    run.world.wire.command("calibrate", *((name, event[name]) for name in names))
+
+
+def _type(run: Any, event: dict[str, Any]) -> None:
+    """A person at a plain terminal: asks for a rate, and confirms it by the code that is shown."""
+    rig, wire = run.rig, run.world.wire
+
+    def line(text: str) -> None:
+        if rig.powered:
+            rig.port.push(text.encode() + b"\r\n")
+
+    def confirm() -> None:
+        shown = [text for text in wire.other_lines[-6:] if b"commit " in text]
+        if shown:
+            line("commit " + shown[-1].split()[-1].decode())
+
+    line("terminal")
+    rig.after_us(1_000_000, lambda: line(f"rate {event['rate_nl_per_day']} nl/day"))
+    rig.after_us(2_000_000, confirm)
+
+
+OWN = {"calibrate": _calibrate, "typed": _type}  # what no rehearsal's event does
 
 
 def _step_nl(run: Any) -> Fraction:

@@ -54,6 +54,10 @@ def _running(model: Model, i: int, volume_nl: int, every_us: int) -> None:
         take_back(model, own, volume_nl)
         if seen:
             model.due_us[i] -= every_us
+        else:
+            model.edge_nl += volume_nl
+    elif coming and not seen:
+        model.edge_nl += volume_nl
 
 
 def take_back(model: Model, over: Bolus, volume_nl: int) -> None:

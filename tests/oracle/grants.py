@@ -12,6 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from oracle import day
+from oracle.bolus import ASKED
 from oracle.model import Model
 from oracle.program import DAY_US, S_US, Program
 
@@ -20,7 +21,6 @@ NEAR_US = 60_000  # a request is heard so much later than the instant that the l
 SECOND_US = 1_100_000  # of what a power cut leaves unknown
 FAST_STEPS_A_DAY = 50 * 86_400
 GRAINS = 145
-ASKED = ("demand", "single", "spread")
 
 Reasons = tuple[set[str], set[str]]  # (must, may)
 
@@ -40,6 +40,15 @@ def cap(model: Model, volume_nl: Fraction, program: Program | None = None) -> tu
         surely_fits = total + wanted + day.never_above_nl(program) <= program.cap_nl
     if surely_fits:
         return False, False
+    asked_nl = model.past.asked_since(model.t_us - DAY_US)
+    if (
+        program is model.program
+        and asked_nl + wanted + day.surely_nl(program) > program.cap_nl + 4 * slack_nl
+    ):
+        return (
+            True,
+            True,
+        )  # beside the program's own most: exactly, but for the slot that passes out of the 24 h
     return _overflows(model, program, wanted + 0, slack_nl), True
 
 
@@ -163,7 +172,7 @@ def resume(model: Model) -> Reasons:
     must, may = _ready(model)
     if model.program is None:
         must.add("state")
-    if model.mode == "priming":
+    if model.mode in ("priming", "dispensing"):
         must.add("busy")
     _fluid(model, 1, must, may)
     return must, may
@@ -177,6 +186,23 @@ def prime(model: Model, volume_nl: int) -> Reasons:
     volume_nl = volume_nl or (model.program.catheter_nl if model.program else 0)
     if not volume_nl:
         must.add("value")
+    _fluid(model, volume_nl, must, may)
+    return must, may
+
+
+def dispense(model: Model, volume_nl: int, rate: int) -> Reasons:
+    """A dose from a standing pump: limits, cap and reservoir hold."""
+    must, may = _ready(model)
+    if model.mode != "stopped":
+        must.add("state")
+    hard = MOTOR_STEPS_A_DAY * model.step_nl
+    if model.program is not None:
+        hard = hard_limit(model.program, model.step_nl)
+        certain, possible = cap(model, Fraction(volume_nl))
+        must |= {"cap"} if certain else set()
+        may |= {"cap"} if possible else set()
+    if rate > hard:
+        must.add("limit")
     _fluid(model, volume_nl, must, may)
     return must, may
 

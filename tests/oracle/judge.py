@@ -87,12 +87,14 @@ class Judge:
         right_nl = self.model.asked_nl - self.model.to_come_nl()
         got_nl = self.seen.report["asked_nl"]
         slack_nl = (STEPS + 1 + self.cuts.count) * self.model.step_nl + self.edge_nl
-        slack_nl += Fraction(self.model.rate_now() * 2 * TICK_US, DAY_US)
+        slack_nl += Fraction(self.model.rate_now() * 2 * TICK_US, DAY_US) + self.model.edge_nl
         self.at = len(self.rows) - 1
         self.check(
             abs(got_nl - right_nl) <= slack_nl,
             f"asked {got_nl} nL, right {float(right_nl):.1f}, allowed {float(slack_nl):.1f}",
         )
+        wrong = self.model.missing.faults(self.seen.report["not_given"], slack_nl, self.model.step_nl)
+        self.check(not wrong, "; ".join(wrong))
 
     def _first(self) -> None:
         """Up to the commit of the first program, which is where the scenario begins."""
@@ -102,7 +104,7 @@ class Judge:
         model = self.model
         model.t_us = Fraction(row.mono_us)
         model.utc_less_t_us = Fraction(row.utc_us - row.mono_us)
-        model.reservoir_nl = Fraction(self.scenario.program.reservoir_nl)
+        model.fill(self.scenario.program.reservoir_nl)
         self.begun_world_us = row.world_us
         model.load(self.scenario.program, self.orders.bridge(self.scenario.program))
         self.own_time(row)
@@ -139,12 +141,17 @@ class Judge:
     def _stop_begins(self, row: Row) -> None:
         """A stop ends boluses before it is logged itself."""
         whole = row.event == "bolus_end" and row.fields["done_steps"] == row.fields["asked_steps"]
+        kind = row.fields.get("kind")
+        told = any(
+            (c.what, c.kind) == (row.event, kind) and c.why for c in self.model.claims
+        )  # of a command before
         passed = row.event == "missed" and row.fields["why"] in ("overlap", "power")
         if (
             self.model.mode == "stopped"
             or row.event not in ("missed", "bolus_end", "stop")
             or whole
             or passed
+            or told
         ):
             return
         for later in self.rows[self.at : self.at + 12]:
@@ -155,7 +162,8 @@ class Judge:
             ):
                 self.model.advance(Fraction(row.mono_us))
                 self.check(
-                    self.model.mode == "priming" or self.alarms.stops(row), "the pump stops for no reason"
+                    self.model.mode in ("priming", "dispensing") or self.alarms.stops(row),
+                    "the pump stops for no reason",
                 )
                 self.model.halt("stopped")
                 return
@@ -172,6 +180,7 @@ class Judge:
         self.check(stalled, f"{lost} steps are lost without a stall")
         self.check(lost * model.step_nl <= LOST_NL, f"{lost} steps are lost before the pump stops")
         model.reservoir_nl += lost * model.step_nl
+        model.missing.add(("stalled", ""), lost * model.step_nl)
         for kind in KINDS:
             model.given[kind] = min(model.given[kind], row.state[f"{kind}_steps"] * model.step_nl)
 
@@ -179,6 +188,7 @@ class Judge:
         """The motor goes backwards by as much as the pressure asks for."""
         model = self.model
         got_nl = row.state["relief_steps"] * model.step_nl
+        model.missing.add(("occluded", ""), abs(got_nl - model.given["relief"]))
         model.reservoir_nl += got_nl - model.given["relief"]
         model.given["relief"] = got_nl
 
@@ -271,6 +281,8 @@ class Judge:
         kind = row.fields["kind"]
         if kind == "bridge" and int(row.fields["done_steps"]) < int(row.fields["asked_steps"]):
             self.model.given[kind] = row.state[f"{kind}_steps"] * self.model.step_nl
+            rest = int(row.fields["asked_steps"]) - int(row.fields["done_steps"])
+            self.model.missing.add(("cancelled", kind), rest * self.model.step_nl)
             return  # a new program's takes its place
         claim = self.take("bolus_end", kind)
         self.check(claim is not None, f"no {kind} bolus ends here")
@@ -284,6 +296,9 @@ class Judge:
             f"{kind} ended with {float(done_nl):.1f} nL, right {float(claim.done_nl):.1f}",
         )
         self._instant(row, claim)
+        rest_nl = claim.steps * self.model.step_nl - claim.done_nl
+        if claim.why and rest_nl > 0:
+            self.model.missing.add(("cancelled", kind), rest_nl)
         if claim.why:  # a button's stop cuts the pulses before it is heard
             self.model.given[kind] = row.state[f"{kind}_steps"] * self.model.step_nl
 
@@ -313,3 +328,5 @@ class Judge:
         self.check(
             row.fields["why"] in right, f"missed because of {row.fields['why']}, right: {' or '.join(right)}"
         )
+        because = " ".join(row.fields[name] for name in ("why", "name") if name in row.fields)
+        self.model.missing.add(("missed", because), claim.done_nl * claim.times)

@@ -14,8 +14,9 @@ from fractions import Fraction
 from math import floor
 
 from oracle import edges
-from oracle.bolus import APART, KINDS, ZERO, Bolus, Claim, PeekEdge, PeekEnd
+from oracle.bolus import APART, ASKED, KINDS, ZERO, Bolus, Claim, PeekEdge, PeekEnd
 from oracle.day import Past
+from oracle.missing import Missing, by_reason
 from oracle.owntime import OwnTime
 from oracle.program import DAY_US, NEVER_US, S_US, Program
 
@@ -40,7 +41,14 @@ class Model(OwnTime):
     given: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(KINDS, ZERO))
     past: Past = field(default_factory=Past)
     asked_nl: Fraction = ZERO  # rule 8: as if nothing had interfered
+    edge_nl: int = 0  # of turns at the very edge of a new program, which the log does not tell of
+    missing: Missing = field(default_factory=Missing)  # rule 8: what of it was not given, by reason
     reservoir_nl: Fraction = ZERO
+    filled: tuple[Fraction, Fraction, Fraction] = (
+        ZERO,
+        ZERO,
+        ZERO,
+    )  # nL of the last fill, delivered then, assumed since
     relief_until_us: Fraction = ZERO  # at the latest, after an occlusion
     blocking: set[str] = field(default_factory=set[str])
     claims: list[Claim] = field(default_factory=list[Claim])
@@ -64,6 +72,7 @@ class Model(OwnTime):
             past=self.past.copy(),
             blocking=set(self.blocking),
             claims=list(self.claims),
+            missing=self.missing.copy(),
         )
 
     def shift(self, by_us: Fraction) -> None:
@@ -87,6 +96,15 @@ class Model(OwnTime):
         for i, row in enumerate(rows):
             turns = int((self.due_us[i] - row.first_us) // (row.every_s * S_US))
             _steps, self.carry_nl[i] = self.whole_steps(turns * row.volume_nl)
+
+    def fill(self, volume_nl: int) -> None:
+        """The reservoir was filled."""
+        self.reservoir_nl = Fraction(volume_nl)
+        self.filled = self.reservoir_nl, self.delivered_nl(), ZERO
+
+    def delivered_nl(self) -> Fraction:
+        """All kinds together."""
+        return sum(self.given.values(), ZERO) - 2 * self.given["relief"]
 
     # --- what flows
 
@@ -129,6 +147,8 @@ class Model(OwnTime):
                 span_us = min(span_us, self._ends_us(over))
             if self.mode != "running" or self.bridge is None:
                 self.asked_nl += asked * span_us / DAY_US
+                if self.mode != "running":
+                    self.missing.add(by_reason(self.why), asked * span_us / DAY_US)
             self._flow(span_us, rate, over)
             if over is not None and over.end_us is not None and self.t_us >= over.end_us:
                 self.complete(over)
@@ -161,14 +181,15 @@ class Model(OwnTime):
         self.reservoir_nl -= base_nl + over_nl
         until_us = self.t_us + span_us
         if over is None or over.kind not in APART:
-            self.past.add(self.t_us, until_us, base_nl + over_nl, over_nl)
+            asked_nl = over_nl if over is not None and over.kind in ASKED else ZERO
+            self.past.add(self.t_us, until_us, base_nl + over_nl, over_nl, asked_nl)
         self.t_us = until_us
 
     def end(self, over: Bolus) -> None:
         """Its last step has left."""
         self.claims.append(Claim("bolus_end", self.t_us, over.kind, over.steps, over.nl, rate=over.rate))
         self._drop(over)
-        if over.kind in APART:
+        if over.kind in APART or self.mode == "dispensing":
             self.mode = "stopped"
 
     def steps_us(self, over: Bolus) -> Fraction:
@@ -234,7 +255,9 @@ class Model(OwnTime):
         self.utc_less_t_us = utc_less_t_us
         if self.clock_restored and outage_us > 0 and self.program is not None:
             self.fall_due()
-            self.asked_nl += self.outage_nl(outage_us)
+            base_nl = self.outage_nl(outage_us)
+            self.asked_nl += base_nl
+            self.missing.add(("power", "") if self.mode == "running" else by_reason(self.why), base_nl)
             self.origin_us -= outage_us
             self.held_us = None if self.held_us is None else self.held_us - outage_us
             for i, row in enumerate(self.program.periodic):
@@ -242,7 +265,8 @@ class Model(OwnTime):
                 waits = self.due_us[i] <= self.elapsed_us - outage_us  # until its own next turn
                 turns = max(0, (self.elapsed_us - self.due_us[i]) // every_us + 1)
                 if turns > waits:
-                    claim = Claim("missed", self.t_us, "periodic", why="power", times=int(turns))
+                    nl = Fraction(row.volume_nl)
+                    claim = Claim("missed", self.t_us, "periodic", 0, nl, "power", times=int(turns))
                     self.claims.append(claim)
                     self.due_us[i] += turns * every_us
                     self.asked_nl += turns * row.volume_nl

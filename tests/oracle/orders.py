@@ -34,7 +34,7 @@ class Orders:
         found = [
             event
             for k, event in enumerate(self._judge.scenario.events)
-            if (event.program is not None or event.do == "rate")
+            if (event.program is not None or event.do in ("rate", "typed"))
             and event.at_ms <= since_ms + 100
             and k not in self._judge.seen.refused_files
         ]
@@ -64,7 +64,9 @@ class Orders:
     def refused(self, row: Row) -> None:
         why = row.fields["why"]
         must, may = self._reasons(row)
-        self._judge.model.asked_nl += self._refused_nl(row)
+        refused_nl = self._refused_nl(row)
+        self._judge.model.asked_nl += refused_nl
+        self._judge.model.missing.add(("refused", why), Fraction(refused_nl))
         self._judge.check(why in must | may, f"refused for {why}, right: {sorted(must | may) or 'granted'}")
 
     def _reasons(self, row: Row) -> grants.Reasons:
@@ -80,6 +82,11 @@ class Orders:
             return grants.resume(model)
         if verb == "prime":
             return grants.prime(model, self._event(row, ("prime",)).get("volume_nl", 0))
+        if verb == "calibrate":
+            return grants.prime(model, self._event(row, ("calibrate",))["volume_nl"])
+        if verb == "dispense":
+            event = self._event(row, ("dispense",))
+            return grants.dispense(model, event["volume_nl"], dose_rate(event))
         if verb == "ramp":
             return grants.ramp(model, self._event(row, ("titrate",))["ramp"])
         if verb in ("stage", "commit", "rate"):
@@ -146,6 +153,26 @@ class Orders:
         model.asked_nl += volume_nl
         model.start(Bolus("prime", steps, steps * model.step_nl, rate))
 
+    def _do_calibrate(self, row: Row) -> None:
+        model = self._judge.model
+        event = self._event(row, ("calibrate",))  # a page has no room for all that was asked for
+        volume_nl, rate = event["volume_nl"], event["rate_nl_per_day"]
+        self._granted(row, grants.prime(model, volume_nl))
+        steps, _rest = model.whole_steps(volume_nl)
+        model.mode = "priming"
+        model.asked_nl += volume_nl
+        model.start(Bolus("calibration", steps, steps * model.step_nl, rate))
+
+    def _do_dispense(self, row: Row) -> None:
+        model = self._judge.model
+        event = self._event(row, ("dispense",))
+        volume_nl, rate = event["volume_nl"], dose_rate(event)
+        self._granted(row, grants.dispense(model, volume_nl, rate))
+        steps, _rest = model.whole_steps(volume_nl)
+        model.mode = "dispensing"
+        model.asked_nl += volume_nl
+        model.start(Bolus("single", max(1, steps), max(1, steps) * model.step_nl, rate))
+
     def _do_commit(self, row: Row) -> None:
         program = self._judge.seen.programs.get(row.fields.get("hash", "")) or self._loaded(row)
         self._granted(row, grants.commit(self._judge.model, program))
@@ -170,10 +197,18 @@ class Orders:
         self._judge.model.titrate(row.fields["do"])
 
     def _do_refill(self, row: Row) -> None:
-        self._judge.model.reservoir_nl = Fraction(int(row.fields["volume_nl"]))
+        if "removed_nl" in row.fields:
+            self._judge.alarms.found(row, int(row.fields["removed_nl"]))
+        self._judge.model.fill(int(row.fields["volume_nl"]))
 
     def _do_clock(self, row: Row) -> None:
         self._judge.model.set_clock(Fraction(row.utc_us - row.mono_us))
 
     def _do_ack(self, row: Row) -> None:
         self._judge.alarms.acknowledged()
+
+
+def dose_rate(fields: dict[str, Any]) -> int:
+    """nL/day of a dose that names its rate, or the time that it takes."""
+    over_ms = fields.get("over_ms") or 60_000
+    return fields.get("rate_nl_per_day") or -(-fields["volume_nl"] * 86_400_000 // over_ms)

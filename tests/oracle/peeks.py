@@ -42,7 +42,7 @@ class Peeks:
                 return "missed"
             steps = int(row.fields.get("asked_steps", -9))
             near = abs(steps * self._judge.model.step_nl - volume_nl) <= 2 * self._judge.model.step_nl
-            if row.event == "bolus_end" and near:
+            if row.event == "bolus_end" and near and row.fields["done_steps"] != row.fields["asked_steps"]:
                 return "begun"
         return ""
 

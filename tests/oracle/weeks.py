@@ -12,22 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from oracle.program import WEEKDAYS, Demand, Periodic, Program
+from oracle.drawn import Programs
+from oracle.program import Program
 from oracle.scenario import Event, Scenario
 
 START_UTC_S = 1_767_225_600  # 2026-01-01T00:00:00Z, a Thursday
 HOUR_S = 3_600
-ZONES = (
-    "UTC",
-    "Europe/Zurich",
-    "America/New_York",
-    "Asia/Kolkata",
-    "Australia/Lord_Howe",
-    "America/St_Johns",
-)
 # a day before a change of clocks somewhere in 2026
 CHANGES_S = (1_774_746_000, 1_792_887_600, 1_772_949_600, 1_793_509_200, 1_775_314_800, 1_791_043_200)
-EVERY_S = (60, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200)
 CLASSES = (
     "bolus",
     "press",
@@ -41,16 +33,16 @@ CLASSES = (
     "periodic",
     "demand",
 )
+CLASSES += ("dispense", "calibrate", "typed", "found")
 CLASSES += ("rate", "stall", "hold", "tiny", "spread", "days", "ramp", "phases", "bridge", "cap", "zone")
 
 
-class Weeks:
+class Weeks(Programs):
     """Draws one scenario; `classes` says what may be in it."""
 
     def __init__(self, seed: int, for_s: tuple[int, int], classes: tuple[str, ...] = CLASSES) -> None:
-        self._random = Random(f"week {seed}")
+        super().__init__(Random(f"week {seed}"), classes)
         self._seed = seed
-        self._classes = set(classes)
         self._for_s = for_s
         self.dues_ms: list[int] = []
 
@@ -65,112 +57,6 @@ class Weeks:
         self._mark_dues(program, 0, for_ms)
         events = self._events(program, for_ms)
         return Scenario(self._seed, start_s * 1_000_000, program, tuple(events), for_ms)
-
-    # --- programs
-
-    def _rate(self) -> int:
-        """nL/day, mostly of a therapy, seldom fast; a whole number of them."""
-        draw = self._random
-        kind = draw.random()
-        if kind < 0.05:
-            return 0
-        if kind < 0.1:
-            return draw.randrange(1_000, 50_000)
-        if kind < 0.95:
-            return draw.randrange(48_000, 1_200_000)
-        return draw.randrange(1_200_000, 6_000_000)
-
-    def program(self, name: str) -> Program:
-        """A program with whatever the classes allow."""
-        draw = self._random
-        base = draw.choice(
-            [name for name in ("days", "ramp", "phases") if name in self._classes] + ["rate"] * 2
-        )
-        program = Program(name)
-        if base == "rate":
-            program = replace(program, days={"": ((0, max(1_000, self._rate())),)})
-        elif base == "days":
-            program = replace(program, days=self._days())
-            if "zone" in self._classes and draw.random() < 0.5:
-                program = replace(program, zone=draw.choice(ZONES))
-        elif base == "ramp":
-            start = draw.randrange(10_000, 400_000)
-            step = draw.randrange(5_000, 200_000)
-            ceiling = start + step * draw.randrange(0, 20) + draw.choice([0, 7])
-            program = replace(
-                program, ramp=(start, step, draw.choice([60, 600, 3_600, 14_400]), max(1, ceiling))
-            )
-        else:
-            rows = [
-                (draw.choice([60, 1_800, 7_200, 86_400]), self._rate()) for _ in range(draw.randrange(1, 6))
-            ]
-            program = replace(program, phases=(*rows, (3_600, max(1_000, self._rate()))))
-        if "periodic" in self._classes and draw.random() < 0.6:
-            program = replace(
-                program, periodic=tuple(self._periodic() for _ in range(draw.choice([1, 1, 2, 3])))
-            )
-        if "demand" in self._classes and draw.random() < 0.6:
-            lockout_s = draw.choice([0, 60, 600, 3_600, 7_200])
-            over_ms = draw.choice([1_000, 60_000, 240_000, 900_000])
-            demand = Demand(min(self._volume(), over_ms * 8), over_ms, lockout_s, draw.randrange(8))
-            program = replace(program, demand=demand)
-        on_return = "stop" if draw.random() < 0.25 else "resume"
-        program = replace(program, on_return=on_return, catheter_nl=draw.choice([0, 20_000, 156_000]))
-        if "bridge" in self._classes:
-            program = self._drug(program)
-        return self._capped(program)
-
-    def _days(self) -> dict[str, tuple[tuple[int, int], ...]]:
-        draw = self._random
-        days = {"": self._steps()}
-        for day in WEEKDAYS:
-            if draw.random() < 0.2:
-                days[day] = self._steps()
-        return days
-
-    def _steps(self) -> tuple[tuple[int, int], ...]:
-        draw = self._random
-        starts = sorted({0, *(draw.randrange(1_440) * 60 for _ in range(draw.randrange(6)))})
-        return tuple((from_s, self._rate()) for from_s in starts)
-
-    def _volume(self) -> int:
-        draw = self._random
-        kind = draw.random()
-        if kind < 0.1 and "tiny" in self._classes:
-            return draw.randrange(1, 40)
-        return draw.randrange(100, 12_000) if kind < 0.9 else draw.randrange(12_000, 60_000)
-
-    def _periodic(self) -> Periodic:
-        draw = self._random
-        every_s = draw.choice(EVERY_S)
-        over_ms = draw.choice([1_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_200_000, every_s * 1_000])
-        volume_nl = min(self._volume(), every_s * 5, over_ms * 8)  # some mL/day, below the motor's limit
-        first_s = draw.choice([None, None, 1, 30, every_s // 2, every_s * 2])
-        return Periodic(every_s, max(1, volume_nl), min(over_ms, every_s * 1_000), first_s)
-
-    def _drug(self, program: Program) -> Program:
-        draw = self._random
-        if draw.random() < 0.7:
-            return program
-        program = replace(
-            program, drug=draw.choice(["saline", "dye"]), concentration=draw.choice(["1 mg/ml", "2 mg/ml"])
-        )
-        kind = draw.random()
-        if kind < 0.5:
-            return replace(
-                program, bridge=(draw.randrange(2_000, 60_000), draw.randrange(100_000, 1_000_000))
-            )
-        return replace(program, bridge=(0, 0)) if kind < 0.7 else program
-
-    def _capped(self, program: Program) -> Program:
-        from oracle import day
-
-        draw = self._random
-        if "cap" not in self._classes or draw.random() < 0.5:
-            return program
-        most = int(day.never_above_nl(program)) + 1
-        room = draw.choice([0, 0, 1_000, 20_000, 100_000, -1_000 if draw.random() < 0.2 else 50_000])
-        return replace(program, cap_nl=max(1, most + room))
 
     # --- events
 
@@ -203,6 +89,9 @@ class Weeks:
             "rate": self._rates,
             "stall": self._stalls,
             "hold": self._holds,
+            "dispense": self._doses,
+            "calibrate": self._calibrations,
+            "typed": self._typed,
         }
         names = [name for name in makers if name in self._classes]
         events: list[Event] = []
@@ -263,6 +152,8 @@ class Weeks:
     def _loads(self, for_ms: int) -> list[Event]:
         at_ms = self._instant(for_ms)
         program = self.program(f"load {at_ms}")
+        if "cap" in self._classes and self._random.random() < 0.2:  # a lower one with a lower cap
+            program = self._lower(program)
         self._mark_dues(program, at_ms, for_ms)
         return [Event(at_ms, "load", {}, program)]
 
@@ -271,6 +162,9 @@ class Weeks:
         by_ms = draw.choice(
             [0, -500, 5_000, -HOUR_S * 1_000, HOUR_S * 1_000, -40 * 86_400_000, 200 * 86_400_000]
         )
+        if "zone" in self._classes and draw.random() < 0.4:  # about a change of clocks, whichever way
+            change_s = draw.choice(CHANGES_S) + draw.randrange(-3, 30) * HOUR_S
+            return [Event(self._instant(for_ms), "set_clock", {"utc_us": change_s * 1_000_000})]
         return [Event(self._instant(for_ms), "set_clock", {"by_ms": by_ms})]
 
     def _refills(self, for_ms: int) -> list[Event]:
@@ -279,7 +173,35 @@ class Weeks:
         events = [Event(self._instant(for_ms), "refill", {"volume_nl": volume_nl})]
         if draw.random() < 0.5:
             events.append(Event(self._instant(for_ms), "refill", {"volume_nl": 18_000_000}))
+        if "found" in self._classes and draw.random() < 0.5:
+            held_nl = draw.choice([20_000_000, 18_000_000, 300_000]) - draw.choice(
+                [0, 500, 5_000, 80_000, 120_000]
+            )
+            events[-1].fields["removed_nl"] = held_nl
         return events
+
+    def _doses(self, for_ms: int) -> list[Event]:
+        draw = self._random
+        at_ms = self._instant(for_ms)
+        fields = {"volume_nl": self._volume()}
+        fields |= draw.choice([{"over_ms": 60_000}, {"over_ms": 600_000}, {"rate_nl_per_day": 2_000_000}])
+        events = [Event(at_ms, "stop"), Event(at_ms + 3_000, "dispense", fields)]
+        if draw.random() < 0.3:
+            events.append(Event(at_ms + draw.choice([4_000, 30_000]), "stop"))
+        return [*events, Event(at_ms + draw.choice([6_000, 120_000, 900_000]), "resume")]
+
+    def _calibrations(self, for_ms: int) -> list[Event]:
+        draw = self._random
+        at_ms = self._instant(for_ms)
+        fields = {
+            "volume_nl": draw.choice([5_000, 100_000]),
+            "rate_nl_per_day": draw.choice([2_000_000, 24_000_000]),
+        }
+        events = [Event(at_ms, "stop"), Event(at_ms + 3_000, "calibrate", fields)]
+        return [*events, Event(at_ms + draw.choice([10_000, 120_000, 900_000]), "resume")]
+
+    def _typed(self, for_ms: int) -> list[Event]:
+        return [Event(self._instant(for_ms), "typed", {"rate_nl_per_day": max(1_000, self._rate())})]
 
     def _occlusions(self, for_ms: int) -> list[Event]:
         draw = self._random

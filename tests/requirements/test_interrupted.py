@@ -257,3 +257,28 @@ def test_the_log_keeps_the_volume_of_a_request_whatever_its_number() -> None:
     told = fields(bench.events("command")[-1])
     assert int(told["seq"]) > 4_000_000_000
     assert (told["volume_nl"], told["spread"]) == ("100000", "1")
+
+
+@pytest.mark.parametrize("stopped_s", [53, 56, 58])
+def test_a_missed_turn_is_told_at_its_time_after_a_stop_that_took_a_ramp(stopped_s: int) -> None:
+    bench = Bench()
+    bench.load(program(basal=DAY, periodic=((60, 300, 60_000, 0),), catheter_nl=2_000_000))
+    bench.run("30 s")
+    bench.act("stop")
+    bench.act("prime")
+    bench.sim.run_us((stopped_s - 30) * 1_000_000)
+    bench.act("stop")
+    due_us = bench.sim.rig.therapy.start_us + 60_000_000
+    bench.run("9 s")
+    (told_us,) = times(bench, "missed")
+    assert 0 <= told_us - due_us <= 60_000
+
+
+def test_a_refused_press_tells_one_reason_by_its_name() -> None:
+    bench = Bench()
+    bench.load(program(basal=DAY, demand=((8_000, 240_000, 3_600, 6),)))
+    bench.act("bolus", volume_nl=20_000, over_ms=600_000)
+    bench.happen("press_bolus")
+    bench.run("2 s")
+    (text,) = bench.events("refused")
+    assert text.split() == ["what=request", "why=busy"]

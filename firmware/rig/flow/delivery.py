@@ -238,7 +238,7 @@ class Delivery:
             self._dosing.rewind(max(0, self._brake_front_us - self._clock.now_us()) * CYCLES_PER_US)
             self._therapy.unplan()
             self.open_us = -1
-            self.due_us = NEVER_US
+            self.due_us = now_us + 1  # what falls due while it stands is told in time
             stopped, self._stopped = self._stopped, None
             if stopped is not None:
                 stopped(now_us)

@@ -77,9 +77,8 @@ class Buttons:
             rig.delivery.settle(now_us)
             overlay = lend.get("rig.flow.grants").demand(rig.requests, now_us)
         except Refused as refused:
-            rig.log.record(
-                "refused", (("what", "request"), ("why", refused.args[0])) + tuple(refused.args[1])
-            )
+            words = [field for field in refused.args[1] if field[0] != "why"]  # the reason has its name
+            rig.log.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(words))
             return
         rig.log.record("request", (("steps", overlay.steps),))
         rig.flow_changed(now_us)

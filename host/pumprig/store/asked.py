@@ -24,6 +24,7 @@ from pumprig.store.totals import Calibration
 from pumprig.store.under_way import OVERLAYS, bridges, elapsed_us, is_unseen
 
 RUNNING = spec.MODES.index("running")
+STOPPED = spec.MODES.index("stopped")
 BASE = "basal"
 SPREAD = spec.KINDS.index("spread") + 1
 STOPPING = {row[1] for row in spec.alarms() if row[1] and row[3] == "stop"}
@@ -200,7 +201,7 @@ class Account:
                 self._not_given(("power", ""), self._nl(assumed, last), 0.0, kind=what)
             else:  # its end is told in a moment
                 self._written_off[what] = last.state[done] - then[what]
-        if record.state["mode"] != RUNNING and last.state["mode"] == RUNNING:
+        if record.state["mode"] == STOPPED != last.state["mode"]:
             self._reason = ("power", "")
 
     def _outage(self, last: Record, record: Record) -> None:

@@ -115,7 +115,7 @@ def alarm_names(mask: int) -> list[str]:
 
 
 def fields_of(text: str) -> dict[str, str | int]:
-    """An event's words, decoded; whole numbers as numbers."""
+    """An event's words, decoded; whole numbers as numbers; of a name that stands twice the first."""
     fields: dict[str, str | int] = {}
     for word in text.split(" "):
         name, equals, value = word.partition("=")
@@ -125,7 +125,7 @@ def fields_of(text: str) -> dict[str, str | int]:
             told = codec.unescape(value)
         except codec.WireError:
             told = value
-        fields[name] = int(told) if told.lstrip("-").isdigit() and len(told) < 19 else told
+        fields.setdefault(name, int(told) if told.lstrip("-").isdigit() and len(told) < 19 else told)
     return fields
 
 
