@@ -102,7 +102,7 @@ class DayCap:
     def wait_s(self, volume_nl, now_us):
         """Seconds until it would fit if nothing else is asked for; 0: it never would."""
         steps = self.asked_steps + self.pending_steps
-        for gone in range(1, SLOTS):
+        for gone in range(1, SLOTS + 1):
             steps -= self.held(SLOTS - gone)[1]
             if self._dosing.nl_of(steps) + self._own_nl(gone) + volume_nl <= self.cap_nl:
                 return (
