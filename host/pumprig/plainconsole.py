@@ -19,6 +19,8 @@ from rich.text import Text
 
 from pumprig.shown import shown, shown_lines
 
+ENDLESS = 10_000
+
 
 def styled(text: str, style: str) -> Text:
     """A cell in a style."""
@@ -31,6 +33,8 @@ class PlainConsole(Console):
     def __init__(self, stderr: bool = False, **more: Any) -> None:
         dull = "NO_COLOR" in os.environ or None
         super().__init__(stderr=stderr, no_color=dull, highlight=False, markup=False, emoji=False, **more)
+        if not self.is_terminal and "width" not in more:
+            self.width = ENDLESS  # a row is a line for whoever reads it: grep, a file, a script
 
     def render_str(self, text: str, **more: Any) -> Text:
         """A table's cell or a title: one line."""

@@ -58,3 +58,12 @@ def test_a_watch_without_a_store_that_can_be_written_says_so_once_and_goes_on(to
     out, err = tool("watch", "--count", "2", "--interval", "10 ms")
     assert len(out.splitlines()) == 2
     assert err.count("what was asked and given is not told") == 1
+
+
+def test_a_row_of_a_table_is_one_line_for_a_pipe_however_long_it_is(tool, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    tool("calibrate", "nominal", "--per-rev", "10 ul", "--yes")
+    out, _err = tool("status")
+    assert max(len(line.rstrip()) for line in out.splitlines()) > 80
+    assert all(line[:11].strip() for line in out.splitlines())  # each begins with its name: none goes on
+    assert "weigh before you believe a volume" in out

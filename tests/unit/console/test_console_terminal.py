@@ -191,3 +191,32 @@ def test_a_stop_typed_while_the_link_hangs_reaches_the_rig_as_soon_as_it_listens
             rig.send_signal(signal.SIGCONT)
             screen.wait("stopped;", "STOPPED |")
         rig.terminate()
+
+
+HEADS = re.compile(r"^\s+now\s+new$", re.MULTILINE)
+NIGHT = ROOT / "examples" / "night-step.toml"
+
+
+def test_a_long_review_keeps_its_heads_in_sight_and_shows_only_what_changes(port, home):
+    """At 80 x 24: all of another program, some rows of a rate, nothing of the same program again."""
+    with session(port, home) as screen:
+        answer(screen, "rate 9 ul/h", "yes", "RUNNING 9 µL/h |")
+        screen.enter(f"program load {NIGHT}")
+        shown = screen.wait("Commit this? [yes/no]")
+        assert len(HEADS.findall(shown)) == 1
+        assert "reservoir empty" in shown
+        screen.type("yes\r")
+        screen.wait("RUNNING", "night step", "pumprig>")
+        screen.enter("rate 16 ul/h")
+        shown = screen.wait("Commit this? [yes/no]", "the same now and new")
+        rows = [line for line in shown.splitlines() if re.match(r"^[* ]  \w", line)]
+        assert HEADS.search(shown)
+        assert len(rows) > 5
+        assert all(row.startswith("*") for row in rows)
+        screen.type("no\r")
+        screen.wait("Not confirmed")
+        screen.enter(f"program load {NIGHT}")
+        shown = screen.wait("Commit this? [yes/no]", "the same now and new")
+        assert "*  " not in shown
+        screen.type("no\r")
+        screen.wait("Not confirmed")
