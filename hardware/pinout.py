@@ -25,6 +25,8 @@ BOARD_PIN = {
 
 # What holds each line while the RP2040 is in reset, when every pad is an input with its weak pull-down.
 AT_RESET = {
+    "uart_tx": "low: the driver goes by its pins",
+    "uart_rx": "low",
     "step": "low: no edge",
     "dir": "low",
     "enable": "high by R1: motor off",

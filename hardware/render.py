@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 SHARED = ("power", "divider", "people", "sensors")
 PLANS = ("tmc2209", "stepdir", "coils")
-SOURCES = (*SHARED, *PLANS)
+SOURCES = (*SHARED, *PLANS, "uart")  # the last one is optional
 LAYOUT = {"graph": {"ranksep": "0.35", "nodesep": "0.12", "dpi": "72"}}
 WIDEST_PT = 1000  # at a page's width its letters are then 11 pixels high
 SECTIONS = ("connectors", "cables")

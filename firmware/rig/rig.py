@@ -205,6 +205,15 @@ class Rig:
         else:
             self.alarms.clear(name)
 
+    def supply_is_back(self):
+        """The motor's supply had gone: a driver that is set by its wire is set again, or the motor stays off."""
+        began = self.board.ticks_us()
+        is_set = self.board.set_driver()
+        self.loop.announce(self.board.ticks_diff(self.board.ticks_us(), began))  # the module is loaded for it
+        if not is_set:
+            self.alarm("self_test", (("failed", "driver"),))
+            self.alarms.held.append("self_test")
+
     def _count_restart(self, name, now_us):
         """The same alarm, stop and start again and again: stop until someone looks (SR-33)."""
         self._stops = [row for row in self._stops if now_us - row[1] < thresholds.RESTARTS_US]

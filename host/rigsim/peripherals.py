@@ -1,4 +1,4 @@
-"""The peripherals of `machine` that the firmware uses: Pin, ADC, PWM, I2C and WDT of the current chip.
+"""The peripherals of `machine` that the firmware uses: Pin, ADC, PWM, I2C, UART and WDT of the current chip.
 
 Owns: their names, argument orders and errors, as the RP2040 port has them.
 Rules: an object belongs to the chip that was current when it was made; without power every access raises
@@ -168,6 +168,35 @@ class I2C:
     def writeto_mem(self, address: int, memory: int, data: bytes, *, addrsize: int = 8) -> None:
         """Write the register's number and the data in one transfer."""
         self._device(address).write(memory.to_bytes(addrsize // 8, "big") + bytes(data))
+
+
+class UART:
+    """machine.UART at a single wire: what is written comes back, and after it what the other end says."""
+
+    def __init__(
+        self, bus: int, baudrate: int = 9600, *, tx: Pin, rx: Pin, timeout: int = 0, timeout_char: int = 0
+    ) -> None:
+        self.chip = current()
+        self.chip.need_power()
+        self._byte_us, self._timeout_us = 10_000_000 // baudrate, timeout * 1000
+        self._heard = b""
+
+    def any(self) -> int:
+        """How many bytes wait."""
+        return len(self._heard)
+
+    def write(self, data: bytes) -> int:
+        """Send; takes its time."""
+        wire = self.chip.single_wire
+        self.chip.spend_us(len(data) * self._byte_us)
+        self._heard += (wire(bytes(data)) if wire is not None else None) or b""
+        return len(data)
+
+    def read(self, count: int) -> bytes | None:
+        """So many bytes, or what came until the timeout; None for nothing."""
+        got, self._heard = self._heard[:count], self._heard[count:]
+        self.chip.spend_us(len(got) * self._byte_us + (self._timeout_us if len(got) < count else 0))
+        return got or None
 
 
 class WDT:

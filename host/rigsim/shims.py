@@ -22,7 +22,7 @@ import types
 from typing import Any
 
 from rigsim.chip import CYCLES_PER_US, PWRON_RESET, TICKS_MASK, WDT_RESET, any_current, current, ticks_us
-from rigsim.peripherals import ADC, I2C, PWM, WDT, Pin
+from rigsim.peripherals import ADC, I2C, PWM, UART, WDT, Pin
 from rigsim.power import ChipReset
 
 _HALF = (TICKS_MASK + 1) // 2
@@ -45,7 +45,7 @@ def _ticks_diff(later: int, earlier: int) -> int:
 
 def _machine() -> types.ModuleType:
     module = types.ModuleType("machine")
-    for thing in (Pin, ADC, PWM, I2C, WDT):
+    for thing in (Pin, ADC, PWM, I2C, UART, WDT):
         setattr(module, thing.__name__, thing)
     values: dict[str, Any] = {
         "PWRON_RESET": PWRON_RESET,

@@ -40,6 +40,7 @@ status log once log_next:int log_first:int log_days:int log_torn:int flash_erase
 status loop once period_us:us worst_us:us late:int slowest:text slowest_us:us collect_us:us erase_us:us
 alarms - each name:text priority:text since_us:us since_utc_us:utc_us? acked:flag
 probe bus each bus:text?
+probe driver maybe version:int? status:int? stall:int? wrong:text?
 probe - once magnet:int? gain:int? angle:angle? keys:int pressure_pa:int? supply_mv:mv made:text
 program hashes once hash:hex? staged_hash:hex?
 program text each text:text? staged:text? later:text?

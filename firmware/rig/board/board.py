@@ -16,6 +16,7 @@ from hashlib import sha256
 import machine
 import rp2
 
+from rig import lend
 from rig.board import config
 from rig.board.flashmap import FlashDevice
 from rig.clock import TICK_US
@@ -93,6 +94,14 @@ class Board:
             freq=400_000,
             timeout=I2C_TIMEOUT_US,
         )
+        self.uart = config.UART and machine.UART(
+            0,
+            115_200,
+            tx=machine.Pin(gpio("uart_tx")),
+            rx=machine.Pin(gpio("uart_rx")),
+            timeout=3,
+            timeout_char=2,
+        )
         self._measure_pressure()
         self.clock_hz = sysclock.measured_hz()
         self.clock_is_right = sysclock.is_right(self.clock_hz)
@@ -127,6 +136,10 @@ class Board:
         if lit != self._lit:  # on a W board this goes through the radio's chip
             self._lit = lit
             self._run_led.value(lit)
+
+    def set_driver(self):
+        """Give a driver that is set by its wire what it forgets with its supply; whether it took it."""
+        return config.UART is None or lend.get("rig.board.tmc2209").configure(self.uart, config)
 
     def supply_mv(self):
         """Motor supply through the 10:1 divider, 3.3 V reference."""

@@ -18,6 +18,9 @@ HIGHEST_STEPS_PER_S = (
 )
 THERAPY_STEPS_PER_S = 8_000  # of any other delivery: below the start/stop rate, so that it needs no ramps
 PULSE_NS = 2_000  # a step pulse's high time: long enough for every driver of the table
+# a TMC2209 by its wire, else (None) by its pins and trimmer: (mA of a coil rms, % of it at a standstill, "stealth" or
+# "spread", stall guard 0 to 255, mohm of the sense resistors), as (280, 50, "stealth", 0, 110)
+UART = None
 JOURNAL = "flash"  # or "fram": an FRAM on the I2C bus, in the place of the chip's flash
 FRAM_KIB = 32  # of that FRAM, as its data sheet says: 32, 64 or 128
 HOLD_STOPPED = True  # keep the coils on while stopped: the tube's pressure could turn a free rotor back
@@ -38,6 +41,12 @@ def setup():
             "THERAPY_STEPS_PER_S has to be 1 to %d: therapy has no ramps"
             % min(HIGHEST_STEPS_PER_S, made.start_hz)
         )
+    if UART is not None:
+        if DRIVER != "tmc2209":
+            raise ValueError("UART is for a tmc2209 alone")
+        from rig import lend
+
+        lend.get("rig.board.tmc2209").registers(UART, MICROSTEPS)
     if RELIEF_HALVES not in (1, 2):
         raise ValueError("RELIEF_HALVES has to be 1 or 2")
     drivers.check_journal(JOURNAL, FRAM_KIB)

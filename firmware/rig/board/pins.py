@@ -9,6 +9,8 @@ Leaves: electrical limits to hardware/, behaviour to board.py.
 
 # (name, gpio, direction, what it is)
 PINS = (
+    ("uart_tx", 0, "out", "optional: to a TMC2209's single wire, through R11"),
+    ("uart_rx", 1, "in", "optional: from that wire"),
     ("step", 2, "out", "step pulse to the driver; with the coils driver an unconnected marker"),
     ("dir", 3, "out", "direction to the driver, low is forward"),
     ("enable", 4, "out", "driver enable, active low, pulled up so that a Pico in reset keeps the motor off"),

@@ -25,6 +25,8 @@ def failures(rig):
         failed.append("pressure")
     if rig.board.supply_mv() < thresholds.SUPPLY_STOP_MV:
         failed.append("supply")
+    elif not rig.board.set_driver():
+        failed.append("driver")
     if not rig.board.clock_is_right:
         failed.append("clock")
     return failed

@@ -14,23 +14,30 @@ import sys
 
 from pumpwire.answers import row, told
 
+from rig import lend
+
 FIRST, END, AT_ONCE = 0x08, 0x78, 16
 ENCODER = 0x36  # as in board.py, which is not loaded where there is no chip
 
 
 def rows(board):
     """The rows of `probe`."""
+    config = sys.modules.get("rig.board.config")  # on a bare VM there is none
+    driver = None
     for first in range(FIRST, END, AT_ONCE):
+        if first + AT_ONCE >= END and config is not None and config.UART is not None:
+            driver = lend.get("rig.board.tmc2209")  # in a tick of its own
         found = [str(address) for address in range(first, first + AT_ONCE) if _answers(board.bus, address)]
         yield told(row("probe", "bus"), (",".join(found) or None,))
+    if driver is not None:
+        yield told(row("probe", "driver"), driver.told(board.uart, config))
     magnet, gain, angle = _encoder(board.bus)
     keys, pressure_pa, supply_mv = board.buttons(), board.pressure_pa(), board.supply_mv()
-    yield told(row("probe"), (magnet, gain, angle, keys, pressure_pa, supply_mv, _made()))
+    yield told(row("probe"), (magnet, gain, angle, keys, pressure_pa, supply_mv, _made(config)))
 
 
-def _made():
+def _made(config):
     """Driver, motor, microsteps and steps of a revolution, as configured; on a bare VM nothing is."""
-    config = sys.modules.get("rig.board.config")
     if config is None:
         return "none,none,16,3200"
     turn_steps = config.steps_num // config.steps_den

@@ -32,6 +32,7 @@ class Monitor:
         self._owed = {"encoder": thresholds.SOUND_READINGS, "pressure": thresholds.SOUND_READINGS}
         self._slipped = 0  # steps that were lost little by little and are not yet in the log
         self._slips_told_us = 0
+        self._fell = False  # it was away: a driver that is set by its wire has forgotten all
         self._sags = 0  # readings of the supply in a row that were too low for the motor
 
     def run(self, now_us):
@@ -107,9 +108,13 @@ class Monitor:
         if supply_mv >= thresholds.SUPPLY_GOOD_MV:
             self._sags = 0
             self._rig.alarms.clear("supply")
+            if self._fell:
+                self._fell = False
+                self._rig.supply_is_back()
             return False
         self._sags = self._sags + 1 if supply_mv < thresholds.SUPPLY_STOP_MV else 0
         if self._sags >= thresholds.SUPPLY_READINGS:
+            self._fell = True
             self._raise("supply_stop", supply_mv)
         if supply_mv < thresholds.SUPPLY_LOW_MV:
             self._raise("supply", supply_mv)

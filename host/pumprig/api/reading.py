@@ -52,6 +52,20 @@ class Event:
 
 
 @dataclass(frozen=True)
+class DriverWire:
+    """What a TMC2209 says of itself over its wire. All None where it is silent.
+
+    version: 33; status: its register DRV_STATUS; stall: SG_RESULT, small near the stall. wrong: registers that are not
+    as configured, `reset` where it has lost its supply since it was set, `silent`.
+    """
+
+    version: int | None
+    status: int | None
+    stall: int | None
+    wrong: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Probe:
     """What is wired to the board, as the rig sees it now.
 
@@ -73,6 +87,7 @@ class Probe:
     motor: str
     microsteps: int
     turn_steps: int
+    wire: DriverWire | None = None  # None where none is configured
 
 
 @dataclass(frozen=True)
@@ -204,6 +219,7 @@ def probe_of(rows: list[Fields]) -> Probe:
         made = Fields()["made"].split(",")
     driver, motor, microsteps, turn_steps = made
     status = int(last.get("magnet", "0"))
+    wires = [_wire_of(row) for row in rows if "version" in row or "wrong" in row]
     return Probe(
         tuple(addresses),
         bool(status & 32),
@@ -218,7 +234,15 @@ def probe_of(rows: list[Fields]) -> Probe:
         motor,
         int(microsteps),
         int(turn_steps),
+        wires[0] if wires else None,
     )
+
+
+def _wire_of(row: Fields) -> DriverWire:
+    version, status, stall = (
+        int(row[name]) if name in row else None for name in ("version", "status", "stall")
+    )
+    return DriverWire(version, status, stall, tuple(row["wrong"].split(",")) if "wrong" in row else ())
 
 
 def event_of(row: dict[str, Any], record: ledger.Record) -> Event:

@@ -23,7 +23,7 @@ from typing import Any
 from pumpwire.terms import STEP_CLOCK_HZ, STEP_CLOCK_OFF_PPM
 
 from pumprig import paths
-from pumprig.api.reading import Probe, probe_of
+from pumprig.api.reading import DriverWire, Probe, probe_of
 from pumprig.calibration import register
 from pumprig.calibration.inforce import in_force
 from pumprig.errors import PumpError
@@ -153,7 +153,50 @@ def _port(port: str | None, state: str | None, database: Path) -> Iterator[Check
     yield Check("port", "ok", address)
     yield from _rig(status, database)
     yield Check("driver", "ok", f"{probe.driver}, {probe.motor}, 1/{probe.microsteps} steps, as configured")
+    if probe.wire is not None:
+        yield _wire(probe.wire)
     yield _magnet(probe)
+
+
+# of DRV_STATUS, data sheet 5.5.3: bit, whether the motor may run with it, what it is
+DRIVER_BITS = (
+    (0, True, "it is warm (over-temperature warning)"), (1, False, "it is too hot and has switched off"),
+    (2, False, "coil A is shorted to ground"), (3, False, "coil B is shorted to ground"),
+    (4, False, "coil A has a shorted switch"), (5, False, "coil B has a shorted switch"),
+    (6, True, "coil A seems open (true only while it turns)"),
+    (7, True, "coil B seems open (true only while it turns)"),
+)  # fmt: skip
+WRONG = {
+    "silent": "the TMC2209 does not answer on its wire",
+    "reset": "the TMC2209 has lost its supply since it was set",
+    "gconf": "its register GCONF is not as configured",
+    "chopconf": "its register CHOPCONF is not as configured",
+}
+
+
+def _wire(wire: DriverWire) -> Check:
+    """The registers of a TMC2209, read back."""
+    if wire.wrong:
+        told = "; ".join(WRONG.get(name, name) for name in wire.wrong)
+        return Check(
+            "driver's wire",
+            "fail",
+            told,
+            "12 V on, R11 and the wire as in the wiring plan, MS1 and MS2 high; reset.",
+        )
+    status = wire.status or 0
+    bits = [row for row in DRIVER_BITS if status >> row[0] & 1]
+    mode = "stealthChop" if status >> 30 & 1 else "spreadCycle"
+    told = f"version {wire.version or 0:#x}, {mode}, current scale {status >> 16 & 31} of 31, stall guard {wire.stall}"
+    if bits:
+        level = "warn" if all(row[1] for row in bits) else "fail"
+        return Check(
+            "driver's wire",
+            level,
+            "; ".join(row[2] for row in bits) + f"; {told}",
+            "See to motor and cooling.",
+        )
+    return Check("driver's wire", "ok", f"{told}, as configured")
 
 
 def _magnet(probe: Probe) -> Check:

@@ -62,6 +62,8 @@ def sources() -> dict[str, Path]:
         if path.name
         != "__init__.py"  # a sentence for a reader: on the Pico a folder is a package without one
     }
+    for name in _not_asked_for(found["rig/board/config"]):
+        del found[name]
     found |= {
         f"lib/pumpwire/{path.stem}": path
         for path in sorted((folder / "lib" / "pumpwire").glob("*.py"))
@@ -77,6 +79,14 @@ def sources() -> dict[str, Path]:
         )
     found["lib/adafruit_motor/stepper"] = Path(places[0]) / "stepper.py"
     return found
+
+
+def _not_asked_for(config: Path) -> list[str]:
+    """Modules that the configuration has no use for: the flash of a Pico W is full to a block."""
+    for node in ast.parse(config.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node) == "UART = None":
+            return ["rig/board/tmc2209"]
+    return []
 
 
 def dotted(name: str) -> str:

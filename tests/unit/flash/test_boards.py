@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,16 @@ def test_firmware_and_journal_fit_every_board_with_the_reserve(kind: Kind) -> No
     blocks += len({Path(path).parent for path in files}) * 2  # a folder takes a pair
     needed = (blocks + len(image.journal_files(kind.log_blocks)) + 2) * image.BLOCK + install.RESERVE_BYTES
     assert needed <= kind.files_kib * 1024
+
+
+def test_a_driver_s_wire_is_installed_only_where_it_is_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "rig/board/tmc2209" not in image.sources()
+    shutil.copytree(image.firmware_folder(), tmp_path / "firmware")
+    config = tmp_path / "firmware" / "rig" / "board" / "config.py"
+    text = config.read_text("utf-8")
+    assert "\nUART = None\n" in text
+    config.write_text(text.replace("\nUART = None\n", '\nUART = (280, 50, "stealth", 0, 110)\n'), "utf-8")
+    monkeypatch.setattr(image, "firmware_folder", lambda: tmp_path / "firmware")
+    assert "rig/board/tmc2209.mpy" in image.build()

@@ -75,6 +75,13 @@ def test_the_stop_inputs_time_constant() -> None:
     assert f"time constant of {10_000 * 100e-9 * 1e3:.0f} ms" in WIRING
 
 
+def test_what_a_tmc2209_is_told_by_wire() -> None:
+    """Its data sheet's formula with the finer sense voltage, 180 mV over 110 and 20 mohm."""
+    full_ma = 180 / 0.130 / math.sqrt(2)
+    assert f"at 110 mΩ {full_ma / 32:.1f} mA each, up to {full_ma:.0f} mA" in WIRING
+    assert f"{280 * math.sqrt(2) / 1000:.1f} A peak" in WIRING
+
+
 def test_how_far_the_pressure_sensors_see_above_air() -> None:
     """Air at sea level has 101 325 Pa; the alarm has to lie within, the limit does with the wider sensor alone."""
     near, far = (config.PRESSURE_PA - 101_325) / PSI_PA, (250_000 - 101_325) / PSI_PA

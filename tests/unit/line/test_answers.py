@@ -18,6 +18,10 @@ ROOT = Path(__file__).resolve().parents[3]
 FIRMWARE = ROOT / "firmware" / "rig"
 
 
+# of a driver on a wire of its own, which no bare machine has: tests/sim/test_sim_tmc2209.py
+UNSEEN = {"probe": {"version", "status", "stall", "wrong"}}
+
+
 def fits(kind: str, text: str) -> bool:
     """Whether a value is of its kind."""
     bare = kind.rstrip("?")
@@ -73,7 +77,7 @@ def test_every_answer_has_the_fields_of_its_row_and_each_is_of_its_kind(
             seen[verb] |= set(fields)
     for row in spec.commands():
         told = {name for fields in answers.rows_of(row[0]) for name in dict(fields[2])}
-        assert told - seen[row[0]] == set(), row[0]
+        assert told - seen[row[0]] == UNSEEN.get(row[0], set()), row[0]
 
 
 def test_every_refusal_says_what_the_table_of_refusals_knows(

@@ -142,6 +142,9 @@ class SoftBoard:
         """Pressed buttons as bits."""
         return self.pressed
 
+    def set_driver(self):
+        return True
+
     def supply_mv(self):
         """A steady supply."""
         return 12_000
