@@ -54,7 +54,7 @@ def reason(row: dict[str, Any]) -> str:
     times = int(row["times"])
     counted = f" ({times} times)" if times > 1 else ""
     if why == "alarm":
-        told = f"alarm {name}"
+        told = f"alarm {name}{counted}"
     elif why == "missed":
         told = f"periodic boluses missed{counted}: {name}"
     elif why == "cancelled":
@@ -62,7 +62,7 @@ def reason(row: dict[str, Any]) -> str:
     elif why == "refused":
         told = f"requests refused{counted}: {name}"
     else:
-        told = WHY.get(why, why)
+        told = f"{WHY.get(why, why)}{counted if row['for_s'] else ''}"
     return told + (f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else "")
 
 

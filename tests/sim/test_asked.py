@@ -34,3 +34,44 @@ def test_an_occlusion_at_night_is_no_delivery_as_asked():
     assert row["name"] == "occlusion"
     assert row["nl"] > 30_000
     assert report["asked_nl"] > report["delivered_nl"] + row["nl"] - asked.STEP_NL
+
+
+# what happens, and how often each reason was one, by counting
+OFTEN = {
+    "two stops, with a refill and a refused request in the first": (
+        [
+            asked.event(1, "stop"),
+            asked.event(2, "refill", volume_nl=18_000_000),
+            asked.event(2.5, "press_bolus"),
+            asked.event(3, "resume"),
+            asked.event(5, "press_stop"),
+            asked.event(6, "resume"),
+        ],
+        {"stopped": (2, 3 * 3600), "refused": (1, 0)},
+    ),
+    "a stop that a loss of power does not end": (
+        [
+            asked.event(4, "stop"),
+            asked.event(5, "power_cut"),
+            asked.event(5.5, "power_on"),
+            asked.event(7, "resume"),
+        ],
+        {"stopped": (1, 3 * 3600)},
+    ),
+    "three losses of power": (
+        [asked.event(hour, "power_cut", for_ms=60_000) for hour in (3, 5, 7)],
+        {"power": (3, None)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OFTEN)
+def test_how_often_a_reason_was_one_is_told_by_its_stretches_not_by_the_records_within(name):
+    rows, expected = OFTEN[name]
+    request = asked.rehearsal.request(asked.parsed(asked.CONSTANT), asked.FOR_MS, events=rows)
+    told = {row["why"]: row for row in asked.rehearsal.run(request)["not_given"]}
+    assert {why: row["times"] for why, row in told.items()} == {
+        why: times for why, (times, _s) in expected.items()
+    }
+    for why, (_times, for_s) in expected.items():
+        assert for_s is None or abs(told[why]["for_s"] - for_s) < 2, told[why]

@@ -32,9 +32,8 @@ ALARM_BITS = {row[0]: row[1] for row in spec.alarms() if row[1]}
 SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
 ROUNDING_US = 250_000  # of flow, at each start and stop: a record is made a few ticks after what it tells
 HOUR_US = 3_600_000_000
-Book = Callable[
-    [int | None, str, Reason, float, float, int], None
-]  # at (us UTC), kind, reason, nl, for_s, times
+# at (us UTC), kind, reason, nl, for_s, times
+Book = Callable[[int | None, str, Reason, float, float, int], None]
 
 
 @dataclass
@@ -44,9 +43,7 @@ class Account:
     calibrations: dict[int, Calibration]
     programs: dict[int, dict[str, Any]]  # by the half hash that a record carries
     reasons: dict[Reason, NotGiven] = field(default_factory=dict[Reason, NotGiven])
-    unknown_s: dict[int, float] = field(
-        default_factory=dict[int, float]
-    )  # programs that the store lacks: how long
+    unknown_s: dict[int, float] = field(default_factory=dict[int, float])  # programs that the store lacks
     unknown_requests: int = 0  # refused, and their volume is told nowhere
     book: Book | None = None  # is told of each amount, none of which then lasts beyond a full hour UTC
     base_nl: float = 0.0  # asked of the base flow, by the program
@@ -55,6 +52,9 @@ class Account:
     _at_us: int | None = None
     _mono_us: int = 0
     _reason: Reason = ("stopped", "")
+    _stretch: Reason | None = None  # what the time before the last record was kept from flowing by
+    _losses: int = 0  # of power, while the pump ran
+    _dark: Reason | None = None  # what kept it from flowing in an outage whose length is not known yet
     _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
     _due: int = 0  # turns of periodic boluses by the program's grid
     _due_nl: int = 0
@@ -114,6 +114,7 @@ class Account:
         half = record.program_hash
         if not half or span_us <= 0:
             return
+        first, self._stretch = why != self._stretch, why
         program = self.programs.get(half)
         if program is None:
             self.unknown_s[half] = self.unknown_s.get(half, 0.0) + span_us / 1e6
@@ -127,7 +128,7 @@ class Account:
             asked_nl = self._flow(program, record, own_us, from_us, begin_us, end_us)
             self.base_nl += asked_nl
             if why is not None:
-                self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, times=int(begin_us == 0))
+                self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, int(first and begin_us == 0))
         self._at_us = now_us
 
     def _hours(self, record: Record, from_us: int, span_us: int) -> Iterator[tuple[int, int]]:
@@ -186,6 +187,8 @@ class Account:
     def _power(self, last: Record, record: Record) -> None:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
+        self._losses += why[0] == "power"
+        self._dark = why if self._dark in (None, why) else ("power", "")
         span_us = max(0, elapsed_us(record) - elapsed_us(last))
         if record.rig_utc_us is None and last.at_utc_us and record.at_utc_us:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
@@ -211,7 +214,10 @@ class Account:
             last = self._set  # the command's record has the program's time with the outage in it
             jump_us = elapsed_us(record) - elapsed_us(last) - (record.mono_us - last.mono_us)
             if abs(jump_us - moved_us) < SAME_US and record.program_hash == last.program_hash:
-                self._pass(last, record.mono_us, moved_us, self._why(last) or ("power", ""))
+                why, now = self._dark or self._why(last) or ("power", ""), self._stretch
+                self._stretch = why  # it was counted when it began
+                self._pass(last, record.mono_us, moved_us, why)
+                self._stretch, self._dark = now, None
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
             self._set = record
 
@@ -318,6 +324,8 @@ class Account:
         interrupted = sum(
             row.nl for (why, _name), row in self.reasons.items() if why in ("stopped", "alarm") or row.for_s
         )
+        if ("power", "") in self.reasons:  # how long is known later, and then for all of them
+            self.reasons["power", ""].times = max(1, self._losses)
         off_nl = self.base_nl - interrupted - self.base_given_nl
         rounding_nl = self.step_nl() * 2 + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
         if off_nl > rounding_nl and not self.unknown_s:
@@ -329,10 +337,8 @@ class Account:
         return self._nl(1, self._last) if self._last is not None else 0.0
 
 
-KIND_OF = {
-    "prime": "prime",
-    "calibrate": "calibration",
-}  # a refused request's verb; all others ask for a single dose
+# a refused request's verb; all others ask for a single dose
+KIND_OF = {"prime": "prime", "calibrate": "calibration"}
 HEARD = ("alarm", "stop", "bolus_start", "bolus_end", "missed", "refused")
 
 
