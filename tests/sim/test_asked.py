@@ -54,6 +54,7 @@ OFTEN = {
             asked.event(4, "stop"),
             asked.event(5, "power_cut"),
             asked.event(5.5, "power_on"),
+            asked.event(6, "set_clock"),
             asked.event(7, "resume"),
         ],
         {"stopped": (1, 3 * 3600)},

@@ -54,7 +54,6 @@ class Account:
     _reason: Reason = ("stopped", "")
     _stretch: Reason | None = None  # what the time before the last record was kept from flowing by
     _losses: int = 0  # of power, while the pump ran
-    _dark: Reason | None = None  # what kept it from flowing in an outage whose length is not known yet
     _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
     _due: int = 0  # turns of periodic boluses by the program's grid
     _due_nl: int = 0
@@ -188,7 +187,6 @@ class Account:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
         self._losses += why[0] == "power"
-        self._dark = why if self._dark in (None, why) else ("power", "")
         span_us = max(0, elapsed_us(record) - elapsed_us(last))
         if record.rig_utc_us is None and last.at_utc_us and record.at_utc_us:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
@@ -214,10 +212,10 @@ class Account:
             last = self._set  # the command's record has the program's time with the outage in it
             jump_us = elapsed_us(record) - elapsed_us(last) - (record.mono_us - last.mono_us)
             if abs(jump_us - moved_us) < SAME_US and record.program_hash == last.program_hash:
-                why, now = self._dark or self._why(last) or ("power", ""), self._stretch
+                why, now = self._why(last) or ("power", ""), self._stretch
                 self._stretch = why  # it was counted when it began
                 self._pass(last, record.mono_us, moved_us, why)
-                self._stretch, self._dark = now, None
+                self._stretch = now
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
             self._set = record
 
