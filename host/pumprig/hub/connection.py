@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
             line, self._line = self._line, None
             line.users -= 1
             line.leave(self)
+            self._hub.left(line)
         if self._borrowed is not None:
             self._borrowed.lent = False
             self._hub.say(f"has {self._borrowed.address} back")

@@ -32,7 +32,6 @@ WAIT_S = 0.25  # between two signs of life for those who wait
 FIRST_TAG = 1 << 40  # beyond every tag that a client makes by itself
 MOST_WAITING = 8  # requests of one user
 SHARED = ("status", "alarms", "hello", "program")  # readings that all who wait may share
-LOG_ROWS = 16  # of one request while others use the port, too: a page of 64 would take a quarter second
 STOP = codec.request(0, "stop")
 SUPERSEDED = (("code", spec.ERRORS["access"]), ("name", "access"), ("why", "another user came in between"))
 
@@ -47,6 +46,7 @@ class RigLine:
         self.trouble = "it was not opened yet"
         self.users = 0
         self.lent = False  # another program has the port for a while
+        self.answers = False  # a rig has spoken there
         self.counts = {"requests": 0, "answered together": 0, "stops": 0}
         self._loop = asyncio.get_running_loop()
         self._opening = asyncio.Lock()
@@ -288,6 +288,7 @@ class RigLine:
         except (codec.WireError, ValueError):
             self._fail("the answer was damaged on the way")
             return
+        self.answers = True
         if number == "0":
             self._heard_unnumbered(word, line)
             return

@@ -2,8 +2,8 @@
 
 Owns: who is connected, which ports the hub holds, and answering the first line of each connection.
 Rules: the socket is there before the hub says `ready`, with mode 0600 in a folder of mode 0700; a second hub of the
-same user ends at once; a port that a user names is taken on first use, unless the hub was given a list; a user who
-does not read what it is told is put out; ending the hub never moves or resets a rig.
+same user ends at once; a port that a user names is taken on first use, unless the hub was given a list, and kept where
+a rig answers; a user who does not read what it is told is put out; ending the hub never moves or resets a rig.
 Units: bytes, seconds.
 Leaves: a port's order to line.py, words to wire.py, a stop by other users to outsiders.py.
 """
@@ -46,6 +46,7 @@ class Hub:
         self.ended = asyncio.Event()
         self.token = "" if wire.UNIX else secrets.token_hex(16)
         self._only = [self._resolved(name, None) for name in only]
+        self._first = self._only  # what it waits for from the beginning
         self._server: asyncio.Server | None = None
         self._lock: Any = None
 
@@ -71,8 +72,8 @@ class Hub:
             _write_token(self._server.sockets[0].getsockname()[1], self.token)
         if self._door is not None:
             await self._door.open()
-        named = self._only or [row.device for row in discovery.found() if row.is_pico]
-        for name in named:
+        self._first = self._only or [row.device for row in discovery.found() if row.is_pico]
+        for name in self._first:
             with contextlib.suppress(LinkError):
                 await self._take(name)
 
@@ -101,11 +102,18 @@ class Hub:
     async def _take(self, address: str) -> RigLine:
         """The line of a port, open. Raises LinkError where it cannot be opened now."""
         line = self.find(address)
-        if line is None:
-            line = RigLine(address)
-            self.lines.append(line)
-        if line.port is None:
-            await self._open(line)
+        if line is not None:
+            if line.port is None:
+                await self._open(line)
+            return line
+        line = RigLine(address)
+        self.lines.append(line)
+        try:
+            await self._open(line, address not in self._first)
+        except LinkError:
+            if address not in self._first:
+                self.lines.remove(line)  # somebody's mistake is no port of the hub's
+            raise
         return line
 
     def find(self, address: str) -> RigLine | None:
@@ -113,12 +121,20 @@ class Hub:
         meant = canonical(address)
         return next((line for line in self.lines if canonical(line.address) == meant), None)
 
-    async def _open(self, line: RigLine) -> None:
+    def left(self, line: RigLine) -> None:
+        """A user has left: a port at which no rig has ever answered, and that nobody else uses, is given back."""
+        mine = line.answers or line.users or line.lent or line.address in self._first
+        if not mine and line in self.lines:
+            self.lines.remove(line)
+            line.close()
+            self.say(f"gives {line.address} back: no rig answered there")
+
+    async def _open(self, line: RigLine, new: bool = False) -> None:
         before = line.trouble
         try:
             await line.open()
         except LinkError as error:
-            if error.happened != before:
+            if error.happened != before and not new:
                 self.say(f"waits for {line.address}: {error.happened}")
             raise
         if line.port is not None and before:

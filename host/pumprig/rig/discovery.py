@@ -11,10 +11,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pumprig import paths
 from pumprig.errors import LinkError, PumpError, UsageError
+from pumprig.rig.portshare import canonical
+
+if TYPE_CHECKING:
+    from pumprig.rig.link import Transport
 
 PICO_VENDOR = 0x2E8A
 SIM = "sim"
@@ -93,16 +99,15 @@ def _checked(address: str) -> str:
     return address
 
 
-def probe(device: str, description: str = "") -> Probed:
+def probe(device: str, description: str, opened: Callable[[str], Transport]) -> Probed:
     """Open a port, greet, close: what answers there. Never raises for what is on the other end."""
     from pumprig.rig.client import Client
-    from pumprig.rig.link import SerialLink
 
     def row(kind: str, note: str, device_id: str | None = None, firmware: str | None = None) -> Probed:
         return Probed(device, description, kind, device_id, firmware, note)
 
     try:
-        client = Client(SerialLink(device))
+        client = Client(opened(device))
     except LinkError as error:
         return row("busy" if "in use" in error.happened else "no rig", error.happened)
     try:
@@ -114,17 +119,22 @@ def probe(device: str, description: str = "") -> Probed:
     return row("rig", "", greeting.device_id, greeting.firmware)
 
 
-def survey(state: str | None) -> list[Probed]:
-    """Every port worth asking: all Picos and the private simulated rig if it lives; others are listed, not asked."""
+def survey(state: str | None, opened: Callable[[str], Transport], held: list[str]) -> list[Probed]:
+    """Every port worth asking: all Picos, the private simulated rig if it lives, what somebody holds for everybody.
+
+    Others are listed, not asked. opened: the way to a port.
+    """
     from pumprig.rig.simulator import PrivateRig
 
     rows = [
-        probe(port.device, port.description)
+        probe(port.device, port.description, opened)
         if port.is_pico
         else Probed(port.device, port.description, "not asked", None, None, "no Pico by its USB number")
         for port in found()
     ]
     private = PrivateRig(paths.simulator_folder(state)).port()
     if private:
-        rows.append(probe(private, "the private simulated rig (-p sim)"))
-    return rows
+        rows.append(probe(private, "the private simulated rig (-p sim)", opened))
+    known = {canonical(row.device) for row in rows if row.kind != "not asked"}
+    rows += [probe(port, "held by the hub", opened) for port in held if canonical(port) not in known]
+    return [row for row in rows if row.kind != "not asked" or row.device not in held]
