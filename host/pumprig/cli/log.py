@@ -22,6 +22,7 @@ from pumpwire import records
 
 from pumprig import quantities, streams
 from pumprig.cli import completing
+from pumprig.cli.options import output_option, to_stdout
 from pumprig.cli.settings import Settings, current
 from pumprig.cli.stored import (
     VerifyError,
@@ -35,7 +36,7 @@ from pumprig.cli.stored import (
     to_option,
 )
 from pumprig.cli.total import show_total, total_document
-from pumprig.errors import PumpError, UsageError
+from pumprig.errors import PumpError
 from pumprig.rig.pull import Pulled
 from pumprig.store import Store, ledger
 from pumprig.store.export import FORMATS, Rows, export, form_of, plain
@@ -172,35 +173,27 @@ def _line(record: ledger.Record) -> str:
 @to_option
 @anyway_option
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Without it, by the file's suffix.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="The file; - is standard output.",
-)
+@output_option("The file; - is standard output.")
 def export_(
     device: str | None, from_: str | None, to: str | None, anyway: bool, form: str | None, output: Path
 ) -> None:
     """Write stored records to a file: CSV, JSON Lines or Parquet."""
     settings = current()
     from_us, to_us = span_of(from_, to)
-    to_stdout = str(output) == "-"
-    chosen_form = (form or "csv") if to_stdout else form_of(form, output)
-    if to_stdout and settings.json:
-        raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
+    piped = to_stdout(output, settings.json)
+    chosen_form = (form or "csv") if piped else form_of(form, output)
     with settings.store_read() as store:
         chosen = device_of(store, device)
         believed(settings, store, chosen, anyway)
         rows = Rows(store, chosen)
         every = (rows.of(record) for record in ledger.read(store, chosen, from_us, to_us))
-        if to_stdout:
+        if piped:
             with streams.binary():
                 count = export(every, chosen_form, None)
         else:
             count = export(every, chosen_form, output)
     settings.acts()
-    if to_stdout:
+    if piped:
         settings.say(f"wrote {count} records")
     else:
         settings.show(f"wrote {count} records to {output}")

@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import click
+
+from pumprig.errors import UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PICTURES = (".svg", ".png", ".pdf")
 
@@ -45,6 +51,26 @@ class OutputFile(click.Path):
         except OSError as error:
             self.fail(f"{path} cannot be written: {error.strerror}.", param, ctx)
         return path
+
+
+def output_option(told: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """`-o FILE`, or `-o -` for standard output, of a command that writes what it read."""
+    return click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+        help=told,
+    )
+
+
+def to_stdout(output: Path, json: bool) -> bool:
+    """Whether `-o` names standard output. Raises UsageError where --json wants it, too."""
+    if str(output) != "-":
+        return False
+    if json:
+        raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
+    return True
 
 
 class Picture(OutputFile):

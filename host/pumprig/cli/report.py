@@ -17,6 +17,7 @@ import click
 
 from pumprig import streams
 from pumprig.cli.log import progress_of
+from pumprig.cli.options import output_option, to_stdout
 from pumprig.cli.settings import current
 from pumprig.cli.stored import (
     anyway_option,
@@ -43,23 +44,15 @@ SUFFIXES = (".html", ".htm", ".pdf")
 @from_option
 @to_option
 @anyway_option
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="A file .html or .pdf; - is HTML on standard output.",
-)
+@output_option("A file .html or .pdf; - is HTML on standard output.")
 def report(device: str | None, from_: str | None, to: str | None, anyway: bool, output: Path) -> None:
     """Write a self-contained report of the stored log: HTML, or PDF by the file's suffix."""
     settings = current()
-    to_stdout = str(output) == "-"
-    if not to_stdout and output.suffix and output.suffix.lower() not in SUFFIXES:
+    piped = to_stdout(output, settings.json)
+    if not piped and output.suffix and output.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"{output}: a report is {' or '.join(SUFFIXES)}.", "Nothing was written.", "Name such a file."
         )
-    if to_stdout and settings.json:
-        raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
     from_us, to_us = span_of(from_, to)
     if settings.port:
         with settings.changing() as rig, progress_of(settings, "pulling") as progress:
@@ -69,7 +62,7 @@ def report(device: str | None, from_: str | None, to: str | None, anyway: bool, 
         verdict = believed(settings, store, chosen, anyway)
         sums = total(store, chosen, from_us, to_us)
         given = delivery_of(store, sums)
-        if to_stdout:
+        if piped:
             page = rendered(store, verdict, from_us, to_us, output)
             with streams.binary():
                 sys.stdout.flush()
@@ -78,7 +71,7 @@ def report(device: str | None, from_: str | None, to: str | None, anyway: bool, 
             write(store, verdict, from_us, to_us, output)
     settings.acts()
     answer = delivery_lines(given)[0].rstrip(":")
-    if to_stdout:
+    if piped:
         settings.say(answer)
     else:
         settings.show(f"wrote {output}")
