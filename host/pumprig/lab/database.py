@@ -27,6 +27,7 @@ from pumprig.store.record import Record
 
 Database = psycopg.Connection[Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_US = 86_400_000_000
 LATEST_US = 4_102_444_800_000_000  # 2100: no clock of a rig is beyond it
 _COLUMNS = (
     *("device", "boot", "number", "filed_at", "site", "raw", "event", "mono_us", "at", "calibration_id"),
@@ -101,14 +102,17 @@ class Lab:
         return Ack(last, why, known)
 
     def _take(self, site: str, device: str, batch: Batch, alone: bool = True) -> Ack:
+        read = [_read(raw) for raw in batch.raws]
         with self.transaction() as db:
-            db.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (device,))
-            last, link, known = _source(db, site, device)
+            with db.pipeline():  # questions whose answers are waited for together
+                db.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (device,))
+                source, there = _ask_source(db, site, device), _ask_held(db, device, read)
+            last, link, known = _told(source)
             if batch.documents is not None and batch.documents.digest != known:
                 known = _note_documents(db, site, device, batch)
             taking = _Taking(last, link, batch.after)
-            read = [_read(raw) for raw in batch.raws]
-            taking.read(batch.raws, read, _held(db, device, read))
+            held = {(int(boot), int(number)): bytes(raw) for boot, number, raw in there}
+            taking.read(batch.raws, read, held)
             if taking.last != last:
                 self._insert(db, site, device, taking, alone)
             if taking.refused is not None:
@@ -116,14 +120,17 @@ class Lab:
             return Ack(taking.last, taking.why, known)
 
     def _insert(self, db: Database, site: str, device: str, taking: _Taking, alone: bool) -> None:
-        rows = [row_of(site, device, record) for record in taking.new]
-        for month, at in {(row[3].year, row[3].month): row[3] for row in rows}.items():
-            if month not in self._months:
+        for day in {filed_us(record) // DAY_US for record in taking.new}:
+            at = EPOCH + timedelta(days=day)
+            if (at.year, at.month) not in self._months:
                 db.execute("SELECT pumprig_month(%s)", (at,))
-                self._months.add(month)
-        if rows and alone:  # the lock on the device keeps every other ingester out: what was not held is new
+                self._months.add((at.year, at.month))
+        rows = (row_of(site, device, record) for record in taking.new)  # made while the server copies
+        if (
+            taking.new and alone
+        ):  # the lock on the device keeps every other ingester out: what was not held is new
             copy_in(db, "records", rows)
-        elif rows:
+        elif taking.new:
             db.execute(INCOMING.encode())
             copy_in(db, "incoming", rows)
             db.execute(INSERT.encode())
@@ -132,11 +139,14 @@ class Lab:
             if figures is not None:
                 _note_calibration(db, device, record.calibration_id, figures, True)
         assert taking.last is not None
-        db.execute(
-            "UPDATE sources SET (last_boot, last_number, last_link) = (%s, %s, %s) WHERE site = %s AND device = %s",
-            (*taking.last, taking.link, site, device),
-        )
-        db.execute("UPDATE devices SET site = %s, changes = changes + 1 WHERE device = %s", (site, device))
+        with db.pipeline():
+            db.execute(
+                "UPDATE sources SET (last_boot, last_number, last_link) = (%s, %s, %s) WHERE site = %s AND device = %s",
+                (*taking.last, taking.link, site, device),
+            )
+            db.execute(
+                "UPDATE devices SET site = %s, changes = changes + 1 WHERE device = %s", (site, device)
+            )
 
 
 def copy_in(db: Database, table: str, rows: Iterable[Row]) -> None:
@@ -190,33 +200,38 @@ class _Taking:
 
 def _source(db: Database, site: str, device: str) -> tuple[Place | None, bytes | None, str]:
     """(watermark, the chain value after it, which documents) of a source, locked until the transaction ends."""
+    return _told(_ask_source(db, site, device))
+
+
+def _ask_source(db: Database, site: str, device: str) -> psycopg.Cursor[Any]:
     db.execute("INSERT INTO sources (site, device) VALUES (%s, %s) ON CONFLICT DO NOTHING", (site, device))
     db.execute("INSERT INTO devices (device, site) VALUES (%s, %s) ON CONFLICT DO NOTHING", (device, site))
-    row = db.execute(
+    return db.execute(
         "SELECT last_boot, last_number, last_link, documents FROM sources WHERE site = %s AND device = %s FOR UPDATE",
         (site, device),
-    ).fetchone()
+    )
+
+
+def _told(source: psycopg.Cursor[Any]) -> tuple[Place | None, bytes | None, str]:
+    row = source.fetchone()
     assert row is not None
     last = None if row[1] is None else (int(row[0]), int(row[1]))
     return last, None if row[2] is None else bytes(row[2]), str(row[3])
 
 
-def _held(db: Database, device: str, read: list[Read]) -> dict[Place, bytes]:
+def _ask_held(db: Database, device: str, read: list[Read]) -> psycopg.Cursor[Any]:
     """What is stored already at the places of a message: by one look."""
-    numbers = [record.number for _why, record in read if record is not None]
-    if not numbers:
-        return {}
-    rows = db.execute(
+    numbers = [record.number for _why, record in read if record is not None] or [-1]
+    return db.execute(
         "SELECT boot, number, raw FROM records WHERE device = %s AND number BETWEEN %s AND %s",
         (device, min(numbers), max(numbers)),
     )
-    return {(int(boot), int(number)): bytes(raw) for boot, number, raw in rows}
 
 
 def _read(raw: bytes) -> Read:
     try:
         record = Record(raw)
-        record.text.encode()
+        _ = record.text  # which is text, or no record
     except (records.RecordError, ValueError) as error:
         return f"its seal is broken ({error})", None
     if record.raw != raw:
@@ -270,10 +285,15 @@ def _note_calibration(
     db.execute((query + (update if sealed else "NOTHING")).encode(), (device, number, *figures))
 
 
+def filed_us(record: Record) -> int:
+    """The rig's own clock, by which a record is filed; 0 for none, or an absurd one."""
+    return record.rig_utc_us if record.rig_utc_us is not None and record.rig_utc_us < LATEST_US else 0
+
+
 def row_of(site: str, device: str, record: Record) -> Row:
     """A record as its row, in the order of the columns of COPY."""
-    known = record.rig_utc_us is not None and record.rig_utc_us < LATEST_US
-    at = EPOCH + timedelta(microseconds=record.rig_utc_us or 0) if known else None
+    at_us = filed_us(record)
+    at = EPOCH + timedelta(microseconds=at_us) if at_us else None
     facts = (record.raw, record.event, record.mono_us, at, record.calibration_id)
     text = record.text.replace(
         "\0", "\N{REPLACEMENT CHARACTER}"

@@ -109,7 +109,8 @@ class Record:
     def counted(self) -> list[int]:
         """Counted steps in the order of spec.KINDS, as the record has them."""
         parts = _STEPS.unpack_from(self.raw, _AT)
-        return [low + (high << 32) for low, high in zip(parts[::2], parts[1::2], strict=True)]
+        low, high = parts[::2], parts[1::2]
+        return [part + (more << 32) for part, more in zip(low, high, strict=True)] if any(high) else list(low)
 
     def kind_steps(self) -> dict[str, int]:
         """Counted steps by what they were made for, since the first boot; relief counts negative."""
