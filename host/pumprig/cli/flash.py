@@ -43,6 +43,8 @@ def flash(yes: bool, skip_log: bool, identity: str | None, no_key: bool) -> None
 
     A board whose journal is gone, because its filesystem was reformatted, carries on what the store knows of it:
     totals, calibration, program, log. With --identity a new Pico does so for a rig whose Pico is dead.
+
+    Where a TMC2209 is on the board: 12 V on first, then USB; USB off first, then 12 V.
     """
     settings = current()
     settings.consent(yes)

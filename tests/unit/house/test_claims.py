@@ -8,11 +8,13 @@ Leaves: the motors' torque to tests/unit/step/test_torque.py, the bring-up's lea
 """
 
 import math
+import re
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from pumprig.doctor import bringup
 from rig.board import config, drivers
 from rig.watch import thresholds
 from rigsim import shims
@@ -22,6 +24,7 @@ from rigsim.physics import pump
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "hardware"))
 import pinout  # noqa: E402
+import render  # noqa: E402
 
 PSI_PA = 6894.757
 SIZES = tomllib.loads((ROOT / "hardware" / "cad" / "parts.toml").read_text(encoding="utf-8"))
@@ -172,3 +175,71 @@ def test_how_deep_the_lids_screws_reach_into_the_motor() -> None:
     deep = screw["length"] - top - printed["lid"] - printed["cover"] + printed["counterbore"]
     assert f"into the motor, {deep:.1f} mm deep" in HEAD
     assert 3.0 <= deep <= screw["thread_depth"]
+
+
+# longest first
+UNITS = "mN·m|kPa|psi|bar|W|mV|V|mA|A|mΩ|kΩ|Ω|µF|nF|mH|kHz|Hz|full steps/s|ms|seconds|°C|mL/h|µL/h|µL|mm|cm"
+HERE, PARTS = "computed in this file", "the bill of materials, whose values the plans are tested against"
+MODEL = "tests/unit/step/test_torque.py, computed from the motor's data"
+RP2040, E9 = "RP2040 data sheet, electrical characteristics: 50 to 80 kohm", "RP2350 data sheet, erratum E9"
+A4988, DRV8825, TMC2209 = "Allegro A4988", "TI DRV8825, SLVSA73", "Trinamic TMC2209, Rev. 1.03"
+CARRIER = "the carriers' makers' pages: Pololu 1182 and 2133, Watterott SilentStepStick"
+MOTOR = "StepperOnline 17HS13-0404S, as in firmware/rig/board/drivers.py"
+ASSUMED = "an assumption, and called one on the page"
+SOURCES = {  # each quantity of the wiring page: where it is from
+    "12 V": PARTS, "5 V": PARTS, "1 A": PARTS, "4.7 kΩ": PARTS, "8.2 kΩ": E9, "10 kΩ": PARTS, "27 kΩ": PARTS,
+    "3 kΩ": PARTS, "100 nF": PARTS, "1 kΩ": PARTS, "25 psi": PARTS, "0.5 mm": PARTS, "3.3 V": RP2040,
+    "50 to 80 kΩ": RP2040,
+    "50 kΩ": RP2040, "100 kΩ": CARRIER, "0.068 Ω": CARRIER, "0.1 Ω": CARRIER, "0.11 Ω": CARRIER, "110 mΩ": CARRIER,
+    "1.5 kΩ": CARRIER, "1.77 A": TMC2209, "2.5 V": TMC2209, "2.31 V": HERE, "2.2 V": DRV8825, "10.8 V": HERE,
+    "1 V": "TI ULN2003A: 1 V at the input drives no base current through 2.7 kohm", "0.4 A": MOTOR, "30 Ω": MOTOR,
+    "37 mH": MOTOR, "0.1 A": "28BYJ-48: 5 V over 50 ohm; of the rest of the rig an estimate", "2.9 V": HERE,
+    "1 ms": HERE,
+    "0.22 V": HERE, "0.20 V": HERE, "0.40 V": HERE, "0.28 A": HERE, "4.8 W": HERE, "1.2 W": HERE, "0.2 A": HERE,
+    "800 full steps/s": HERE, "47 mN·m": MODEL, "3 000 full steps/s": MODEL, "500 full steps/s": MODEL,
+    "4 to 12 mN·m": ASSUMED, "12 mN·m": ASSUMED, "0.22 mN·m": HERE, "80 °C": "glass transition of PETG, of PLA below",
+    "55 °C": "glass transition of PLA, 55 to 60 degrees", "33 V": HERE, "0.5 to 3 mm": "ams AS5600, magnet's distance",
+    "10 psi": HERE, "8 psi": HERE, "20 psi": "firmware/rig/watch/thresholds.py, from SR-15", "2.5 bar": HERE,
+    "21.6 psi": HERE, "10 µL": HERE, "30.6 mA": HERE, "979 mA": HERE, "20 cm": "I2C at 400 kHz: a rule of thumb",
+}  # fmt: skip
+
+
+def test_every_quantity_of_the_wiring_page_has_its_source() -> None:
+    text = re.sub(r"`[^`]*`", "", WIRING)  # code is no claim
+    found = re.findall(rf"(?<![\w.])(\d[\d ]*(?:\.\d+)?(?: to \d[\d.]*)?) ({UNITS})(?![\w·])", text)
+    assert {f"{number} {unit}" for number, unit in found} == set(SOURCES)
+
+
+def test_the_reference_voltages_and_what_follows_from_them() -> None:
+    assert pytest.approx(0.22, abs=0.005) == 0.4 * 8 * 0.068  # A4988: VREF = 8 I R
+    assert pytest.approx(0.20) == 0.4 * 5 * 0.1  # DRV8825: 5 I R
+    assert pytest.approx(0.28, abs=0.005) == 0.40 / 2.5 * 1.77  # TMC2209: rms
+    assert 0.4 / math.sqrt(2) == pytest.approx(0.28, abs=0.005)
+    assert pytest.approx(2.31) == 0.7 * 3.3
+    assert config.HIGHEST_STEPS_PER_S / config.MICROSTEPS == 800
+    assert load_head("r3").nl_per_rev == pytest.approx(10_000, rel=0.02)
+    assert (0.2 / 0.4) ** 2 == 0.25  # "a quarter of the heat"
+    for cell in ("| 0.22 V |", "| 0.20 V |", "| 0.40 V |"):
+        assert cell in WIRING
+
+
+def test_power_comes_in_one_order_wherever_it_is_told() -> None:
+    """12 V first, then USB: wiring page, plan, parts list, bring-up; and what makes it needless."""
+    first = bringup.checklist("stepdir")[0]
+    plan = (ROOT / "hardware" / "wiring" / "tmc2209.yml").read_text(encoding="utf-8")
+    (cable,) = (row for row in pinout.bom() if row["ref"] == "W1")
+    assert "**12 V on, then USB. USB off, then 12 V.**" in WIRING
+    assert "12 V first, then USB; off in the other one" in first.do
+    assert "the switch cut the 12 V" in str(first.choice and first.choice.question) + str(first)
+    assert "12 V before USB" in plan
+    assert "12 V always first" in cable["alternative"]
+    assert "12 V on first, then USB; USB off first, then 12 V" in page("how-to/firmware.md")
+    assert "12 V on first, then USB; USB off first, then 12 V" in page("reference/cli.md")
+    power = next(step for step in bringup.checklist("stepdir") if step.id == "power")
+    assert "Pull USB, then 12 V; wait five seconds; 12 V on, then USB" in power.do
+    parts = {row["ref"]: row["part"] for row in pinout.bom()}
+    assert "1 A" in parts["F1"]
+    assert "switch" in parts["SW1"]
+    wires = [(str(row[0]), str(row[2])) for row in render.wiring_plan("tmc2209")["connections"]]
+    assert ("{'SW1': [2]}", "{'F1': [1]}") in wires  # switch, then fuse, then everything
+    assert ("{'F1': [2]}", "{'V12': [1]}") in wires
