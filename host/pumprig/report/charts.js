@@ -5,46 +5,13 @@
   const blue = "#1f6f9f", orange = "#b85c00", red = "#b83a3a", muted = "#51606e", line = "#dfe5ea";
   const date = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}");
   const utc = (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC");
-  const day = "{YYYY}-{MM}-{DD}";
-  const labels = [
-    [31536000, "{YYYY}", null, null, null, null, null, null, 1],
-    [2419200, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
-    [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
-    [60, "{HH}:{mm}", `\n${day}`, null, `\n${day}`, null, null, null, 1],
-    [1, "{HH}:{mm}:{ss}", `\n${day}`, null, `\n${day}`, null, null, null, 1],
-  ];
-  const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
   const figure = (value, unit) => (value === null || value === undefined ? "–" : `${Number(value.toPrecision(5))} ${unit}`);
   const time = { label: "UTC", value: (_u, t) => (t === null ? "–" : date(utc(t))) };
-  const stepped = uPlot.paths.stepped({ align: 1 });
   const plots = [];
   const quiet = (label) => ({ label, class: "quiet", stroke: "transparent", points: { show: false }, spanGaps: true });
   const mark = document.getElementById("mark");
-  const marks = {
-    hooks: {
-      draw: (u) => {
-        const { ctx, bbox } = u, ratio = devicePixelRatio;
-        ctx.save();
-        for (const row of data.marks) {
-          if (row.t < u.scales.x.min || row.t > u.scales.x.max) continue;
-          const x = u.valToPos(row.t, "x", true);
-          ctx.strokeStyle = ctx.fillStyle = row.style === "alarm" ? red : row.style ? orange : muted;
-          ctx.globalAlpha = row.style ? 0.7 : 0.4;
-          ctx.beginPath();
-          ctx.moveTo(x, bbox.top);
-          ctx.lineTo(x, bbox.top + (row.style ? bbox.height : 8 * ratio));
-          ctx.lineWidth = ratio;
-          ctx.stroke();
-        }
-        ctx.restore();
-      },
-      setCursor: (u) => {
-        if (u.cursor.left < 0) return;
-        const near = data.marks.map((row) => [Math.abs(u.valToPos(row.t, "x") - u.cursor.left), row]).filter(([off]) => off < 8).sort((a, b) => a[0] - b[0])[0];
-        mark.textContent = near ? `${date(utc(near[1].t))} UTC: ${near[1].text}` : "";
-      },
-    },
-  };
+  const styled = (style) => (style === "alarm" ? red : style ? orange : muted);
+  const marks = chartParts.marksPlugin(() => data.marks, styled, (row) => { mark.textContent = row ? `${date(utc(row.t))} UTC: ${row.text}` : ""; });
 
   function chart(id, height, unit, series, columns, more = {}) {
     const holder = document.getElementById(id);
@@ -53,7 +20,7 @@
       width: holder.clientWidth, height, tzDate: utc, padding: [8, 34, 0, 0],
       cursor: { sync: { key: "report", setSeries: false }, drag: { x: true, y: false } },
       scales: { x: {}, y: { range: (_u, low, high) => (more.range ? more.range(low, high) : [Math.min(0, low ?? 0), (high || 1) * 1.12]) } },
-      axes: [{ ...axis, space: 70, values: labels }, { ...axis, size: 62, label: unit, labelSize: 18, labelGap: 0, labelFont: "12px system-ui, sans-serif" }],
+      axes: chartParts.axes(unit, muted, line),
       series: [time, ...series], bands: more.bands ?? [], plugins: [...(more.plain ? [] : [marks]), ...(more.plugins ?? [])],
     }, columns, holder);
     plots.push({ plot, holder });
@@ -66,7 +33,7 @@
     quiet("− U"), quiet("+ U"),
   ], d.columns, { bands: [{ series: [4, 3], fill: "rgb(31 111 159 / .2)" }] });
   chart("chart-rate", 240, "µL/h", [
-    { label: "asked, exact", stroke: orange, width: 1.6, paths: stepped, points: { show: false }, value: fmt("µL/h") },
+    { label: "asked, exact", stroke: orange, width: 1.6, paths: chartParts.stepped, points: { show: false }, value: fmt("µL/h") },
     { label: "counted, mean between points", stroke: blue, width: 1.6, spanGaps: true, points: { show: false }, value: fmt("µL/h") },
   ], data.rate);
   const low = data.low_ml;

@@ -42,6 +42,7 @@ def render(store: Store, verdict: Verdict, from_us: int | None, to_us: int | Non
         assets={
             "uplot": _asset("dashboard", "static", "uplot.js"),
             "style": _asset("dashboard", "static", "uplot.css"),
+            "marks": _asset("dashboard", "static", "marks.js"),
             "charts": _asset("report", "charts.js"),
         },
         volume_text=volume_text,

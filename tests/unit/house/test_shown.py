@@ -23,7 +23,7 @@ SINKS = {
     "__main__.py",
     "hub/quick.py",
 }  # where text is written; quick.py: one number
-SAFE_HTML = {"assets.uplot", "assets.style", "assets.charts"}  # files of this package
+SAFE_HTML = {"assets.uplot", "assets.style", "assets.marks", "assets.charts"}  # files of this package
 
 
 @pytest.mark.parametrize(

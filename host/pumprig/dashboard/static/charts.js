@@ -7,59 +7,10 @@ const LIVE_S = 3600; // up to this span points are added as they are read
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const digits = (value, unit) => (value === null || value === undefined ? "–" : `${Number(value.toPrecision(5))} ${unit}`);
 
-export function marksPlugin(marks, told) {
-  const near = (u, left) => {
-    let best = null;
-    for (const mark of marks()) {
-      const x = u.valToPos(mark.t, "x");
-      if (Math.abs(x - left) < 8 && (!best || Math.abs(x - left) < best[0])) best = [Math.abs(x - left), mark];
-    }
-    return best?.[1];
-  };
-  return {
-    hooks: {
-      draw: (u) => {
-        const { ctx, bbox } = u, ratio = devicePixelRatio;
-        ctx.save();
-        for (const mark of marks()) {
-          if (mark.t < u.scales.x.min || mark.t > u.scales.x.max) continue;
-          const x = u.valToPos(mark.t, "x", true);
-          ctx.fillStyle = ctx.strokeStyle = colour(mark.style === "alarm" ? "--red" : mark.style === "refused" ? "--amber" : "--muted");
-          ctx.globalAlpha = mark.style ? 0.8 : 0.35;
-          ctx.beginPath();
-          ctx.moveTo(x, bbox.top);
-          ctx.lineTo(x, bbox.top + (mark.style ? bbox.height : 9 * ratio));
-          ctx.lineWidth = ratio;
-          ctx.stroke();
-          ctx.globalAlpha = 1;
-          ctx.beginPath();
-          ctx.moveTo(x - 4 * ratio, bbox.top);
-          ctx.lineTo(x + 4 * ratio, bbox.top);
-          ctx.lineTo(x, bbox.top + 6 * ratio);
-          ctx.fill();
-        }
-        ctx.restore();
-      },
-      setCursor: (u) => told?.(u.cursor.left < 0 ? null : near(u, u.cursor.left)),
-    },
-  };
-}
-
-// [shortest distance of two labels in s, label, label where the year or the day begins anew]; always 24 h and ISO dates
-const DAY = "{YYYY}-{MM}-{DD}";
-const times = [
-  [86400 * 365, "{YYYY}", null, null, null, null, null, null, 1],
-  [86400 * 28, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
-  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
-];
-
-export function axes(unit) {
-  const common = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
-  return [{ ...common, space: 70, values: times }, { ...common, size: 58, label: unit, labelSize: 18, labelFont: "12px system-ui, sans-serif", labelGap: 0 }];
-}
-export const stepped = uPlot.paths.stepped({ align: 1 });
+const styled = (style) => colour(style === "alarm" ? "--red" : style === "refused" ? "--amber" : "--muted");
+export const marksPlugin = (marks, told) => chartParts.marksPlugin(marks, styled, told);
+export const axes = (unit) => chartParts.axes(unit, colour("--muted"), colour("--line"));
+export const stepped = chartParts.stepped;
 
 export class Charts {
   constructor(place, spans, mark, rig) {
