@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from page.conftest import Served
+from page.conftest import OUT, Served
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,3 +166,34 @@ def test_an_occluded_line_is_seen_to_rise_on_the_page(page: Page, served: Served
     chart = page.get_by_role("img", name=re.compile("^Pressure over"))
     expect(chart).to_be_visible()
     assert abs(told(served, "status")["pressure_pa"]) < 20_000
+
+
+def test_two_rigs_stand_side_by_side_and_stop_names_the_one_that_it_stops(page: Page, served: Served) -> None:
+    """The last test of this file: the second rig stays on the page."""
+    loaded(served)
+    port = f"socket://127.0.0.1:{served.rig('two', '--seed', '2')}"
+    done = served.place.run("-p", port, "rate", "10 ul/h", "--yes")
+    assert done.returncode == 0, done.stderr
+    other = json.loads(served.place.run("-p", port, "status", "--json").stdout)["device_id"]
+    first, second = (page.locator(f"#rigs button[data-key='{key}']") for key in (served.device, other))
+    for tile in (first, second):
+        expect(tile).to_contain_text("running")
+    second.click()
+    expect(page.locator("#title")).to_contain_text(other)
+    expect(page.locator("#figure-rate .value")).to_contain_text("10 µL/h")
+    expect(page.locator("#stop")).to_contain_text(f"Stop {other[-4:]}")
+    page.locator("#stop").click()
+    expect(second).to_contain_text("stopped")
+    expect(first).to_contain_text("running")
+    expect(page.locator("#figure-state .value")).to_have_text("stopped")
+    clicked(page, "resume")
+    expect(second).to_contain_text("running")
+    page.screenshot(path=OUT / "two-rigs.png")
+    page.locator("#stop-all").click()
+    for tile in (first, second):
+        expect(tile).to_contain_text("stopped")
+    states = [
+        json.loads(served.place.run("-p", name, "status", "--json").stdout)["state"]
+        for name in (served.port, port)
+    ]
+    assert states == ["stopped", "stopped"]
