@@ -126,6 +126,16 @@ def draw(what: Callable[[], None]) -> None:
         what()
 
 
+def draw_aside(what: Callable[[], None]) -> None:
+    """Something that writes on stderr itself; where it cannot, nothing comes of it."""
+    try:
+        with SIGN.aside():
+            what()
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        _silence(sys.stderr, 2)
+
+
 @contextlib.contextmanager
 def binary() -> Generator[None]:
     """A block that writes on stdout itself, bytes perhaps. Raises OutputLost while the command only reads."""

@@ -1,5 +1,9 @@
 """The outcome of an action decides its exit code, never what can be printed of it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from faults import deeds, outcomes
 from pumprig import cli
@@ -41,6 +45,33 @@ def test_what_was_done_exits_0_whatever_becomes_of_its_text(rig, output):
     assert err.count("could not be printed") == (output in ("full device", "no stdout"))
     if output in ("cp932", "cp936", "ascii"):
         assert out.startswith(b"stopped; ")
+
+
+def test_a_full_device_on_both_outputs_keeps_no_command_from_acting(rig):
+    home, port = rig
+    environment = {**os.environ, "PUMPRIG_HOME": str(home)}
+    for words, mode in ((("rate", "21 ul/h", "--yes"), "running"), (("stop",), "stopped")):
+        with open("/dev/full", "wb") as full:
+            command = [sys.executable, "-m", "pumprig", "-p", port, *words]
+            done = subprocess.run(
+                command,
+                stdout=full,
+                stderr=full,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                timeout=120,
+                check=False,
+            )
+        assert done.returncode == 0
+        assert state(port)[0] == mode
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_help_that_cannot_be_printed_is_no_fault_of_the_tool(tmp_path, word):
+    code, err, _out = outcomes.run(tmp_path, "full device", word)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "The output was lost" in err
 
 
 @pytest.mark.parametrize("output", ["closed pipe", "full device", "no stdout"])

@@ -77,6 +77,7 @@ COMMANDS = {
 
 # who draws a picture of its own, or is there to wait: no sign of life
 UNSIGNED = ("", "alerts", "balance", "console", "dashboard", "gateway", "hub", "ingest", "sim", "watch")
+PRINTED_BY_CLICK = {"--help", "--version"}
 QUIET = {"-q", "--quiet", "--follow"}
 
 
@@ -223,7 +224,8 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
 
 def _run(words: list[str], settings: Settings) -> int:
     try:
-        result = root.main(_negative(words), prog_name="pumprig", standalone_mode=False, obj=settings)
+        with streams.binary() if PRINTED_BY_CLICK & set(words) else contextlib.nullcontext():
+            result = root.main(_negative(words), prog_name="pumprig", standalone_mode=False, obj=settings)
     except PumpError as error:
         return _failed(error, settings)
     except click.exceptions.Exit as error:
@@ -238,9 +240,6 @@ def _run(words: list[str], settings: Settings) -> int:
         if settings.json or "--json" in words:
             _document(UsageError(error.format_message(), "Nothing was begun.", "--help shows what there is."))
         return 2
-    except BrokenPipeError:  # of help, say, which click prints itself
-        streams.silence()
-        return 1
     except ModuleNotFoundError as error:
         return _failed(extras.missing(error) or _unforeseen(error, settings), settings)
     except Exception as error:  # a defect of ours: still one clear line, and the trace with -v

@@ -8,7 +8,9 @@ Leaves: keeping keys to keys.py, proving them to client.py.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +18,7 @@ from typing import BinaryIO
 import click
 
 from pumprig import textfile
-from pumprig.cli.settings import current, yes_option
+from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.errors import PumpError, UsageError
 from pumprig.rig import keys, refusals
 from pumprig.terminal import asked_secret
@@ -74,8 +76,18 @@ def export(output: Path | None) -> None:
         settings.show(f"{device}: its key is in {output}, which only you can read")
         settings.document({"device_id": device, "file": str(output)})
         return
+    _keep_to_yourself(settings)
     settings.show(held[0].hex())
     settings.document({"device_id": device, "key": held[0].hex()})
+
+
+def _keep_to_yourself(settings: Settings) -> None:
+    """Where standard output is a file that others may read, take that away before the key is written, and say so."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
+            os.fchmod(sys.stdout.fileno(), 0o600)
+            settings.say("the file on standard output could be read by others; now only you can")
 
 
 def _write_key(path: Path, text: str) -> None:

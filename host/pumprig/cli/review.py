@@ -33,7 +33,7 @@ def show_plan(settings: Settings, plan: Plan) -> None:
         lines = sum(len(text) // console.width + 1 for text in plan.warnings) + REST_LINES
         table, same = _fitting(console, columns, plan.made_utc_us, console.height - lines)
         if table.row_count:
-            console.print(table)
+            settings.print(table, err=True)
         if same:
             settings.say(f"not shown, for they are the same now and new: {same} rows")
     for text in plan.warnings:

@@ -85,9 +85,9 @@ class Settings:
         if not yes and not confirm(question):
             raise PumpError("Not confirmed.", "Nothing was changed.")
 
-    def print(self, what: Any) -> None:
-        """A table or the like for a person, on stdout."""
-        streams.draw(lambda: self.console().print(what))
+    def print(self, what: Any, err: bool = False) -> None:
+        """A table or the like for a person, on stdout, or beside it."""
+        (streams.draw_aside if err else streams.draw)(lambda: self.console(err).print(what))
 
     @contextmanager
     def rig(self) -> Generator[Rig]:
