@@ -3,7 +3,7 @@
 Owns: the hosts with their rigs, the cables that are cut, the forger, the verdict.
 Rules: seeded; the real programs as users start them; a store is compared byte for byte, the views with `log total`;
 the clock of the last host is a day ahead, as its programs see it; the first rig of the first host is replaced by
-another half way.
+another half way, and comes with its history in the place of the last host's later.
 Units: minutes of the wall clock, records, nL.
 Leaves: the short form, which the gate runs, to test_campaign.py.
 """
@@ -26,7 +26,7 @@ import psycopg
 from lab.harm import Cable, Forger
 from pumprig.lab.servers import Broker, Postgres, free_port, until
 from pumprig.rig import simulator
-from pumprig.store import Store, totals, verify
+from pumprig.store import Store, ledger, totals, verify
 from pumprig.store.given import delivery_of
 
 RIGS_A_HOST = 5
@@ -81,13 +81,13 @@ class Host:
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", *words], stdout=log, stderr=log, env=environment)
 
-    def rig(self, rig: int, seed: int) -> None:
-        """A simulated rig at a port, with a therapy."""
+    def rig(self, rig: int, seed: int, history: Path | None = None) -> None:
+        """A simulated rig at a port, with a therapy; `history`: one that has run elsewhere, as it is."""
         name = f"rig{rig}"
         if old := self._lab.running.pop(f"{self.site} {name}", None):
             old.terminate()
             old.wait()
-        state = self.folder / f"{name}-{seed}.state"
+        state = history or self.folder / f"{name}-{seed}.state"
         words = (
             "--link",
             self.ports[rig],
@@ -105,6 +105,8 @@ class Host:
             f"that {self.site} {name} is ready",
         )
         self._lab.running[f"{self.site} {name}"] = child
+        if history is not None:
+            return
         program = str(EXAMPLES / PROGRAMS[seed % len(PROGRAMS)])
         for words in (("refill", "18 ml", "--yes"), ("program", "load", program, "--yes")):
             done = self.run("set-up", "pumprig", "-p", self.ports[rig], *words).wait()
@@ -228,19 +230,25 @@ def verdict(lab: Lab) -> list[str]:
         sums = {
             row[0]: row[1:] for row in db.execute("SELECT device, steps, delivered_nl, asked_nl FROM totals")
         }
+    last: dict[str, tuple[int, Host]] = {}  # which store knows most of a device: a rig may have moved
     for host in lab.hosts:
         bench = Store(host.store)
         for device in bench.devices():
+            last[device] = max(
+                last.get(device, (0, host)), (ledger.last_number(bench, device), host), key=lambda row: row[0]
+            )
             found = verify.verify(bench, device)
             if found.faults:
                 wrong.append(f"{host.site} {device}: the store itself: {found.faults[0]}")
-            total = totals.total(bench, device, None, None)
-            given = delivery_of(bench, total)
-            if sums.get(device) != (total.steps, given.delivered_nl, given.asked_nl):
-                wrong.append(
-                    f"{device}: {sums.get(device)} instead of {total.steps, given.delivered_nl, given.asked_nl}"
-                )
         bench.close()
+    for device, (_number, host) in last.items():
+        bench = Store(host.store)
+        total = totals.total(bench, device, None, None)
+        given = delivery_of(bench, total)
+        bench.close()
+        if sums.get(device) != (total.steps, given.delivered_nl, given.asked_nl):
+            told = total.steps, given.delivered_nl, given.asked_nl
+            wrong.append(f"{host.site} {device}: {sums.get(device)} instead of {told}")
     return wrong
 
 
@@ -275,6 +283,8 @@ def main() -> int:
             lab.harm()
             if number == asked.kills // 2:
                 lab.hosts[0].rig(0, 999)
+            if number == asked.kills * 3 // 4:  # the one that was taken away comes to the last host
+                lab.hosts[-1].rig(0, 101, lab.hosts[0].folder / "rig0-101.state")
             if dead := lab.revive():
                 wrong.append(f"after fault {number}: ended by itself: {', '.join(dead)}")
                 break
