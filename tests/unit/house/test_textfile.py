@@ -39,3 +39,13 @@ def test_a_key_file_is_written_for_nobody_else(tmp_path):
 
     _write_key(tmp_path / "key", "00" * 32)
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+
+
+def test_a_mark_that_an_editor_set_twice_is_no_part_of_the_text():
+    assert textfile.decoded(("\ufeff" + TEXT).encode("utf-16")) == TEXT
+
+
+def test_bytes_that_are_no_text_are_told_with_their_line_and_what_to_do():
+    with pytest.raises(UnicodeDecodeError) as caught:
+        textfile.decoded(b'name = "x"\nrate = "20 \xb5l/h"\n')
+    assert str(caught.value) == "line 2 is no text in UTF-8 (byte 0xb5); save the file as UTF-8 in its editor"
