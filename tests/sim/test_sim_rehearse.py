@@ -1,8 +1,14 @@
 """A rehearsal tells what the log says and what the simulated world knows, and both agree."""
 
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pumprig.rig.simulator import environment
 from pumpwire import documents, records
 from rigsim import costs
 from rigsim.rehearse import RehearsalError, rehearse
@@ -128,3 +134,32 @@ def test_a_power_cut_in_any_flash_operation_loses_no_record_before_it(operation:
         assert records.unpack(after)[0]["chain"] == records.link(raw)
     assert simulation.status()["mode"] == "running"
     assert int(simulation.status()["delivered_nl"]) >= 0.97 * simulation.rig.pump.true_nl()
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="whether it has ended is read from Linux' /proc"
+)
+def test_a_long_rehearsal_ends_with_the_program_that_asked_for_it(tmp_path: Path) -> None:
+    program = {"kind": "program", "name": "x", "basal": ((0, 480_000),)}
+    request = json.dumps(
+        {"program": documents.canonical(program), "for_ms": 200 * 24 * HOUR_MS, "progress": True}
+    )
+    asks = (  # begins the simulator, sends it the request and is gone
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'rigsim', 'rehearse', '--many'], stdin=subprocess.PIPE,\n"
+        "    stdout=subprocess.DEVNULL, stderr=open(sys.argv[2], 'w'))\n"
+        "child.stdin.write(sys.argv[1].encode() + b'\\n'); child.stdin.flush()\n"
+        "while not os.path.getsize(sys.argv[2]): time.sleep(0.02)\n"  # the first progress: it is under way
+        "print(child.pid, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", asks, request, str(tmp_path / "progress")],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    pid = int(said.stdout)
+    while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        signal.sigtimedwait([], 0.05)  # until it has ended
