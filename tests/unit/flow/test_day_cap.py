@@ -1,4 +1,4 @@
-"""The ring of the last 24 h, against a list of everything that flowed: how long a request waits, what a record carries."""
+"""The ring of the last 24 h against a list of all that flowed: how long a request waits, what a record carries."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def words(text: str) -> tuple[int, list[tuple[int, int, int]]]:
     rows = []
     for word in told.split(","):
         parts = [int(part or "0", 16) for part in word.split(".")]
-        rows.append((parts[0] if word else 0, *(parts[1:] + [0, 0])[:2]))
+        rows.append((parts[0] if word else 0, *[*parts[1:], 0, 0][:2]))
     return int(first.split(".")[0], 16), rows
 
 
