@@ -4,7 +4,7 @@ Owns: the command.
 Rules: only Picos and the private simulated rig are asked who they are; other ports may belong to anything and are
 listed.
 Units: none.
-Leaves: finding and asking to discovery.py.
+Leaves: finding and asking to hub/ports.py.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from dataclasses import asdict
 import click
 
 from pumprig.cli.settings import current
-from pumprig.hub import wire
-from pumprig.hub.opening import link_to
-from pumprig.rig import discovery
-from pumprig.rig.link import Transport
+from pumprig.hub.ports import probe, survey
+from pumprig.rig.discovery import SIM
 
 
 @click.command()
 def ports() -> None:
     """Serial ports, which are rigs, their ids. With -p PORT that port is asked, too."""
     settings = current()
-    rows = discovery.survey(settings.state, _opened, _held())
-    if settings.port and settings.port != discovery.SIM and settings.port not in [row.device for row in rows]:
-        rows.insert(0, discovery.probe(settings.port, "named with -p", _opened))
+    rows = survey(settings.state)
+    if settings.port and settings.port != SIM and settings.port not in [row.device for row in rows]:
+        rows.insert(0, probe(settings.port, "named with -p"))
     settings.document([asdict(row) for row in rows])
     if settings.json:
         return
@@ -43,16 +41,3 @@ def ports() -> None:
             row.device, row.kind, row.device_id or "", row.firmware or "", row.note or row.description
         )
     settings.print(table)
-
-
-def _opened(device: str) -> Transport:
-    """Through the hub where one runs, as every command goes."""
-    return link_to(device, None)
-
-
-def _held() -> list[str]:
-    """The ports that a hub has open."""
-    try:
-        return [str(row["port"]) for row in wire.ask({"status": 1})["rigs"] if row["open"]]
-    except wire.NoHub:
-        return []
