@@ -178,8 +178,21 @@ def test_two_rigs_stand_side_by_side_and_stop_names_the_one_that_it_stops(page: 
     first, second = (page.locator(f"#rigs button[data-key='{key}']") for key in (served.device, other))
     for tile in (first, second):
         expect(tile).to_contain_text("running")
+    page.get_by_role("tab", name="Program").click()
+    expect(page.locator("#program-faults")).to_contain_text("with demand: no faults")
     second.click()
     expect(page.locator("#title")).to_contain_text(other)
+    expect(page.locator("#program-faults")).to_contain_text("constant: no faults")  # that rig's own program
+    first.click()
+    expect(page.locator("#program-faults")).to_contain_text("with demand: no faults")
+    second.click()
+    page.get_by_role("tab", name="Doses").click()
+    first.click()
+    page.locator("#form-resume button[type=submit]").click()
+    question = page.get_by_role("group", name="Are you sure?")
+    expect(question).to_be_visible()
+    second.click()
+    expect(question).to_be_hidden()  # it was of the other rig
     expect(page.locator("#figure-rate .value")).to_contain_text("10 µL/h")
     expect(page.locator("#stop")).to_contain_text(f"Stop {other[-4:]}")
     page.locator("#stop").click()

@@ -42,6 +42,7 @@ export class CareTab {
     const key = this.rig();
     if (!key) return;
     const told = await get(rigPath(key, "calibrations"));
+    if (key !== this.rig()) return;
     if (!told.ok) { say(told); return; }
     if (!told.rows.length) { this.list.replaceChildren(el("p", {}, "None yet. The rig delivers by the calibration that it has.")); return; }
     this.list.replaceChildren(...told.rows.map((row) => {

@@ -7,11 +7,15 @@ export function field(id, label, example, type = "text") {
   return el("div", { class: "field" }, el("label", { for: id }, label), el("input", { id, type, placeholder: example, autocomplete: "off", spellcheck: "false" }));
 }
 
+const questions = new Set();
+export const withdrawQuestions = () => { for (const end of questions) end(false); }; // another rig is shown: they were of the one before
+
 // A question in the page, not over it: Stop stays in reach.
 export function confirmed(form, question, word) {
   form.querySelector(".choice")?.remove();
   return new Promise((done) => {
-    const end = (answer) => { box.remove(); done(answer); };
+    const end = (answer) => { questions.delete(end); box.remove(); done(answer); };
+    questions.add(end);
     const yes = el("button", { type: "button", class: "yes", onclick: () => end(true) }, word);
     const box = el("div", { class: "choice", role: "group", "aria-label": "Are you sure?" }, el("p", {}, question), yes, el("button", { type: "button", onclick: () => end(false) }, "No"));
     box.addEventListener("keydown", (event) => event.key === "Escape" && end(false));

@@ -4,7 +4,7 @@ import { age, clock, el, rate } from "./format.js";
 import { listen, now } from "./source.js";
 import { alarms, figures } from "./figures.js";
 import { Charts } from "./charts.js";
-import { Doses } from "./doses.js";
+import { Doses, withdrawQuestions } from "./doses.js";
 import { ProgramTab } from "./program.js";
 import { LogTab } from "./log.js";
 import { CareTab } from "./care.js";
@@ -22,9 +22,13 @@ export const shown = () => rigs.get(chosen);
 const parts = [];
 
 function choose(key) {
-  if (chosen !== key) for (const part of parts) part.begin?.(key);
-  chosen = key;
+  const other = chosen !== key;
+  chosen = key; // before the parts begin: they ask which rig it is
   localStorage.setItem("pumprig-rig", key);
+  if (other) {
+    withdrawQuestions();
+    for (const part of parts) part.begin?.(key);
+  }
   draw();
 }
 

@@ -33,6 +33,7 @@ export class ProgramTab {
     const key = this.rig();
     if (!key) return;
     const told = await get(rigPath(key, "program"));
+    if (key !== this.rig()) return;
     if (!told.ok) { say(told); return; }
     this.loaded = key;
     if (anew || !this.text.value || this.text.value === this.theirs) this.text.value = told.toml ?? "";
@@ -104,6 +105,7 @@ export class ProgramTab {
     this.review.disabled = true;
     const told = await act(key, "propose", { text: this.text.value });
     this.review.disabled = false;
+    if (key !== this.rig()) { if (told.ok) act(key, "discard", { plan: told.plan }); return; }
     if (!told.ok) { say(told); if (told.faults) this.check(); return; }
     this.plan = told;
     this.clear();
