@@ -34,7 +34,7 @@
   ], d.columns, { bands: [{ series: [4, 3], fill: "rgb(31 111 159 / .2)" }] });
   chart("chart-rate", 240, "µL/h", [
     { label: "asked, exact", stroke: orange, width: 1.6, paths: chartParts.stepped, points: { show: false }, value: fmt("µL/h") },
-    { label: "counted, mean between points", stroke: blue, width: 1.6, spanGaps: true, points: { show: false }, value: fmt("µL/h") },
+    { label: "counted, mean between points", stroke: blue, width: 1.6, paths: chartParts.stepped, spanGaps: true, points: { show: false }, value: fmt("µL/h") },
   ], data.rate);
   const low = data.low_ml;
   chart("chart-reservoir", 220, "mL", [

@@ -96,7 +96,7 @@ def _rate(columns: list[list[Any]]) -> bytes:
     figure, axis = _figure(3.0)
     times, exact, counted = columns
     at, means = _known(times, counted)
-    axis.plot(at, means, color=BLUE, linewidth=1, label="counted, mean between points")
+    axis.step(at, means, where="post", color=BLUE, linewidth=1, label="counted, mean between points")
     at, rates = _known(times, exact)
     axis.step(at, rates, where="post", color=ORANGE, linewidth=1.2, label="by program and bolus, exact")
     return _png(figure, axis, "µL/h", max([*rates, *means], default=0.0))

@@ -77,8 +77,15 @@ def asked_rates(path: Course) -> Series:
 
 
 def counted_rates(path: Course) -> Series:
-    """Means of the counted steps, each at the middle of the time that it is true for."""
-    return [((begin + end) / 2e6, rate / 24_000) for begin, end, rate in path.counted]
+    """Means of the counted steps as a staircase: each while it is true; 0 where nothing was counted."""
+    points: Series = []
+    until = 0
+    for begin, end, rate in path.counted:
+        if points and begin > until:
+            points.append((until / 1e6, 0.0))
+        points.append((begin / 1e6, rate / 24_000))
+        until = end
+    return [*points, (until / 1e6, points[-1][1])] if points else points
 
 
 def levels(path: Course, u_ppm: int) -> list[Level]:
@@ -110,7 +117,7 @@ def level_columns(rows: list[Level], most: int = MOST_POINTS) -> list[list[float
 
 
 def joined(steps: Series, line: Series) -> list[list[float | None]]:
-    """A staircase and a line over one axis of time: the staircase holds its value, the line is None in between."""
+    """Two staircases over one axis of time: the first holds its value, the second is None between its own steps."""
     lines, rates = dict(line), dict(steps)
     times = sorted({*rates, *lines})
     held: float | None = None

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from pumprig import rehearsal
-from pumprig.report import course
+from pumprig.report import course, series
 from pumprig.report.page import render
 from pumprig.store import Store, ledger
 from pumprig.store.totals import total
@@ -134,3 +134,24 @@ def test_a_refill_is_drawn_as_a_step_at_its_instant(tmp_path):
         row.reservoir_nl / 1e6 for row in drawn.points if row.at_us < refill.at_utc_us and row.reservoir_nl
     ]
     assert min(before[2:]) > 17.9
+
+
+def test_the_counted_rate_is_drawn_as_means_and_no_rate_in_between(tmp_path):
+    """20 uL/h, and 5 uL in 30 s on top: only these rates flowed, and a drawn line shows no third one."""
+    rows = [asked.event(1, "bolus", volume_nl=5_000, over_ms=30_000)]
+    request = rehearsal.request(asked.parsed(asked.CONSTANT), 2 * asked.HOUR_MS, events=rows)
+    request["records"] = str(tmp_path / "records.txt")
+    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    opened = Store(tmp_path / "run.db")
+    drawn = course.course(opened, total(opened, opened.devices()[0], None, None))
+    opened.close()
+    steps = series.counted_rates(drawn)
+    assert [at for at, _rate in steps] == sorted(at for at, _rate in steps)
+    held = [(rate, until - since) for (since, rate), (until, _next) in itertools.pairwise(steps)]
+    assert sum(rate * for_s / 3600 for rate, for_s in held) == pytest.approx(45.0, abs=0.1)
+    long = [
+        rate for rate, for_s in held if for_s > 60
+    ]  # in seconds only few steps fall, and their mean is coarse
+    assert len(long) > 10
+    assert long == pytest.approx([20.0] * len(long), rel=0.01)
+    assert sum(for_s for rate, for_s in held if rate > 30) == pytest.approx(30.0, abs=1.0)

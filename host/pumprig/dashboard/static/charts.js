@@ -71,7 +71,7 @@ export class Charts {
     this.place.replaceChildren();
     this.charts = [];
     if (!this.data) return;
-    const kinds = [["rate", "Rate", "µL/h", [{ label: "asked", stroke: colour("--asked"), width: 1.6, paths: stepped, points: { show: false } }, { label: "counted", stroke: colour("--counted"), width: 2, spanGaps: true, points: { show: false } }]], ["reservoir", "Reservoir", "mL", [{ label: "by counting", stroke: colour("--counted"), width: 2, points: { show: false } }, { label: "− U", class: "quiet", stroke: "transparent", points: { show: false } }, { label: "+ U", class: "quiet", stroke: "transparent", points: { show: false } }]]];
+    const kinds = [["rate", "Rate", "µL/h", [{ label: "asked", stroke: colour("--asked"), width: 1.6, paths: stepped, points: { show: false } }, { label: "counted", stroke: colour("--counted"), width: 2, paths: stepped, spanGaps: true, points: { show: false } }]], ["reservoir", "Reservoir", "mL", [{ label: "by counting", stroke: colour("--counted"), width: 2, points: { show: false } }, { label: "− U", class: "quiet", stroke: "transparent", points: { show: false } }, { label: "+ U", class: "quiet", stroke: "transparent", points: { show: false } }]]];
     if (this.data.pressure[0].length) kinds.push(["pressure", "Pressure", "kPa", [{ label: "outlet, above the standing line", stroke: colour("--counted"), width: 2, points: { show: false } }]]);
     const phone = this.place.clientWidth < 500;
     for (const [kind, title, unit, series] of kinds) {
