@@ -28,10 +28,10 @@ def delivery_lines(given: Delivery) -> list[str]:
     """The first line answers; one more for each reason."""
     volume = quantities.volume_text
     if given.asked_nl is None:
-        hours = sum(given.unknown_s.values()) / 3600
+        lasted = quantities.duration_text(1000 * sum(given.unknown_s.values()))
         names = ", ".join(given.unknown_s)
         lines = [
-            f"asked not known, given {volume(given.delivered_nl)}: for {hours:.1f} h a program ran that this store "
+            f"asked not known, given {volume(given.delivered_nl)}: for {lasted} a program ran that this store "
             f"does not know ({names}...)"
         ]
     elif not given.not_given:
