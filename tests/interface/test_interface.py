@@ -17,6 +17,7 @@ import pytest
 from hub.conftest import Place
 from pumprig.lab.servers import until
 from pumprig.store import Store
+from pumpwire import spec
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "user_script.py"
@@ -161,10 +162,24 @@ CALLS = (  # each changing verb of the wire, and a call that sends it; in an ord
     ("dispense", "rig.stop(); rig.dispense('1 ul', over='1 s')"),
     ("prime", "rig.stop(); rig.prime('1 ul')"),
     ("resume", "rig.resume()"),
+    ("calibrate", "rig.stop(); rig.deliver_for_calibration(rate_nl_per_h=1e6, volume_nl=2_000)"),
+    ("discard", "rig.propose(pumprig.constant('50 ul/h')).discard()"),
+    ("withdraw", "rig.propose(pumprig.constant('45 ul/h'), at=LATER).commit(); rig.withdraw()"),
+    ("battery", "rig.new_battery()"),
+    ("access", "rig.set_typing(allowed=True)"),
+    ("demand", "rig.propose('demand.toml').commit(); rig.demand()"),
+    ("ramp", "rig.propose('trial-titration.toml').commit(); rig.titrate('hold')"),
 )
+NOT_CALLS = {
+    "rate": "only a person types it; the interface stages",
+    "stop": "it has no number: it may be sent any number of times",
+    "silence": "as stop",
+    "maintenance": "the rig starts anew after it, and its number with it: tests/unit/flash",
+}
 DYING = """
-import os, pumprig, signal, sys
+import datetime, os, pumprig, signal, sys
 from pumprig.rig.client import Client
+LATER = datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)
 verb, sent = sys.argv[1], sys.argv[2] == "sent"
 exchange = Client._exchange
 def dying(self, seq, asked, line, *more):
@@ -184,11 +199,14 @@ def test_a_program_that_is_killed_in_any_call_is_settled_at_the_next_connect(pla
     with pumprig.connect("sim") as rig:
         rig.propose(pumprig.constant("20 ul/h")).commit()
         known = rig.pull().log_next - 1
+    changing = {row[0] for row in spec.commands() if row[3]}
+    assert changing - set(NOT_CALLS) == {verb for verb, _call in CALLS}
     for verb, call in CALLS:
         for when in ("kept", "sent"):
             victim = subprocess.run(
                 [sys.executable, "-c", DYING, verb, when, call],
                 env=place.environment,
+                cwd=Path(__file__).resolve().parents[2] / "examples",
                 capture_output=True,
                 text=True,
             )
