@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pumprig.rig.client import Client
+from pumpwire import spec
 
 CALIBRATION = "kind=calibration id=3 nl_num=9973 nl_den=1 u_ppm=20000"
 PROGRAM = "kind=program name=pico basal=0:4800000"
@@ -27,7 +28,7 @@ def test_the_host_client_programs_the_firmware_on_an_emulated_pico_and_no_log_pu
     line: Any,
 ) -> None:
     client = Client(line)
-    assert client.greet().protocol == 1
+    assert client.greet().protocol == spec.PROTOCOL
     with client.session():
         for text in (CALIBRATION, PROGRAM):
             if text == PROGRAM:
