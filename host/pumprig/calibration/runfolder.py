@@ -21,6 +21,7 @@ from pumprig.errors import PumpError
 
 HEAD = "t_s,mass_g,steps,turn,stage,stable,raw\n"
 CELLS = HEAD.count(",") + 1
+FEWEST = 2  # readings of a run that say anything
 SPOILING = ("pump restarted",)  # while it ran: steps may have been made that nobody counted
 
 
@@ -183,7 +184,7 @@ class RunFolder:
             rate = part[2].rate_nl_per_h
             mine = [r for r in rows if part[0].start_s <= self.plan_s(float(r[0])) < part[3].end_s]
             mine = [r for r in mine if r[1] and (r[2] or not with_steps)]
-            spoilt = self._spoilt(part)
+            spoilt = self._spoilt(part) or self._passed_over(part[2], mine)
             if spoilt or not mine:
                 left_out.append(f"{rate / 1000:g} uL/h: {spoilt or 'there are no readings'}")
                 continue
@@ -209,6 +210,16 @@ class RunFolder:
         whole = text[: text.rfind("\n") + 1].splitlines()[1:]
         rows = [line.split(",", CELLS - 1) for line in whole]
         return [row for row in rows if len(row) == CELLS]
+
+    def _passed_over(self, stage: Stage, rows: list[list[str]]) -> str:
+        """Why a run has next to no readings, or nothing: whoever reads the balance was away meanwhile."""
+        read = sum(stage.start_s <= self.plan_s(float(row[0])) < stage.end_s for row in rows)
+        if read >= FEWEST or not rows:
+            return ""
+        return (
+            f"the run from {stage.start_s:.0f} to {stage.end_s:.0f} s was passed over, with {read} readings in it: "
+            "this computer was busy or asleep; weigh it again"
+        )
 
     def _spoilt(self, part: list[Stage]) -> str:
         """Why the steps of a part do not tell what was delivered, or nothing."""

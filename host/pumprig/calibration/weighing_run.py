@@ -104,6 +104,10 @@ class WeighingRun:
             return None
         stage = next(s for s in self.stages if s.start_s <= max(t_s, 0.0) < s.end_s)
         if stage != self._stage:
+            for missed in self._between(stage):
+                self._event(
+                    "passed over", f"{missed.kind} {missed.rate_nl_per_h:g} nL/h, nobody read the balance"
+                )
             self._stage = stage
             self._event("stage", f"{stage.kind} {stage.rate_nl_per_h:g} nL/h")
         if state is not None:
@@ -116,6 +120,12 @@ class WeighingRun:
             self.run.store(read_s, reading, steps, turn, stage)
         mass_g = reading.mass_g if reading else None
         return Progress(stage, t_s, self.end_s - t_s, mass_g, steps, ", ".join(sorted(self._troubles)))
+
+    def _between(self, stage: Stage) -> list[Stage]:
+        """The stages that began and ended since the last look, while this run was under way."""
+        if self._stage is None:
+            return []
+        return self.stages[self.stages.index(self._stage) + 1 : self.stages.index(stage)]
 
     def _waiting(self) -> str:
         return "the balance is away: the run's clock and the pump stand still until it is back"

@@ -206,6 +206,23 @@ def test_the_host_may_be_away_while_a_run_ends_and_the_flow_is_still_the_flow(tm
     assert not any("bottle" in warning or "jump" in warning for warning in found.weighing.warnings)
 
 
+def test_a_run_that_a_busy_host_passes_over_is_named_at_once_and_gives_no_weighing(tmp_path: Path) -> None:
+    world = World()
+    run = started(tmp_path, world, [RATE_NL_PER_H, 2 * RATE_NL_PER_H])
+    drive(run, world, 620.0)  # into the first run-in
+    world.advance(2500.0)  # beyond the first run, into the blank behind it
+    progress = run.tick()
+    assert progress is not None
+    assert progress.stage.kind == "blank"
+    told = [event["text"] for event in RunFolder(tmp_path).events() if event["event"] == "passed over"]
+    assert told == [f"run {RATE_NL_PER_H:g} nL/h, nobody read the balance"]
+    drive(run, world, 1e5)
+    (second,), (why,) = RunFolder(tmp_path).weighings()
+    assert "passed over, with 0 readings in it" in why
+    flow = fit_file(second).result
+    assert abs(flow.flow_nl_per_h - 2 * RATE_NL_PER_H) < flow.u_flow_nl_per_h
+
+
 def test_the_live_picture_shows_the_stage_the_curve_the_flow_and_what_is_left(tmp_path: Path) -> None:
     from pumprig.calibration.live import CELLS, Picture
     from rich.console import Console
