@@ -2,8 +2,8 @@
 
 Owns: what is mutated and how, which tests are nearest to a module, the count.
 Rules: a mutant is one change of one node of the syntax tree, drawn by a seed; the tree's own files are never touched,
-each mutant runs in a copy; the tests must pass without a mutant first; a run that takes too long is counted apart, not
-as killed: the machine may have been slow.
+each mutant runs in a copy, through a few random weeks first, for these are quick; the tests must pass without a mutant
+first; a run that takes too long is counted apart, not as killed: the machine may have been slow.
 Units: mutants; seconds a run may take.
 Leaves: why a survivor may live to the reader of the list.
 """
@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RIG = "firmware/rig"
@@ -76,6 +78,12 @@ OTHER = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.FloorDiv: ast.Mult,
     ast.And: ast.Or, ast.Or: ast.And,
 }  # fmt: skip
+WEEKS = """
+from oracle.runs import disagreement
+for seed in range(8):
+    for kind in ("boluses", "stops", "cuts", "all"):
+        assert not disagreement(kind, seed), (kind, seed)
+"""
 OUT = ROOT / "out" / "mutants.jsonl"
 COPIED = ("firmware", "host", "tests", "docs", "examples", "bench", "hardware", "typings")
 
@@ -153,10 +161,13 @@ def one(name: str, number: int, limit_s: float) -> dict[str, object]:
         (copy / name).write_text(ast.unparse(tree) + "\n", encoding="utf-8")
         tests = [test for test in NEAREST[name] if (copy / test).exists()]
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", *tests]
+        paths = os.pathsep.join(str(copy / part) for part in ("host", "firmware/lib", "firmware", "tests"))
+        weeks = [sys.executable, "-c", WEEKS]
+        run: dict[str, Any] = {"cwd": copy, "capture_output": True, "text": True, "timeout": limit_s}
         try:
-            ran = subprocess.run(
-                command, cwd=copy, capture_output=True, text=True, timeout=limit_s, check=False
-            )
+            ran = subprocess.run(weeks, check=False, env={**os.environ, "PYTHONPATH": paths}, **run)
+            if not ran.returncode:
+                ran = subprocess.run(command, check=False, **run)
             became = "survived" if ran.returncode == 0 else "killed"
             if ran.returncode not in (0, 1, 2):
                 became = f"not run: pytest ended with {ran.returncode}"

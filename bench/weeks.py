@@ -24,7 +24,6 @@ from oracle.runs import KINDS, disagreement  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "weeks.jsonl"
 SHARES = {"calm": 10, "boluses": 15, "stops": 15, "cuts": 15, "all": 35, "days": 9, "week": 1}  # of a hundred
-CHUNK = 20
 
 
 def kind_of(number: int) -> str:
@@ -72,7 +71,7 @@ def main() -> int:
     done = {row["number"] for row in rows}
     coming = [number for number in range(options.count) if number not in done]
     with ProcessPoolExecutor(options.workers) as pool, options.out.open("a", encoding="utf-8") as file:
-        for number, kind, found, took_s in pool.map(one, [seed] * len(coming), coming, chunksize=CHUNK):
+        for number, kind, found, took_s in pool.map(one, [seed] * len(coming), coming):
             row = {"seed": seed, "number": number, "kind": kind, "found": found, "cpu_s": round(took_s, 2)}
             rows.append(row)
             file.write(json.dumps(row) + "\n")

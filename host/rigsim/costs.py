@@ -19,12 +19,12 @@ TABLE = {
     "link": (400, 9_000),
     "delivery": (340, 1_500),
     "monitor": (3_100, 3_100),
-    "forecast": (80, 6_000),
+    "forecast": (80, 7_900),
     "alarms": (190, 190),
     "journal": (440, 440),
     "housekeeping": (300, 300),
 }
-CHANGE_US = 17_000  # of the link, for a change with its record: a bolus on a flex program
+CHANGE_US = 16_300  # of the link, for a change in its fullest tick: a commit on a flex program
 STEP_NS = 2_200  # of delivery, for each step that it queues
 
 

@@ -14,7 +14,7 @@ CRC-32 (the polynomial of zlib) in eight hex digits over everything before ` *`.
 not a plain letter, digit or one of -_.,:;/+()!? is written %XX.
 """
 
-from binascii import crc32
+from binascii import crc32, unhexlify
 
 MAX_LINE = 480  # characters, line end not counted; below the Pico's 512-byte input ring
 _PLAIN = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.,:;/+()!?@~"
@@ -67,19 +67,14 @@ def unescape(text):
     data = text if isinstance(text, bytes) else text.encode()
     if b"%" not in data:
         return data.decode()
-    out = bytearray()
-    i = 0
-    while i < len(data):
-        if data[i] == 37:
-            try:
-                out.append(int(data[i + 1 : i + 3].decode(), 16))
-            except (ValueError, IndexError):
-                raise WireError("value")
-            i += 3
-        else:
-            out.append(data[i])
-            i += 1
+    parts = data.split(b"%")
+    out = bytearray(parts[0])
     try:
+        for part in parts[1:]:
+            if len(part) < 2:
+                raise WireError("value")
+            out += unhexlify(part[:2])
+            out += part[2:]
         return out.decode()
     except (ValueError, UnicodeError):
         raise WireError("value")

@@ -89,6 +89,13 @@ def _text(value):
 
 def parse(text):
     """The text of a document -> {field: value}, every field of its kind present. Raises DocumentError."""
+    for document in parsed(text):
+        pass
+    return document
+
+
+def parsed(text):
+    """The same in pieces that each fit a tick: None between them, the document at last. Raises DocumentError."""
     if len(text) > MAX_TEXT:
         raise DocumentError("document", "is longer than %d characters" % MAX_TEXT)
     given = {}
@@ -100,6 +107,7 @@ def parse(text):
             given[name] = unescape(value)
         except WireError:
             raise DocumentError(name[:16], "has a bad %XX")
+    yield None
     kind = given.pop("kind", "")
     if kind not in FIELDS:
         raise DocumentError("kind", "'%s' is none of %s" % (kind[:16], ", ".join(sorted(FIELDS))))
@@ -107,6 +115,7 @@ def parse(text):
     for field, shape, default in FIELDS[kind]:
         if field in given:
             out[field] = _value(field, shape, given.pop(field))
+            yield None
         elif default is None:
             raise DocumentError(field, "is missing")
         else:
@@ -117,14 +126,22 @@ def parse(text):
         check_program(out)
     if out.get("angle_weights"):
         check_angle(out["angle_weights"])
-    return out
+    yield out
 
 
 def canonical(document):
     """{field: value} -> its one canonical text."""
+    for text in written(document):
+        pass
+    return text
+
+
+def written(document):
+    """The same in pieces that each fit a tick: None between them, the text at last."""
     words = ["kind=" + document["kind"]]
     for field, _shape, default in FIELDS[document["kind"]]:
         value = document.get(field, default)
         if value != default:
             words.append("%s=%s" % (field, escape(_text(value))))
-    return " ".join(words)
+            yield None
+    yield " ".join(words)

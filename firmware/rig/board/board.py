@@ -183,9 +183,9 @@ class Board:
         if self._watchdog:
             self._watchdog.feed()
 
-    def collect(self, ticks):
+    def collect(self, ticks, at_once=False):
         """Collect garbage at a chosen moment; returns the microseconds it took, 0 when it was not the moment."""
-        if ticks % COLLECT_EVERY_TICKS:
+        if ticks % COLLECT_EVERY_TICKS and not at_once:
             return 0
         start = time.ticks_us()
         gc.collect()

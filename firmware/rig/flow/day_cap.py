@@ -16,6 +16,7 @@ from array import array
 
 SLOT_US = 600_000_000
 SLOTS = 145  # 24 h and the slot that is filling
+MOST_WORDS = 12  # older slots in a checkpoint: a word takes the Pico 0.4 ms
 MOST_TEXT = 56  # characters, less than a record's page has left
 TOLERANCE_STEPS = 4  # of rounding to whole steps, at either end of a day
 
@@ -133,7 +134,7 @@ class DayCap:
             self._cursor = self._slot - SLOTS + 1
         first, words = self._cursor, []
         size = len("day=%s old=%x:" % (day, first))
-        while self._cursor <= self._slot - 3:
+        while self._cursor <= self._slot - 3 and len(words) < MOST_WORDS:
             word = self._word(self._cursor, counts)
             size += len(word) + 1
             if size > MOST_TEXT:

@@ -16,6 +16,7 @@ from rig import lend
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
+PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
 TITRATION = ("ramp", "tube", "battery")
 DOSES = ("bolus", "demand", "dispense", "prime", "calibrate", "resume", "refill")
 
@@ -56,6 +57,7 @@ class Commands:
             effect = self.begin(row, args, seq, crc, now())
             yield None
             self.finish()
+            yield None  # its record has filled this tick: the answer comes in the next one
             yield effect.name, effect.fields
         else:
             yield "storage", (("why", "the log waits for an erase; ask again"),)
@@ -135,6 +137,9 @@ class Commands:
             self._rig.flow_changed(now_us)
             if self._rig.loop.is_filled(now_us):
                 return now_us
+        self._rig.delivery.settle(now_us)
+        if self._rig.loop.is_filled(now_us) and self._rig.delivery.ahead_us(now_us) > PATIENT_US:
+            return now_us + 1  # by the records of what has begun or ended
         return self._rig.delivery.run(now_us)
 
     def _at_once(self, verb, now_us):

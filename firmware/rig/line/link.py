@@ -17,7 +17,7 @@ from rig.line.session import is_stop
 IN_PER_TICK = 256
 OUT_PER_TICK = 1024
 READ_AT_ONCE = 32
-BUDGET_US = 3_500  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
+BUDGET_US = 2_500  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
 STOP_LINE = b">0 stop "
 TYPED, MACHINE = 1, 2
 TAIL = 8  # characters of a typed line that is too long: enough to see that it ends in a stop
@@ -170,9 +170,10 @@ class Link:
         return byte < 32
 
     def _whole(self, line, now_us):
-        if self._is_free() and self._has_time():
+        stops = line.startswith(STOP_LINE) or line[:1] != b">" and is_stop(_text(line))
+        if self._is_free() and (stops or self._has_time()):
             self._begin(line, now_us)
-        elif line.startswith(STOP_LINE) or line[:1] != b">" and is_stop(_text(line)):
+        elif stops:
             for _ in self._iterator(line, now_us):  # acts; its answer has no room
                 pass
         elif self._waiting is None:

@@ -25,11 +25,15 @@ def prepare(rig, verb, args):
     if not text:
         return
     try:
-        document = documents.parse(text)
+        for document in documents.parsed(text):
+            yield
     except documents.DocumentError:
         return  # refused by the command itself
-    yield
-    staging.read = (text, document, text if verb == "commit" else documents.canonical(document))
+    written = text
+    if verb != "commit":
+        for written in documents.written(document):
+            yield
+    staging.read = (text, document, written)
     yield
     if document["kind"] == "program":
         yield from weighing(rig, document, verb == "commit" and not args["at_utc_s"], rig.clock.now_us())
