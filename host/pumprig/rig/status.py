@@ -120,7 +120,10 @@ class Loop:
 
 @dataclass(frozen=True)
 class Status:
-    """One reading of everything. `document()` is the JSON of `pumprig status --json`."""
+    """One reading of everything. `document()` is the JSON of `pumprig status --json`.
+
+    pressure_pa: the outlet's, above that of the standing line, when the rig last looked; None without a sensor.
+    """
 
     device_id: str | None
     simulated: bool
