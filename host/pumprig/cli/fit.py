@@ -79,8 +79,8 @@ def fit_command(
     }
     fits: list[Fit] = []
     for file in files:
-        size_mb = file.stat().st_size / 1e6 if file.is_file() else 0.0
-        with waiting.told(settings, f"fitting {file.name} ({size_mb:.1f} MB) ..."):
+        size_kb = file.stat().st_size / 1e3 if file.is_file() else 0.0
+        with waiting.told(settings, f"fitting {file.name} ({size_kb:.0f} kB) ..."):
             fits.append(_fit(file, blanks, how, given))
         for warning in fits[-1].weighing.warnings:
             settings.say(f"warning: {file.name}: {warning}")
