@@ -101,6 +101,17 @@ def most_periodic_nl(row: Periodic) -> Fraction:
     return row.volume_nl * (turns + min(Fraction(1), Fraction(rest_s * 1000, row.over_ms)))
 
 
+def most_late_nl(program: Program) -> Fraction:
+    """The most of the rows in any 24 h, if each turn may be late by two of each other row's, or until its own next."""
+    total = Fraction(0)
+    for row in program.periodic:
+        others_ms = 2 * sum(other.over_ms for other in program.periodic if other is not row)
+        span_ms = DAY_US // 1000 + min(others_ms, row.every_s * 1000)
+        turns, rest_ms = divmod(span_ms, row.every_s * 1000)
+        total += row.volume_nl * (turns + min(Fraction(1), Fraction(rest_ms, row.over_ms)))
+    return total
+
+
 def surely_nl(program: Program) -> Fraction:
     """What some 24 h of the program reach without doubt."""
     if sum(Fraction(row.over_ms, row.every_s * 1000) for row in program.periodic) > Fraction(1, 2):
@@ -113,7 +124,7 @@ def surely_nl(program: Program) -> Fraction:
 
 def never_above_nl(program: Program) -> Fraction:
     """What no 24 h of the program exceed: repeated hours and every coincidence included."""
-    most = most_base_nl(program) + sum(most_periodic_nl(row) for row in program.periodic)
+    most = most_base_nl(program) + most_late_nl(program)
     if program.zone != "UTC" and not program.is_constant and program.days:
         most += Fraction(program.highest_rate(), 24)
     return most + (program.bridge[0] if program.bridge else 0)

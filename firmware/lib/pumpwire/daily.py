@@ -73,11 +73,16 @@ def most_own_bound_nl(program):
 
 
 def most_periodic_nl(program):
-    """The most of the periodic boluses in any 24 h, each row by itself, rounded up."""
+    """The most of the periodic boluses in any 24 h, each row at its fullest, rounded up.
+
+    A turn may have waited at one end of the 24 h and not at the other: for two of each other row's at the most.
+    """
     total_nl = 0
+    waits_ms = 2 * sum([row[2] for row in program["periodic"]])
     for every_s, volume_nl, over_ms, _first in program["periodic"]:
-        whole, rest_s = divmod(DAY_S, every_s)
-        total_nl += whole * volume_nl + -(-volume_nl * min(over_ms, rest_s * 1000) // over_ms)
+        late_ms = min(waits_ms - 2 * over_ms, every_s * 1000)
+        whole, rest_ms = divmod(DAY_S * 1000 + late_ms, every_s * 1000)
+        total_nl += whole * volume_nl + -(-volume_nl * min(over_ms, rest_ms) // over_ms)
     return total_nl
 
 

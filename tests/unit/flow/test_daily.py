@@ -8,8 +8,11 @@ Leaves: what the rig does with it to tests/requirements/test_interrupted.py.
 
 from __future__ import annotations
 
+from fractions import Fraction
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pumpwire import daily, documents
@@ -129,3 +132,36 @@ def test_rate_changes_the_base_flow_alone() -> None:
     assert changed == {"name", "basal", "ramp", "bridge"}
     assert made["basal"] == ((0, 480_000),)
     assert made["bridge"] == made["ramp"] == ()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_24_hours_of_waiting_boluses_hold_more_than_is_said(seed: int) -> None:
+    """One at a time, the longest waiting first, missed at its own next turn: flown second by second, then summed."""
+    draw = Random(f"waiting {seed}")
+    rows = []
+    for _ in range(draw.randrange(1, 4)):
+        every_s = draw.choice([1_200, 3_600, 7_200, 21_600, 43_200])
+        over_s = draw.choice([30, 300, 600, 1_200, every_s // 2])
+        rows.append(
+            (every_s, draw.randrange(1, 30_000), min(over_s, every_s) * 1_000, draw.choice([0, 30, 600]))
+        )
+    flown: list[tuple[int, int, Fraction]] = []  # from, until, volume
+    turns = [0] * len(rows)
+    now = 0
+    while now < 5 * 86_400:
+        due = sorted((row[3] + turns[i] * row[0], i) for i, row in enumerate(rows))
+        at, i = due[0]
+        if at + rows[i][0] <= now:
+            turns[i] += 1  # missed
+            continue
+        now = max(now, at) + rows[i][2] // 1_000
+        turns[i] += 1
+        flown.append((now - rows[i][2] // 1_000, now, Fraction(rows[i][1])))
+    most = daily.most_periodic_nl({"periodic": rows})
+    for start in {a for a, _b, _nl in flown} | {b - 86_400 for _a, b, _nl in flown}:
+        held = sum(
+            nl * max(0, min(b, start + 86_400) - max(a, start)) / (b - a)
+            for a, b, nl in flown
+            if a < start + 86_400
+        )
+        assert held <= most
