@@ -219,3 +219,16 @@ def test_a_ramp_of_sixty_steps_is_foreseen() -> None:
     left_nl = 18_000_000 - 1_830_000
     days = 60 / 24 + left_nl / 1_464_000
     assert bench.status()["empty_s"] == pytest.approx(days * 86_400 - 60, rel=0.002)
+
+
+def test_what_an_earlier_program_gave_counts_with_a_request_of_the_next_one() -> None:
+    bench = Bench()
+    bench.load(program(basal=960_000))
+    bench.run("1 h")  # 40 uL, which are 24 h old only tomorrow
+    bench.load(program(basal=DAY, cap_nl=300_000))  # 40 and 240 have room, with 20 to spare
+    bench.run("1 h")
+    assert bench.refusal("bolus", volume_nl=40_000, over_ms=60_000).name == "cap"
+    bench.act("bolus", volume_nl=9_000, over_ms=60_000)
+    bench.run("26 h")
+    assert bench.raised() == []
+    bench.act("bolus", volume_nl=40_000, over_ms=60_000)

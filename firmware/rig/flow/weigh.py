@@ -12,6 +12,7 @@ from pumpwire import daily
 from rig.flow.day_cap import SLOT_US, SLOTS, TOLERANCE_STEPS
 from rig.refused import Refused
 
+UNCAPPED_NL = 14_400_000_000  # as much as the motor's fastest in a day
 TURNS = 6  # of the walks, between two yields
 
 
@@ -35,8 +36,12 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
     """
     own_nl = yield from own(program)
     cap.advance(at_us)
-    if dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= program["cap_nl"]:
-        return own_nl, ()
+    fits = dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= program["cap_nl"]
+    if fits and (program["cap_nl"] >= UNCAPPED_NL or not cap.own_steps and bridge is None):
+        return (
+            own_nl,
+            (),
+        )  # else what flowed of an earlier program counts with each request until it is 24 h old
     left = (0, 0) if elapsed_us is not None else daily.bridge_of(program)
     if bridge is not None and (elapsed_us is not None or not program["bridge"]):
         left = (dosing.nl_of(bridge.left()), bridge.rate_nl_per_day)
