@@ -41,15 +41,16 @@ def cap(model: Model, volume_nl: Fraction, program: Program | None = None) -> tu
     if surely_fits:
         return False, False
     asked_nl = model.past.asked_since(model.t_us - DAY_US)
+    bridge_nl = model.bridge.left_nl if model.bridge else 0  # the program's own, in the base flow's place
     if (
         program is model.program
-        and asked_nl + wanted + day.surely_nl(program) > program.cap_nl + 4 * slack_nl
+        and asked_nl + wanted - bridge_nl + day.surely_nl(program) > program.cap_nl + 4 * slack_nl
     ):
         return (
             True,
             True,
         )  # beside the program's own most: exactly, but for the slot that passes out of the 24 h
-    return _overflows(model, program, wanted + 0, slack_nl), True
+    return _overflows(model, program, wanted, slack_nl), True
 
 
 def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fraction) -> bool:
@@ -58,20 +59,29 @@ def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fr
     elapsed_us = model.elapsed_us if program is model.program else Fraction(0)
     utc_us = model.t_us + model.utc_less_t_us
     lasts_us = max((b.left_us() for b in (model.bolus, model.spread, model.bridge) if b), default=Fraction(0))
+    _bridge_nl, before_us = _bridge(model, program)
+    lasts_us = max(lasts_us, before_us)
     coming = Fraction(0)
-    before_us = Fraction(0)
     for k in range(1, GRAINS):
         ahead_us = Fraction(k * day.GRAIN_US)
+        if ahead_us < lasts_us:
+            continue  # not all of what is granted has left by then
         coming += day.coming_base_nl(
             program, elapsed_us + before_us, utc_us + before_us, ahead_us - before_us
         )
         before_us = ahead_us
-        if ahead_us < lasts_us:
-            continue  # not all of what is granted has left by then
         total, _extra = model.past.since(model.t_us + ahead_us - DAY_US)
         if total + wanted_nl + coming > program.cap_nl + slack_nl:
             return True
     return False
+
+
+def _bridge(model: Model, program: Program) -> tuple[Fraction, Fraction]:
+    """(nL, microseconds) for which a bridge flows in the place of the base flow: rule 3."""
+    if program is not model.program and program.bridge is not None:
+        volume_nl, rate = program.bridge
+        return Fraction(volume_nl), Fraction(volume_nl * DAY_US, rate) if rate else Fraction(0)
+    return (model.bridge.left_nl, model.bridge.left_us()) if model.bridge else (Fraction(0), Fraction(0))
 
 
 def bolus(model: Model, volume_nl: int, over_ms: int, spread: bool) -> Reasons:
@@ -263,7 +273,7 @@ def commit(model: Model, program: Program) -> Reasons:
         may.add("busy")  # too fast a flow for an erase
     _fluid(model, 1, must, may)
     if "cap" not in must and program.cap_nl is not None:
-        certain, possible = cap(model, -model.pending_nl(), program)
+        certain, possible = cap(model, _bridge(model, program)[0] - model.pending_nl(), program)
         must |= {"cap"} if certain else set()
         may |= {"cap"} if possible else set()
     return must, may

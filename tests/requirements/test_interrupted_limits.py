@@ -57,6 +57,29 @@ def test_what_is_granted_fits_beside_the_base_flow_of_the_coming_day() -> None:
     assert bench.status()["state"] == "running"
 
 
+@pytest.mark.parametrize("bridge_rate", [120_000, 480_000])
+def test_a_bridge_that_waits_leaves_a_dose_the_room_beside_it(bridge_rate: int) -> None:
+    volume_nl = 20_000
+    own_nl = max(
+        DAY, volume_nl + DAY - DAY * volume_nl // bridge_rate
+    )  # no base rate flows until it has left
+    bench = Bench()
+    bench.load(program(basal=DAY, bridge=((volume_nl, bridge_rate),), cap_nl=own_nl + 8_000))
+    bench.run("10 min")
+    bench.act("stop")
+    assert bench.refusal("dispense", volume_nl=8_100, over_ms=600_000).name == "cap"
+    bench.act("dispense", volume_nl=8_000, over_ms=600_000)
+    bench.run("11 min")
+    bench.act("resume")
+    given = [0]
+    for _ in range(60):
+        given.append(bench.status()["delivered_nl"])
+        bench.run("1 h")
+    assert bench.raised() == []
+    days = [given[i + 24] - given[i] for i in range(len(given) - 24)]
+    assert DAY <= max(days) <= own_nl + 8_000
+
+
 WEEK = {
     "thu": ((0, 240_000), (43_200, 720_000)),
     "fri": ((0, 720_000), (43_200, 240_000)),
