@@ -24,6 +24,7 @@ DOCUMENTS = (  # in this order
     "pumpwire.documents",
     "rig.flow.weigh",
     "rig.line.preparing",
+    "rig.log.kept_documents",
 )
 TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance", "rig.line.person")
 DOSED = ("rig.flow.grants", "rig.line.doses")

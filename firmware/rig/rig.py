@@ -32,7 +32,6 @@ from rig.line.session import Session
 from rig.line.staging import Staging
 from rig.log.checkpoint import Checkpoint
 from rig.log.journal import Journal
-from rig.log.kept_documents import KeptDocuments
 from rig.log.logbook import Logbook
 from rig.loop import Duty, Loop
 from rig.refused import Refused
@@ -56,6 +55,7 @@ class Rig:
 
     def __init__(self, board, port, motor):
         from rig.log.blocks import find  # forgotten after the boot
+        from rig.log.kept_documents import slots
 
         self.board = board
         self.digest = spec.digest()
@@ -68,7 +68,7 @@ class Rig:
         self.log = Logbook(self.clock, self.journal, self.dosing, self._state, self._recorded)
         self.alarms = Alarms(self.log.record, board.sound)
         self.unread = Unread()
-        self.settings = KeptDocuments(find(board.documents, SETTINGS))
+        self.settings = slots(find(board.documents, SETTINGS))
         self.therapy = Therapy(self.dosing)
         self.requests = Requests(self.therapy, self.dosing, self.cap, self.need_fluid)
         parts = self.clock, board.stepper, self.dosing, self.therapy, self.cap

@@ -24,6 +24,16 @@ def line(timing: Any, lockstep: Any, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.uf2
+def test_the_first_commands_after_a_start_find_in_memory_what_they_take(line: Any) -> None:
+    client = Client(line)
+    client.greet()
+    with client.session():
+        for verb, values in (("ack", {}), ("clock", {"utc_us": 1_800_000_000_000_000}), ("tube", {})):
+            client.change(verb, values)
+    assert client.read("status").fields["boot"] == "1", "no command has reset the rig"
+
+
+@pytest.mark.uf2
 def test_the_host_client_programs_the_firmware_on_an_emulated_pico_and_no_log_pull_makes_a_tick_late(
     line: Any,
 ) -> None:

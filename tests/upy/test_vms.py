@@ -131,6 +131,7 @@ import rig
 from rig import lend
 from rig.flow import day_cap, therapy
 from rig.line import session, staging
+from rig.log import journal
 pieces = 0
 for name in lend.DOCUMENTS:
     while lend.fetch(name):

@@ -16,6 +16,12 @@ from binascii import crc32
 MAGIC = b"PUMPRIGJ"
 VERSION = 1
 ROLES = (LOG, SETTINGS) = (0, 1)
+KEPT = (PROGRAM, CALIBRATION, ACCESS, LATER) = (
+    0,
+    1,
+    2,
+    3,
+)  # the documents of SETTINGS, a pair of blocks each
 BLOCK = 4096
 PAGE = 256
 PAGES = BLOCK // PAGE

@@ -13,6 +13,7 @@ from pumpwire.records import EVENTS
 from pumpwire.spec import KINDS, MODES
 
 from rig import lend
+from rig.board import flashmap
 from rig.boot import snapshot
 from rig.boot.replay import alarms, day
 from rig.flow.delivery import ASKED
@@ -37,7 +38,9 @@ def restore(rig, now_us):
 
 def access(rig):
     """Take up the stored key, PIN and rule; a cut between their storing and their record is made good here."""
-    text = rig.settings.load(kept_documents.ACCESS, lambda text: documents.parse(text)["kind"] == "access")
+    text = kept_documents.load(
+        rig.settings, flashmap.ACCESS, lambda text: documents.parse(text)["kind"] == "access"
+    )
     if not text:
         return
     document = documents.parse(text)
@@ -81,8 +84,8 @@ def _restore_ledger(rig, header, state):
     rig.dosing.lost_steps = state["lost_steps"]
     wanted = header["calibration_id"]
     if wanted:
-        text = rig.settings.load(
-            kept_documents.CALIBRATION, lambda text: documents.parse(text)["id"] == wanted
+        text = kept_documents.load(
+            rig.settings, flashmap.CALIBRATION, lambda text: documents.parse(text)["id"] == wanted
         )
         if text:
             rig.use_calibration(documents.parse(text))
@@ -97,8 +100,8 @@ def _restore_therapy(rig, state, now_us, given_us):
     therapy = rig.therapy
     wanted = state["program_hash"]
     if wanted:
-        text = rig.settings.load(
-            kept_documents.PROGRAM, lambda text: snapshot.program_number(terms.digest(text)) == wanted
+        text = kept_documents.load(
+            rig.settings, flashmap.PROGRAM, lambda text: snapshot.program_number(terms.digest(text)) == wanted
         )
         if not text:
             rig.alarm("self_test", (("why", "the program is damaged"),))

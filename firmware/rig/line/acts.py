@@ -11,9 +11,8 @@ Leaves: doses to doses.py, what is staged to staging.py, what is rarely told to 
 from pumpwire import auth, terms
 
 from rig import lend
+from rig.board import flashmap
 from rig.clock import ERASE_US
-from rig.line import preparing
-from rig.log import kept_documents
 from rig.refused import Refused
 
 RESET_AFTER_US = 300_000  # time for the answer to leave
@@ -24,12 +23,12 @@ RESET_AFTER_US = 300_000  # time for the answer to leave
 
 def rate(rig, args, now_us, effect):
     """Stage a constant base flow."""
-    return preparing.stage_rate(rig, args["rate_nl_per_day"], now_us)
+    return _preparing().stage_rate(rig, args["rate_nl_per_day"], now_us)
 
 
 def stage(rig, args, now_us, effect):
     """Stage a document, or a part of it."""
-    return preparing.stage_part(rig, args, now_us)
+    return _preparing().stage_part(rig, args, now_us)
 
 
 def discard(rig, args, now_us, effect):
@@ -54,12 +53,12 @@ def commit(rig, args, now_us, effect):
     digest = terms.digest(text)
     if args["hash"] != digest:
         raise Refused("hash", (("staged_hash", digest),))
-    document, _text = preparing.reading(rig, text)
+    document, _text = _preparing().reading(rig, text)
     _need_erase(rig, now_us)
     if document["kind"] == "calibration":
         if rig.therapy.mode != "stopped":
             raise Refused("state", (("why", "stop the pump first"),))
-        rig.settings.store(kept_documents.CALIBRATION, text)
+        _keep(rig, flashmap.CALIBRATION, text)
         rig.use_calibration(document)
         rig.log.record("calibration", rig.dosing.told())
     elif args["at_utc_s"]:
@@ -78,7 +77,7 @@ def _commit_later(rig, document, text, args, now_us):
         raise Refused("state", (("why", "the clock is not set"),))
     if args["at_utc_s"] * 1_000_000 <= utc_us:
         raise Refused("value", (("argument", "at_utc_s"), ("why", "this time has passed")))
-    rig.therapy.check(document, args["override"], preparing.own_nl(rig, document))
+    rig.therapy.check(document, args["override"], _preparing().own_nl(rig, document))
     rig.give_up_later("commit")
     lend.get("rig.line.later").keep(rig, text, args["at_utc_s"], args["override"])
     rig.watching.wake()
@@ -88,14 +87,24 @@ def begin_program(rig, document, text, override, now_us):
     """Make a program the active one, running; motion is to follow. Returns its hash. Raises Refused."""
     digest = terms.digest(text)
     rig.delivery.settle(now_us)
-    weighed = preparing.room(rig, document, now_us)
+    weighed = _preparing().room(rig, document, now_us)
     rig.therapy.check(document, override, weighed[0])
     rig.need_fluid(1)
     rig.need_ready()
-    rig.settings.store(kept_documents.PROGRAM, text)
+    _keep(rig, flashmap.PROGRAM, text)
     rig.use_program(document, text, digest, now_us, weighed)
     rig.therapy.run(now_us)
     return digest
+
+
+def _preparing():
+    """What a document takes: in memory since its command was prepared, and only for those that have one."""
+    return lend.get("rig.line.preparing")
+
+
+def _keep(rig, slot, text):
+    """Let a document outlast a loss of power."""
+    lend.get("rig.log.kept_documents").store(rig.settings, slot, text)
 
 
 def _need_erase(rig, now_us):
@@ -146,7 +155,7 @@ def access(rig, args, now_us, effect):
     }
     documents = lend.get("pumpwire.documents")
     text = documents.canonical(document)
-    rig.settings.store(kept_documents.ACCESS, text)
+    _keep(rig, flashmap.ACCESS, text)
     held.use(documents.parse(text))
     return (1 if held.has_key() else 0,)
 

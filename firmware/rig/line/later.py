@@ -13,6 +13,7 @@ The text: when it begins, whether soft limits are overridden, the document: `176
 from pumpwire import terms
 
 from rig import lend
+from rig.board import flashmap
 from rig.clock import ERASE_US, TICK_US
 from rig.line import preparing
 from rig.log import kept_documents
@@ -27,14 +28,16 @@ def _number(text):
 def keep(rig, document, at_utc_s, override):
     """Let a checked program wait."""
     kept = "%d %d %s" % (at_utc_s, override, document)
-    rig.settings.store(kept_documents.LATER, kept)
+    kept_documents.store(rig.settings, flashmap.LATER, kept)
     rig.therapy.later = (_number(kept), at_utc_s)
 
 
 def text(rig):
     """[when, override, document] of the program that waits."""
     number = rig.therapy.later[0]
-    return rig.settings.load(kept_documents.LATER, lambda text: _number(text) == number).split(" ", 2)
+    return kept_documents.load(rig.settings, flashmap.LATER, lambda text: _number(text) == number).split(
+        " ", 2
+    )
 
 
 def restore(rig, number):

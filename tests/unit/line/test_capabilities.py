@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pumpwire import auth, codec, spec
+from rig.log import kept_documents
 from upy.softhost import PROGRAM, Host
 
 KEY = "00112233445566778899aabbccddeeff" * 2
@@ -230,7 +231,7 @@ def whole_state(host: Host) -> dict[str, Any]:
     }
     staging = {name: value for name, value in vars(rig.staging).items() if name in ("text", "parts")}
     session = (rig.session.last_seq, rig.session.last_code, rig.session.last_crc)
-    texts = [rig.settings.load(slot, lambda _text: True) for slot in range(4)]
+    texts = [kept_documents.load(rig.settings, slot, lambda _text: True) for slot in range(4)]
     return {
         "therapy": repr(therapy),
         "access": access,

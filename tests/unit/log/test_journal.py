@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from pumpwire import records
 from rig.board import flashmap
-from rig.log import blocks
+from rig.board.flashmap import CALIBRATION, PROGRAM
+from rig.log import blocks, kept_documents
 from rig.log.journal import Journal
-from rig.log.kept_documents import CALIBRATION, PROGRAM, KeptDocuments
 from rigsim.flash import BLOCK, PAGE, NorFlash
 from rigsim.power import PowerCut
 
@@ -53,7 +53,7 @@ def boot(flash: NorFlash) -> Any:
 
 def settings_of(flash: NorFlash) -> Any:
     """The settings as a boot finds them."""
-    return KeptDocuments(blocks.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
+    return kept_documents.slots(blocks.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
 
 
 def append(journal: Any, number: int) -> None:
@@ -151,15 +151,19 @@ def test_a_second_power_cut_while_the_first_is_being_repaired_loses_nothing_more
 @pytest.mark.parametrize("slot", [PROGRAM, CALIBRATION])
 def test_a_power_cut_at_any_operation_of_a_store_leaves_the_old_text_or_the_new_one(slot: int) -> None:
     whole = laid_out()
-    count = operations(whole, lambda: [settings_of(whole).store(slot, text) for text in TEXTS[:1]] and None)
+    count = operations(
+        whole, lambda: [kept_documents.store(settings_of(whole), slot, text) for text in TEXTS[:1]] and None
+    )
     for operation in range(1, count + 8):
         flash = laid_out(seed=operation)
         old = ""
         for text in TEXTS:
             store = settings_of(flash)
-            assert store.load(slot, lambda _text: True) == old
-            was_cut = cut_at(flash, operation, lambda store=store, text=text: store.store(slot, text))
-            now = settings_of(flash).load(slot, lambda _text: True)
+            assert kept_documents.load(store, slot, lambda _text: True) == old
+            was_cut = cut_at(
+                flash, operation, lambda store=store, text=text: kept_documents.store(store, slot, text)
+            )
+            now = kept_documents.load(settings_of(flash), slot, lambda _text: True)
             assert now in ((old, text) if was_cut else (text,))
             old = now
 
@@ -168,13 +172,13 @@ def test_what_a_load_does_not_accept_is_passed_over_for_the_older_text() -> None
     flash = laid_out()
     for text in TEXTS[:2]:
         store = settings_of(flash)
-        store.load(PROGRAM, lambda _text: True)
-        store.store(PROGRAM, text)
+        kept_documents.load(store, PROGRAM, lambda _text: True)
+        kept_documents.store(store, PROGRAM, text)
     store = settings_of(flash)
-    assert store.load(PROGRAM, lambda text: text == TEXTS[0]) == TEXTS[0]
-    store.store(PROGRAM, TEXTS[2])  # must not overwrite the text in use
-    assert settings_of(flash).load(PROGRAM, lambda text: text == TEXTS[0]) == TEXTS[0]
-    assert settings_of(flash).load(PROGRAM, lambda _text: True) == TEXTS[2]
+    assert kept_documents.load(store, PROGRAM, lambda text: text == TEXTS[0]) == TEXTS[0]
+    kept_documents.store(store, PROGRAM, TEXTS[2])  # must not overwrite the text in use
+    assert kept_documents.load(settings_of(flash), PROGRAM, lambda text: text == TEXTS[0]) == TEXTS[0]
+    assert kept_documents.load(settings_of(flash), PROGRAM, lambda _text: True) == TEXTS[2]
 
 
 @pytest.mark.requirement("SR-13")
@@ -228,7 +232,7 @@ def test_nothing_but_our_own_blocks_is_ever_programmed_or_erased() -> None:
     for number in range(1, RECORDS + 1):
         append(journal, number)
     for text in TEXTS:
-        store.store(PROGRAM, text)
+        kept_documents.store(store, PROGRAM, text)
     for block in others:
         assert flash[block * BLOCK : (block + 1) * BLOCK] == bytes([block]) * BLOCK
 
