@@ -167,6 +167,25 @@ def test_the_count_of_demand_boluses_and_the_cap_survive_a_cut() -> None:
     assert demand(bench) == "given"
 
 
+@pytest.mark.parametrize("after", ["1 s", "40 s", "9 min", "11 min"])
+def test_what_was_just_given_counts_after_a_cut_without_any_lockout(after: str) -> None:
+    bench = Bench()
+    bench.load(program(basal=DAY, demand=((2_000, 1_000, 0, 2),)))
+    bench.run("3 h")
+    assert demand(bench) == "given"
+    bench.run("3 s")
+    bench.happen("press_bolus")
+    bench.run(after)
+    for _ in range(2):
+        cut(bench)
+        bench.run("2 s")
+        assert demand(bench) == "count"
+    assert len(bench.events("request")) == 1
+    assert demand(bench) == "count"
+    bench.run("24 h")
+    assert demand(bench) == "given"
+
+
 def test_a_lockout_that_has_passed_does_not_come_back_with_the_power() -> None:
     bench = Bench()
     bench.load(program(basal=DAY, demand=((5_000, 60_000, 7_200, 6),)))

@@ -15,6 +15,8 @@ MOST_RECORDS = 400  # bounds the walk; the ring goes round in some 40
 OWN = ("basal", "periodic", "bridge")
 ASKED = ("demand", "single", "spread")
 CHECKPOINT = EVENTS.index("checkpoint")
+REQUEST = EVENTS.index("request")
+COMMAND = EVENTS.index("command")
 ALARM = EVENTS.index("alarm")
 KEPT = EVENTS.index("kept")
 
@@ -33,14 +35,18 @@ def alarms(rig):
 def day(rig, journal, now_us):
     """Take the ring of the last 24 h of power out of the checkpoints; returns the demand boluses given, as instants.
 
-    Each checkpoint has the newest slots of its time and some older ones: the walk goes back until all are known.
+    Each checkpoint has the newest slots of its time and some older ones: the walk goes back until all are known. What
+    was given after the newest one has its own records.
     """
     newest = first = None  # the last record, and the oldest one seen
     top = None  # (slot, microseconds into it) at the last record
     words = {}
+    late_us = []
     for raw, after_us in _back(journal):
         newest, first = newest or raw, raw
-        text = unpack(raw)[2] if raw[3] == CHECKPOINT else ""
+        text = unpack(raw)[2] if raw[3] in (CHECKPOINT, COMMAND) else ""
+        if top is None and (raw[3] == REQUEST or text.startswith("verb=demand ")):
+            late_us.insert(0, now_us - after_us)
         if not text.startswith("day="):
             continue
         parts = _parts(text)
@@ -54,11 +60,11 @@ def day(rig, journal, now_us):
         if len([1 for slot in words if slot > top[0] - SLOTS]) >= SLOTS:
             break
     if top is not None:
-        return _fill(rig.cap, top[0], top[1], words, now_us)
+        return _fill(rig.cap, top[0], top[1], words, now_us) + late_us
     if newest is not None:  # written by an older firmware: all that the walk saw counts as of now
         own, asked = _between(first, newest)
         rig.cap.add(now_us, own, asked)
-    return []
+    return late_us
 
 
 def _back(journal):
