@@ -190,7 +190,7 @@ class Judge:
         """The motor goes backwards by as much as the pressure asks for."""
         model = self.model
         got_nl = row.state["relief_steps"] * model.step_nl
-        model.missing.add(("occluded", ""), abs(got_nl - model.given["relief"]))
+        model.missing.add(("occluded", ""), got_nl - model.given["relief"])
         model.reservoir_nl += got_nl - model.given["relief"]
         model.given["relief"] = got_nl
 

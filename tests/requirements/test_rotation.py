@@ -187,3 +187,29 @@ def test_what_a_rotor_lost_before_a_stop_is_lost_by_a_stall_and_no_motion_while_
         booked = bench.sim.rig.dosing.lost_steps
         assert abs(lost - booked) <= (7.5 if not raised else 3.0) * per_degree
         assert raised or lost <= 7.5 * per_degree  # 5 degrees and the encoder's own error
+
+
+@pytest.mark.requirement("SR-16")
+@pytest.mark.parametrize(("jams_s", "frees_s"), [(0, 9), (1, 9), (2, 9), (0, 2), (1, 3)])
+def test_a_rotor_that_does_not_go_back_with_the_motor_is_a_stall_and_no_relief(
+    jams_s: int, frees_s: int
+) -> None:
+    bench = Bench()
+    bench.load(program(basal=4_800_000))
+    bench.run("5 min")
+    bench.happen("occlude")
+    for _ in range(60_000):
+        bench.run("100 ms")
+        if bench.sim.rig.delivery.relieving:
+            break
+    rotor = bench.sim.pump.rotor
+    bench.sim.pump.advance()
+    counted, turned = bench.status()["delivered_steps"], rotor.rotor_steps
+    bench.happen("stall", after=f"{jams_s} s")
+    bench.happen("free", after=f"{frees_s} s")
+    bench.run("2 min")
+    assert bench.raised() == ["occlusion", "stall"], "and not that it moved by itself"
+    status = bench.status()
+    bench.sim.pump.advance()
+    off = status["delivered_steps"] - counted - (rotor.rotor_steps - turned)
+    assert abs(off) <= 3200 * 5 // 360, "what the rotor did not turn back is counted as relieved"

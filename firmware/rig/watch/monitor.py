@@ -268,6 +268,11 @@ class Monitor:
         stepper.cut()
         rig.delivery.settle(now_us)
         rig.delivery.relieving = False
-        rig.log.record(
-            "relief", (("steps", rig.dosing.kind_steps[RELIEF]), ("pressure_pa", self.pressure.now_pa))
-        )
+        kinds = rig.dosing.kind_steps
+        moved = self._rotation.moved_counts(rig.dosing.position_steps()) if self._rotation.is_at_rest() else 0
+        stuck = min(kinds[RELIEF], self._rotation.steps_of(moved)) if moved >= thresholds.MOVED_COUNTS else 0
+        kinds[RELIEF] -= stuck  # the rotor did not go back with the motor
+        rig.log.record("relief", (("steps", kinds[RELIEF]), ("pressure_pa", self.pressure.now_pa)))
+        if stuck:
+            self._rotation.accept()
+            rig.alarm("stall", (("steps", stuck),))

@@ -236,8 +236,10 @@ class Account:
             self._not_given(("stalled", ""), lost_nl, 0.0, kind=BASE)
             self.base_given_nl += lost_nl
         relieved = then["relief"] - now["relief"]
-        if relieved > 0:
-            self._not_given(("occluded", ""), self._nl(relieved, last, record), 0.0, kind="relief")
+        if relieved:  # a part may be taken back: the rotor did not go back with the motor
+            self._not_given(
+                ("occluded", ""), self._nl(relieved, last, record), 0.0, int(relieved > 0), "relief"
+            )
 
     def _hear(self, last: Record, record: Record) -> None:
         event = record.event
@@ -302,7 +304,7 @@ class Account:
         return steps * num / den
 
     def _not_given(self, reason: Reason, nl: float, for_s: float, times: int = 1, kind: str = BASE) -> None:
-        if nl <= 0 and for_s <= 0:
+        if nl <= 0 and for_s <= 0 and kind != "relief":
             return
         if self.book is not None:
             self.book(self._at_us, kind, reason, nl, for_s, times)
