@@ -38,6 +38,7 @@ class Alarms:
         self._stopped_since_us: Fraction | None = None
         self._low_since_us: Fraction | None = None
         self._reason_for_discrepancy = False
+        self._ran_world_us = 0  # when it was last seen to run
 
     def look(self, row: Row) -> None:
         """One record's worth."""
@@ -137,8 +138,10 @@ class Alarms:
             return self._lasts("occlude", "release", row) or self._did(("release",), row, 60_000)
         if name == "stall":
             return self._lasts("stall", "free", row) or self._did(("free",), row, 600_000)
-        if name == "moved_stopped":  # a jammed rotor springs back when it is freed
-            return self._did(("free",), row, LOOK_US // 1_000)
+        if (
+            name == "moved_stopped"
+        ):  # a jammed rotor springs back when it is freed: counted from where it came to stand
+            return self._did(("free",), row, (row.world_us - self._ran_world_us + LOOK_US) // 1_000)
         if name == "discrepancy":
             return self._reason_for_discrepancy
         if name == "restarts":
@@ -150,6 +153,8 @@ class Alarms:
 
     def _owed(self, row: Row) -> None:
         model = self._judge.model
+        if model.mode != "stopped":
+            self._ran_world_us = row.world_us
         if model.mode == "stopped":
             if self._stopped_since_us is None:
                 self._stopped_since_us = Fraction(row.mono_us)

@@ -157,12 +157,15 @@ class Cuts:
         model.filled = (*model.filled[:2], model.filled[2] + assumed_nl)
         if model.mode == "running":
             model.past.add(model.t_us, model.t_us, assumed_nl)
+        stops = model.mode == "priming" or model.program is None or model.program.on_return == "stop"
         for over in (model.bolus, model.bridge, model.spread):
             if over is not None:
                 self._written_off(over, after, assumed_nl)
-        stops = model.mode == "priming" or model.program is None or model.program.on_return == "stop"
         if stops:
             model.halt("power")
+            model.why = (
+                "power"  # also where all that was left of a dose from standing is assumed to have left
+            )
 
     def _lost(self, state: dict[str, int]) -> int:
         counted = sum(state[f"{kind}_steps"] for kind in KINDS) + state["lost_steps"]

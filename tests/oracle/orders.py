@@ -43,6 +43,20 @@ class Orders:
             return found[-1].program
         return self._at_rate(found[-1].fields["rate_nl_per_day"])
 
+    def _staged(self) -> Program | None:
+        """The rate that the log last heard of, if somebody asked for it: of two that are typed at once."""
+        asked = [
+            e.fields["rate_nl_per_day"] for e in self._judge.scenario.events if e.do in ("rate", "typed")
+        ]
+        for row in reversed(self._judge.rows[: self._judge.at]):
+            if row.fields.get("verb") == "stage":
+                return None
+            if row.fields.get("verb") == "rate" and row.event == "command":
+                rate = int(row.fields["rate_nl_per_day"])
+                self._judge.check(rate in asked, f"nobody asked for {rate} nL/day")
+                return self._at_rate(rate)
+        return None
+
     def _at_rate(self, nl_per_day: int) -> Program:
         """Rule 6: the base flow alone changes; a bridge that is under way goes on."""
         program = self._judge.model.program
@@ -174,7 +188,9 @@ class Orders:
         model.start(Bolus("single", max(1, steps), max(1, steps) * model.step_nl, rate))
 
     def _do_commit(self, row: Row) -> None:
-        program = self._judge.seen.programs.get(row.fields.get("hash", "")) or self._loaded(row)
+        program = (
+            self._judge.seen.programs.get(row.fields.get("hash", "")) or self._staged() or self._loaded(row)
+        )
         self._granted(row, grants.commit(self._judge.model, program))
         self._judge.model.load(program, self.bridge(program))
         self._judge.own_time(row)
