@@ -76,3 +76,23 @@ def test_how_often_a_reason_was_one_is_told_by_its_stretches_not_by_the_records_
     }
     for why, (_times, for_s) in expected.items():
         assert for_s is None or abs(told[why]["for_s"] - for_s) < 2, told[why]
+
+
+TITRATION = asked.CONSTANT.replace(
+    'rate = "20 ul/h"',
+    'ramp = {start = "240 ul/day", step = "240 ul/day", ceiling = "9600 ul/day", interval = "10 min"}',
+)
+
+
+@pytest.mark.parametrize("set_s", [5, 300, 590, 1500])
+def test_a_titration_that_is_held_asks_without_power_for_the_rate_that_it_is_held_at(set_s):
+    rows = [
+        asked.event(1.05, "titrate", ramp="hold"),  # on its seventh step
+        asked.event(2, "power_cut", for_ms=1_800_000),
+        asked.event(2.5 + set_s / 3600, "set_clock"),
+    ]
+    request = asked.rehearsal.request(asked.parsed(TITRATION), 4 * asked.HOUR_MS, events=rows)
+    report = asked.rehearsal.run(request)
+    assert asked.adds_up(report) == []
+    by_hand_nl = 240_000 * sum(range(1, 7)) / 144 + 7 * 240_000 / 24 * 3
+    assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL, report["not_given"]

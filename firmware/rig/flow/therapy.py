@@ -103,7 +103,7 @@ class Therapy:
             return
         self.start_us -= outage_us
         if self.ramp_held_us >= 0:
-            self.ramp_held_us -= outage_us
+            self._ramp_behind_us += outage_us
         self.boluses.add_outage(outage_us, now_us)
 
     # --- mode
