@@ -10,6 +10,7 @@ Leaves: framing to pumpwire.codec.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ BY_PERSON = (
     *HARMLESS,
     "discard",
 )  # what is left of a damaged `discard` drops what is staged: nothing acts by it
+ENDS = re.compile(rb"[\r\n\x03\x15\x1b]")  # of a line, or of what was typed so far and is dropped
 KEYS = bytes(
     code for code in range(32) if code not in (10, 13)
 )  # before a line's first character they are no part of it
@@ -127,7 +129,7 @@ class DeviceParser:
             now_us = self.rig.clock.now_us()
             for case in cases:
                 heard = case.translate(None, b"\x08\x7f")  # the link drops these from a machine line
-                parts = [part.lstrip(KEYS) for part in heard.replace(b"\r", b"\n").split(b"\n")]
+                parts = [part.lstrip(KEYS) for part in ENDS.split(heard)]
                 if originals.intersection(parts) or (heard != case and _ends(parts, self.lines)):
                     continue  # whole after all, or again, what came before it being rubbed out
                 self.acts.clear()

@@ -25,8 +25,9 @@ OUTPUTS = (
 def program(folder, name):
     """A program of this name, whose drug has it, too."""
     path = folder / "program.toml"
+    drug = name.replace("+", "-")  # a plus joins the drugs of a mixture, and is told as a fault of its own
     path.write_text(
-        f"name = {json.dumps(name)}\n[drug]\nname = {json.dumps(name)}\nconcentration = '1 mg/ml'\n"
+        f"name = {json.dumps(name)}\n[drug]\nname = {json.dumps(drug)}\nconcentration = '1 mg/ml'\n"
         "[reservoir]\nvolume = '18 ml'\nlow_alert = '2 ml'\n[basal]\nrate = '0.3 ml/day'\n[bridge]\nnone = true\n",
         encoding="utf-8",
     )

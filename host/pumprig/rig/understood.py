@@ -2,7 +2,7 @@
 
 Owns: the kind of every field of an answer and of a refusal, and what happens where a field is not of its kind.
 Rules: the kinds are the table's (pumpwire.answers, for a refusal pumpwire.words); a number is plain decimal digits,
-with a sign at most, and no more than 20; a field that is not of its kind, or that the table does not know, is taken for
+with a sign at most, of 64 bits; a field that is not of its kind, or that the table does not know, is taken for
 not said; who needs a field that was not said gets a LinkError with the outcome of the request, never a value made up
 and never a failure of Python.
 Units: by the kinds, as pumpwire.texts.UNITS says.
@@ -20,6 +20,7 @@ from pumpwire import answers, words
 from pumprig.errors import LinkError
 
 NUMBER = re.compile(r"-?[0-9]{1,20}")
+LIMIT = 1 << 63
 HEX = re.compile(r"[0-9a-f]{0,64}")
 FREE = ("text", "base64")
 
@@ -67,4 +68,4 @@ def _is(kind: str, text: str) -> bool:
         return HEX.fullmatch(text) is not None
     if bare == "flag":
         return text in ("0", "1")
-    return bool(bare) and NUMBER.fullmatch(text) is not None
+    return bool(bare) and NUMBER.fullmatch(text) is not None and -LIMIT <= int(text) < LIMIT
