@@ -126,6 +126,9 @@ class Alarms:
         slack_nl = 4 * model.step_nl
         if name == "power_return":
             return self._judge.cuts.returned
+        if name == "self_test":  # a button that is down at power-on may be a stuck one
+            presses = ("press_bolus", "press_stop")
+            return row.fields.get("failed") == "buttons" and self._did(presses, row, PRESS_MS)
         if name == "stop_button":
             return self._did(("press_stop",), row, PRESS_MS)
         if name == "stopped_loaded":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
+from math import ceil
 
 from oracle.program import DAY_US, NEVER_US, S_US, Periodic, Program
 
@@ -108,7 +109,7 @@ def most_late_nl(program: Program) -> Fraction:
         others_ms = 2 * sum(other.over_ms for other in program.periodic if other is not row)
         span_ms = DAY_US // 1000 + min(others_ms, row.every_s * 1000)
         turns, rest_ms = divmod(span_ms, row.every_s * 1000)
-        total += row.volume_nl * (turns + min(Fraction(1), Fraction(rest_ms, row.over_ms)))
+        total += ceil(row.volume_nl * (turns + min(Fraction(1), Fraction(rest_ms, row.over_ms))))
     return total
 
 
@@ -123,8 +124,8 @@ def surely_nl(program: Program) -> Fraction:
 
 
 def never_above_nl(program: Program) -> Fraction:
-    """What no 24 h of the program exceed: repeated hours and every coincidence included."""
-    most = most_base_nl(program) + most_late_nl(program)
+    """What no 24 h of the program exceed: repeated hours and every coincidence included; each part in whole nL."""
+    most = ceil(most_base_nl(program)) + most_late_nl(program)
     if program.zone != "UTC" and not program.is_constant and program.days:
         most += Fraction(program.highest_rate(), 24)
     return most + (program.bridge[0] if program.bridge else 0)

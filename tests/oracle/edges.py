@@ -25,6 +25,8 @@ def settle(model: Model) -> None:
     """Call it when an interruption has come, before it takes effect."""
     if model.program is None:
         return
+    if model.mode == "running":
+        model.fall_due()  # one that waited, and the bolus before it has just ended
     for i, row in enumerate(model.program.periodic):
         if model.mode == "running":
             _running(model, i, row.volume_nl, row.every_s * S_US)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from oracle.alarms import Alarms
-from oracle.bolus import APART, KINDS, Claim
+from oracle.bolus import APART, KINDS, Bolus, Claim
 from oracle.cuts import Cuts, elapsed_us
 from oracle.model import Model
 from oracle.orders import Orders
@@ -125,7 +125,7 @@ class Judge:
             return
         if self.cuts.under_way:
             self.cuts.boot(row)
-        rate, was = self.model.rate_now(), self.model.mode
+        rate, was, flowed = self.model.rate_now(), self.model.mode, self.model.flowing()
         self._stop_begins(row)
         self.model.advance(Fraction(self.written_us(row)))
         handler = self._handlers.get(row.event)
@@ -136,7 +136,7 @@ class Judge:
         self._lost(row)
         self._relief(row)
         self.alarms.look(row)
-        self._volumes(row)
+        self._volumes(row, flowed)
         self._overdue(row)
         self.cuts.keep(row)
 
@@ -194,15 +194,15 @@ class Judge:
         model.reservoir_nl += got_nl - model.given["relief"]
         model.given["relief"] = got_nl
 
-    def _volumes(self, row: Row) -> None:
-        """Each kind's steps, to a few."""
+    def _volumes(self, row: Row, flowed: Bolus | None) -> None:
+        """Each kind's steps, to a few; of what flowed until this record, too."""
         model = self.model
-        over = model.flowing()
+        rates = {over.kind: over.rate for over in (flowed, model.flowing()) if over is not None}
         for kind in KINDS:
             got_nl = row.state[f"{kind}_steps"] * model.step_nl
             if kind == "relief":
                 continue
-            rate = over.rate if over and over.kind == kind else 0
+            rate = rates.get(kind, 0)
             if kind == "basal":
                 rate = model.program.highest_rate() if model.program else 0
             if kind in APART:  # the fastest motion, with ramps; its end is compared

@@ -65,8 +65,9 @@ KINDS = {
 OPEN: dict[tuple[str, int], str] = {}
 # Disagreements that fresh seeds found and that are settled: they stay settled.
 SETTLED: dict[str, tuple[int, ...]] = {
-    "all": (81_000_479, 81_000_571, 81_000_761, 121_400_056, 131_000_125, 141_000_012),
-    "cuts": (141_000_183,),
+    "all": (81_000_479, 81_000_571, 81_000_761, 121_400_056, 131_000_125, 141_000_012, 141_000_048),
+    "cuts": (141_000_039, 141_000_183),
+    "stops": (81_000_739, 131_000_233),
 }
 
 

@@ -1,6 +1,6 @@
 """Stops, resumes, alarms, priming, new programs: model and firmware agree.
 
-Owns: 40 random weeks of this kind.
+Owns: 40 random weeks of this kind, and those of fresh seeds that disagreed once.
 Rules: the judge shares nothing with the code that it judges (test_independence.py); a week whose disagreement is known
 and open is listed with it in runs.py, and shown as such.
 Units: none.
