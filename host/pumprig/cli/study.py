@@ -112,7 +112,7 @@ def _tell(settings: Settings, planned: Any, folder: Path) -> dict[str, Any]:
     for row in told["alarms"]:
         if row["runs"]:
             settings.show(
-                f"  alarm {row['name']} in {row['runs']} of {row['of']} runs"
+                f"  alarm {report.labelled(row['name'], row['program'])} in {row['runs']} of {row['of']} runs"
                 f" ({row['lower95']:.2%} to {row['upper95']:.2%})"
             )
     settings.show(f"  page: {folder / 'report.html'}")

@@ -34,12 +34,8 @@ def document(study: Study, folder: Path) -> dict[str, Any]:
     """`study report --json`. Raises PumpError."""
     lines, waiting = statistics.counted(study, read(folder))
     failed = [line for line in lines if not line.get("digest")]
-    sums = [
-        statistics.summary(
-            figure.name, [line["figures"].get(figure.name) for line in lines if line.get("digest")]
-        )
-        for figure in study.figures
-    ]
+    parts = _by_program(study, lines)
+    figures = [(figure.name, name, part) for figure in study.figures for name, part in parts]
     return {
         "name": study.name,
         "aim": study.aim,
@@ -56,30 +52,57 @@ def document(study: Study, folder: Path) -> dict[str, Any]:
         "failures": [
             {key: line.get(key) for key in ("run", "program", "seed", "failed", "why")} for line in failed
         ],
-        "figures": [asdict(told) for told in sums],
-        "alarms": statistics.alarms(lines, rehearsal.alarm_names()),
+        "figures": [
+            asdict(
+                statistics.summary(
+                    labelled(figure, name),
+                    [line["figures"].get(figure) for line in part if line.get("digest")],
+                )
+            )
+            for figure, name, part in figures
+        ],
+        "alarms": [
+            {**row, "program": name}
+            for name, part in parts
+            for row in statistics.alarms(part, rehearsal.alarm_names())
+        ],
         "matters": {
-            figure.name: [
-                {"input": name, "rank_correlation": value}
-                for name, value in statistics.matters(lines, figure.name)
+            labelled(figure, name): [
+                {"input": given, "rank_correlation": value}
+                for given, value in statistics.matters(part, figure)
             ]
-            for figure in study.figures
+            for figure, name, part in figures
         },
         "worst": {
-            figure.name: [
+            labelled(figure, name): [
                 {
                     "run": line["run"],
                     "program": line["program"],
                     "seed": line["seed"],
-                    "value": line["figures"][figure.name],
+                    "value": line["figures"][figure],
                 }
-                for line in statistics.worst(lines, figure.name)
+                for line in statistics.worst(part, figure)
             ]
-            for figure in study.figures
+            for figure, name, part in figures
         },
         "simulated": True,
         "version": __version__,
     }
+
+
+def _by_program(study: Study, lines: list[Result]) -> list[tuple[str, list[Result]]]:
+    """The lines of each program apart, for what two programs deliver is no one figure; one program has no name here."""
+    if len(study.programs) == 1:
+        return [("", lines)]
+    return [
+        (program.name, [line for line in lines if line["program"] == program.name])
+        for program in study.programs
+    ]
+
+
+def labelled(name: str, program: str) -> str:
+    """A figure or an alarm, with the program where there are several."""
+    return f"{name}, {program}" if program else name
 
 
 def page(study: Study, folder: Path, told: dict[str, Any]) -> str:
@@ -89,10 +112,11 @@ def page(study: Study, folder: Path, told: dict[str, Any]) -> str:
         files("pumprig.study").joinpath("template.html").read_text(encoding="utf-8")
     )
     pictures = {
-        figure.name: picture(
-            histogram([v for line in lines if (v := line["figures"].get(figure.name)) is not None])
+        labelled(figure.name, name): picture(
+            histogram([v for line in part if (v := line["figures"].get(figure.name)) is not None])
         )
         for figure in study.figures
+        for name, part in _by_program(study, lines)
     }
     bars = {name: picture(tornado(rows)) for name, rows in told["matters"].items() if rows}
     return template.render(
@@ -103,7 +127,10 @@ def page(study: Study, folder: Path, told: dict[str, Any]) -> str:
         folder=folder,
         show=shown,
         seen=[row for row in told["alarms"] if row["runs"]],
-        unseen=[row for row in told["alarms"] if not row["runs"]],
+        unseen=[
+            [row for row in told["alarms"] if not row["runs"] and row["program"] == name]
+            for name, _part in _by_program(study, lines)
+        ],
     )
 
 

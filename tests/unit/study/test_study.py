@@ -283,6 +283,8 @@ def test_the_page_says_how_the_study_was_made(tmp_path: Path) -> None:
             "often": "evenly between 0 and 40 times",
         }
     ]
+    names = [row["name"] for row in told["figures"]]
+    assert names[:2] == ["delivered_nl, night step", "delivered_nl, simple continuous"], "a program apart"
     page = report.page(study, tmp_path, told)
     for word in (study.aim, "seeds 3000 to 3049", "estimands", "Monte Carlo standard error", told["code"]):
         assert word in page
