@@ -36,7 +36,6 @@ START_UTC_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 RESERVOIR_NL = 20_000_000
 SLICES = 200  # progress reports of a run
 _ALONE = threading.Lock()
-_ASKED_BY = os.getppid()  # a rehearsal of years ends with the program that waits for it
 
 
 class RehearsalError(ValueError):
@@ -45,24 +44,26 @@ class RehearsalError(ValueError):
 
 def main(source: IO[str], sink: IO[str], messages: IO[str]) -> int:
     """Read the request, write the report; returns 0, 1 (it failed), 2 (a bad request) or 3 (refused by the rig)."""
-    code, answer = answer_to(source.read(), messages)
+    asked_by = os.getppid()
+    code, answer = answer_to(source.read(), messages, asked_by)
     (messages if code else sink).write(json.dumps(answer) + "\n")
     return code
 
 
 def many(source: IO[str], sink: IO[str], messages: IO[str]) -> int:
     """Requests line by line, an answer line for each: {"code", "report"}; the compiler stays warm between them."""
+    asked_by = os.getppid()
     for line in source:
-        code, answer = answer_to(line, messages)
+        code, answer = answer_to(line, messages, asked_by)
         sink.write(json.dumps({"code": code, "report": answer}) + "\n")
         sink.flush()
     return 0
 
 
-def answer_to(text: str, messages: IO[str]) -> tuple[int, dict[str, Any]]:
+def answer_to(text: str, messages: IO[str], asked_by: int) -> tuple[int, dict[str, Any]]:
     """The exit code of a request, and its report or why there is none."""
     try:
-        return 0, rehearse(json.loads(text), messages)
+        return 0, rehearse(json.loads(text), messages, asked_by)
     except Refused as error:
         return 3, {"refused": error.name, "verb": error.verb, "fields": error.fields}
     except (RehearsalError, EventError, HeadError, json.JSONDecodeError) as error:
@@ -71,21 +72,24 @@ def answer_to(text: str, messages: IO[str]) -> tuple[int, dict[str, Any]]:
         return 1, {"error": str(error)}
 
 
-def rehearse(request: dict[str, Any], messages: IO[str] | None = None) -> dict[str, Any]:
+def rehearse(
+    request: dict[str, Any], messages: IO[str] | None = None, asked_by: int | None = None
+) -> dict[str, Any]:
     """Run a request (docs/explanation/simulator.md lists its keys) and return the report. One at a time in a process:
-    the firmware's modules are the process's, so another thread's run would change this one's. Raises RehearsalError.
+    the firmware's modules are the process's, so another thread's run would change this one's. `asked_by`: the parent
+    process with which a long run ends. Raises RehearsalError.
     """
     if not _ALONE.acquire(blocking=False):
         raise RehearsalError(
             "one rehearsal at a time in a process; begin the other one in a process of its own"
         )
     try:
-        return _rehearse(request, messages)
+        return _rehearse(request, messages, asked_by)
     finally:
         _ALONE.release()
 
 
-def _rehearse(request: dict[str, Any], messages: IO[str] | None) -> dict[str, Any]:
+def _rehearse(request: dict[str, Any], messages: IO[str] | None, asked_by: int | None) -> dict[str, Any]:
     started_s = time.perf_counter()
     text = request.get("program")
     if not isinstance(text, str):
@@ -102,7 +106,7 @@ def _rehearse(request: dict[str, Any], messages: IO[str] | None) -> dict[str, An
         told = stack.enter_context(open(path, "w", encoding="ascii")) if path else None
         run = _Run(request, file, trace, told)
         run.begin(text)
-        run.run(for_ms, messages if request.get("progress") else None)
+        run.run(for_ms, messages if request.get("progress") else None, asked_by)
         return run.report(request, for_ms, started_s)
 
 
@@ -170,12 +174,12 @@ class _Run:
         self.trace.write(f"{passed_cycles / CYCLES_PER_S:.6f},{true_nl:.3f},{where}\n")
         rig.after_us(self.trace_ms * 1000, self._sample)
 
-    def run(self, for_ms: int, messages: IO[str] | None) -> None:
-        """Let the time pass."""
+    def run(self, for_ms: int, messages: IO[str] | None, asked_by: int | None) -> None:
+        """Let the time pass, as long as the process that asked for it lives."""
         start = self.world.start_cycle
         for part in range(1, SLICES + 1):
             self.rig.run_until(start + for_ms * CYCLES_PER_MS * part // SLICES)
-            if os.getppid() != _ASKED_BY:
+            if asked_by is not None and os.getppid() != asked_by:
                 raise SystemExit("whoever asked for this rehearsal is gone")
             if messages is not None:
                 messages.write(json.dumps({"progress": part / SLICES}) + "\n")
