@@ -174,7 +174,7 @@ class _Run:
         self.trace.write(f"{passed_cycles / CYCLES_PER_S:.6f},{true_nl:.3f},{where}\n")
         rig.after_us(self.trace_ms * 1000, self._sample)
 
-    def run(self, for_ms: int, messages: IO[str] | None, asked_by: int | None) -> None:
+    def run(self, for_ms: int, messages: IO[str] | None, asked_by: int | None = None) -> None:
         """Let the time pass, as long as the process that asked for it lives."""
         start = self.world.start_cycle
         for part in range(1, SLICES + 1):
