@@ -47,9 +47,11 @@ class Openings:
 
     def are_news_to(self, user: User) -> bool:
         """Whether a user spoke with the port before its present opening and does not know it yet; now it does."""
-        news = self._heard_of.get(user, self.times) != self.times
+        heard_of = self._heard_of.get(user)
+        if heard_of == self.times:
+            return False
         self.told(user)
-        return news
+        return heard_of is not None
 
 
 class Caller:
