@@ -80,6 +80,7 @@ class Lab:
         if self._db is not None:
             self._db.close()
         self._db = None
+        self._months.clear()  # the last commit may not have come through
 
     def watermark(self, site: str, device: str) -> Ack:
         """The last record that the database holds of a source. Raises PumpError."""
@@ -126,9 +127,8 @@ class Lab:
                 db.execute("SELECT pumprig_month(%s)", (at,))
                 self._months.add((at.year, at.month))
         rows = (row_of(site, device, record) for record in taking.new)  # made while the server copies
-        if (
-            taking.new and alone
-        ):  # the lock on the device keeps every other ingester out: what was not held is new
+        if taking.new and alone:
+            # the lock on the device keeps every other ingester out: what was not held is new
             copy_in(db, "records", rows)
         elif taking.new:
             db.execute(INCOMING.encode())
