@@ -29,9 +29,8 @@ DOCUMENTS = (  # in this order
 TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance", "rig.line.person")
 DOSED = ("rig.flow.grants", "rig.line.doses")
 LATER = DOCUMENTS + ("rig.line.acts", "rig.line.later")
-CROWDED_PIECES = (
-    4  # after so many the garbage of loading is collected: else it fills the heap before its time
-)
+# after so many the garbage of loading is collected: else it fills the heap before its time
+CROWDED_PIECES = 4
 _PLACE = "/loan"
 
 

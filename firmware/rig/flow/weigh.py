@@ -38,10 +38,8 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
     cap.advance(at_us)
     fits = dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= program["cap_nl"]
     if fits and (program["cap_nl"] >= UNCAPPED_NL or not cap.own_steps and bridge is None):
-        return (
-            own_nl,
-            (),
-        )  # else what flowed of an earlier program counts with each request until it is 24 h old
+        return own_nl, ()
+    # what flowed of an earlier program counts with each request until it is 24 h old
     left = (0, 0) if elapsed_us is not None else daily.bridge_of(program)
     if bridge is not None and (elapsed_us is not None or not program["bridge"]):
         left = (dosing.nl_of(bridge.left()), bridge.rate_nl_per_day)

@@ -32,11 +32,9 @@ def _text(line):
     except (UnicodeError, ValueError):
         return ">!" if is_machine else "?"
     if min(line) < 32 or max(line) > 126:
-        return (
-            ">!"
-            if is_machine
-            else "".join(c if " " <= c <= "~" or c in "\u00b5\u03bc" else "?" for c in text)
-        )
+        if is_machine:
+            return ">!"
+        return "".join(c if " " <= c <= "~" or c in "\u00b5\u03bc" else "?" for c in text)
     return text
 
 
