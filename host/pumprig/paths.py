@@ -17,6 +17,8 @@ from pumprig import textfile
 from pumprig.errors import UsageError
 from pumprig.tomltext import parsed
 
+MEANWHILE = "Meanwhile `pumprig -p PORT stop` works: it needs no configuration."
+
 
 def _folder(kind: str) -> Path:
     home = os.environ.get("PUMPRIG_HOME")
@@ -113,13 +115,13 @@ def configuration() -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
-            f"The configuration {path} cannot be read: {error}.", "Nothing was sent.", "Mend it."
+            f"The configuration {path} cannot be read: {error}.", "Nothing was sent.", f"Mend it. {MEANWHILE}"
         ) from None
     for key, value in content.items():
         if key not in ("port", "database", "minimum_rate") or not isinstance(value, str):
             raise UsageError(
                 f"The configuration {path} has '{key}', which is not known or no text.",
                 "Nothing was sent.",
-                "Known keys: port, database, minimum_rate (texts).",
+                f"Known keys: port, database, minimum_rate (texts). {MEANWHILE}",
             )
     return content

@@ -12,7 +12,7 @@ from __future__ import annotations
 import click
 
 from pumprig.cli.settings import current
-from pumprig.errors import LinkError
+from pumprig.errors import LinkError, UsageError
 from pumprig.hub.stop import stop as stop_rig
 from pumprig.rig.stopped import Stopped
 
@@ -40,5 +40,7 @@ def stop(owner: str | None) -> None:
         raise LinkError(
             error.happened, error.outcome, f"{BUTTON} {error.next_step.replace(BUTTON, '')}".strip()
         ) from error
+    except UsageError as error:
+        raise UsageError(error.happened, error.not_done, f"{BUTTON} {error.next_step}") from error
     settings.show(stopped.told())
     settings.document(stopped.document())

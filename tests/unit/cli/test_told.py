@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from pumprig import cli
+from pumprig import cli, paths
 
 RIG = ("-p", "sim")
 
@@ -67,3 +67,21 @@ def test_a_row_of_a_table_is_one_line_for_a_pipe_however_long_it_is(tool, monkey
     assert max(len(line.rstrip()) for line in out.splitlines()) > 80
     assert all(line[:11].strip() for line in out.splitlines())  # each begins with its name: none goes on
     assert "weigh before you believe a volume" in out
+
+
+@pytest.mark.parametrize(
+    "content", [b'port = "sim"\n# caf\xe9\n', b"port = \n", b"database = 5\n", b'prot = "sim"\n', b"\0"]
+)
+def test_a_stop_works_beside_a_damaged_configuration_and_without_a_port_says_how(
+    tool, tmp_path, monkeypatch, capsys, content
+):
+    file = tmp_path / "config.toml"
+    monkeypatch.setattr(paths, "config_file", lambda: file)
+    tool("rate", "20 ul/h", "--yes")
+    file.write_bytes(content)
+    assert cli.run(["stop"]) == 2
+    told = capsys.readouterr().err
+    assert str(file) in told
+    assert "Nothing was sent. Press the stop button on the rig." in told
+    assert "`pumprig -p PORT stop`" in told
+    assert tool("stop")[0].startswith("stopped")
