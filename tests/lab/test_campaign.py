@@ -23,7 +23,7 @@ TESTS = Path(__file__).resolve().parents[1]  # first: `bench/` has a module of t
 
 
 def test_after_every_kind_of_fault_the_database_holds_every_store() -> None:
-    words = ("--rigs", "2", "--rigs-a-host", "1", "--kills", "8", "--minutes", "0.6", "--seed", "3")
+    words = ("--rigs", "2", "--rigs-a-host", "1", "--kills", "6", "--minutes", "0.6", "--seed", "3")
     environment = {
         **simulator.environment(),
         "PYTHONPATH": os.pathsep.join([str(TESTS), *(part for part in sys.path if part)]),
