@@ -35,6 +35,7 @@ def loaded() -> None:
 def main() -> None:
     """Load the command line and run it."""
     signal.signal(signal.SIGINT, _at_once)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its matrices are small; starting threads costs more
     code = 130
     try:
         if sys.argv[-1:] == ["stop"] or "stop" in sys.argv[1:5]:

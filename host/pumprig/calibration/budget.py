@@ -9,7 +9,7 @@ Leaves: the Type A terms to noise.py; why each default has its size is in docs/e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, pi, sqrt
+from math import atan, erf, exp, inf, lgamma, pi, sqrt, tan
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from pumprig.calibration import gravimetry
 from pumprig.calibration.weighing import Weighing
 
 K = 2.0
+COVERAGE = erf(sqrt(2.0))  # of two standard deviations of a normal quantity, 95.45 %
 # sources that two weighings on one bench share: the balance, the tube, the clock, the sensors, the fluid
 COMMON = (
     "linearity of the balance",
@@ -77,12 +78,21 @@ class Result:
 
 
 def coverage_factor(dof: float) -> float:
-    """k for a coverage of 95.45 %: Student's t for the effective degrees of freedom, 2 for infinitely many."""
+    """k for a coverage of 95.45 %: Student's t for the effective degrees of freedom, 2 for infinitely many.
+
+    The t that encloses COVERAGE: with t = sqrt(dof) tan(angle) Student's density is a power of the cosine (Abramowitz
+    and Stegun 26.7.1), whose integral is concave, so that Newton's steps from k = 2 approach from one side.
+    """
     if dof > 1e6:
         return K
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(dof, 1.0), 0.97724986805182))
+    dof = max(dof, 1.0)
+    height = 2.0 * exp(lgamma((dof + 1.0) / 2.0) - lgamma(dof / 2.0)) / sqrt(pi)
+    angle = atan(K / sqrt(dof))
+    for _ in range(12):
+        density = height * np.cos(np.linspace(0.0, angle, 257)) ** (dof - 1.0)
+        simpson = density[0] + 4.0 * density[1::2].sum() + 2.0 * density[2:-1:2].sum() + density[-1]
+        angle += (COVERAGE - angle / 256.0 / 3.0 * float(simpson)) / float(density[-1])
+    return sqrt(dof) * tan(angle)
 
 
 def ambient_of(weighing: Weighing) -> tuple[gravimetry.Ambient, list[str]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from pumprig.calibration import gravimetry
+from pumprig.calibration import budget, gravimetry
 from pumprig.calibration.fit import Fit, fit_file
 from pumprig.cli import root, run, waiting
 from pumprig.cli.settings import Settings
 from rigsim.balance import Balance, BalanceSpec
+from scipy.special import ndtr, stdtrit
 from weighings import (
     EVAPORATION_G_PER_H,
     FIRST_ROW,
@@ -86,6 +87,12 @@ def test_the_tail_of_the_run_before_does_not_make_a_short_blank_a_part_of_the_ru
 def test_the_same_file_gives_the_same_figures() -> None:
     text = csv(readings_g())
     assert fitted(text).as_json() == fitted(text).as_json()
+
+
+@pytest.mark.parametrize("dof", [1.0, 1.3, 2.0, 3.0, 9.5, 325.0, 1e4, 999_999.0])
+def test_the_coverage_factor_is_student_s_t_as_scipy_has_it(dof: float) -> None:
+    assert budget.coverage_factor(dof) == pytest.approx(stdtrit(dof, ndtr(2.0)), rel=1e-7)
+    assert budget.coverage_factor(2e6) == budget.coverage_factor(float("inf")) == 2.0
 
 
 def test_missing_ambient_values_widen_the_uncertainty_with_a_warning() -> None:
