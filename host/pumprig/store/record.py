@@ -33,6 +33,19 @@ def _places(fields: int) -> list[tuple[str, int, int]]:
 
 
 _PLACES = {version: _places(fields) for version, fields in records.FIELDS.items()}
+_PLAIN = {1: "B", 2: "H", 4: "I"}  # sizes that `struct` reads at once; of the others each is put together
+
+
+def _at_once(
+    places: list[tuple[str, int, int]],
+) -> tuple[struct.Struct, list[str], list[tuple[str, int, int]]]:
+    """How to read a version's state: the struct and names of the plain fields, the places of the others."""
+    form = "".join(_PLAIN.get(j - i, f"{j - i}x") for _name, i, j in places)
+    plain = [name for name, i, j in places if j - i in _PLAIN]
+    return struct.Struct("<" + form), plain, [row for row in places if row[2] - row[1] not in _PLAIN]
+
+
+_READ = {version: _at_once(places) for version, places in _PLACES.items()}
 _END = {version: places[-1][2] for version, places in _PLACES.items()}
 _NONE = {version: {row[0]: 0 for row in records.STATE[fields:]} for version, fields in records.FIELDS.items()}
 _KINDS = [(row[1], row[2]) for row in _PLACES[1][: len(spec.KINDS)]]
@@ -47,6 +60,7 @@ class Record:
     """One record, decoded. `at_utc_us` is None where no clock knows the time; `rig_utc_us` is the rig's own clock."""
 
     __slots__ = (
+        "_kinds",
         "_state",
         "at_utc_us",
         "boot",
@@ -77,6 +91,7 @@ class Record:
         self.event: str = f"event {event}"
         if event < len(records.EVENTS) and records.EVENTS[event]:
             self.event = records.EVENTS[event]
+        self._kinds: dict[str, int] | None = None
         self._state: dict[str, int] | None = None
 
     @property
@@ -89,9 +104,13 @@ class Record:
         """The whole state that the record carries, 0 for what its version lacks."""
         if self._state is None:
             raw = self.raw
-            self._state = {name: _int(raw[i:j], "little") for name, i, j in _PLACES[self.version]}
-            self._state.update(_NONE[self.version])
-            records.split_mode(self._state, self.version)
+            form, plain, others = _READ[self.version]
+            state = dict(zip(plain, form.unpack_from(raw, _AT), strict=True))
+            for name, i, j in others:
+                state[name] = _int(raw[i:j], "little")
+            state.update(_NONE[self.version])
+            records.split_mode(state, self.version)
+            self._state = state
         return self._state
 
     @property
@@ -114,6 +133,7 @@ class Record:
 
     def kind_steps(self) -> dict[str, int]:
         """Counted steps by what they were made for, since the first boot; relief counts negative."""
-        steps = dict(zip(spec.KINDS, self.counted(), strict=True))
-        steps["relief"] = -steps["relief"]
-        return steps
+        if self._kinds is None:
+            self._kinds = dict(zip(spec.KINDS, self.counted(), strict=True))
+            self._kinds["relief"] = -self._kinds["relief"]
+        return self._kinds
