@@ -21,7 +21,7 @@ from pumprig.store.export import fields_of
 from pumprig.store.not_given import NotGiven, Reason
 from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
-from pumprig.store.under_way import OVERLAYS, bridges, elapsed_us, is_unseen
+from pumprig.store.under_way import OVERLAYS, OwnTime, bridges, elapsed_us
 
 RUNNING = spec.MODES.index("running")
 STOPPED = spec.MODES.index("stopped")
@@ -57,7 +57,7 @@ class Account:
     _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
     _due: int = 0  # turns of periodic boluses by the program's grid
     _due_nl: int = 0
-    _fallen_us: int = 0  # the program's own time up to which they are counted
+    _own: OwnTime = field(default_factory=OwnTime)
     _seen: int = 0
     _edges: int = 0
     _written_off: dict[str, int] = field(
@@ -95,10 +95,12 @@ class Account:
             self._pass(last, self._mono_us, until_us - self._mono_us, self._why(last))
             self._mono_us = until_us
             self._outage(last, record)
+        self._own.look(record, anew=(record.boot, record.program_hash) != (last.boot, last.program_hash))
         self._count(last, record)
         self._hear(last, record)
 
     def _begin(self, record: Record) -> None:
+        self._own.look(record, anew=True)
         active = [
             name for bit, name in ALARM_BITS.items() if record.state["alarms"] >> bit & 1 and name in STOPPING
         ]
@@ -118,7 +120,7 @@ class Account:
         if program is None:
             self.unknown_s[half] = self.unknown_s.get(half, 0.0) + span_us / 1e6
             return
-        own_us = elapsed_us(record) + from_us - record.mono_us
+        own_us = self._own.at(from_us)
         self._fall_due(program, own_us, span_us)
         if why is None and bridges(record):
             return
@@ -166,14 +168,12 @@ class Account:
             self._top_rate = max(self._top_rate, rate)
         return units / DAY_US
 
-    def _fall_due(self, program: dict[str, Any], elapsed_us: int, span_us: int) -> None:
-        until_us = elapsed_us + span_us
-        if abs(self._fallen_us - elapsed_us) < SAME_US:  # a record's state is a few ticks later than its time
-            elapsed_us, span_us = self._fallen_us, max(0, until_us - self._fallen_us)
-        self._fallen_us = max(until_us, elapsed_us)
+    def _fall_due(self, program: dict[str, Any], from_us: int, span_us: int) -> None:
+        from_us, until_us = self._own.fall(from_us, from_us + span_us)
         for row in program["periodic"]:
-            turns = turns_before(row, elapsed_us + span_us + 1) - turns_before(row, elapsed_us + 1)
-            self._due += self._shown(row[1], turns_before(row, elapsed_us + 1), turns)
+            before = turns_before(row, from_us + 1)
+            turns = turns_before(row, until_us + 1) - before
+            self._due += self._shown(row[1], before, turns)
             self._due_nl += turns * row[1]
 
     def _shown(self, volume_nl: int, before: int, turns: int) -> int:
@@ -187,7 +187,7 @@ class Account:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
         self._losses += why[0] == "power"
-        span_us = max(0, elapsed_us(record) - elapsed_us(last))
+        span_us = max(0, elapsed_us(record) - self._own.at(last.mono_us))
         if record.rig_utc_us is None and last.at_utc_us and record.at_utc_us:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
@@ -214,7 +214,9 @@ class Account:
             if abs(jump_us - moved_us) < SAME_US and record.program_hash == last.program_hash:
                 why, now = self._why(last) or ("power", ""), self._stretch
                 self._stretch = why  # it was counted when it began
+                self._own.zero_us += moved_us
                 self._pass(last, record.mono_us, moved_us, why)
+                self._own.zero_us -= moved_us
                 self._stretch = now
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
             self._set = record
@@ -253,7 +255,8 @@ class Account:
         elif event == "stop":
             name, boot, mono_us = self._alarm
             caused = name in STOPPING and boot == record.boot and abs(record.mono_us - mono_us) < SAME_US
-            self._reason = ("alarm", name) if caused else ("stopped", "")
+            if caused or fields.get("was") not in ("priming", "dispensing"):  # else it stands as before
+                self._reason = ("alarm", name) if caused else ("stopped", "")
             self._edges += 1
         elif event == "bolus_start":
             self._seen += fields.get("kind") == "periodic"
@@ -275,10 +278,8 @@ class Account:
         times = _number(fields, "times") or 1
         because = " ".join(str(fields[name]) for name in ("why", "name") if name in fields)
         self._seen += times
-        nl = float(_number(fields, "nl"))
-        if "steps" in fields:
-            nl = self._nl(_number(fields, "steps"), record)
-        self._not_given(("missed", because), nl, 0.0, times, str(fields.get("kind", "periodic")))
+        nl, kind = float(_number(fields, "nl")), str(fields.get("kind", "periodic"))
+        self._not_given(("missed", because), nl, 0.0, times, kind)
 
     def _refuse(self, record: Record, fields: dict[str, str | int]) -> None:
         program = self.programs.get(record.program_hash)
@@ -316,7 +317,9 @@ class Account:
     def rows(self) -> list[NotGiven]:
         """Every reason, the largest first. Call it once, at the end."""
         waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
-        unseen = self._due - self._seen - waiting - (self._last is not None and is_unseen(self._last))
+        unseen = (
+            self._due - self._seen - waiting - (self._last is not None and self._own.is_unseen(self._last))
+        )
         if unseen > 0 and self._due:
             self._not_given(
                 ("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen, "periodic"

@@ -8,12 +8,16 @@ Leaves: the bytes to record.py, the account to asked.py.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pumpwire import spec
 
 from pumprig.store.record import Record
 
 BRIDGE = spec.KINDS.index("bridge") + 1
 PERIODIC = spec.KINDS.index("periodic") + 1
+ROUNDED_US = 100  # of a record's time, at the most
+AHEAD_US = 250_000  # by which a record may tell of what is about to begin
 OVERLAYS = (
     ("bolus_steps", "bolus_done_steps", "bolus_kind"),
     ("spread_steps_asked", "spread_done_steps", "second_kind"),
@@ -34,7 +38,37 @@ def bridges(record: Record) -> bool:
     return state["second_kind"] == BRIDGE and state["spread_done_steps"] < state["spread_steps_asked"]
 
 
-def is_unseen(record: Record) -> bool:
-    """Whether a turn is under way whose first step has not left: no record tells of it yet."""
-    state = record.state
-    return state["bolus_kind"] == PERIODIC and not state["bolus_done_steps"]
+@dataclass
+class OwnTime:
+    """The program's own time between records. A record shortly before a bolus tells of its first instant already."""
+
+    zero_us: int = 0  # where the rig's clock stood, by the records, when the program began
+    fallen_us: int = 0  # up to which its turns are counted
+
+    def look(self, record: Record, anew: bool) -> None:
+        """What a record says of it; anew: of another program, or after a boot."""
+        zero_us = record.mono_us - elapsed_us(record)
+        written = record.event not in ("bolus_start", "bolus_end")  # these tell of an instant before
+        if anew or zero_us > self.zero_us + AHEAD_US:
+            self.fallen_us = elapsed_us(record)
+        if anew or zero_us > self.zero_us or (written and zero_us < self.zero_us - AHEAD_US):
+            self.zero_us = zero_us
+
+    def at(self, mono_us: int) -> int:
+        """The program's own time at an instant of the rig's clock."""
+        return mono_us - self.zero_us
+
+    def fall(self, from_us: int, until_us: int) -> tuple[int, int]:
+        """The stretch in which turns are to be counted, each once."""
+        if abs(self.fallen_us - from_us) < 1_000_000:
+            from_us = self.fallen_us
+        self.fallen_us = max(from_us, until_us)
+        return from_us, self.fallen_us
+
+    def is_unseen(self, record: Record | None) -> bool:
+        """Whether at a record a turn is under way whose first step has not left: no record tells of it yet."""
+        if record is None:
+            return False
+        state = record.state
+        begun = self.at(record.mono_us) > elapsed_us(record) - ROUNDED_US
+        return begun and state["bolus_kind"] == PERIODIC and not state["bolus_done_steps"]
