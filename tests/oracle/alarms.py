@@ -12,6 +12,8 @@ from fractions import Fraction
 from math import hypot
 from typing import TYPE_CHECKING
 
+from oracle.day import GRAIN_US
+from oracle.program import DAY_US
 from oracle.scenario import Row
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ LOOK_US = 75_000_000  # the longest time between two looks of the monitor, and a
 PRESS_MS = 1_000
 RELIEF_US = 10_000_000  # the motor goes back for so long at the most
 RESTARTS = 3
+NO_CAP_NL = Fraction(-1 << 40)
 
 
 class Alarms:
@@ -149,13 +152,25 @@ class Alarms:
             return self._reason_for_discrepancy
         if name == "restarts":
             return len(self._stops) >= RESTARTS
-        return False
+        return name == "cap" and self._past_the_cap(0) > -slack_nl
+
+    def _past_the_cap(self, later_us: int) -> Fraction:
+        """By how much more than the cap has flowed in the 24 h that begin so much later. A clock set may bring it."""
+        model = self._judge.model
+        if model.mode != "running" or model.program is None or model.program.cap_nl is None:
+            return NO_CAP_NL
+        flowed_nl, _extra_nl = model.past.since(model.t_us - DAY_US + later_us)
+        return flowed_nl - model.program.cap_nl
 
     def _stopped_us(self, row: Row) -> Fraction:
         return Fraction(0) if self._stopped_since_us is None else row.mono_us - self._stopped_since_us
 
     def _owed(self, row: Row) -> None:
         model = self._judge.model
+        over_nl = self._past_the_cap(GRAIN_US + LOOK_US)
+        self._judge.check(
+            over_nl <= 8 * model.step_nl, f"{float(over_nl):.0f} nL more than the cap have flowed"
+        )
         if model.mode != "stopped":
             self._ran_world_us = row.world_us
         if model.mode == "stopped":

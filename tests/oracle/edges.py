@@ -56,16 +56,12 @@ def _running(model: Model, i: int, volume_nl: int, every_us: int) -> None:
         take_back(model, own, volume_nl)
         if seen:
             model.due_us[i] -= every_us
-        else:
-            model.edge_nl += volume_nl
-    elif coming and not seen:
-        model.edge_nl += volume_nl
 
 
 def take_back(model: Model, over: Bolus, volume_nl: int) -> None:
     """A turn that had not begun after all."""
     model.given[over.kind] -= over.given_nl
-    model.asked_nl -= volume_nl
+    model.asked_nl -= over.nl
     model.carry_nl[over.row] += over.nl - volume_nl
     model.claims = [c for c in model.claims if (c.what, c.kind) != ("bolus_start", over.kind)]
     model.bolus = None

@@ -40,8 +40,7 @@ class Model(OwnTime):
     demands_us: list[Fraction] = field(default_factory=list[Fraction])
     given: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(KINDS, ZERO))
     past: Past = field(default_factory=Past)
-    asked_nl: Fraction = ZERO  # rule 8: as if nothing had interfered
-    edge_nl: int = 0  # of turns at the very edge of a new program, which the log does not tell of
+    asked_nl: Fraction = ZERO  # rule 8: as if nothing had interfered; a bolus that begins in its whole steps
     missing: Missing = field(default_factory=Missing)  # rule 8: what of it was not given, by reason
     reservoir_nl: Fraction = ZERO
     filled: tuple[Fraction, Fraction, Fraction] = (
@@ -244,7 +243,6 @@ class Model(OwnTime):
         assert self.program is not None
         row = self.program.periodic[i]
         self.due_us[i] += row.every_s * S_US
-        self.asked_nl += row.volume_nl
         steps, self.carry_nl[i] = self.whole_steps(row.volume_nl, self.carry_nl[i])
         if steps:
             self.start(self.bolus_of("periodic", row.volume_nl, row.over_ms, steps, i))
@@ -273,10 +271,7 @@ class Model(OwnTime):
         self.clock_restored = False
 
     def to_come_nl(self) -> Fraction:
-        """What is under way, or waits, and has not left."""
-        waiting = ZERO
-        for i, row in enumerate(self.program.periodic if self.program is not None else ()):
-            waiting += row.volume_nl if self.due_us[i] <= self.elapsed_us else 0
+        """What is under way and has not left."""
         return sum((b.left_nl for b in (self.bolus, self.spread, self.bridge) if b), ZERO)
 
     # --- boluses
@@ -294,6 +289,7 @@ class Model(OwnTime):
     def start(self, over: Bolus) -> None:
         """It begins now, or as soon as what flows before it has ended."""
         over.from_us = self.t_us
+        self.asked_nl += over.nl
         if over.kind == "spread":
             self.spread = over
         else:
@@ -312,7 +308,14 @@ class Model(OwnTime):
         self.due_us = [Fraction(row.first_us) for row in program.periodic]
         self.carry_nl = [ZERO] * len(program.periodic)
         self.demand_carry_nl = ZERO
+        self.run()
+
+    def run(self) -> None:
+        """The program flows from here on; a bridge that had no step yet has its first one now at the earliest."""
         self.mode = "running"
+        for claim in self.claims:
+            if (claim.what, claim.kind) == ("bolus_start", "bridge"):
+                claim.at_us = self.t_us
 
     def cancel(self, why: str) -> None:
         """Boluses under way end; those that wait are missed; a bridge keeps its rest."""

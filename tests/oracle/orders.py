@@ -128,7 +128,6 @@ class Orders:
         assert model.program.demand is not None
         one = model.program.demand
         steps, model.demand_carry_nl = model.whole_steps(one.volume_nl, model.demand_carry_nl)
-        model.asked_nl += one.volume_nl
         model.start(model.bolus_of("demand", one.volume_nl, one.over_ms, max(1, steps)))
         model.demands_us.append(model.t_us)
 
@@ -146,7 +145,6 @@ class Orders:
         spread = row.fields.get("spread") == "1"
         self._granted(row, grants.bolus(model, volume_nl, over_ms, spread))
         steps, _rest = model.whole_steps(volume_nl)
-        model.asked_nl += volume_nl
         model.start(model.bolus_of("spread" if spread else "single", volume_nl, over_ms, max(1, steps)))
 
     def _do_stop(self, row: Row) -> None:
@@ -154,7 +152,7 @@ class Orders:
 
     def _do_resume(self, row: Row) -> None:
         self._granted(row, grants.resume(self._judge.model))
-        self._judge.model.mode = "running"
+        self._judge.model.run()
 
     def _do_prime(self, row: Row) -> None:
         model = self._judge.model
@@ -164,7 +162,6 @@ class Orders:
         steps, _rest = model.whole_steps(volume_nl)
         rate = row.state["bolus_rate_nl_per_day"]  # the motor's fastest, which no rule of the therapy names
         model.mode = "priming"
-        model.asked_nl += volume_nl
         model.start(Bolus("prime", steps, steps * model.step_nl, rate))
 
     def _do_calibrate(self, row: Row) -> None:
@@ -174,7 +171,6 @@ class Orders:
         self._granted(row, grants.prime(model, volume_nl))
         steps, _rest = model.whole_steps(volume_nl)
         model.mode = "priming"
-        model.asked_nl += volume_nl
         model.start(Bolus("calibration", steps, steps * model.step_nl, rate))
 
     def _do_dispense(self, row: Row) -> None:
@@ -184,7 +180,6 @@ class Orders:
         self._granted(row, grants.dispense(model, volume_nl, rate))
         steps, _rest = model.whole_steps(volume_nl)
         model.mode = "dispensing"
-        model.asked_nl += volume_nl
         model.start(Bolus("single", max(1, steps), max(1, steps) * model.step_nl, rate))
 
     def _do_commit(self, row: Row) -> None:
@@ -202,7 +197,7 @@ class Orders:
         if not rate:
             return None
         steps, _rest = self._judge.model.whole_steps(volume_nl)
-        self._judge.model.asked_nl += volume_nl
+        self._judge.model.asked_nl += steps * self._judge.model.step_nl
         self._judge.model.claims.append(
             Claim("bolus_start", self._judge.model.t_us, "bridge", steps, rate=rate)
         )

@@ -14,3 +14,8 @@ from oracle.runs import disagreement, weeks
 @pytest.mark.parametrize("seed", weeks("all", 40))
 def test_model_and_rig_agree(seed):
     assert not disagreement("all", seed)
+
+
+@pytest.mark.parametrize("seed", weeks("days", 0))
+def test_model_and_rig_agree_over_days(seed):
+    assert not disagreement("days", seed)
