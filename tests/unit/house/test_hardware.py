@@ -205,6 +205,13 @@ def test_every_row_of_the_bill_is_complete() -> None:
         assert float(row["eur_each"]) > 0
 
 
+def test_every_part_number_of_a_maker_says_where_else_it_was_seen() -> None:
+    """Or that it is a standard's; a row of no maker names a kind of part, no number."""
+    for row in pinout.bom():
+        assert bool(row["second"]) == (row["maker"] not in ("any", "made here")), row
+        assert not re.match(r"not (looked|found)", row["second"]), row
+
+
 def test_the_total_of_a_build_is_the_sum_of_its_rows() -> None:
     """Added up by another hand: the difference of two builds is that of the rows that they do not share."""
     rows = pinout.bom()
