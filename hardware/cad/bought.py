@@ -28,7 +28,8 @@ from build123d import (
 )
 from rigsim.geometry import PumpHead
 
-from cad.parts import PRINT, SIZES, UP, Heights, axles, flat_deg, lid_holes, outward, shaft, tube_path
+from cad.parts import PRINT, SIZES, UP, Heights, axles, flat_deg, lid_holes, outward, shaft
+from cad.track import tube_path
 
 SOFT = 0.03  # so far a tube gives way to the facets of the checks' coarser track
 DOWN = (Align.CENTER, Align.CENTER, Align.MAX)

@@ -4,16 +4,14 @@ Owns: the shape of each printed part.
 Rules: every length of the hydraulic geometry comes from rigsim.geometry, every other from parts.toml; the seal's
 middle points up, so that the tube's ends leave downwards; z grows from the motor's flange to the encoder.
 Units: mm, degrees where the name says so.
-Leaves: displacement to rigsim.geometry, files and pictures to cad/build.py and cad/picture.py.
+Leaves: the track and the tube's way to track.py, displacement to rigsim.geometry, files and pictures to build.py and
+picture.py.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 from build123d import (
     Align,
@@ -34,16 +32,10 @@ from build123d import (
 )
 from rigsim.geometry import PumpHead
 
-SIZES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "parts.toml").read_text(encoding="utf-8"))
-PRINT: dict[str, float] = SIZES["print"]
+from cad.track import PRINT, SIZES, polar, slot_path, track_outline, turn_deg
+
 UP = (Align.CENTER, Align.CENTER, Align.MIN)
 LEAST_WALL_MM = 0.8
-
-
-def turn_deg(head: PumpHead) -> float:
-    """How far the head's angle 0 (the seal's middle) is turned so that the way in and out points down."""
-    gap_middle = head.seal_deg / 2 + head.exit_ramp_deg + (360 - head.arc_deg) / 2
-    return 270 - gap_middle
 
 
 class Heights:
@@ -63,69 +55,11 @@ class Heights:
         self.board = self.top + PRINT["lid"] - SIZES["encoder_board"]["seat"]
 
 
-def _polar(radius: float, angle_deg: float) -> tuple[float, float]:
-    return radius * math.cos(math.radians(angle_deg)), radius * math.sin(math.radians(angle_deg))
-
-
-def track_outline(head: PumpHead, step_deg: float = 3.0, behind_mm: float = 0.0) -> list[tuple[float, float]]:
-    """The track's surface as a closed polygon round the rotor; beyond the ramps it stays at their full lift.
-
-    behind_mm: so far outside it, as the body is, behind its shim.
-    """
-    turn, radius = turn_deg(head), head.track_radius_mm + behind_mm
-    count = round(360 / step_deg)
-    return [
-        _polar(radius + head.track_lift_mm(math.radians(k * step_deg)), k * step_deg + turn)
-        for k in range(count)
-    ]
-
-
-def _slot_path(head: PumpHead, leaving: bool) -> list[tuple[float, float]]:
-    """Centreline of the tube from a track's end to beyond the body: an arc that turns outward, then straight."""
-    sign = 1 if leaving else -1
-    end_deg = turn_deg(head) + sign * (
-        head.seal_deg / 2 + (head.exit_ramp_deg if leaving else head.entry_ramp_deg)
-    )
-    x, y = _polar(head.centreline_radius_mm + head.ramp_lift_mm, end_deg)
-    heading = end_deg + sign * 90
-    points = [(x, y)]
-    steps = 12
-    for _ in range(steps):
-        heading -= sign * PRINT["tube_turn_deg"] / steps
-        length = PRINT["tube_bend_radius"] * math.radians(PRINT["tube_turn_deg"]) / steps
-        dx, dy = _polar(length, heading)
-        x, y = x + dx, y + dy
-        points.append((x, y))
-    dx, dy = _polar(PRINT["body_width"], heading)
-    return [*points, (x + dx, y + dy)]
-
-
-def tube_path(head: PumpHead) -> list[tuple[float, float]]:
-    """The free tube's middle line, from one side of the body to the other."""
-    half, turn = head.seal_deg / 2, turn_deg(head)
-    first, last = -half - head.entry_ramp_deg, half + head.exit_ramp_deg
-    count = round((last - first) / min(4.0, head.entry_ramp_deg / 6, head.exit_ramp_deg / 6))
-    track = [first + (last - first) * k / count for k in range(1, count)]
-    along = [
-        _polar(head.centreline_radius_mm + head.track_lift_mm(math.radians(deg)), deg + turn) for deg in track
-    ]
-    coming, going = _slot_path(head, False), _slot_path(head, True)
-    return [*reversed(_shortened(coming)), *along, *_shortened(going)]
-
-
-def _shortened(path: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The last, straight stretch as far as beyond the body, with a point at each millimetre: a spline stays on it."""
-    (x0, y0), (x1, y1) = path[-2:]
-    share = 1 / math.dist((x0, y0), (x1, y1))
-    straight = [k * share for k in range(1, round(PRINT["tube_shown"]) + 1)]
-    return [*path[:-1], *((x0 + at * (x1 - x0), y0 + at * (y1 - y0)) for at in straight)]
-
-
 def _slot(head: PumpHead, leaving: bool, depth: float) -> Part:
     """The cutter of one tube slot, open at the top, its floor rounded by the tube's own radius."""
     width = head.outer_diameter_mm + PRINT["tube_slot"]
     sketch = Sketch()
-    path = _slot_path(head, leaving)
+    path = slot_path(head, leaving)
     for (x0, y0), (x1, y1) in pairwise(path):
         length, angle = math.dist((x0, y0), (x1, y1)), math.degrees(math.atan2(y1 - y0, x1 - x0))
         middle = Location(((x0 + x1) / 2, (y0 + y1) / 2, 0), (0, 0, angle))
@@ -139,7 +73,7 @@ def _refuse_slots_through_screws(head: PumpHead, motor: str) -> None:
     holes += [(x, y, SIZES["lid_screw"][motor]["clear_diameter"]) for x, y in _lid_holes(motor)]
     half = (head.outer_diameter_mm + PRINT["tube_slot"]) / 2
     for leaving in (True, False):
-        path = _slot_path(head, leaving)
+        path = slot_path(head, leaving)
         for (x0, y0), (x1, y1) in pairwise(path):
             for k in range(50):
                 x, y = x0 + (x1 - x0) * k / 50, y0 + (y1 - y0) * k / 50
@@ -231,7 +165,7 @@ def _plate(head: PumpHead, height: float, margin: float) -> Part:
 def axles(head: PumpHead) -> list[tuple[float, float]]:
     """The axles' places; the first roller at the seal's middle."""
     turn = turn_deg(head)
-    return [_polar(head.roller_centre_radius_mm, turn + k * 360 / head.rollers) for k in range(head.rollers)]
+    return [polar(head.roller_centre_radius_mm, turn + k * 360 / head.rollers) for k in range(head.rollers)]
 
 
 def _sink(depth: float = 0.15) -> Part:
@@ -264,7 +198,7 @@ def rotor_upper(head: PumpHead, motor: str) -> Part:
     rim = head.roller_centre_radius_mm + PRINT["upper_margin"]
     notches = PRINT["notches_a_roller"] * head.rollers  # none beside an axle's thread
     for k in range(notches):
-        x, y = _polar(rim, flat_deg(head) + k * 360 / notches)
+        x, y = polar(rim, flat_deg(head) + k * 360 / notches)
         part -= Pos(x, y) * Cylinder(PRINT["notch"] * (1.5 if k == 0 else 1), 99, align=UP)
     magnet = SIZES["magnet"]
     floor = PRINT["upper_plate"] - magnet["height"]
@@ -309,7 +243,7 @@ def shim(head: PumpHead, step_deg: float = 3.0) -> Part:
     ring = extrude(outside - _cavity(head, 0.0, step_deg), SIZES["shim"]["width"])
     half, turn = head.seal_deg / 2, turn_deg(head)
     first, last = turn - half - head.entry_ramp_deg, turn + half + head.exit_ramp_deg
-    opening = [_polar(40.0, last + (first + 360 - last) * k / 4) for k in range(5)]
+    opening = [polar(40.0, last + (first + 360 - last) * k / 4) for k in range(5)]
     wedge = Face(Wire.make_polygon([(0, 0, 0), *((x, y, 0) for x, y in opening)], close=True))
     return ring - extrude(wedge, SIZES["shim"]["width"])
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from rigsim.geometry import PumpHead, load_head
 
-from cad.parts import axles, track_outline, turn_deg
+from cad.parts import axles
+from cad.track import track_outline, turn_deg
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
