@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "hardware"))
 import pictorial  # noqa: E402
 import pinout  # noqa: E402
 import render  # noqa: E402
+import symbols  # noqa: E402
 
 PLANS = ("tmc2209", "stepdir", "coils")
 OPTIONAL = {"uart_tx", "uart_rx"}
@@ -136,6 +137,46 @@ def test_everything_that_moves_the_motor_is_held_off_in_reset() -> None:
 def test_the_committed_picture_of_the_board_is_the_plans(name: str) -> None:
     picture = (ROOT / "hardware" / "wiring" / f"board-{name}.svg").read_text(encoding="utf-8")
     assert picture == pictorial.drawn(name), "run `make hardware`"
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_rings_of_every_resistor_in_the_picture_are_its_ohms(name: str) -> None:
+    """Read as a person reads them: three figures, a power of ten, brown for 1 %; and the bill has that value."""
+    parts = {ref: row["part"] for row in pinout.bom() for ref in row["ref"].split()}
+    for part, content in render.wiring_plan(name)["connectors"].items():
+        if part[0] != "R":
+            continue
+        *figures, power, tolerance = symbols.ring_digits(content["type"])
+        number, unit = parts[part].split()[:2]
+        ohms = float(number) * {"Ω": 1, "kΩ": 1000}[unit]
+        assert (figures[0] * 100 + figures[1] * 10 + figures[2]) * 10**power == ohms, part
+        assert tolerance == 1
+        assert " 1 %" in parts[part]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_picture_of_the_board_names_every_part_and_each_flag_is_a_wire_of_the_plan(name: str) -> None:
+    picture = (ROOT / "hardware" / "wiring" / f"board-{name}.svg").read_text(encoding="utf-8")
+    plan = render.wiring_plan(name)
+    words = re.findall(r">([^<>]+)</text>", picture)
+    for part, content in plan["connectors"].items():
+        title = str(content["type"]).split(" (or")[0].split(", ")[0]
+        assert part in ("PICO", "V12") or any(word.startswith((part + " ", title)) for word in words), part
+    grounds = {
+        pin
+        for row in plan["connections"]
+        for ends in row
+        for pin in ends.get("PICO", [])
+        if pin in range(3, 41, 5)
+    }
+    flagged = {int(pin) for word in words for pin in re.findall(r"^GND (\d+)(?:$|,)", word)}
+    assert flagged | {38} == grounds | {38}  # pin 38 has a flag of its own, to the jack
+
+
+def test_two_wires_on_one_line_of_the_picture_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pictorial.TWO_ENDED, "S2", (247, pictorial.TWO_ENDED["S1"][1] + 2, 2))
+    with pytest.raises(ValueError, match="two wires lie on one line"):
+        pictorial.drawn("tmc2209")
 
 
 SHEETS = [(source, name, sheet) for source in render.SOURCES for name, sheet in render.sheets(source).items()]
