@@ -50,7 +50,7 @@ def test_the_status_tells_the_motors_energy_for_a_microlitre_at_the_present_rate
     simulation = Simulation(seed=3)
     assert "motor_mj_per_ul" not in simulation.status(), "nothing flows"
     simulation.load()
-    joule_per_ul = 4.8 * 86_400 / 500  # coils held all the time, 500 uL a day
+    joule_per_ul = 1.2 * 86_400 / 500  # coils held all the time, 500 uL a day
     assert int(simulation.status()["motor_mj_per_ul"]) / 1000 == pytest.approx(joule_per_ul, rel=1e-4)
 
 

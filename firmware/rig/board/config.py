@@ -19,11 +19,11 @@ HIGHEST_STEPS_PER_S = (
 THERAPY_STEPS_PER_S = 8_000  # of any other delivery: below the start/stop rate, so that it needs no ramps
 PULSE_NS = 2_000  # a step pulse's high time: long enough for every driver of the table
 # a TMC2209 by its wire, else (None) by its pins and trimmer: (mA of a coil rms, % of it at a standstill, "stealth" or
-# "spread", stall guard 0 to 255, mohm of the sense resistors), as (280, 50, "stealth", 0, 110)
+# "spread", stall guard 0 to 255, mohm of the sense resistors), as (140, 50, "stealth", 0, 110)
 UART = None
 JOURNAL = "flash"  # or "fram": an FRAM on the I2C bus, in the place of the chip's flash
 FRAM_KIB = 32  # of that FRAM, as its data sheet says: 32, 64 or 128
-HOLD_STOPPED = True  # keep the coils on while stopped: the tube's pressure could turn a free rotor back
+HOLD_STOPPED = True  # keep the coils on while stopped: a free rotor falls into the next full step
 LIT_MS = 0  # coil drivers: a slow step's current goes off after so long; 0: it stays on
 SELF_HOLDING = False  # True where the tube's pressure cannot turn the pump back without current: a gear, say
 BUZZER_HZ = 4_000  # the buzzer's resonance; the lower tones are its odd parts, so that it sounds in each

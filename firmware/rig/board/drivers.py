@@ -37,11 +37,11 @@ DRIVERS = {
 }  # fmt: skip
 
 # full steps of a revolution as num / den, start/stop and highest rate in full steps/s, acceleration in full steps/s2,
-# current mA, coil resistance mohm, source
+# current that the papers set, mA, coil resistance mohm, source
 MOTORS = {
     "nema17": (
-        200, 1, 600, 3_000, 20_000, 400, 30_000,
-        "StepperOnline 17HS13-0404S: 1.8 deg, 0.4 A, 30 ohm, 37 mH, holding torque 260 mN.m",
+        200, 1, 600, 3_000, 20_000, 200, 30_000,
+        "StepperOnline 17HS13-0404S: 1.8 deg, 30 ohm, 37 mH, holding torque 260 mN.m at its 0.4 A; set to half of it",
     ),
     "28byj48": (
         2037_8864, 10_000, 300, 500, 4_000, 100, 50_000,
@@ -53,10 +53,10 @@ MOTORS = {
 # pull-out torque at the shaft: (full steps/s, mN.m), between them a straight line; of which supply, mV; where from
 TORQUES = {
     "nema17": (
-        ((0, 183), (100, 159), (200, 132), (300, 109), (400, 90), (500, 74), (600, 63), (800, 47), (1000, 37),
-         (1250, 29), (1500, 24), (2000, 18), (2500, 14), (3000, 12)),
+        ((0, 91), (350, 91), (400, 88), (500, 74), (600, 63), (800, 47), (1000, 37), (1250, 29), (1500, 23),
+         (2000, 15), (2500, 9), (3000, 5)),
         12_000,
-        "computed from resistance, inductance and back-EMF at a sine of 12 V and 0.4 A at most; losses apart",
+        "computed from resistance, inductance and back-EMF, at most 12 V and 0.2 A in a sine; losses apart",
     ),
     "28byj48": (
         ((0, 34), (60, 34), (500, 0)), 5_000,

@@ -21,7 +21,7 @@ COIL_OHM = 30.0
 METER = {  # what a meter reads on a rig that is wired as the plan says
     "supply_ohm": 4_000.0, "vsys_ohm": 2_000.0, "logic_ohm": 5_000.0, "stop_ohm": OPEN_OHM,
     "coil_a_ohm": COIL_OHM, "coil_b_ohm": COIL_OHM, "between_ohm": OPEN_OHM,
-    "motor_v": 12.0, "divider_v": 1.2, "vsys_v": 4.7, "enable_v": 2.9, "vref_v": 0.4, "coils_v": 0.0,
+    "motor_v": 12.0, "divider_v": 1.2, "vsys_v": 4.7, "enable_v": 2.9, "vref_v": 0.2, "coils_v": 0.0,
 }  # fmt: skip
 
 
@@ -122,7 +122,7 @@ FAULTS: dict[str, tuple[str, Callable[[Pump], None]]] = {
     "divider_swapped": ("R3 and R4 changed", _divider_swapped),
     "diode_reversed": ("D1 the wrong way round", _meter(vsys_v=0.0)),
     "enable_pullup_missing": ("R1 is not there", _meter(enable_v=0.0)),
-    "current_not_set": ("the driver's trimmer at its lowest", _both(_meter(vref_v=0.03), lambda p: p.weaken(0.05))),
+    "current_not_set": ("the driver's trimmer at its lowest", _both(_meter(vref_v=0.03), lambda p: p.weaken(0.15))),
     "divider_open": ("the divider's middle is not at GP26", _divider_open),
     "bus_swapped": ("SDA and SCL changed", _both(_address(0x36, None), _address(0x18, None))),
     "encoder_absent": ("a wire of the encoder is open", _address(0x36, None)),

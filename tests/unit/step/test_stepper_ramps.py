@@ -136,10 +136,10 @@ def test_more_programs_than_pio_memory_holds_are_refused_with_the_reason() -> No
 
 
 def test_a_step_costs_the_copper_loss_while_the_coils_are_on() -> None:
-    assert chosen().setup().hold_mw == 4_800  # 0.4 A in 30 ohm
+    assert chosen().setup().hold_mw == 1_200  # 0.2 A in 30 ohm
     motor = StepRig(chosen()).stepper
-    assert motor.step_uj(interval_us=1_000) == 4_800
-    assert motor.step_uj(interval_us=60_000_000) == 288_000_000
+    assert motor.step_uj(interval_us=1_000) == 1_200
+    assert motor.step_uj(interval_us=60_000_000) == 72_000_000
     assert small_motor().setup().hold_mw == 1_000
     assert StepRig(small_motor()).stepper.step_uj(interval_us=60_000_000) == 60_000_000
 
