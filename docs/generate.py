@@ -30,6 +30,7 @@ PAGES = {
     "docs/reference/pins.md": "pinout:pins_page",
     "docs/reference/parts.md": "pinout:parts_page",
     "docs/reference/pump-head.md": "pinout:head_page",
+    "docs/reference/figures.md": "figures_page:page",
     "docs/how-to/bring-up.md": "pumprig.doctor.bringup_page:page",
 }
 
