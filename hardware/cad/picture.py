@@ -127,4 +127,4 @@ def _draw_flow(head: PumpHead, axes: plt.Axes) -> None:
     axes.set_xlabel("rotor angle, °")
     axes.set_ylabel("flow over its mean")
     axes.set_xticks(range(0, 361, 90))
-    axes.set_ylim(-1.1, 1.6)
+    axes.set_ylim(-1.6, 1.6)
