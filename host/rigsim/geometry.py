@@ -92,7 +92,7 @@ class PumpHead:
         """Back through what a roller leaves open of the tube, by pressure alone; 0 where the tube is closed.
 
         At a gap of 1.548 mm some 0.145 of the lumen of a 0.51 x 2.23 mm tube is open, at 1.485 mm nothing (a
-        plane-strain model, tests/tube_model.py): a share that falls in a straight line with the gap over two walls. What
+        plane-strain model, tests/tube_model.py): a share that falls straight with the gap over two walls. What
         is open is two equal corners, each taken for a round channel under the roller (Hagen-Poiseuille, water).
         """
         squeezed = 1 - (self.gap_mm + gap_error_mm) / (2 * self.wall_mm)
