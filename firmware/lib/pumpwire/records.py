@@ -84,6 +84,8 @@ STATE = (
     ("elapsed_part", 2),  # of program_elapsed_s: 65536ths of a second
     ("last_crc", 2),  # which command last_seq was: codec.name_of its line
 )
+WIDTHS = bytes([row[1] for row in STATE])
+MODE = 17  # where `mode` stands in STATE
 HALTED_SINCE = 4  # the version that added no field, but split `mode`
 FIELDS = {1: 30, 2: 38, 3: 42, 4: 42}  # version: how many of STATE it has
 
@@ -143,7 +145,13 @@ def pack(header, state, text):
 
     A text (or bytes) that is too long for the page loses its last words, never the state.
     """
-    words = text if isinstance(text, bytes) else text.encode()
+    values = [state.get(name) or 0 for name, _size in STATE]
+    values[MODE] |= state.get("halted", 0) << MODE_BITS
+    return page(header, values, text if isinstance(text, bytes) else text.encode())
+
+
+def page(header, values, words):
+    """The same from the state's values in the order of STATE, `halted` in its mode, and the words as bytes."""
     if len(words) > MAX_EVENT_TEXT:
         end = words.rfind(b" ", 0, MAX_EVENT_TEXT + 1)
         words = words[: end if end > 0 else MAX_EVENT_TEXT]
@@ -164,11 +172,8 @@ def pack(header, state, text):
         header["chain"],
     )
     at = HEADER_SIZE
-    given, put = state.get, struct.pack_into
-    for name, size in STATE:
-        value = given(name)
-        if name == "mode":
-            value = (value or 0) | given("halted", 0) << MODE_BITS
+    put = struct.pack_into
+    for value, size in zip(values, WIDTHS):
         if value:
             put("<Q", raw, at, value)  # the next field lies over its high, empty bytes
         at += size

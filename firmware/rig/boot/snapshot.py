@@ -6,10 +6,8 @@ Units: as in pumpwire.records.STATE.
 Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
-from pumpwire.records import STATE
-from pumpwire.spec import KINDS, MODES, alarm
-
-STEPS = [row[0] for row in STATE[: len(KINDS)]]  # the kinds' fields, in their order
+from pumpwire.records import MODE_BITS
+from pumpwire.spec import MODES, alarm
 
 
 def program_number(digest):
@@ -26,7 +24,7 @@ def halted_number(why):
 
 
 def state_of(rig, now_us):
-    """The state block of a record, {name: int}."""
+    """The state block of a record: its values in the order of records.STATE, `halted` in the upper bits of the mode."""
     therapy = rig.therapy
     dosing = rig.dosing
     active, acked = rig.alarms.masks()
@@ -35,42 +33,35 @@ def state_of(rig, now_us):
         max(now_us, bolus.start_us) if bolus is not None else now_us
     )  # what begins at once counts as begun
     elapsed_s, elapsed_part = _elapsed(therapy, at_us)
-    state = {
-        "delivered_base_nl": dosing.base_nl,
-        "base_steps": dosing.base_steps,
-        "reservoir_base_nl": rig.reservoir.base_nl,
-        "reservoir_base_delivered_nl": rig.reservoir.base_delivered_nl,
-        "assumed_steps": rig.assumed_steps,
-        "lost_steps": dosing.lost_steps,
-        "last_seq": rig.session.last_seq,
-        "last_code": rig.session.last_code,
-        "last_crc": rig.session.last_crc,
-        "mode": MODES.index(therapy.mode),
-        "program_hash": program_number(therapy.program_hash),
-        "demand_wait_s": rig.requests.wait_s(now_us),
-        "program_elapsed_s": elapsed_s,
-        "elapsed_part": elapsed_part,
-        "waiting": therapy.boluses.waiting(at_us, bolus),
-        "alarms": active,
-        "acked": acked,
-        "halted": halted_number(therapy.halted_by),
-    }
-    state.update(rig.implant.state(now_us))
-    for name, steps in zip(STEPS, dosing.kind_steps):
-        if steps:
-            state[name] = steps
-    if bolus is not None:
-        state["bolus_kind"] = bolus.kind + 1
-        state["bolus_steps"] = bolus.steps
-        state["bolus_done_steps"] = bolus.done_steps
-        state["bolus_rate_nl_per_day"] = bolus.rate_nl_per_day
     second = therapy.bridge or therapy.spread  # never both
-    if second is not None:
-        state["second_kind"] = second.kind + 1
-        state["spread_steps_asked"] = second.steps
-        state["spread_done_steps"] = second.done_steps
-        state["spread_rate_nl_per_day"] = second.rate_nl_per_day
-    return state
+    delivered = (
+        dosing.base_nl,
+        dosing.base_steps,
+        rig.reservoir.base_nl,
+        rig.reservoir.base_delivered_nl,
+        rig.assumed_steps,
+        dosing.lost_steps,
+        rig.session.last_seq,
+        rig.session.last_code,
+        MODES.index(therapy.mode) | halted_number(therapy.halted_by) << MODE_BITS,
+        program_number(therapy.program_hash),
+    )
+    told = rig.requests.wait_s(now_us), elapsed_s, active, acked, therapy.later[0]
+    rest = (
+        second.kind + 1 if second is not None else 0,
+        therapy.boluses.waiting(at_us, bolus),
+        elapsed_part,
+        rig.session.last_crc,
+    )
+    boluses = _bolus(bolus) + _bolus(second)[1:]
+    return tuple(dosing.kind_steps) + delivered + boluses + told + rig.implant.state(now_us) + rest
+
+
+def _bolus(overlay):
+    """Kind, steps, those done, rate; zeros for none."""
+    if overlay is None:
+        return 0, 0, 0, 0
+    return overlay.kind + 1, overlay.steps, overlay.done_steps, overlay.rate_nl_per_day
 
 
 def _elapsed(therapy, at_us):

@@ -37,14 +37,16 @@ class Journal:
 
     # --- append
 
-    def append(self, header, state, text):
+    def append(self, header, values, words):
         """Seal and program one record; header needs event, boot, mono_us, utc_us, calibration_id. Returns its number.
+
+        The state's values come in the order of records.STATE, the event's words as bytes.
 
         Takes one page program (0.4 to 3 ms). While the block ahead is not erased the record is held in memory.
         """
         header["number"] = self.next_number
         header["chain"] = self.chain
-        raw = records.pack(header, state, text)
+        raw = records.page(header, values, words)
         chain = records.link(raw)
         self._held.append(raw)  # from here on nothing can fail for want of memory and leave a gap
         self.chain = chain

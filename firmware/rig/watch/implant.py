@@ -134,16 +134,15 @@ class Implant:
         return demands * program["demand"][0][0] // 7 if program and program["demand"] else 0
 
     def state(self, now_us):
-        """What a record keeps of it; what is not whole counts as used."""
+        """What a record keeps of it, in the order of records.STATE; what is not whole counts as used."""
         self.count(now_us)
         ramp = self._therapy.ramp_behind_us(now_us) // 1_000_000
-        return {
-            "battery_j": min(65_535, self.used_j + (1 if self._rest_pj else 0)),
-            "battery_h": min(65_535, self.age_h + (1 if self._rest_us else 0)),
-            "eri_days": min(255, (self.eri_h + 23) // 24),
-            "tube_rev": self.tube_rev,
-            "tube_day": self.tube_day,
-            "later": self._therapy.later[0],
-            "demands": min(255, self.demands(now_us)),
-            "ramp": min(2 * ramp, (1 << 24) - 2) + (1 if self._therapy.ramp_held_us >= 0 else 0),
-        }
+        return (
+            min(2 * ramp, (1 << 24) - 2) + (1 if self._therapy.ramp_held_us >= 0 else 0),
+            self.tube_rev,
+            self.tube_day,
+            min(65_535, self.used_j + (1 if self._rest_pj else 0)),
+            min(65_535, self.age_h + (1 if self._rest_us else 0)),
+            min(255, (self.eri_h + 23) // 24),
+            min(255, self.demands(now_us)),
+        )

@@ -4,8 +4,8 @@ Owns: the list of files with their contents, the count of journal blocks and the
 Rules: every module is shrunk, then compiled by mpy-cross for the RP2040, main.py stays source; of adafruit_motor
 only the stepper's sequences go along, as they are; the same sources give the same bytes.
 Units: bytes; blocks of 4096.
-Leaves: shrinking to constants.py, names.py, borrowed.py and settled.py, writing to install.py, the meaning of the
-blocks to the firmware's flashmap.
+Leaves: shrinking to settled.py, reached.py, constants.py, names.py and borrowed.py, writing to install.py, the meaning
+of the blocks to the firmware's flashmap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from pumprig.errors import PumpError
 from pumprig.extras import to_install, to_install_coils
-from pumprig.flash import borrowed, constants, names, settled
+from pumprig.flash import borrowed, constants, names, reached, settled
 
 ARCHITECTURE = "armv6m"
 OPTIMISE = "-O3"  # no line numbers: they would take the heap that the log's answers need
@@ -101,10 +101,13 @@ def shrunk(found: dict[str, Path], kept: Iterable[str] = ()) -> dict[str, str]:
     for name, path in found.items():
         if dotted(name) == settled.MODULE:
             settled.settle(trees, path)
+            settled.leave_out_kinds(trees)
+    foreign = (borrowed.names_in(text) for name, text in texts.items() if name.startswith(FOREIGN))
+    asked = set(kept).union(*foreign)
+    reached.drop(trees, {*asked, "run"})  # main.py's word
     constants.inline(trees)
     names.shorten(trees)
-    foreign = (borrowed.names_in(text) for name, text in texts.items() if name.startswith(FOREIGN))
-    borrowed.borrow(trees, set(kept).union(*foreign))
+    borrowed.borrow(trees, asked)
     return {
         name: ast.unparse(trees[dotted(name)]) if dotted(name) in trees else text
         for name, text in texts.items()

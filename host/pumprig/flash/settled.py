@@ -1,8 +1,8 @@
-"""What the Pico would only compute to get the same every time, computed here.
+"""What the Pico would only compute to get the same every time, computed here; what it never reads of a table, left out.
 
-Owns: the protocol's digest as a constant of the image.
-Rules: it is computed from the very files that are compiled, by a Python of its own, never from this tool's copy of
-them: the greeting compares the two.
+Owns: the protocol's digest as a constant of the image, and the table of answers without what only a reader needs.
+Rules: the digest is computed from the very files that are compiled, by a Python of its own, never from this tool's copy
+of them: the greeting compares the two. It covers the whole tables, what is left out too.
 Units: none.
 Leaves: what the digest covers to pumpwire/spec.py.
 
@@ -20,6 +20,7 @@ from pumprig.errors import PumpError
 from pumprig.flash.constants import Trees
 
 MODULE, FUNCTION = "pumpwire.spec", "digest"
+ANSWERS_MODULE, ANSWERS = "pumpwire.answers", "ANSWERS"
 CODE = "import sys; sys.path.insert(0, sys.argv[1]); from pumpwire import spec; print(spec.digest())"
 
 
@@ -30,6 +31,25 @@ def settle(trees: Trees, spec: Path) -> None:
         if isinstance(node, ast.FunctionDef) and node.name == FUNCTION:
             node.body = [ast.Return(ast.Constant(digest))]
             ast.fix_missing_locations(node)
+
+
+def leave_out_kinds(trees: Trees) -> None:
+    """Let pumpwire.answers have the names of its fields alone: the rest of a row only the host asks for."""
+    for node in trees[ANSWERS_MODULE].body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=bytes(table))) if (
+                name == ANSWERS
+            ):
+                node.value = ast.Constant(b"\n".join(_names_alone(row) for row in table.split(b"\n")))
+            case _:
+                pass
+
+
+def _names_alone(row: bytes) -> bytes:
+    """`status flow once rate:rate angle:angle?` -> `status flow - rate: angle:`."""
+    verb, name, often, *fields = row.split() or [b"", b"", b""]
+    words = (verb, name, often and b"-", *(field.partition(b":")[0] + b":" for field in fields))
+    return b" ".join(words).strip()
 
 
 def digest_of(spec: Path) -> str:

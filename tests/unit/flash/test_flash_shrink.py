@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
-from pumprig.flash import borrowed, constants, names
-from pumprig.flash.image import build, shrunk, sources
-from pumpwire import spec
+from pumprig.flash import borrowed, constants, names, reached, settled
+from pumprig.flash.image import FOREIGN, build, dotted, shrunk, sources
+from pumpwire import answers, spec
 
 CHIP_MODULES = (
     "machine",
@@ -136,6 +136,17 @@ def test_a_name_that_something_else_may_mean_stays() -> None:
         assert name in out["a"], name
 
 
+def what_is_reached() -> dict[str, ast.Module]:
+    """{path on the device: syntax tree} of the sources, but for what nothing on the Pico reaches."""
+    found = sources()
+    texts = {name: path.read_text("utf-8") for name, path in found.items()}
+    trees = {dotted(name): ast.parse(text) for name, text in texts.items() if not name.startswith(FOREIGN)}
+    settled.settle(trees, found["lib/pumpwire/spec"])
+    foreign = (borrowed.names_in(text) for name, text in texts.items() if name.startswith(FOREIGN))
+    reached.drop(trees, {"run"}.union(*foreign))
+    return {name: trees[dotted(name)] for name in found if dotted(name) in trees}
+
+
 def test_no_name_of_the_firmware_that_micropython_s_own_objects_have_is_changed(
     shrunken: dict[str, str],
 ) -> None:
@@ -159,11 +170,9 @@ def test_no_name_of_the_firmware_that_micropython_s_own_objects_have_is_changed(
                 known.add(node.name)
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 known.add(node.target.id)
-    found = sources()
-    for name, text in shrunken.items():
-        before = {
-            node.attr for node in ast.walk(ast.parse(found[name].read_text("utf-8"))) if is_attribute(node)
-        }
+    for name, tree in what_is_reached().items():
+        text = shrunken[name]
+        before = {node.attr for node in ast.walk(tree) if is_attribute(node)}
         after = {node.attr for node in ast.walk(ast.parse(text)) if is_attribute(node)}
         assert {attr for attr in (before - after) & known if not attr.startswith("_")} == set(), name
 
@@ -171,14 +180,14 @@ def test_no_name_of_the_firmware_that_micropython_s_own_objects_have_is_changed(
 def test_the_firmware_keeps_its_shape_and_what_scripts_reach(shrunken: dict[str, str]) -> None:
     found = sources()
     texts = shrunken
-    for name, path in found.items():
+    for name, reached_tree in what_is_reached().items():
         shapes = [
             [
                 type(node).__name__
-                for node in ast.walk(ast.parse(text))
+                for node in ast.walk(tree)
                 if isinstance(node, ast.FunctionDef | ast.ClassDef)
             ]
-            for text in (path.read_text("utf-8"), texts[name])
+            for tree in (reached_tree, ast.parse(texts[name]))
         ]
         assert shapes[0] == shapes[1], name
     for module in borrowed.OPEN_MODULES:
@@ -198,3 +207,66 @@ def test_the_image_holds_a_file_for_each_source_and_is_the_same_twice() -> None:
     image = build()
     assert set(image) == {f"{name}.mpy" for name in sources()} | {"main.py", "manifest"}
     assert image == build()
+
+
+def reach(**texts: str) -> dict[str, str]:
+    """{module's last name: its text without what nothing reaches}; `rig.` is put before each."""
+    trees = {f"rig.{name}": ast.parse(text) for name, text in texts.items()}
+    reached.drop(trees, ("asked",))
+    return {name.removeprefix("rig."): ast.unparse(tree) for name, tree in trees.items()}
+
+
+def test_what_nothing_reaches_is_left_out_and_what_it_alone_reached_with_it() -> None:
+    out = reach(
+        a="TABLE = (1, 2)\ndef used(): pass\ndef unused(): return other()\ndef other(): return TABLE\nused()"
+    )
+    assert out["a"] == "def used():\n    pass\nused()"
+
+
+def test_what_is_reached_through_a_module_an_import_a_text_or_an_object_that_is_not_known_stays() -> None:
+    a = "".join(
+        f"def {name}():\n    pass\n"
+        for name in ("asked", "by_module", "imported", "by_text", "by_row", "by_any", "gone")
+    )
+    b = "from rig import a\nfrom rig.a import imported\nx = [a.by_module, imported]\n"
+    b += "y(x)[getattr(a, 'by_text')].by_any(b'by_row 1', 'gone by')"
+    kept = ast.parse(reach(a=a, b=b)["a"]).body
+    assert [getattr(node, "name", "") for node in kept] == [
+        "asked",
+        "by_module",
+        "imported",
+        "by_text",
+        "by_row",
+        "by_any",
+    ]
+
+
+def test_a_name_that_a_library_s_module_is_asked_for_reaches_nothing_of_ours() -> None:
+    assert (
+        reach(a="import struct\ndef pack(): pass\nx = struct.pack()")["a"]
+        == "import struct\nx = struct.pack()"
+    )
+
+
+def test_methods_that_are_asked_for_by_the_begin_of_their_name_stay() -> None:
+    text = "class A:\n    def _do_x(self): pass\n    def gone(self): pass\ngetattr(A(), '_do_' + y)()"
+    assert "_do_x" in reach(a=text)["a"]
+    assert "gone" not in reach(a=text)["a"]
+
+
+def test_the_image_has_the_names_of_every_answer_s_fields_and_not_their_kinds() -> None:
+    text = shrunk(sources())["lib/pumpwire/answers"]
+    table = next(
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, bytes) and b"status flow" in node.value
+    )
+    assert b":volume" not in table
+    for verb in [row[0] for row in spec.commands()]:
+        for name, _often, pairs in answers.rows_of(verb):
+            row = next(
+                line
+                for line in table.split(b"\n")
+                if line.split()[:2] == [verb.encode(), (name or "-").encode()]
+            )
+            assert row.split()[3:] == [f"{field}:".encode() for field, _kind in pairs]

@@ -56,10 +56,15 @@ def settings_of(flash: NorFlash) -> Any:
     return kept_documents.slots(blocks.find(flashmap.FlashDevice(flash), flashmap.SETTINGS))
 
 
+def values(number: int) -> tuple[int, ...]:
+    """A state whose first field follows from its number."""
+    return (number * 11, *[0] * (len(records.STATE) - 1))
+
+
 def append(journal: Any, number: int) -> None:
     """One record whose content follows from its number; an erase ahead wherever it is wanted."""
     header = {"event": 3, "boot": 1, "mono_us": number * 1_000, "utc_us": 0, "calibration_id": 7}
-    assert journal.append(header, {"basal_steps": number * 11}, f"n={number}") == number
+    assert journal.append(header, values(number), b"n=%d" % number) == number
     if journal.wants_erase():
         journal.prepare()
 
@@ -253,7 +258,7 @@ def test_records_wait_in_memory_for_the_erase_and_none_is_lost() -> None:
     journal = boot(flash)
     for number in range(1, RECORDS):
         header = {"event": 3, "boot": 1, "mono_us": number, "utc_us": 0, "calibration_id": 7}
-        journal.append(header, {"basal_steps": number * 11}, f"n={number}")
+        journal.append(header, values(number), b"n=%d" % number)
     assert not journal.has_room()
     assert boot(flash).next_number == LOG_BLOCKS * (flashmap.PAGES - 1) + 1
     while journal.wants_erase():
@@ -270,6 +275,7 @@ def test_a_firmware_update_goes_on_with_the_older_log_and_its_chain(monkeypatch:
     for number in range(1, 21):
         append(journal, number)
     monkeypatch.setattr(records, "STATE", (*records.STATE, ("later_field", 4)))
+    monkeypatch.setattr(records, "WIDTHS", records.WIDTHS + b"\x04")
     monkeypatch.setattr(records, "FIELDS", {**records.FIELDS, records.VERSION + 1: len(records.STATE)})
     monkeypatch.setattr(records, "VERSION", records.VERSION + 1)
     monkeypatch.setattr(records, "SIZES", (*records.SIZES, records.STATE_SIZE + 4))

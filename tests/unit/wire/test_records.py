@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pumpwire import records, spec
 from rig.boot import recovery, snapshot
-from rig.boot.snapshot import STEPS
 
 HEADER_LIMITS = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32, "Q": 1 << 64}
 FREE = [row for row in records.HEADER if row[0] not in ("magic", "version", "length", "chain")]
@@ -158,4 +157,5 @@ def test_a_whole_record_of_a_newer_version_is_named_as_such_and_not_as_damage() 
 
 
 def test_the_state_begins_with_the_steps_of_each_kind_in_the_order_of_the_table() -> None:
-    assert [name + "_steps" for name in spec.KINDS] == STEPS
+    assert [name + "_steps" for name in spec.KINDS] == [row[0] for row in records.STATE[: len(spec.KINDS)]]
+    assert records.STATE[records.MODE][0] == "mode"
