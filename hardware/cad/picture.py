@@ -15,7 +15,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from rigsim.geometry import PumpHead, load_head
 
 from cad.parts import axles
@@ -23,10 +23,14 @@ from cad.track import track_outline, turn_deg
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.font_manager import findfont
 
 Floats = NDArray[np.float64]
+Names = Sequence[tuple[str, tuple[float, float, float]]]
+NAMES_WIDTH = 230
 Mesh = tuple[Floats, NDArray[np.int64], tuple[float, float, float]]  # corners, triangles, colour
 SUPERSAMPLE = 2
+KEPT = {"method": Image.Quantize.MAXCOVERAGE}  # a small part keeps its own colour
 
 
 def _view(azimuth_deg: float, elevation_deg: float) -> Floats:
@@ -58,8 +62,13 @@ def _fill(image: Floats, depth: Floats, corners: Floats, colour: Floats) -> None
     image[low[1] : high[1], low[0] : high[0]][nearer] = colour
 
 
-def shaded(meshes: Sequence[Mesh], path: Path, size: tuple[int, int], view: tuple[float, float]) -> None:
-    """Write the meshes as a PNG of `size` pixels seen from `view` (azimuth and elevation in degrees)."""
+def shaded(
+    meshes: Sequence[Mesh], path: Path, size: tuple[int, int], view: tuple[float, float], names: Names = ()
+) -> None:
+    """Write the meshes as a PNG of `size` pixels seen from `view` (azimuth and elevation in degrees).
+
+    names: what stands beside the picture, each with the place that its line goes to; they make it wider by NAMES_WIDTH.
+    """
     frame = _view(*view)
     width, height = size[0] * SUPERSAMPLE, size[1] * SUPERSAMPLE
     turned = [corners @ frame.T for corners, _, _ in meshes]
@@ -78,7 +87,31 @@ def shaded(meshes: Sequence[Mesh], path: Path, size: tuple[int, int], view: tupl
         for triangle, level in zip(triangles, bright, strict=True):
             _fill(image, depth, screen[triangle], np.array(colour) * level)
     picture = Image.fromarray((image * 255).clip(0, 255).astype(np.uint8))
-    picture.resize(size, Image.Resampling.LANCZOS).quantize(96).save(path, optimize=True)
+    picture = picture.resize(size, Image.Resampling.LANCZOS)
+    if names:
+        places = [((np.array(at) @ frame.T - middle) * [scale, -scale, 1.0]) / SUPERSAMPLE for _, at in names]
+        marks = [
+            (name, place[0] + size[0] / 2, place[1] + size[1] / 2)
+            for (name, _), place in zip(names, places, strict=True)
+        ]
+        picture = _named(picture, marks)
+    picture.quantize(160, **KEPT).save(path, optimize=True)
+
+
+def _named(picture: Image.Image, marks: list[tuple[str, float, float]]) -> Image.Image:
+    """The picture with names in a column on its right, from top to bottom, none on another."""
+    wide = Image.new("RGB", (picture.width + NAMES_WIDTH, picture.height), "white")
+    wide.paste(picture)
+    pen = ImageDraw.Draw(wide)
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 15)
+    below = 0.0
+    for name, x, y in sorted(marks, key=lambda mark: mark[2]):
+        at = max(y, below)
+        below = at + 21
+        pen.line([(x, y), (picture.width - 6, at)], fill="#666666", width=1)
+        pen.ellipse([x - 2, y - 2, x + 2, y + 2], fill="#333333")
+        pen.text((picture.width, at), name, fill="#222222", font=font, anchor="lm")
+    return wide
 
 
 def section(names: Sequence[str], path: Path) -> None:
@@ -91,7 +124,7 @@ def section(names: Sequence[str], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=90, metadata={"Software": None})
     plt.close(figure)
-    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(96, **KEPT).save(path, optimize=True)
 
 
 def _draw_section(head: PumpHead, axes: plt.Axes) -> None:

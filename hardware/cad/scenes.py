@@ -8,6 +8,7 @@ Leaves: pixels to picture.py, the words to docs/how-to/assemble-head.md.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ KIND = {
 }  # fmt: skip
 
 
+NAMES = {
+    "lid screw 4": "screws M3 × 35 (4)", "cover": "cover", "board": "encoder's board", "lid": "lid", "magnet": "magnet",
+    "rotor-upper": "rotor, upper plate", "bearing 1b": "bearings MR63ZZ, pairs", "rotor-lower": "rotor, lower plate",
+    "clamp screw": "set screw M3 × 8", "axle screw 1": "axles M3 × 14", "tube": "tube", "shim": "shim", "body": "body",
+    "motor": "motor",
+}  # fmt: skip
+
+
 def _mesh(name: str, part: Part, lift: float) -> Mesh:
     corners, triangles = (Pos(0, 0, lift) * part).tessellate(0.08, 0.3)
     points = np.array([[v.X, v.Y, v.Z] for v in corners])
@@ -37,8 +46,14 @@ def draw(head: PumpHead, motor: str, folder: Path, steps: bool) -> None:
     """The exploded view of a head, and with `steps` the pictures of its assembly."""
     found = {item.name: item.solid for item in check.items(head, motor)}
     lifts = _lifts(found)
+    names: list[tuple[str, tuple[float, float, float]]] = []
+    for item, title in NAMES.items():
+        box = found[item].bounding_box()
+        names.append(
+            (title, (box.max.X, (box.min.Y + box.max.Y) / 2, (box.min.Z + box.max.Z) / 2 + lifts[item]))
+        )
     shaded([_mesh(name, part, lifts[name]) for name, part in found.items()],
-           folder / f"pumphead-{head.name}.png", (520, 1040), (-60, 28))  # fmt: skip
+           folder / f"pumphead-{head.name}.png", (520, 1040), (-60, 28), names)  # fmt: skip
     if steps:
         for number, meshes in enumerate(_steps(found), 1):
             shaded(meshes, folder / f"step-{number}.png", (560, 560), (-60, 32))
@@ -59,7 +74,7 @@ def _steps(found: dict[str, Part]) -> list[list[Mesh]]:
         return [
             _mesh(name, part, lift)
             for name, part in found.items()
-            if any(name == kind or name.startswith(kind + " ") for kind in kinds)
+            if any(re.fullmatch(rf"{kind}( \d\w?)?", name) for kind in kinds)
         ]
 
     low = some("motor") + some("body")
