@@ -9,6 +9,7 @@ Leaves: the way over the broker to test_lab.py.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from lab.records import AUGUST_US, DEVICE, JULY_US, chain, resealed
 from lab.servers import fresh, held_by, in_database, until
 from pumprig.lab import books, schema
-from pumprig.lab.database import Lab, copy_in, row_of
+from pumprig.lab.database import EPOCH, Lab, copy_in, make_month, row_of
 from pumprig.lab.sender import documents_of
 from pumprig.lab.servers import Postgres
 from pumprig.lab.wire import Ack, Batch
@@ -167,12 +168,12 @@ def test_a_writer_beside_the_ingesters_makes_no_record_twice_and_none_lost(postg
     lab = Lab(address)
     lab.watermark("bench", DEVICE)
     with lab.transaction() as db:
-        db.execute("SELECT pumprig_month(%s)", (row_of("bench", DEVICE, Record(raws[2]))[3],))
+        make_month(db, EPOCH + timedelta(microseconds=JULY_US))
     waiting = (
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY records%'"
     )
     with psycopg.connect(address) as other, ThreadPoolExecutor() as pool:
-        copy_in(other, "records", [row_of("bench", DEVICE, Record(raws[2]))])
+        copy_in(other, "records", [row_of("bench", DEVICE, Record(raws[2]), JULY_US)])
         taken = pool.submit(lab.take, "bench", DEVICE, Batch(None, raws))
         until(lambda: asked(address, waiting) == [(1,)], "the copy that waits")
         other.commit()

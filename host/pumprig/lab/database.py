@@ -11,7 +11,7 @@ Leaves: the schema to schema.py, what was asked for to books.py, the broker to i
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,19 +23,20 @@ from pumprig.errors import PumpError
 from pumprig.lab import schema
 from pumprig.lab.wire import Ack, Batch, Place
 from pumprig.store.known import figures_of
-from pumprig.store.record import Record
+from pumprig.store.record import Record, number_of
 
 Database = psycopg.Connection[Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000
+ZERO_US = 946_684_800_000_000  # 2000, from which PostgreSQL counts
 LATEST_US = 4_102_444_800_000_000  # 2100: no clock of a rig is beyond it
 _COLUMNS = (
     *("device", "boot", "number", "filed_at", "site", "raw", "event", "mono_us", "at", "calibration_id"),
     *schema.KIND_COLUMNS,
     "text",
 )
-TYPES = (
-    *("text", "int8", "int8", "timestamptz", "text", "bytea", "text", "numeric", "timestamptz", "int8"),
+TYPES = (  # a timestamptz goes over the line as an int8: microseconds since 2000
+    *("text", "int8", "int8", "int8", "text", "bytea", "text", "numeric", "int8", "int8"),
     *(["int8"] * len(schema.KIND_COLUMNS)),
     "text",
 )
@@ -43,7 +44,6 @@ _LIST = ", ".join(_COLUMNS)
 INCOMING = f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_LIST} FROM records WITH NO DATA"
 INSERT = f"INSERT INTO records ({_LIST}) SELECT {_LIST} FROM incoming ON CONFLICT DO NOTHING"
 Row = tuple[Any, ...]
-Read = tuple[str, Record | None]  # why it is none, or the record
 
 
 class Lab:
@@ -52,7 +52,7 @@ class Lab:
     def __init__(self, address: str) -> None:
         self._address = address
         self._db: Database | None = None
-        self._months: set[tuple[int, int]] = set()  # which have their partition
+        self._days: set[int] = set()  # whose month has its partition
 
     @contextmanager
     def transaction(self) -> Generator[Database]:
@@ -65,7 +65,7 @@ class Lab:
                 try:
                     yield self._db
                 except BaseException:
-                    self._months.clear()  # theirs may be undone, too
+                    self._days.clear()  # theirs may be undone, too
                     raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
@@ -80,7 +80,7 @@ class Lab:
         if self._db is not None:
             self._db.close()
         self._db = None
-        self._months.clear()  # the last commit may not have come through
+        self._days.clear()  # the last commit may not have come through
 
     def watermark(self, site: str, device: str) -> Ack:
         """The last record that the database holds of a source. Raises PumpError."""
@@ -103,73 +103,91 @@ class Lab:
         return Ack(last, why, known)
 
     def _take(self, site: str, device: str, batch: Batch, alone: bool = True) -> Ack:
-        read = [_read(raw) for raw in batch.raws]
         with self.transaction() as db:
             with db.pipeline():  # questions whose answers are waited for together
                 db.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (device,))
-                source, there = _ask_source(db, site, device), _ask_held(db, device, read)
+                source, there = _ask_source(db, site, device), _ask_held(db, device, batch.raws)
             last, link, known = _told(source)
             if batch.documents is not None and batch.documents.digest != known:
                 known = _note_documents(db, site, device, batch)
-            taking = _Taking(last, link, batch.after)
             held = {(int(boot), int(number)): bytes(raw) for boot, number, raw in there}
-            taking.read(batch.raws, read, held)
-            if taking.last != last:
-                self._insert(db, site, device, taking, alone)
+            taking = _Taking(last, link, batch, held)
+            self._insert(db, site, device, taking, alone)
+            if taking.last is not None and taking.last != last:
+                _note_watermark(db, site, device, taking.last, taking.link)
             if taking.refused is not None:
                 _keep_apart(db, site, device, taking.why, taking.refused)
             return Ack(taking.last, taking.why, known)
 
     def _insert(self, db: Database, site: str, device: str, taking: _Taking, alone: bool) -> None:
-        for day in {filed_us(record) // DAY_US for record in taking.new}:
-            at = EPOCH + timedelta(days=day)
-            if (at.year, at.month) not in self._months:
-                db.execute("SELECT pumprig_month(%s)", (at,))
-                self._months.add((at.year, at.month))
-        rows = (row_of(site, device, record) for record in taking.new)  # made while the server copies
-        if taking.new and alone:
-            # the lock on the device keeps every other ingester out: what was not held is new
-            copy_in(db, "records", rows)
-        elif taking.new:
+        """`alone`: the lock on the device keeps every other ingester out, and what was not held is new."""
+        if alone:
+            self._copy(db, "records", site, device, taking.records())
+        else:
             db.execute(INCOMING.encode())
-            copy_in(db, "incoming", rows)
+            self._copy(db, "incoming", site, device, taking.records())
             db.execute(INSERT.encode())
-        for record in taking.new:
+        for record in taking.calibrations:
             figures = figures_of(record)
             if figures is not None:
                 _note_calibration(db, device, record.calibration_id, figures, True)
-        assert taking.last is not None
-        with db.pipeline():
-            db.execute(
-                "UPDATE sources SET (last_boot, last_number, last_link) = (%s, %s, %s) WHERE site = %s AND device = %s",
-                (*taking.last, taking.link, site, device),
-            )
-            db.execute(
-                "UPDATE devices SET site = %s, changes = changes + 1 WHERE device = %s", (site, device)
-            )
+
+    def _copy(self, db: Database, table: str, site: str, device: str, found: Iterator[Record]) -> None:
+        """Each record is checked and made a row while the server stores the ones before it."""
+        record = next(found, None)
+        while record is not None:
+            self._find_month(db, record)
+            with copying(db, table) as write:
+                while record is not None and (at_us := filed_us(record)) // DAY_US in self._days:
+                    write(row_of(site, device, record, at_us))
+                    record = next(found, None)
+
+    def _find_month(self, db: Database, record: Record) -> None:
+        """Before a copy: during one nothing else can be asked."""
+        day = filed_us(record) // DAY_US
+        if day not in self._days:
+            make_month(db, EPOCH + timedelta(days=day))
+            self._days.add(day)
 
 
-def copy_in(db: Database, table: str, rows: Iterable[Row]) -> None:
-    """Rows of `row_of` into a table that has their columns."""
+def make_month(db: Database, at: datetime) -> None:
+    """The partition of a month, where it has none yet."""
+    db.execute("SELECT pumprig_month(%s)", (at,))
+
+
+@contextmanager
+def copying(db: Database, table: str) -> Generator[Callable[[Row], None]]:
+    """A copy into a table with the columns of `row_of`; yields what takes a row."""
     query = f"COPY {table} ({_LIST}) FROM STDIN WITH (FORMAT BINARY)"
     with db.cursor() as cursor, cursor.copy(query.encode()) as copy:
         copy.set_types(TYPES)
+        yield copy.write_row
+
+
+def copy_in(db: Database, table: str, rows: Iterable[Row]) -> None:
+    """Rows of `row_of`, all of them."""
+    with copying(db, table) as write:
         for row in rows:
-            copy.write_row(row)
+            write(row)
 
 
 class _Taking:
     """One message against what is held: what is new in it, and where the watermark is afterwards."""
 
-    def __init__(self, last: Place | None, link: bytes | None, after: Place | None) -> None:
-        self.last, self.link, self.after = last, link, after
-        self.new: list[Record] = []
+    def __init__(
+        self, last: Place | None, link: bytes | None, batch: Batch, held: dict[Place, bytes]
+    ) -> None:
+        self.last, self.link = last, link
+        self._batch, self._held = batch, held
+        self.calibrations: list[Record] = []  # among the new ones
         self.refused: bytes | None = None
         self.why = ""
 
-    def read(self, raws: list[bytes], read: list[Read], held: dict[Place, bytes]) -> None:
-        """Up to the first record that is forged, damaged, or has something missing before it."""
-        for raw, (why, record) in zip(raws, read, strict=True):
+    def records(self) -> Iterator[Record]:
+        """What is new, up to the first record that is forged, damaged, or has something missing before it."""
+        after, held = self._batch.after, self._held
+        for raw in self._batch.raws:
+            why, record = _read(raw)
             if record is None:
                 self.refused, self.why = raw, why
                 return
@@ -178,8 +196,8 @@ class _Taking:
             if stored is not None and stored != raw:
                 self.refused, self.why = raw, f"record {record.number} is there with other bytes"
                 return
-            follows = self.after == self.last
-            self.after = here
+            follows = after == self.last
+            after = here
             if not follows:
                 if stored is None:
                     return  # something is missing before it: the gateway begins again from the watermark
@@ -187,10 +205,12 @@ class _Taking:
             if self._breaks_chain(record):
                 self.refused, self.why = raw, f"record {record.number} does not follow its chain"
                 return
-            if stored is None:
-                self.new.append(record)
-                held[here] = raw
             self.last, self.link = here, records.link(raw)
+            if stored is None:
+                held[here] = raw
+                if record.event == "calibration":
+                    self.calibrations.append(record)
+                yield record
 
     def _breaks_chain(self, record: Record) -> bool:
         if self.last is None or self.link is None or record.number != self.last[1] + 1:
@@ -219,16 +239,18 @@ def _told(source: psycopg.Cursor[Any]) -> tuple[Place | None, bytes | None, str]
     return last, None if row[2] is None else bytes(row[2]), str(row[3])
 
 
-def _ask_held(db: Database, device: str, read: list[Read]) -> psycopg.Cursor[Any]:
-    """What is stored already at the places of a message: by one look."""
-    numbers = [record.number for _why, record in read if record is not None] or [-1]
-    return db.execute(
-        "SELECT boot, number, raw FROM records WHERE device = %s AND number BETWEEN %s AND %s",
-        (device, min(numbers), max(numbers)),
-    )
+def _ask_held(db: Database, device: str, raws: list[bytes]) -> psycopg.Cursor[Any]:
+    """What is stored already at the places of a message: by one look, and never far more than the message has."""
+    numbers = [number_of(raw) for raw in raws] or [-1]
+    first, last = min(numbers), max(numbers)
+    query = "SELECT boot, number, raw FROM records WHERE device = %s AND number "
+    if last - first < 2 * len(numbers):
+        return db.execute(f"{query} BETWEEN %s AND %s".encode(), (device, first, last))
+    return db.execute(f"{query} = ANY(%s)".encode(), (device, numbers))
 
 
-def _read(raw: bytes) -> Read:
+def _read(raw: bytes) -> tuple[str, Record | None]:
+    """Why it is none, or the record."""
     try:
         record = Record(raw)
         _ = record.text  # which is text, or no record
@@ -237,6 +259,15 @@ def _read(raw: bytes) -> Read:
     if record.raw != raw:
         return "something follows its seal", None
     return "", record
+
+
+def _note_watermark(db: Database, site: str, device: str, last: Place, link: bytes | None) -> None:
+    with db.pipeline():
+        db.execute(
+            "UPDATE sources SET (last_boot, last_number, last_link) = (%s, %s, %s) WHERE site = %s AND device = %s",
+            (*last, link, site, device),
+        )
+        db.execute("UPDATE devices SET site = %s, changes = changes + 1 WHERE device = %s", (site, device))
 
 
 def _keep_apart(db: Database, site: str, device: str, why: str, raw: bytes) -> None:
@@ -287,15 +318,27 @@ def _note_calibration(
 
 def filed_us(record: Record) -> int:
     """The rig's own clock, by which a record is filed; 0 for none, or an absurd one."""
-    return record.rig_utc_us if record.rig_utc_us is not None and record.rig_utc_us < LATEST_US else 0
+    at_us = record.rig_utc_us
+    return at_us if at_us is not None and at_us < LATEST_US else 0
 
 
-def row_of(site: str, device: str, record: Record) -> Row:
-    """A record as its row, in the order of the columns of COPY."""
-    at_us = filed_us(record)
-    at = EPOCH + timedelta(microseconds=at_us) if at_us else None
-    facts = (record.raw, record.event, record.mono_us, at, record.calibration_id)
-    text = record.text.replace(
-        "\0", "\N{REPLACEMENT CHARACTER}"
-    )  # which PostgreSQL's text cannot hold; raw does
-    return (device, record.boot, record.number, at or EPOCH, site, *facts, *record.counted(), text)
+def row_of(site: str, device: str, record: Record, at_us: int) -> Row:
+    """A record as its row, in the order of the columns of COPY; `at_us` as `filed_us` says."""
+    text = record.text
+    if "\0" in text:  # which PostgreSQL's text cannot hold; raw does
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return (
+        *(
+            device,
+            record.boot,
+            record.number,
+            at_us - ZERO_US,
+            site,
+            record.raw,
+            record.event,
+            record.mono_us,
+        ),
+        *(at_us - ZERO_US if at_us else None, record.calibration_id),
+        *record.counted(),
+        text,
+    )

@@ -10,6 +10,7 @@ Leaves: the bytes of a record to pumpwire.records.
 from __future__ import annotations
 
 import struct
+from binascii import crc32
 
 from pumpwire import records, spec
 
@@ -19,7 +20,10 @@ _VERSION, _EVENT, _NUMBER, _BOOT = (_FIELD[name] for name in ("version", "event"
 _MONO, _UTC, _CALIBRATION, _CHAIN = (
     _FIELD[name] for name in ("mono_us", "utc_us", "calibration_id", "chain")
 )
+_LENGTH = _FIELD["length"]
 _AT = records.HEADER_SIZE
+_BARE = _AT + 4  # a record's bytes beside its state and its text
+_WHOLE = 0x2144DF1C  # the CRC-32 of anything with its own CRC-32 behind it
 
 
 def _places(fields: int) -> list[tuple[str, int, int]]:
@@ -47,6 +51,8 @@ def _at_once(
 
 _READ = {version: _at_once(places) for version, places in _PLACES.items()}
 _END = {version: places[-1][2] for version, places in _PLACES.items()}
+_NUMBER_AT = struct.calcsize("<" + "".join(row[1] for row in records.HEADER[:_NUMBER]))
+_LEAST = {version: end - _AT for version, end in _END.items()}
 _NONE = {version: {row[0]: 0 for row in records.STATE[fields:]} for version, fields in records.FIELDS.items()}
 _KINDS = [(row[1], row[2]) for row in _PLACES[1][: len(spec.KINDS)]]
 _STEPS = struct.Struct("<" + "IB" * len(_KINDS))  # 40 bits each
@@ -54,6 +60,11 @@ assert {j - i for i, j in _KINDS} == {5}
 _RELIEF = _KINDS[spec.KINDS.index("relief")]
 _PROGRAM = next(row[1:] for row in _PLACES[1] if row[0] == "program_hash")
 _int = int.from_bytes
+
+
+def number_of(raw: bytes) -> int:
+    """What its header says, its seal not looked at; -1 for what is too short to say."""
+    return _int(raw[_NUMBER_AT : _NUMBER_AT + 4], "little") if len(raw) > _AT else -1
 
 
 class Record:
@@ -76,9 +87,17 @@ class Record:
 
     def __init__(self, page: bytes) -> None:
         """Raises pumpwire.records.RecordError, ValueError."""
-        raw = records.unseal(page)
-        values = _HEADER.unpack_from(raw)
-        self.raw: bytes = raw
+        values = _HEADER.unpack_from(page) if page.__class__ is bytes and len(page) > _AT else (b"",)
+        if (
+            values[0] != records.MAGIC
+            or len(page) != _BARE + values[_LENGTH]
+            or len(page) > records.PAGE
+            or values[_LENGTH] < _LEAST.get(values[_VERSION], len(page))
+            or crc32(page) != _WHOLE
+        ):  # a page, or no record: then the rule itself says why
+            page = records.unseal(page)
+            values = _HEADER.unpack_from(page)
+        self.raw: bytes = page
         self.version: int = values[_VERSION]
         self.number: int = values[_NUMBER]
         self.boot: int = values[_BOOT]
