@@ -30,13 +30,14 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from pumprig.lab import database
 from pumprig.lab.database import Lab
+from pumprig.lab.ingest import TOGETHER
 from pumprig.lab.servers import Broker, Postgres, until
 from pumprig.lab.wire import BATCH, Batch, Place
 from pumprig.rig import simulator
 from pumprig.store.record import Record
 
 ROWS = 200_000
-TURN = 10_000
+TURN = TOGETHER * BATCH  # what the ingester stores at once, where so much waits
 EVENTS = 60
 RIGS = 50
 LOOK_S = 20.0
@@ -157,8 +158,7 @@ def rows_a_second(postgres: Postgres) -> dict[str, Any]:
     for begin in range(0, ROWS, TURN):
         turn = raws[begin : begin + TURN]
         begun_s = time.perf_counter()
-        for at in range(0, TURN, BATCH):
-            after = lab.take("bench", growth.DEVICE, Batch(after, turn[at : at + BATCH])).last
+        after = lab.take("bench", growth.DEVICE, Batch(after, turn)).last
         taken_s = time.perf_counter() - begun_s
         rows = [made(raw) for raw in turn]
         begun_s = time.perf_counter()

@@ -159,7 +159,7 @@ def test_a_gateway_that_has_gone_and_a_rig_that_is_silent_are_alarms() -> None:
     wall.hear(
         "pumprig/bench/odd/alarm", json.dumps([{"name": "a\r\nBcc: x"}, {"name": "stall"}]).encode(), 8.0
     )
-    assert wall.rigs()["bench/odd"].alarms == [("stall", "None", False)]
+    assert wall.rigs()["bench/odd"].alarms == [("stall", "unknown", False)]
 
 
 def test_every_metric_that_the_dashboard_names_is_served() -> None:

@@ -56,7 +56,7 @@ class Alerts:
         self._link = Link(broker, f"pumprig-alerts-{os.getpid()}", authority, say)
         self._link.when_connected(self._connected)
         self._link.client.on_message = self._message
-        self._link.client.on_disconnect = self._disconnected
+        self._link.when_lost(self._disconnected)
         self._page = Page(page, registry, self._shown, self._answered) if page else None
         self._settled_s = float("inf")
         self._ended = threading.Event()
@@ -134,7 +134,7 @@ class Alerts:
         self._settled_s = time.monotonic() + SETTLE_S
         self._say("connected to the broker")
 
-    def _disconnected(self, *_what: object) -> None:
+    def _disconnected(self) -> None:
         self._settled_s = float("inf")  # silence of the broker is not silence of the rigs
         if not self._ended.is_set():
             self._say("the broker was lost: nothing new is heard of any rig until it is back")

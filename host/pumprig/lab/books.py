@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from pumpwire import spec
 
-from pumprig.errors import PumpError
+from pumprig.errors import PumpError, StoreError
 from pumprig.lab.database import EPOCH, LATEST_US, Database, Lab
 from pumprig.store.asked import HOUR_US, Account
 from pumprig.store.dates import Boot
@@ -144,6 +144,7 @@ class Keeper:
     def __init__(self, database: str, say: Callable[[str], None]) -> None:
         self._lab = Lab(database)
         self._say = say
+        self._stuck: dict[str, str] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -163,10 +164,22 @@ class Keeper:
             try:
                 for device in due(self._lab):
                     if not self._ended.is_set():
-                        make(self._lab, device)
+                        self._make(device)
             except PumpError as error:
                 self._say(f"books: {error.happened}")
             self._ended.wait(max(PAUSE_S, SHARE * (time.monotonic() - begun_s)))
+
+    def _make(self, device: str) -> None:
+        """One rig's books never stop those of the others. Raises PumpError."""
+        try:
+            make(self._lab, device)
+        except Exception as error:
+            if isinstance(error, PumpError) and not isinstance(error, StoreError):
+                raise
+            told = f"books of {device} cannot be made: {type(error).__name__}: {error}"
+            if self._stuck.get(device) != told:
+                self._stuck[device] = told
+                self._say(told)
 
 
 def due(lab: Lab) -> list[str]:

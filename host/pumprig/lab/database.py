@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from pumpwire import documents, records
+from pumpwire import documents
 
 from pumprig.errors import PumpError
 from pumprig.lab import schema
+from pumprig.lab.taking import Taking
 from pumprig.lab.wire import Ack, Batch, Place
 from pumprig.store.known import figures_of
-from pumprig.store.record import Record, number_of
+from pumprig.store.record import Record, number_of, place_of
 
 Database = psycopg.Connection[Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,6 +45,13 @@ _LIST = ", ".join(_COLUMNS)
 INCOMING = f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_LIST} FROM records WITH NO DATA"
 INSERT = f"INSERT INTO records ({_LIST}) SELECT {_LIST} FROM incoming ON CONFLICT DO NOTHING"
 Row = tuple[Any, ...]
+OF_THE_DATABASE = (  # away, full, read-only, without rights, without its tables: told, and tried again
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
+)
 
 
 class Lab:
@@ -59,21 +67,29 @@ class Lab:
         """All or nothing. Raises PumpError where the database cannot be reached."""
         try:
             if self._db is None or self._db.closed:
-                self._db = psycopg.connect(self._address, connect_timeout=5)
-                schema.migrate(self._db)
+                self._db = self._connect()
             with self._db.transaction():
                 try:
                     yield self._db
                 except BaseException:
                     self._days.clear()  # theirs may be undone, too
                     raise
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except OF_THE_DATABASE as error:
             self.close()
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PumpError(
                 f"The database cannot be used: {why}.",
                 "Nothing was stored; the gateways send it again.",
             ) from None
+
+    def _connect(self) -> Database:
+        db: Database = psycopg.connect(self._address, connect_timeout=5)
+        try:
+            schema.migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def close(self) -> None:
         """Give the connection back."""
@@ -95,12 +111,24 @@ class Lab:
                 return self._take(site, device, batch)
             except psycopg.errors.UniqueViolation:  # somebody beside the ingesters wrote the very same record
                 return self._take(site, device, batch, alone=False)
-        except psycopg.DataError as error:  # under a right seal, and yet nothing that a rig would write
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(batch.raws) + (batch.documents is not None) > 1:
+                return self._take_halves(site, device, batch)
+            # under a right seal, and yet nothing that a rig would write
             why = f"what it says fits no column ({str(error).strip().splitlines()[0]})"
         with self.transaction() as db:
             last, _link, known = _source(db, site, device)
-            _keep_apart(db, site, device, why, batch.encode())
+            _keep_apart(db, site, device, why, batch.raws[0] if batch.raws else batch.encode())
         return Ack(last, why, known)
+
+    def _take_halves(self, site: str, device: str, batch: Batch) -> Ack:
+        """So that what comes before the one record that fits nowhere is stored, and that one is kept apart."""
+        half = len(batch.raws) // 2 if batch.documents is None else 0
+        told = self.take(site, device, Batch(batch.after, batch.raws[:half], batch.documents))
+        if told.refused:
+            return told
+        after = place_of(batch.raws[half - 1]) if half else batch.after
+        return self.take(site, device, Batch(after, batch.raws[half:]))
 
     def _take(self, site: str, device: str, batch: Batch, alone: bool = True) -> Ack:
         with self.transaction() as db:
@@ -111,7 +139,7 @@ class Lab:
             if batch.documents is not None and batch.documents.digest != known:
                 known = _note_documents(db, site, device, batch)
             held = {(int(boot), int(number)): bytes(raw) for boot, number, raw in there}
-            taking = _Taking(last, link, batch, held)
+            taking = Taking(last, link, batch, held)
             self._insert(db, site, device, taking, alone)
             if taking.last is not None and taking.last != last:
                 _note_watermark(db, site, device, taking.last, taking.link)
@@ -119,7 +147,7 @@ class Lab:
                 _keep_apart(db, site, device, taking.why, taking.refused)
             return Ack(taking.last, taking.why, known)
 
-    def _insert(self, db: Database, site: str, device: str, taking: _Taking, alone: bool) -> None:
+    def _insert(self, db: Database, site: str, device: str, taking: Taking, alone: bool) -> None:
         """`alone`: the lock on the device keeps every other ingester out, and what was not held is new."""
         if alone:
             self._copy(db, "records", site, device, taking.records())
@@ -171,53 +199,6 @@ def copy_in(db: Database, table: str, rows: Iterable[Row]) -> None:
             write(row)
 
 
-class _Taking:
-    """One message against what is held: what is new in it, and where the watermark is afterwards."""
-
-    def __init__(
-        self, last: Place | None, link: bytes | None, batch: Batch, held: dict[Place, bytes]
-    ) -> None:
-        self.last, self.link = last, link
-        self._batch, self._held = batch, held
-        self.calibrations: list[Record] = []  # among the new ones
-        self.refused: bytes | None = None
-        self.why = ""
-
-    def records(self) -> Iterator[Record]:
-        """What is new, up to the first record that is forged, damaged, or has something missing before it."""
-        after, held = self._batch.after, self._held
-        for raw in self._batch.raws:
-            why, record = _read(raw)
-            if record is None:
-                self.refused, self.why = raw, why
-                return
-            here = (record.boot, record.number)
-            stored = held.get(here)
-            if stored is not None and stored != raw:
-                self.refused, self.why = raw, f"record {record.number} is there with other bytes"
-                return
-            follows = after == self.last
-            after = here
-            if not follows:
-                if stored is None:
-                    return  # something is missing before it: the gateway begins again from the watermark
-                continue  # a message that came twice
-            if self._breaks_chain(record):
-                self.refused, self.why = raw, f"record {record.number} does not follow its chain"
-                return
-            self.last, self.link = here, records.link(raw)
-            if stored is None:
-                held[here] = raw
-                if record.event == "calibration":
-                    self.calibrations.append(record)
-                yield record
-
-    def _breaks_chain(self, record: Record) -> bool:
-        if self.last is None or self.link is None or record.number != self.last[1] + 1:
-            return False
-        return record.chain != self.link
-
-
 def _source(db: Database, site: str, device: str) -> tuple[Place | None, bytes | None, str]:
     """(watermark, the chain value after it, which documents) of a source, locked until the transaction ends."""
     return _told(_ask_source(db, site, device))
@@ -247,18 +228,6 @@ def _ask_held(db: Database, device: str, raws: list[bytes]) -> psycopg.Cursor[An
     if last - first < 2 * len(numbers):
         return db.execute(f"{query} BETWEEN %s AND %s".encode(), (device, first, last))
     return db.execute(f"{query} = ANY(%s)".encode(), (device, numbers))
-
-
-def _read(raw: bytes) -> tuple[str, Record | None]:
-    """Why it is none, or the record."""
-    try:
-        record = Record(raw)
-        _ = record.text  # which is text, or no record
-    except (records.RecordError, ValueError) as error:
-        return f"its seal is broken ({error})", None
-    if record.raw != raw:
-        return "something follows its seal", None
-    return "", record
 
 
 def _note_watermark(db: Database, site: str, device: str, last: Place, link: bytes | None) -> None:

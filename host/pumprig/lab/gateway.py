@@ -37,9 +37,16 @@ class Port:
         self._log_next: object = None
         self._pulled_at_s = 0.0
         self._trouble = ""
+        self.failure: Exception | None = None  # nobody foresaw it: this rig is read no more
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
+        try:
+            self._look()
+        except Exception as error:
+            self.failure = error
+
+    def _look(self) -> None:
         while not self._ended.is_set():
             try:
                 with pumprig.connect(self._port, database=self._gateway.database) as rig:
@@ -144,6 +151,9 @@ class Gateway:
             while not self._ended.is_set():
                 with self._lock:
                     senders = list(self.senders.values())
+                for port in self._ports:
+                    if port.failure is not None:
+                        raise port.failure
                 busy = [sender for sender in senders if sender.turn(time.monotonic())]
                 if not busy:
                     self._ended.wait(LOOK_S)

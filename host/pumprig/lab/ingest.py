@@ -2,27 +2,57 @@
 
 Owns: the subscription, the order of taking in and acknowledging, what is told of a forgery.
 Rules: the broker gets its acknowledgement after the database's transaction, and the gateway its own; while the
-database is away nothing is acknowledged, so that everything comes again.
+database is away nothing is acknowledged, so that everything comes again; messages of one source that wait are stored
+in one transaction.
 Units: none.
 Leaves: checking and storing to database.py, the books to books.py, the form of messages to wire.py.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pumprig.errors import PumpError
 from pumprig.lab.books import Keeper
 from pumprig.lab.database import Lab
 from pumprig.lab.mqtt import Link, Say
-from pumprig.lab.wire import INGESTER, Ack, Batch, WireError, parts_of, topic
+from pumprig.lab.wire import INGESTER, Ack, Batch, Place, WireError, parts_of, topic
+from pumprig.store.record import place_of
 
 RETRY_S = 1.0
 LOOK_S = 0.5
+TOGETHER = 10  # messages in a transaction, at the most
 Told = Callable[[str, str, list[bytes], Ack], None]  # site, device, the records of a message, the answer
+
+
+@dataclass
+class Came:
+    """A message of one source, or several that continue one another; `why`: it is none of records."""
+
+    site: str
+    device: str
+    batch: Batch
+    messages: list[tuple[int, Any]]  # the connection that each came by
+    why: str = ""
+
+    def take(self, other: Came) -> bool:
+        """Whether the other one continues this one, and is part of it now."""
+        if (self.site, self.device) != (other.site, other.device) or self.why or other.why:
+            return False
+        if len(self.messages) + len(other.messages) > TOGETHER or not self.batch.raws or not other.batch.raws:
+            return False
+        if other.batch.after != last_of(self.batch):
+            return False
+        documents = other.batch.documents or self.batch.documents
+        self.batch = Batch(self.batch.after, self.batch.raws + other.batch.raws, documents)
+        self.messages += other.messages
+        return True
 
 
 class Ingester:
@@ -43,6 +73,9 @@ class Ingester:
         self._say, self._told = say, told
         self._trouble = ""
         self._ended = threading.Event()
+        self._came: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        self._waiting: deque[Came] = deque()
+        self._connection = 0  # counts them
         self._link.when_connected(self._connected)
         self._link.client.on_message = self._message
 
@@ -51,8 +84,11 @@ class Ingester:
         self._keeper.start()
         self._link.start()
         try:
-            while not self._ended.wait(LOOK_S):
+            while not self._ended.is_set():
                 self._link.check()
+                self._gather(0.0 if self._waiting else LOOK_S)
+                if self._waiting:
+                    self._answer(self._waiting.popleft())
         finally:
             self._ended.set()
             self._link.end()
@@ -64,33 +100,62 @@ class Ingester:
         self._ended.set()
 
     def _connected(self, client: Any) -> None:
+        self._connection += 1
         client.subscribe(topic("+", "+", "records"), qos=1)
         client.publish(INGESTER, b"here", qos=1)
         self._say("connected to the broker")
 
-    def _message(self, client: Any, _data: object, message: Any) -> None:
+    def _message(self, _client: Any, _data: object, message: Any) -> None:
+        self._came.put((self._connection, message))
+
+    def _gather(self, within_s: float) -> None:
+        """What has come until now; the first is waited for."""
+        ends_s = time.monotonic() + within_s
+        while len(self._waiting) < 2 * TOGETHER:
+            try:
+                connection, message = self._came.get(timeout=max(0.0, ends_s - time.monotonic()))
+            except queue.Empty:
+                return
+            ends_s = 0.0
+            self._sort_in(connection, message)
+
+    def _sort_in(self, connection: int, message: Any) -> None:
         try:
             site, device, _last = parts_of(message.topic)
         except WireError as error:
             self._say(str(error))
-            client.ack(message.mid, message.qos)
+            self._acknowledge(connection, message)
             return
-        answer = self._taken(site, device, bytes(message.payload))
-        if answer is not None:
-            client.publish(topic(site, device, "ack"), answer.encode(), qos=1)
-        client.ack(message.mid, message.qos)
+        came = Came(site, device, Batch(None, []), [(connection, message)])
+        try:
+            came.batch = Batch.decode(bytes(message.payload))
+        except WireError as error:
+            came.why = str(error)
+        of_it = [other for other in self._waiting if (other.site, other.device) == (site, device)]
+        if not (of_it and of_it[-1].take(came)):
+            self._waiting.append(came)
 
-    def _taken(self, site: str, device: str, payload: bytes) -> Ack | None:
+    def _acknowledge(self, connection: int, message: Any) -> None:
+        """To the broker; a number of a former connection may be another message's by now."""
+        if connection == self._connection:
+            self._link.client.ack(message.mid, message.qos)
+
+    def _answer(self, came: Came) -> None:
+        answer = self._taken(came)
+        if answer is not None:
+            self._link.client.publish(topic(came.site, came.device, "ack"), answer.encode(), qos=1)
+        for connection, message in came.messages:
+            self._acknowledge(connection, message)
+
+    def _taken(self, came: Came) -> Ack | None:
         """The answer, once the database has it."""
+        site, device = came.site, came.device
         while not self._ended.is_set():
-            raws: list[bytes] = []
             try:
-                try:
-                    batch = Batch.decode(payload)
-                    raws = batch.raws
-                    ack = self._lab.take(site, device, batch)
-                except WireError as error:
-                    ack = replace(self._lab.watermark(site, device), refused=str(error))
+                if came.why:
+                    ack = replace(self._lab.watermark(site, device), refused=came.why)
+                else:
+                    ack = self._lab.take(site, device, came.batch)
             except PumpError as error:
                 if str(error) != self._trouble:
                     self._trouble = str(error)
@@ -101,6 +166,11 @@ class Ingester:
             if ack.refused:
                 self._say(f"{site}/{device}: refused: {ack.refused}")
             if self._told is not None:
-                self._told(site, device, raws, ack)
+                self._told(site, device, came.batch.raws, ack)
             return ack
         return None
+
+
+def last_of(batch: Batch) -> Place | None:
+    """The place of its last record as the header says it; the seal is the database's to check."""
+    return place_of(batch.raws[-1]) if batch.raws else batch.after

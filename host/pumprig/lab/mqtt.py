@@ -13,15 +13,20 @@ from __future__ import annotations
 import random
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pumprig import extras
 from pumprig.errors import UsageError
+from pumprig.lab.wire import MOST_BYTES
 
 FIRST_S, MOST_S = 2.0, 60.0
+STOOD_S = 10.0  # a connection that ended earlier was none: the next attempt comes later
 KEEPALIVE_S = 20
+AT_ONCE = 20  # messages that a broker may hand over before they are acknowledged
+SUSPECT = 3  # so many in a row are no accident
 Say = Callable[[str], None]
 
 
@@ -53,38 +58,79 @@ class Link:
             _trust(self.client, authority)
         elif authority:
             raise UsageError("--ca is for mqtts:// alone.", "Nothing was sent.", "Use mqtts:// in --broker.")
+        self._name = name
         self._source = random.Random()
         self._tries = 0
+        self._since_s: float | None = None  # of a connection that stands
+        self._complained = False
+        self._again = threading.Event()
+        self._lost: Callable[[], None] = lambda: None
         self._failure: Exception | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.client.on_connect_fail = self._unreachable
+        self.client.on_disconnect = self._dropped
         self._delay()
 
     def start(self) -> None:
         """Connect, now or as soon as the broker can be reached, and serve from here on."""
+        self._aim()
+        self._thread.start()
+
+    def _aim(self) -> None:
         from paho.mqtt.packettypes import PacketTypes
         from paho.mqtt.properties import Properties
 
         wanted = Properties(PacketTypes.CONNECT)
         wanted.SessionExpiryInterval = 0
+        wanted.MaximumPacketSize = MOST_BYTES  # a longer one is left out by the broker
+        wanted.ReceiveMaximum = AT_ONCE
         self.client.connect_async(
             self._host, self._port, keepalive=KEEPALIVE_S, clean_start=True, properties=wanted
         )
-        self._thread.start()
 
     def when_connected(self, begin: Callable[[Any], None], whom: str = "") -> None:
         """Call begin(client) at each connection; a broker that refuses (whom: the device) is told of instead."""
 
         def connected(client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
             if reason.is_failure:
-                self._say(f"the broker refuses {whom}: {reason}" if whom else f"the broker refuses: {reason}")
+                self._complain(
+                    f"the broker refuses {whom}: {reason}" if whom else f"the broker refuses: {reason}"
+                )
                 return
-            self._tries = 0  # the next failure is the first again
-            self._delay()
+            self._since_s = time.monotonic()
             begin(client)
 
         self.client.on_connect = connected
+
+    def when_lost(self, lost: Callable[[], None]) -> None:
+        """Call lost() whenever a connection has ended."""
+        self._lost = lost
+
+    def again(self) -> None:
+        """Connect anew, with another will perhaps."""
+        self._again.set()
+        self.client.disconnect()
+
+    def _dropped(self, *_what: object) -> None:
+        stood = self._since_s is not None and time.monotonic() - self._since_s >= STOOD_S
+        if stood or self._again.is_set():
+            self._tries, self._complained = 0, False
+        elif not self._ended.is_set():  # refused, or ended at once
+            self._tries += 1
+        if self._since_s is not None and self._tries >= SUSPECT:
+            self._complain(
+                f"the broker ends each connection of {self._name}: does a second one of this name run?"
+            )
+        self._since_s = None
+        self._delay()
+        self._lost()
+
+    def _complain(self, text: str) -> None:
+        """Once, until a connection has stood."""
+        if not self._complained:
+            self._complained = True
+            self._say(f"{text}. Tried again, later each time.")
 
     def check(self) -> None:
         """Raises what a callback has raised: nothing is served any more."""
@@ -102,7 +148,11 @@ class Link:
         while not self._ended.is_set():
             try:
                 self.client.loop_forever(retry_first_connection=True)
-                return
+                if not self._again.is_set():
+                    return
+                self._again.clear()
+                self._ended.wait(wait_s(0, self._source))
+                self._aim()
             except (
                 OSError
             ) as error:  # of the network, where paho does not expect it: the next round connects again

@@ -19,6 +19,7 @@ from pumprig.lab.wire import BATCH, Ack, Batch, Place
 
 WINDOW = 10  # messages that may be under way
 FIRST_S, MOST_S = 2.0, 60.0
+ASK_S = 60.0  # where there is nothing to send: a database that was restored holds less than it did
 
 Reader = Callable[[Place | None, int], list[tuple[Place, bytes]]]  # after which, how many at the most
 
@@ -37,6 +38,7 @@ class Outbox:
     held: bool = False  # a message was refused: nothing before the waiting time is over
     wait_s: float = FIRST_S
     again_at_s: float = 0.0
+    heard_at_s: float = 0.0  # an answer, or that one was asked for
 
     def next(self, now_s: float) -> Batch | None:
         """The next message, None where there is nothing to send now. Until the database was heard it is asked."""
@@ -49,7 +51,7 @@ class Outbox:
             return None
         rows = self.read(self.sent, self.batch)
         if not rows:
-            return None
+            return self._ask(now_s)
         batch = Batch(self.sent, [raw for _place, raw in rows])
         if not self.flying:
             self._wait(now_s)
@@ -59,6 +61,7 @@ class Outbox:
 
     def heard(self, ack: Ack, now_s: float) -> None:
         """The database has told what it holds."""
+        self.heard_at_s = now_s
         if ack.refused:
             self._again_from(ack.last)
             self.held = True
@@ -77,6 +80,12 @@ class Outbox:
     def quiet(self) -> bool:
         """Whether nothing is under way and nothing waits."""
         return self.begun and not self.flying and not self.held
+
+    def _ask(self, now_s: float) -> Batch | None:
+        if self.flying or now_s - self.heard_at_s < ASK_S:
+            return None
+        self.heard_at_s = now_s
+        return Batch(self.acked, [])
 
     def _again_from(self, place: Place | None) -> None:
         self.sent, self.held = place, False

@@ -15,6 +15,8 @@ from typing import Any
 
 from pumpwire import spec
 
+from pumprig.errors import PumpError
+
 LOCK = 0x70756D70  # of the migrations: one ingester at a time
 KIND_COLUMNS = tuple(f"{kind}_steps" for kind in spec.KINDS)
 
@@ -177,6 +179,12 @@ def migrate(db: Any) -> None:
         db.execute("CREATE TABLE IF NOT EXISTS pumprig_schema (version integer NOT NULL)")
         row = db.execute("SELECT max(version) FROM pumprig_schema").fetchone()
         version = int(row[0] or 0) if row else 0
+        if version > len(MIGRATIONS):
+            raise PumpError(
+                f"The database is of form {version}, and this pumprig knows {len(MIGRATIONS)}.",
+                "Nothing was stored; the gateways send it again.",
+                "Update pumprig here.",
+            )
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             db.execute(statements.encode())
             db.execute("INSERT INTO pumprig_schema VALUES (%s)", (number,))

@@ -27,6 +27,8 @@ from pumprig.lab.outbox import Outbox
 from pumprig.lab.wire import (
     BATCH,
     INGESTER,
+    MOST_BYTES,
+    ROOT,
     Ack,
     Batch,
     Documents,
@@ -40,6 +42,8 @@ from pumprig.store import Store
 from pumprig.store.dates import host_ties
 
 EXPIRY_S = 10
+STOPS = 8  # commands that may be under way at once
+MOST_TOPIC = 200
 KNOWN_S = 2.0  # how often it is looked whether the store knows more than the database
 
 
@@ -104,12 +108,13 @@ class Sender:
         self._heard: queue.SimpleQueue[Ack] = queue.SimpleQueue()
         self._client.will_set(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
         self._link.when_connected(self._connected, self.device)
-        self._client.on_disconnect = self._disconnected
+        self._link.when_lost(self._disconnected)
         self._client.on_message = self._message
         self._linked = threading.Event()
         self._lost = threading.Event()
         self._called = threading.Event()
         self._stuck = ""
+        self._stops = threading.BoundedSemaphore(STOPS)
         self.sent_records = 0
 
     def _topic(self, name: str) -> str:
@@ -145,7 +150,7 @@ class Sender:
         facts = {"version": pumprig.__version__, "commands": ["stop"] if self.rig is not None else []}
         self._client.publish(self._topic("birth"), birth(self.session, True, **facts), qos=1, retain=True)
 
-    def _disconnected(self, *_what: object) -> None:
+    def _disconnected(self) -> None:
         self._linked.clear()
         self._lost.set()
 
@@ -159,32 +164,54 @@ class Sender:
             except WireError as error:
                 self._say(f"{self.device}: {error}")
         elif name == "command" and not message.retain:
-            threading.Thread(target=self._command, args=(message,), daemon=True).start()
+            self._command(message)
         elif name == "birth":
-            told = bytes(message.payload)
-            if session_of(told) < self.session or (
-                session_of(told) == self.session and b'"online": false' in told
-            ):
-                self._born()  # a late will stands over this birth
+            self._heard_birth(bytes(message.payload))
         client.ack(message.mid, message.qos)
+
+    def _heard_birth(self, told: bytes) -> None:
+        session = session_of(told)
+        if session > self.session:  # of a gateway whose clock was ahead: nobody would believe this one
+            self.session = session + 1
+            self._client.will_set(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
+            self._link.again()
+        elif session < self.session or b'"online": false' in told:
+            self._born()  # a late will stands over this birth
 
     def _command(self, message: Any) -> None:
         """`stop`, and nothing else; answered with what was counted."""
-        rig = self.rig
+        where, rig = self._where(message), self.rig
         if bytes(message.payload).strip() != b"stop" or rig is None:
-            answer: dict[str, Any] = {
-                "done": False,
-                "why": "this topic takes `stop` alone, for a rig that is connected",
-            }
+            self._answer(where, done=False, why="this topic takes `stop` alone, for a rig that is connected")
+        elif not self._stops.acquire(blocking=False):
+            self._answer(where, done=False, why=f"{STOPS} such commands are under way")
         else:
-            try:
-                stopped = rig.stop()
-                answer = {"done": True, "delivered_steps": stopped.delivered_steps}
-            except PumpError as error:
-                answer = {"done": False, "why": str(error)}
-        properties = getattr(message, "properties", None)
-        where = getattr(properties, "ResponseTopic", None) or self._topic("command") + "/answer"
-        self._client.publish(where, json.dumps(answer), qos=1)
+            threading.Thread(target=self._stop, args=(rig, where), daemon=True).start()
+
+    def _stop(self, rig: Any, where: str) -> None:
+        try:
+            stopped = rig.stop()
+            self._answer(where, done=True, delivered_steps=stopped.delivered_steps)
+        except PumpError as error:
+            self._answer(where, done=False, why=str(error))
+        finally:
+            self._stops.release()
+
+    def _where(self, message: Any) -> str:
+        """The response topic, if it is one, and not one on which this gateway says other things."""
+        asked = getattr(getattr(message, "properties", None), "ResponseTopic", None) or ""
+        own = self._topic("command") + "/answer"
+        if (
+            not asked
+            or asked.startswith(("$", f"{ROOT}/"))
+            or set(asked) & set("+#\0")
+            or len(asked) > MOST_TOPIC
+        ):
+            return own
+        return str(asked)
+
+    def _answer(self, where: str, **facts: Any) -> None:
+        self._client.publish(where, json.dumps(facts), qos=1)
 
     # --- from here
 
@@ -208,15 +235,24 @@ class Sender:
         try:
             batch = self._next(now_s)
         except PumpError as error:
-            if str(error) != self._stuck:
-                self._stuck = str(error)
-                self._say(self._stuck)
+            self._tell_once(str(error))
             return False
         if batch is None:
             return False
         self.sent_records += len(batch.raws)
-        self._client.publish(self._topic("records"), batch.encode(), qos=1)
+        message = batch.encode()
+        if len(message) > MOST_BYTES:  # nobody would get it
+            self._tell_once(
+                f"{self.device}: the store knows more programs than a message may have; none is sent."
+            )
+            message = replace(batch, documents=None).encode()
+        self._client.publish(self._topic("records"), message, qos=1)
         return True
+
+    def _tell_once(self, text: str) -> None:
+        if text != self._stuck:
+            self._stuck = text
+            self._say(text)
 
     def _next(self, now_s: float) -> Batch | None:
         """The next message; with what the store knows beside its records, until the database has it."""

@@ -9,16 +9,17 @@ Leaves: the connection to alerts.py, what follows from it to desk.py and metrics
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pumprig.lab.rules import OF_THE_LAB
-from pumprig.lab.wire import Ack, WireError, parts_of, session_of
+from pumprig.lab.rules import OF_THE_LAB, PRIORITIES
+from pumprig.lab.wire import Ack, WireError, parts_of, session_of, value_of
 
 STALE_S = 15.0
+MOST_ALARMS = 64  # of a rig: no firmware has so many
+UNKNOWN = "unknown"  # a priority that this version does not know
 REFUSED_S = 3600.0  # how long a refusal is an alarm
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 Active = tuple[str, str, bool]  # name, priority, acknowledged
@@ -100,22 +101,23 @@ def _birth(seen: Seen, payload: bytes, now_s: float) -> None:
 
 def _document(payload: bytes) -> dict[str, Any] | None:
     try:
-        told: object = json.loads(payload)
-    except ValueError:
+        told = value_of(payload)
+    except WireError:
         return None
     return cast(dict[str, Any], told) if isinstance(told, dict) else None
 
 
 def _alarms(payload: bytes) -> list[Active]:
     try:
-        told: object = json.loads(payload)
-    except ValueError:
+        told = value_of(payload)
+    except WireError:
         return []
     found: list[Active] = []
-    for row in cast(list[Any], told) if isinstance(told, list) else []:
+    for row in cast(list[Any], told)[:MOST_ALARMS] if isinstance(told, list) else []:
         if isinstance(row, dict):
             fact = cast(dict[str, Any], row)
-            name = fact.get("name")
+            name, priority = fact.get("name"), fact.get("priority")
             if isinstance(name, str) and _NAME.fullmatch(name):
-                found.append((name, str(fact.get("priority")), bool(fact.get("acknowledged"))))
+                known = priority if priority in PRIORITIES else UNKNOWN
+                found.append((name, known, bool(fact.get("acknowledged"))))
     return found

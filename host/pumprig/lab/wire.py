@@ -20,6 +20,10 @@ from typing import Any, cast
 ROOT = "pumprig"
 INGESTER = f"{ROOT}/ingester"  # it is here: whoever waits for an answer asks again
 BATCH = 2_000  # records in a message, at the most
+MOST_BYTES = 16_777_216  # of a message; a full one of records has 700 kB
+MOST_NUMBER = 2**32  # of a boot, of a record: their fields in the log have 32 bits
+MOST_SESSION = 2**53
+_NO_NUMBER = (KeyError, TypeError, ValueError, OverflowError)  # the last is that of a JSON 1e999
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Place = tuple[int, int]  # boot, number
@@ -60,8 +64,9 @@ class Documents:
 
     @staticmethod
     def of(told: Any) -> Documents:
-        """From a message's part. Raises KeyError, TypeError, ValueError."""
+        """From a message's part. Raises KeyError, TypeError, ValueError, OverflowError."""
         programs = [str(text) for text in told["programs"]]
+        "".join(programs).encode()  # half a character of UTF-16 is a ValueError, too
         calibrations = [(int(i), int(num), int(den), int(ppm)) for i, num, den, ppm in told["calibrations"]]
         if any(min(num, den) <= 0 or ppm < 0 for _i, num, den, ppm in calibrations):
             raise ValueError("figures that no calibration has")
@@ -94,7 +99,7 @@ class Batch:
             known = told.get("documents")
             raws = [b64decode(text, validate=True) for text in told["records"]]
             return Batch(_place(told["after"]), raws, None if known is None else Documents.of(known))
-        except (KeyError, TypeError, ValueError) as error:
+        except _NO_NUMBER as error:
             raise WireError(f"no message of records: {error}") from None
 
 
@@ -118,8 +123,9 @@ class Ack:
         """From a message. Raises WireError."""
         told = _object(data)
         try:
-            return Ack(_place(told["last"]), str(told.get("refused", "")), str(told.get("documents", "")))
-        except (KeyError, TypeError, ValueError) as error:
+            last, refused, known = _place(told["last"]), told.get("refused", ""), told.get("documents", "")
+            return Ack(last, str(refused).encode(errors="replace").decode(), str(known))
+        except _NO_NUMBER as error:
             raise WireError(f"no acknowledgement: {error}") from None
 
 
@@ -131,16 +137,22 @@ def birth(session: int, online: bool, **facts: Any) -> bytes:
 def session_of(data: bytes) -> int:
     """The session of a birth or a will; 0 for what is none."""
     try:
-        return int(_object(data).get("session", 0))
-    except (WireError, TypeError, ValueError):
+        session = int(_object(data).get("session", 0))
+    except _NO_NUMBER:
         return 0
+    return session if 0 <= session < MOST_SESSION else 0
+
+
+def value_of(data: bytes) -> object:
+    """JSON as it came. Raises WireError."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:  # the latter for a thousand brackets
+        raise WireError(f"no JSON: {error}") from None
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    try:
-        told: object = json.loads(data)
-    except ValueError as error:
-        raise WireError(f"no JSON: {error}") from None
+    told = value_of(data)
     if not isinstance(told, dict):
         raise WireError("no JSON object")
     return cast(dict[str, Any], told)
@@ -149,5 +161,7 @@ def _object(data: bytes) -> dict[str, Any]:
 def _place(value: Any) -> Place | None:
     if value is None:
         return None
-    boot, number = value
-    return int(boot), int(number)
+    boot, number = (int(part) for part in value)
+    if not (0 <= boot < MOST_NUMBER and 0 <= number < MOST_NUMBER):
+        raise ValueError("no boot or number of a record")
+    return boot, number

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from binascii import crc32
+from typing import Any
 
 from pumpwire import records, spec
 
@@ -51,6 +52,7 @@ def _at_once(
 
 _READ = {version: _at_once(places) for version, places in _PLACES.items()}
 _END = {version: places[-1][2] for version, places in _PLACES.items()}
+_EVENTS = [known or f"event {number}" for number, known in enumerate((*records.EVENTS, *[""] * 256))]
 _NUMBER_AT = struct.calcsize("<" + "".join(row[1] for row in records.HEADER[:_NUMBER]))
 _LEAST = {version: end - _AT for version, end in _END.items()}
 _NONE = {version: {row[0]: 0 for row in records.STATE[fields:]} for version, fields in records.FIELDS.items()}
@@ -65,6 +67,12 @@ _int = int.from_bytes
 def number_of(raw: bytes) -> int:
     """What its header says, its seal not looked at; -1 for what is too short to say."""
     return _int(raw[_NUMBER_AT : _NUMBER_AT + 4], "little") if len(raw) > _AT else -1
+
+
+def place_of(raw: bytes) -> tuple[int, int] | None:
+    """(boot, number) as its header says, its seal not looked at; None for what is too short to say."""
+    values = _HEADER.unpack_from(raw) if len(raw) > _AT else None
+    return None if values is None else (values[_BOOT], values[_NUMBER])
 
 
 class Record:
@@ -87,7 +95,9 @@ class Record:
 
     def __init__(self, page: bytes) -> None:
         """Raises pumpwire.records.RecordError, ValueError."""
-        values = _HEADER.unpack_from(page) if page.__class__ is bytes and len(page) > _AT else (b"",)
+        values: tuple[Any, ...] = (b"",)
+        if page.__class__ is bytes and len(page) > _AT:
+            values = _HEADER.unpack_from(page)
         if (
             values[0] != records.MAGIC
             or len(page) != _BARE + values[_LENGTH]
@@ -107,9 +117,7 @@ class Record:
         self.calibration_id: int = values[_CALIBRATION]
         self.chain: bytes = values[_CHAIN]
         event = values[_EVENT]
-        self.event: str = f"event {event}"
-        if event < len(records.EVENTS) and records.EVENTS[event]:
-            self.event = records.EVENTS[event]
+        self.event: str = _EVENTS[event]
         self._kinds: dict[str, int] | None = None
         self._state: dict[str, int] | None = None
 
