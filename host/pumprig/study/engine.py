@@ -115,10 +115,10 @@ def execute(
 
 
 def _wanted(study: Study, there: dict[str, results.Result], stopping: statistics.Stopping) -> Generator[Run]:
-    """The runs that have no result yet, until there are enough."""
+    """The runs that have no result yet, of each program until there are enough."""
     for run in study.all_runs():
-        if stopping.enough():
-            return
+        if not stopping.needs(run.number):
+            continue
         if run.key in there:
             stopping.take(run.number, there[run.key])
         else:

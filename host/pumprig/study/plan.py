@@ -45,7 +45,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop early: when the mean of a figure is known to within +- half_width (95 %)."""
+    """Stop a program early: when the mean of its figure is known to within +- half_width (95 %)."""
 
     figure: str
     half_width: float

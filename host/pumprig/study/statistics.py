@@ -122,60 +122,64 @@ def _ranks(values: list[float]) -> list[float]:
 
 
 class Stopping:
-    """Tells when a study knows enough. Only whole batches of runs from the first on count, so that the answer does not
-    depend on which run ended first."""
+    """Tells when a study knows enough of each of its programs. Only whole batches of a program's runs from its first on
+    count, so that the answer does not depend on which run ended first."""
 
     def __init__(self, study: Study) -> None:
-        self._stop = study.stop
+        self._stop, self._runs = study.stop, study.runs
         self._lines: dict[int, Result] = {}
-        self._checked = 0
-        self.most = study.total
-        self.end: int | None = None  # runs that count, once it is known
+        self._checked = [0] * len(study.programs)
+        self.ends: list[int | None] = [None] * len(
+            study.programs
+        )  # how many runs of each count, once it is known
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    @property
+    def most(self) -> int:
+        """How many runs there are at the most, as far as it is known."""
+        return sum(self._runs if end is None else end for end in self.ends)
 
     def take(self, number: int, line: Result) -> int:
         """Take a run's line; returns how many there are."""
         self._lines[number] = line
         return len(self._lines)
 
-    def enough(self) -> bool:
-        """Whether the runs until now suffice."""
-        if self._stop is None or self.end is not None:
-            return self.end is not None
-        while all(number in self._lines for number in range(self._checked, self._checked + BATCH)):
-            self._checked += BATCH
-            values = [
-                self._lines[number]["figures"].get(self._stop.figure) for number in range(self._checked)
-            ]
-            told = summary(self._stop.figure, values)
-            if (
-                told.n >= self._stop.at_least
-                and told.se is not None
-                and 1.96 * told.se <= self._stop.half_width
-            ):
-                self.end = self._checked
-                return True
-        return False
+    def needs(self, number: int) -> bool:
+        """Whether this run is needed: its program is not known well enough by the runs before it."""
+        which, offset = divmod(number, self._runs)
+        end = self._end(which)
+        return end is None or offset < end
+
+    def _end(self, which: int) -> int | None:
+        """How many runs of a program suffice, None while they do not."""
+        stop, first = self._stop, which * self._runs
+        while stop is not None and self.ends[which] is None:
+            more = self._checked[which] + BATCH
+            rows = [self._lines.get(number) for number in range(first + self._checked[which], first + more)]
+            if more > self._runs or None in rows:
+                break
+            self._checked[which] = more
+            values = [self._lines[first + offset]["figures"].get(stop.figure) for offset in range(more)]
+            told = summary(stop.figure, values)
+            if told.n >= stop.at_least and told.se is not None and 1.96 * told.se <= stop.half_width:
+                self.ends[which] = more
+        return self.ends[which]
 
 
 def counted(study: Study, there: dict[str, Result]) -> tuple[list[Result], int]:
     """The lines that count, in the runs' order, and how many runs have none yet."""
     stopping = Stopping(study)
-    lines: list[Result] = []
-    waiting = 0
+    lines: dict[int, Result | None] = {}
     for run in study.all_runs():
         line = there.get(run.key)
-        if line is None:
-            waiting += 1
-            continue
-        line = {**line, "run": run.number}
-        lines.append(line)
-        stopping.take(run.number, line)
-    if stopping.enough() and stopping.end is not None:
-        return [line for line in lines if line["run"] < stopping.end], 0
-    return lines, waiting
+        lines[run.number] = None if line is None else {**line, "run": run.number}
+        if line is not None:
+            stopping.take(run.number, line)
+    needed = [line for number, line in lines.items() if stopping.needs(number)]
+    known = [line for line in needed if line is not None]
+    return known, len(needed) - len(known)
 
 
 def worst(lines: list[Result], figure: str, most: int = 5) -> list[Result]:

@@ -237,18 +237,49 @@ def test_a_study_stops_when_it_knows_enough_and_counts_the_same_runs_in_any_orde
     file.write_text(text + '[stop]\nfigure = "delivered_nl"\nhalf_width = 1.0\nat_least = 20\n', "utf-8")
     study = plan.load(file)
     source = random.Random(3)
-    rows = {n: {"figures": {"delivered_nl": 100 + source.gauss(0, 3)}} for n in range(200)}
+    sds = (3, 0.5)  # of the two programs, whose means lie far apart
+    rows = {
+        which * 500 + n: {"figures": {"delivered_nl": 100 * which + source.gauss(0, sd)}}
+        for which, sd in enumerate(sds)
+        for n in range(200)
+    }
     ends = []
     for order in (sorted(rows), sorted(rows, reverse=True), source.sample(sorted(rows), len(rows))):
         stopping = statistics.Stopping(study)
         for number in order:
             stopping.take(number, rows[number])
-        assert stopping.enough()
-        ends.append(stopping.end)
+        assert not stopping.needs(200)
+        assert not stopping.needs(700)
+        ends.append(tuple(stopping.ends))
     assert len(set(ends)) == 1
-    assert ends[0] is not None
-    used = [rows[n]["figures"]["delivered_nl"] for n in range(ends[0])]
-    assert 1.96 * reference.stdev(used) / math.sqrt(len(used)) <= 1.0
+    first, second = ends[0]
+    assert first is not None
+    assert second == 20 < first  # as few as may be, and not as many as the other one needs
+    for begin, end in ((0, first), (500, second)):
+        used = [rows[begin + n]["figures"]["delivered_nl"] for n in range(end)]
+        assert 1.96 * reference.stdev(used) / math.sqrt(len(used)) <= 1.0
+        assert stopping.needs(begin + end - 1)
+        assert not stopping.needs(begin + end)
+    assert stopping.most == first + second
+
+
+def test_each_program_of_a_study_is_run_until_it_is_known_and_no_longer(tmp_path: Path) -> None:
+    """One delivers the same in every run, so ten suffice; the other varies, and all of its runs are made."""
+    file = tmp_path / "stop.toml"
+    text = STUDY.format(folder=EXAMPLES).replace("runs = 3", "runs = 30")
+    file.write_text(text + '[stop]\nfigure = "delivered_nl"\nhalf_width = 1.0\nat_least = 5\n', "utf-8")
+    study = plan.load(file)
+    source = random.Random(4)
+    there = {}
+    wanted = engine._wanted(study, {}, stopping := statistics.Stopping(study))
+    for run in wanted:
+        value = 100.0 if run.number < 30 else source.gauss(0, 50)
+        there[run.key] = {"figures": {"delivered_nl": value}, "digest": "x"}
+        stopping.take(run.number, there[run.key])
+    assert len(there) == 10 + 30
+    lines, waiting = statistics.counted(study, there)
+    assert waiting == 0
+    assert [line["run"] for line in lines] == [*range(10), *range(30, 60)]
 
 
 def test_pypy_gives_the_same_report_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
