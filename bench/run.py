@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "out" / "bench"
 BENCHMARKS = (
     ("the path from program to log", "path.py"),
+    ("one rehearsal, in this Python and in PyPy", "rehearsals.py"),
     ("the hub against the port alone", "hub.py"),
     ("a lab: rigs, broker, database", "lab.py"),
     ("the live page's stop, and sizes", "dashboard.py"),
