@@ -53,6 +53,10 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
         for i in range(SLOTS - 3, -1, -1):
             ahead[0][i] = max(ahead[0][i], ahead[0][i + 1])
         return own_nl, ahead[0]
+    # begun later, it begins with a slot, and has the whole of it
+    comes = yield from slowly(
+        daily.slots_nl(program, elapsed_us or 0, utc_us and utc_us + first_us, left, SLOT_US, SLOT_US, SLOTS - 1)
+    )
     for late in range(1, SLOTS):
         yield
         if max(_ahead(held, comes, late, dosing)[1]) <= program["cap_nl"]:

@@ -165,3 +165,54 @@ def test_no_24_hours_of_waiting_boluses_hold_more_than_is_said(seed: int) -> Non
             if a < start + 86_400
         )
         assert held <= most
+
+
+SLOT_MIN = 10
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_a_program_brings_slot_by_slot_is_that_of_its_minutes(seed: int) -> None:
+    """Day pattern, weekday or phases, a bridge in the base flow's place, periodic boluses under way and to come."""
+    draw = Random(f"slots {seed}")
+    elapsed_min, utc_min = draw.randrange(0, 5_000), draw.choice([0, draw.randrange(10**6, 2 * 10**6)])
+    if draw.random() < 0.5:
+        steps = tuple(
+            (minute * 60, 1_440 * draw.randrange(900))
+            for minute in (0, *sorted(draw.sample(range(1, 1_440), 4)))
+        )
+        document = program(basal=steps)
+        day = day_of(steps)
+        base = [day[(minute + (utc_min or elapsed_min)) % DAY_MIN] for minute in range(2 * DAY_MIN)]
+    else:
+        phases = [(draw.randrange(1, 3_000), 1_440 * draw.randrange(900)) for _ in range(3)]
+        document = program(phases=tuple((for_min * 60, rate) for for_min, rate in phases))
+        flat = [rate for for_min, rate in phases for _ in range(for_min)] + [phases[-1][1]] * 9 * DAY_MIN
+        base = flat[elapsed_min : elapsed_min + 2 * DAY_MIN]
+    bridge_min = draw.choice([0, draw.randrange(1, 2_000)])
+    bridge = (bridge_min * (each := draw.randrange(1, 500)), 1_440 * each)
+    minutes = [each if minute < bridge_min else base[minute] // 1_440 for minute in range(2 * DAY_MIN)]
+    rows = []
+    for _ in range(draw.randrange(3)):
+        every_min = draw.randrange(1, 900)
+        over_min = draw.randrange(1, every_min + 1)
+        first_min, each_nl = draw.choice([0, draw.randrange(1, 900)]), draw.randrange(1, 40)
+        rows.append((every_min * 60, each_nl * over_min, over_min * 60_000, first_min * 60))
+        for minute in range(2 * DAY_MIN):
+            since = elapsed_min + minute - (first_min or every_min)
+            if since >= 0 and since % every_min < over_min:
+                minutes[minute] += each_nl
+    document["periodic"] = tuple(rows)
+    first_min = draw.randrange(1, SLOT_MIN + 1)
+    minute_us = 60_000_000
+    brought = daily.finish(
+        daily.slots_nl(
+            document,
+            elapsed_min * minute_us,
+            utc_min * minute_us,
+            bridge,
+            first_min * minute_us,
+            SLOT_MIN * minute_us,
+            144,
+        )
+    )
+    assert brought == [sum(minutes[: first_min + SLOT_MIN * slot]) for slot in range(144)]

@@ -1,0 +1,189 @@
+"""rig.flow.weigh: a program fits beside what has flowed, or is refused with when it would.
+
+Owns: the windows of the coming 24 h, for programs that begin, go on, or bring a bridge.
+Rules: the judge adds up windows slot by slot; what has flowed and what comes are drawn.
+Units: slots of ten minutes, steps of 3 nL, nL, nL/day.
+Leaves: what a program brings to test_daily.py, the ring to test_day_cap.py, commits on a rig to tests/requirements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from random import Random
+from typing import Any
+
+import pytest
+from pumpwire import daily, documents
+from pumpwire.spec import KINDS
+from rig.flow import weigh
+from rig.flow.day_cap import SLOT_US, SLOTS, DayCap
+from rig.flow.dosing import Dosing
+from rig.flow.overlay import Overlay
+from rig.refused import Refused
+
+STEP_NL = 3
+S_US = 1_000_000
+BEGIN_US = 3 * SLOT_US + 217 * S_US
+WINDOW = 144  # slots
+
+
+def program(**fields: Any) -> dict[str, Any]:
+    """A program with these fields, as the rig holds it."""
+    return documents.parse(documents.canonical({"kind": "program", "name": "x", **fields}))
+
+
+class Case:
+    """What flowed in each of the last slots, drawn, in a ring; slot 0 is the one that is filling."""
+
+    def __init__(self, draw: Random, own_too: bool = True) -> None:
+        self.dosing = Dosing(3200, 1)
+        self.dosing.calibrate(1, 3200 * STEP_NL, 1, 10_000)
+        self.cap = DayCap(self.dosing)
+        self.cap.advance(BEGIN_US)
+        now = BEGIN_US // SLOT_US + SLOTS
+        self.held = [(0, 0)] * SLOTS
+        for back in range(SLOTS):
+            if draw.random() < 0.3:
+                own = draw.randrange(1, 2_000) if own_too else 0
+                self.held[back] = own, draw.choice([0, draw.randrange(900)])
+                self.cap.put(now - back, *self.held[back])
+
+    def room(self, document: dict[str, Any], at_us: int = BEGIN_US, **more: Any) -> Any:
+        """What the rig says."""
+        return daily.finish(
+            weigh.room(document, self.cap, self.dosing, more.pop("bridge", None), at_us, 0, **more)
+        )
+
+    def windows(self, comes: list[int]) -> list[tuple[int, int]]:
+        """(own nL, nL of requests) of the 24 h up to the end of each coming slot, the filling one first.
+
+        Own: never too much; 4 steps are for rounding. Requests: a slot longer, so never too little.
+        """
+        rows = []
+        for end in range(WINDOW):
+            own = sum(row[0] for row in self.held[: WINDOW - end])
+            asked = sum(row[1] for row in self.held[: WINDOW + 1 - end])
+            rows.append((STEP_NL * max(0, own - 4) + comes[end], STEP_NL * asked))
+        return rows
+
+
+def constant_nl(rate: int, begun_us: int = 0) -> list[int]:
+    """What a constant rate brings by each slot's end, after begun_us of something else."""
+    first_us = SLOT_US - BEGIN_US % SLOT_US
+    return [max(0, rate * (first_us + slot * SLOT_US - begun_us)) // daily.DAY_US for slot in range(WINDOW)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("bridged", ["no", "goes on", "its own", "its own for another"])
+def test_a_program_fits_where_every_24_hours_to_come_do(seed: int, bridged: str) -> None:
+    draw = Random(f"{seed} {bridged}")
+    case = Case(draw, own_too=seed % 4 > 0)
+    rate = draw.randrange(1_000, 60_000)
+    fields: dict[str, Any] = {"basal": ((0, rate),)}
+    bridge, comes = None, constant_nl(rate)
+    if bridged != "no":
+        bridge_rate = draw.randrange(10_000, 400_000)
+        steps = draw.randrange(20, 20_000)
+        bridge_us = -(-steps * STEP_NL * daily.DAY_US // bridge_rate)
+        first_us = SLOT_US - BEGIN_US % SLOT_US
+        units = [
+            min(steps * STEP_NL * daily.DAY_US, bridge_rate * (first_us + k * SLOT_US)) for k in range(WINDOW)
+        ]
+        rest = [max(0, rate * (first_us + k * SLOT_US - bridge_us)) for k in range(WINDOW)]
+        comes = [(one + other) // daily.DAY_US for one, other in zip(units, rest, strict=True)]
+        if bridged != "goes on":
+            fields["bridge"] = ((steps * STEP_NL, bridge_rate),)
+        if bridged == "its own for another":
+            bridge = Overlay(KINDS.index("bridge"), 4_000, 300_000)
+        elif bridged == "goes on":
+            bridge = Overlay(KINDS.index("bridge"), steps + 55, bridge_rate)
+            bridge.done_steps = 55
+    rows = case.windows(comes)
+    most = max(own + asked for own, asked in rows)
+    own_nl = daily.finish(daily.most_own_nl(program(**fields)))
+    if most < own_nl:
+        return
+    found, ahead = case.room(program(**fields, cap_nl=most), bridge=bridge)
+    assert found >= own_nl
+    held_nl = STEP_NL * sum(own + asked for own, asked in case.held)
+    if ahead or held_nl + own_nl > most:
+        assert list(ahead) == [max(own for own, _asked in rows[k:]) for k in range(WINDOW)]
+    if bridge is not None and bridged == "goes on":
+        assert ahead
+    if most <= own_nl:
+        return
+    cap_nl = draw.choice([most - 1, draw.randrange(own_nl, most)])
+    with pytest.raises(Refused) as refused:
+        case.room(program(**fields, cap_nl=cap_nl), bridge=bridge)
+    why = dict(refused.value.args[1])
+    assert why["held_nl"] == held_nl
+    assert why["cap_nl"] == cap_nl
+    later_us = BEGIN_US + why["wait_s"] * S_US
+    assert 0 < later_us % SLOT_US <= S_US  # a slot of the ring is over then
+    if bridge is None:  # one that flows would have gone on meanwhile
+        sooner_us = later_us - 1_202 * S_US  # the slot that it would begin in counts whole
+        if sooner_us > BEGIN_US:
+            with pytest.raises(Refused):
+                case.room(program(**fields, cap_nl=cap_nl), sooner_us)
+        case.room(program(**fields, cap_nl=cap_nl), later_us)
+
+
+def test_the_walk_gives_the_tick_back_after_every_six_turns() -> None:
+    made = []
+
+    def turns() -> Generator[None, None, str]:
+        for turn in range(40):
+            made.append(turn)
+            yield
+        return "done"
+
+    walk = weigh.slowly(turns())
+    stood = [len(made) for _ in walk]
+    assert stood == [6, 12, 18, 24, 30, 36]
+    assert daily.finish(weigh.slowly(turns())) == "done"
+
+
+def test_a_program_whose_own_day_is_above_its_cap_never_fits() -> None:
+    """Said with the day's volume; the bound is only a bound where it is under the cap."""
+    steps = ((0, 30_000), (43_200, 90_000))
+    assert daily.finish(weigh.own(program(basal=steps, cap_nl=60_000))) == 60_000
+    assert daily.finish(weigh.own(program(basal=steps, cap_nl=90_000))) == 90_000
+    with pytest.raises(Refused) as refused:
+        daily.finish(weigh.own(program(basal=steps, cap_nl=59_999)))
+    assert refused.value.args == ("cap", (("daily_nl", 60_000), ("cap_nl", 59_999)))
+
+
+def test_a_program_that_goes_on_after_a_cut_has_begun_already() -> None:
+    """Its own bridge is not given again; its phases are where they were."""
+    case = Case(Random(1))
+    fields: dict[str, Any] = {"phases": ((36_000, 100_000), (36_000, 400_000)), "bridge": ((5_000, 20_000),)}
+    elapsed_us = 30_000 * S_US
+    first_us = SLOT_US - BEGIN_US % SLOT_US
+    comes = []
+    for slot in range(WINDOW):
+        end_us = first_us + slot * SLOT_US
+        units = 100_000 * min(end_us, 6_000 * S_US) + 400_000 * max(0, end_us - 6_000 * S_US)
+        comes.append(units // daily.DAY_US)
+    rows = case.windows(comes)
+    _found, ahead = case.room(program(**fields, cap_nl=10_000_000), elapsed_us=elapsed_us)
+    assert list(ahead) == [max(own for own, _asked in rows[k:]) for k in range(WINDOW)]
+    _found, ahead = case.room(program(**fields), elapsed_us=elapsed_us)
+    assert ahead == ()  # without a cap nothing is worked out
+
+
+def test_a_bridge_that_a_cut_interrupted_goes_on_with_its_rest() -> None:
+    """Whether or not the program that it began with is still the active one."""
+    case = Case(Random(2))
+    bridge = Overlay(KINDS.index("bridge"), 9_000, 300_000)
+    bridge.done_steps = 1_000
+    bridge_us = 24_000 * daily.DAY_US // 300_000
+    begun = constant_nl(30_000, bridge_us)
+    first_us = SLOT_US - BEGIN_US % SLOT_US
+    comes = [
+        min(24_000, 300_000 * (first_us + k * SLOT_US) // daily.DAY_US) + begun[k] for k in range(WINDOW)
+    ]
+    rows = case.windows(comes)
+    document = program(basal=((0, 30_000),), bridge=((50_000, 400_000),), cap_nl=10_000_000)
+    _found, ahead = case.room(document, bridge=bridge, elapsed_us=7 * S_US)
+    right = [max(own for own, _asked in rows[k:]) for k in range(WINDOW)]
+    assert all(abs(one - other) <= 1 for one, other in zip(ahead, right, strict=True))
