@@ -142,3 +142,18 @@ def test_the_mark_covers_number_verb_and_fields(
     other = codec.request(seq + 1, verb, fields.items(), lambda body: mark)
     covered, mark = codec.split_mark(other)
     assert not auth.is_same(auth.mark(key, covered), mark)
+
+
+def test_a_line_may_be_as_long_as_is_said_and_no_longer() -> None:
+    room = codec.MAX_LINE - len(codec.request(1, "stage", (("text", ""),)))
+    assert heard(codec.request(1, "stage", (("text", "x" * room),))) == (1, "stage", {"text": "x" * room})
+    assert heard(codec.request(1, "stage", (("text", "x" * (room + 1)),))) is None
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_request_is_named_by_its_crc_and_taken_apart_before_its_mark(line: str) -> None:
+    body, _star, crc = line.rpartition(" *")
+    assert codec.name_of(line) == int(crc, 16) % 65_536
+    covered, mark = codec.split_mark(line)
+    assert body == (f"{covered} mark={mark}" if mark else covered)
+    assert bool(mark) == ("mark=" in line)
