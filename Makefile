@@ -155,8 +155,8 @@ bench-long: $(STAMP) ## ten thousand random weeks against the reference model, t
 	$(PY) bench/weeks.py
 	$(PY) bench/long.py
 
-mutants: $(STAMP) ## one place of the firmware made wrong at a time: do the nearest tests see it? (COUNT=100 SEED=1)
-	$(PY) bench/mutants.py --count $(or $(COUNT),100) --seed $(or $(SEED),1)
+mutants: $(STAMP) ## a thousand places of the firmware made wrong, one at a time: do the tests see it? (COUNT=1000 SEED=1; goes on)
+	$(PY) bench/mutants.py --count $(or $(COUNT),1000) --seed $(or $(SEED),1)
 
 bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of the loop under load (half an hour; needs PUMPRIG_UF2)
 	$(PY) bench/timing.py --all
