@@ -116,12 +116,13 @@ def _named(picture: Image.Image, marks: list[tuple[str, float, float]]) -> Image
 
 def section(names: Sequence[str], path: Path) -> None:
     """Top view of track, rollers and squeezed tube for each head, and flow against angle below it."""
-    figure, grid = plt.subplots(2, len(names), figsize=(4.2 * len(names), 6.6), height_ratios=(3, 2))
+    figure, grid = plt.subplots(
+        2, len(names), figsize=(4.2 * len(names), 6.6), height_ratios=(3, 2), layout="constrained"
+    )
     for column, name in enumerate(names):
         head = load_head(name)
         _draw_section(head, grid[0, column])
         _draw_flow(head, grid[1, column])
-    figure.tight_layout()
     figure.savefig(path, dpi=90, metadata={"Software": None})
     plt.close(figure)
     Image.open(path).convert("RGB").quantize(96, **KEPT).save(path, optimize=True)

@@ -49,9 +49,10 @@ def draw(head: PumpHead, motor: str, folder: Path, steps: bool) -> None:
     names: list[tuple[str, tuple[float, float, float]]] = []
     for item, title in NAMES.items():
         box = found[item].bounding_box()
-        names.append(
-            (title, (box.max.X, (box.min.Y + box.max.Y) / 2, (box.min.Z + box.max.Z) / 2 + lifts[item]))
-        )
+        at = (
+            (-4.0, box.min.Y) if item == "board" else (box.max.X, (box.min.Y + box.max.Y) / 2)
+        )  # its front edge is seen
+        names.append((title, (*at, (box.min.Z + box.max.Z) / 2 + lifts[item])))
     shaded([_mesh(name, part, lifts[name]) for name, part in found.items()],
            folder / f"pumphead-{head.name}.png", (520, 1040), (-60, 28), names)  # fmt: skip
     if steps:
