@@ -55,7 +55,9 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
         return own_nl, ahead[0]
     # begun later, it begins with a slot, and has the whole of it
     comes = yield from slowly(
-        daily.slots_nl(program, elapsed_us or 0, utc_us and utc_us + first_us, left, SLOT_US, SLOT_US, SLOTS - 1)
+        daily.slots_nl(
+            program, elapsed_us or 0, utc_us and utc_us + first_us, left, SLOT_US, SLOT_US, SLOTS - 1
+        )
     )
     for late in range(1, SLOTS):
         yield
