@@ -21,6 +21,7 @@ NEAR_US = 60_000  # a request is heard so much later than the instant that the l
 SECOND_US = 1_100_000  # of what a power cut leaves unknown
 FAST_STEPS_A_DAY = 50 * 86_400
 GRAINS = 145
+LAST_US = 1_100_000
 
 Reasons = tuple[set[str], set[str]]  # (must, may)
 
@@ -271,6 +272,8 @@ def commit(model: Model, program: Program) -> Reasons:
             must.add("bridge")
     if model.rate_now() / model.step_nl >= FAST_STEPS_A_DAY * Fraction(9, 10):
         may.add("busy")  # too fast a flow for an erase
+    if model.mode in ("priming", "dispensing") and model.bolus and model.bolus.left_us() <= LAST_US:
+        may.add("busy")  # the dose ends before an erase would
     _fluid(model, 1, must, may)
     if "cap" not in must and program.cap_nl is not None:
         certain, possible = cap(model, _bridge(model, program)[0] - model.pending_nl(), program)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from oracle import grants
+from oracle import edges, grants
 from oracle.bolus import Bolus, Claim
 from oracle.program import Program
 from oracle.scenario import Row
@@ -152,6 +152,7 @@ class Orders:
 
     def _do_resume(self, row: Row) -> None:
         self._granted(row, grants.resume(self._judge.model))
+        edges.settle(self._judge.model)
         self._judge.model.run()
 
     def _do_prime(self, row: Row) -> None:

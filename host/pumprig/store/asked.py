@@ -154,15 +154,14 @@ class Account:
         end_us: int,
     ) -> float:
         """The base flow's volume between two instants since from_us, by the program."""
-        ramp = record.state["ramp"]
-        behind_us, held, held_us = ramp // 2 * 1_000_000, ramp & 1, elapsed_us(record)
+        behind_us, held_us = record.state["ramp"] // 2 * 1_000_000, self._own.held_us
         utc_us = (record.rig_utc_us or 0) and (record.rig_utc_us or 0) + from_us - record.mono_us
         units, passed_us = 0, begin_us
         while passed_us < end_us:
             at_us = utc_us + passed_us if utc_us else 0
-            own_us = (held_us if held else since_us + passed_us) - behind_us
+            own_us = held_us if held_us is not None else since_us + passed_us - behind_us
             rate, holds_us = base_rate(program, max(0, own_us), at_us)
-            part_us = end_us - passed_us if held else min(max(1, holds_us), end_us - passed_us)
+            part_us = end_us - passed_us if held_us is not None else min(max(1, holds_us), end_us - passed_us)
             units += rate * part_us
             passed_us += part_us
             self._top_rate = max(self._top_rate, rate)

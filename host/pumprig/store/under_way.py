@@ -44,6 +44,7 @@ class OwnTime:
 
     zero_us: int = 0  # where the rig's clock stood, by the records, when the program began
     fallen_us: int = 0  # up to which its turns are counted
+    held_us: int | None = None  # where a titration that is held stands: its records tell of it to a second
 
     def look(self, record: Record, anew: bool) -> None:
         """What a record says of it; anew: of another program, or after a boot."""
@@ -53,6 +54,12 @@ class OwnTime:
             self.fallen_us = elapsed_us(record)
         if anew or zero_us > self.zero_us or (written and zero_us < self.zero_us - AHEAD_US):
             self.zero_us = zero_us
+        ramp = record.state["ramp"]
+        at_us = elapsed_us(record) - ramp // 2 * 1_000_000
+        if not ramp & 1:
+            self.held_us = None
+        elif anew or self.held_us is None or not -AHEAD_US < at_us - self.held_us < 1_000_000 + AHEAD_US:
+            self.held_us = at_us
 
     def at(self, mono_us: int) -> int:
         """The program's own time at an instant of the rig's clock."""

@@ -1,0 +1,105 @@
+"""Weeks written by hand about one instant: model and firmware agree on either side of it.
+
+Owns: sweeps about a due turn, a lockout's end, a titration's next step, a commit, a bridge's end.
+Rules: a case is a program and what happens; what is right comes from the model alone.
+Units: ms since the program's start.
+Leaves: random weeks to weeks.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from oracle.drive import Drive
+from oracle.judge import Judge
+from oracle.program import Demand, Periodic, Program
+from oracle.scenario import Event, Scenario
+from oracle.weeks import START_UTC_S
+
+MINUTE = 60_000
+
+
+def constant(nl_per_h: int, **also) -> Program:
+    return Program("by hand", days={"": ((0, nl_per_h * 24),)}, **also)
+
+
+def faults(program: Program, events: list[Event], for_ms: int) -> list[str]:
+    scenario = Scenario(1, START_UTC_S * 1_000_000, program, tuple(events), for_ms)
+    seen = Drive(scenario).run()
+    assert seen.rows, seen.refused_files
+    return Judge(scenario, seen).run()
+
+
+THREE = constant(
+    10_000,
+    periodic=(
+        Periodic(600, 3_000, 30_000),
+        Periodic(1_200, 5_000, 60_000),
+        Periodic(300, 700, 1_000, 150),
+    ),
+    demand=Demand(2_000, 10_000, 0, 7),
+    cap_nl=2_000_000,
+)
+DUE = 20 * MINUTE
+ABOUT_A_TURN = {
+    "stop": lambda at: [Event(at, "stop"), Event(at + 1_000, "resume")],
+    "resume": lambda at: [Event(900_000, "stop"), Event(at, "resume"), Event(at + 700, "stop")],
+    "cut": lambda at: [Event(at, "power_cut", {"for_ms": 300}), Event(at + 9_000, "set_clock", {"by_ms": 0})],
+    "rate": lambda at: [Event(at, "rate", {"rate_nl_per_day": 500_000})],
+    "press": lambda at: [Event(at, "press_bolus"), Event(at + 700, "demand")],
+}
+
+
+@pytest.mark.parametrize("off_ms", [-100, -60, -20, 0, 40, 29_980, 30_020, 90_040])
+@pytest.mark.parametrize("what", ABOUT_A_TURN)
+def test_at_a_turn(what, off_ms):
+    assert not faults(THREE, ABOUT_A_TURN[what](DUE + off_ms), DUE + 4 * MINUTE)
+
+
+@pytest.mark.parametrize("off_ms", [-1_100, -100, 0, 100, 1_100])
+@pytest.mark.parametrize("cut", [[], [Event(200_000, "power_cut", {"for_ms": 1_000})]])
+def test_at_the_end_of_a_lockout(cut, off_ms):
+    program = constant(10_000, demand=Demand(2_000, 10_000, 600, 3), cap_nl=300_000)
+    again_ms = 660_000 + off_ms + (1_700 if cut else 0)
+    assert not faults(
+        program, [Event(60_000, "press_bolus"), *cut, Event(again_ms, "press_bolus")], 15 * MINUTE
+    )
+
+
+@pytest.mark.parametrize("off_ms", [-400, -100, 0, 100])
+@pytest.mark.parametrize("on_return", ["resume", "stop"])
+def test_a_titration_held_about_its_next_step(on_return, off_ms):
+    turns = (Periodic(600, 3_000, 30_000, 1),)  # what is missed meanwhile has records
+    program = Program("by hand", ramp=(100_000, 50_000, 600, 700_000), on_return=on_return, periodic=turns)
+    at = 30 * MINUTE + off_ms
+    events = [
+        Event(at, "titrate", {"ramp": "hold"}),
+        Event(at + 1_000, "stop"),
+        Event(at + 400_000, "titrate", {"ramp": "go"}),
+        Event(at + 500_000, "resume"),
+    ]
+    assert not faults(program, events, 60 * MINUTE)
+
+
+@pytest.mark.parametrize("off_ms", [0, 20, 60, 100, 260, 1_100])
+def test_a_power_cut_about_a_commit(off_ms):
+    program = constant(10_000, periodic=(Periodic(600, 3_000, 30_000),), cap_nl=900_000)
+    other = constant(20_000, periodic=(Periodic(300, 2_000, 10_000, 1),), cap_nl=1_200_000)
+    at = 10 * MINUTE + 500
+    events = [Event(at, "load", {}, other), Event(at + off_ms, "power_cut", {"for_ms": 1_000})]
+    assert not faults(program, events, 20 * MINUTE)
+
+
+@pytest.mark.parametrize("off_ms", [700, 1_500, 6_900_000, 6_911_900, 6_912_100])
+def test_a_bridge_stopped_then_kept_by_another_rate(off_ms):
+    program = constant(10_000, drug="saline", concentration="1 mg/ml")
+    bridged = replace(
+        constant(8_000, drug="dye", concentration="1 mg/ml"),
+        bridge=(20_000, 250_000),
+        periodic=(Periodic(600, 3_000, 30_000),),
+    )
+    at = 5 * MINUTE + off_ms
+    events = [Event(5 * MINUTE, "load", {}, bridged), Event(at, "stop")]
+    events += [Event(at + 9_000, "rate", {"rate_nl_per_day": 300_000})]
+    assert not faults(program, events, at + 30 * MINUTE)
