@@ -37,7 +37,7 @@ LOG = ROOT / "out" / "mutants-pytest.log"
 MAP = ROOT / "out" / "mutants-map.jsonl"
 FOLDERS = ("firmware/lib/", "firmware/")  # where a module's name begins
 WALL_S = 900.0  # a mutant that waits for ever takes no processor time
-WEEKS = 12
+WEEKS = 6
 MEMORY_BYTES = 6 << 30
 FIRST_S = 4.0  # of tests, before the others are collected for a mutant at import
 

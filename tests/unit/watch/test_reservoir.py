@@ -72,6 +72,18 @@ def test_the_uncertainty_of_a_fill_alone_is_rounded_up_and_exact_where_it_can_be
     assert reservoir.u_nl() == root_up(value**2 + 1_999**2)
 
 
+def test_a_fill_right_after_a_calibration_is_under_that_one_and_a_loss_never_makes_volume() -> None:
+    dosing, reservoir = parts()
+    dosing.settle(1_000)
+    dosing.calibrate(8, 3200 * 4, 1, 20_000)
+    reservoir.fill(2_000)
+    assert dict(reservoir.told())["used_nl"] == 0
+    reservoir.assume(1_500)
+    assert reservoir.volume_nl() == 500
+    reservoir.assume(1_500)
+    assert reservoir.volume_nl() == 0
+
+
 def test_a_refill_under_another_calibration_corrects_nothing() -> None:
     dosing, reservoir = parts()
     dosing.settle(1_000)
