@@ -295,15 +295,14 @@ def _boluses(reader: Reader, out: dict[str, Any]) -> None:
 
 def _first_s(reader: Reader, table: dict[str, Any], here: Path) -> int | None:
     """When the first one is due; 0: after `every`, as where it is left out."""
-    number, _space, unit = str(table.get("first", "")).partition(" ")
-    if number.strip("0.") == "" and number and unit:
+    first_s = _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=0, default_s=0)
+    if first_s == 0 and "first" in table:
         reader.fault(
             (*here, "first"),
             table["first"],
             'nothing is due at the very start: write "1 s" for one at once, or leave `first` out for one after `every`',
         )
-        return None
-    return _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=1, default_s=0)
+    return first_s
 
 
 def _field(name: str) -> tuple[tuple[int, int], int]:
