@@ -64,15 +64,10 @@ KILLED = ("killed", "endless")
 
 
 def drawn(count: int, seed: int, only: str) -> tuple[list[tuple[str, int]], int]:
-    """The places of the sample, and of how many they are."""
-    every = [
-        (path, place.number)
-        for path in MODULES
-        if only in path
-        for place in mutated.places(runner.source(path))
-    ]
+    """The places of the sample, and of how many they are drawn; of these only those whose path has `only` in it."""
+    every = [(path, place.number) for path in MODULES for place in mutated.places(runner.source(path))]
     random.Random(seed).shuffle(every)  # a longer sample goes on where a shorter one ends
-    return every[:count], len(every)
+    return [row for row in every[:count] if only in row[0]], len(every)
 
 
 def on_file() -> dict[tuple[str, int], dict[str, Any]]:
@@ -203,7 +198,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="files whose path has this in it")
+    parser.add_argument("--only", default="", help="of the sample, files whose path has this in it")
     parser.add_argument("--budget-s", type=float, default=20.0, help="of tests for a mutant")
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="stop after so long; the same command goes on"

@@ -16,7 +16,7 @@ import pytest
 from pumpwire import records
 from rig.board import flashmap
 from rig.board.flashmap import CALIBRATION, PROGRAM
-from rig.log import blocks, kept_documents
+from rig.log import blocks, finding, kept_documents
 from rig.log.journal import Journal
 from rigsim.flash import BLOCK, PAGE, NorFlash
 from rigsim.power import PowerCut
@@ -61,10 +61,15 @@ def values(number: int) -> tuple[int, ...]:
     return (number * 11, *[0] * (len(records.STATE) - 1))
 
 
-def append(journal: Any, number: int) -> None:
-    """One record whose content follows from its number; an erase ahead wherever it is wanted."""
-    header = {"event": 3, "boot": 1, "mono_us": number * 1_000, "utc_us": 0, "calibration_id": 7}
+def append_only(journal: Any, number: int, event: int = 3) -> None:
+    """One record whose content follows from its number."""
+    header = {"event": event, "boot": 1, "mono_us": number * 1_000, "utc_us": 0, "calibration_id": 7}
     assert journal.append(header, values(number), b"n=%d" % number) == number
+
+
+def append(journal: Any, number: int) -> None:
+    """The same; an erase ahead wherever it is wanted."""
+    append_only(journal, number)
     if journal.wants_erase():
         journal.prepare()
 
@@ -257,8 +262,7 @@ def test_records_wait_in_memory_for_the_erase_and_none_is_lost() -> None:
     flash = laid_out()
     journal = boot(flash)
     for number in range(1, RECORDS):
-        header = {"event": 3, "boot": 1, "mono_us": number, "utc_us": 0, "calibration_id": 7}
-        journal.append(header, values(number), b"n=%d" % number)
+        append_only(journal, number)
     assert not journal.has_room()
     assert boot(flash).next_number == LOG_BLOCKS * (flashmap.PAGES - 1) + 1
     while journal.wants_erase():
@@ -305,3 +309,41 @@ def test_an_older_firmware_refuses_a_newer_log_and_leaves_it_untouched(
     with pytest.raises(flashmap.FlashError, match="newer firmware"):
         boot(flash)
     assert bytes(flash) == before
+
+
+@pytest.mark.requirement("SR-13")
+@pytest.mark.parametrize(("gone", "until"), [(1, 1), (1, 9), (5, 5), (3, 12), (2, 15), (15, 15), (9, 15)])
+def test_a_block_that_a_cut_left_half_erased_is_no_log(gone: int, until: int) -> None:
+    journal = boot(flash := laid_out())
+    for number in range(1, RECORDS):
+        append(journal, number)
+    while not journal.wants_erase():
+        append_only(journal, journal.next_number)
+    start = blocks_of(flash, flashmap.LOG)[(journal.block + 1) % LOG_BLOCKS] * BLOCK
+    assert boot(flash).oldest() == journal.oldest()
+    flash[start + gone * PAGE : start + (until + 1) * PAGE] = b"\xff" * (until + 1 - gone) * PAGE
+    found = boot(flash)
+    assert found.next_number == journal.next_number
+    assert found.oldest() == journal.oldest() + flashmap.PAGES - 1
+    assert chain_is_whole(found)
+
+
+def test_what_the_next_erase_takes_is_told_before_and_the_ring_s_capacity_is_always_there() -> None:
+    journal = boot(flash := laid_out())
+    assert journal.ahead() == (0, 0)
+    for _ in range(4 * LOG_BLOCKS):
+        while not journal.wants_erase():
+            assert journal.has_room()
+            append_only(journal, journal.next_number, 3 + (journal.next_number % 3 == 0))
+        number = journal.next_number - 1
+        first, last = journal.ahead()
+        there = [n for n in range(1, number + 1) if journal.read(n) is not None]
+        assert there == list(range(journal.oldest(), number + 1))
+        assert journal.read(0) is journal.read(number + 1) is None
+        journal.prepare()
+        gone = list(range(first, last + 1)) if first else []
+        assert [n for n in there if journal.read(n) is None] == gone
+        assert len(there) - len(gone) >= min(number, journal.capacity())
+        for log in (journal, boot(flash)):
+            listed = [records.unpack(raw)[0]["number"] for raw in finding.alarms(log, (4, 99))]
+            assert listed == [n for n in there if n not in gone and n % 3 == 0]
