@@ -28,6 +28,7 @@ class Model(OwnTime):
     step_nl: Fraction = ZERO
     peek_edge: PeekEdge = lambda _volume_nl: ""
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
+    loaded_us: Fraction = ZERO  # when the program began
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
     mode: str = "stopped"
     why: str = "stopped"
@@ -78,6 +79,7 @@ class Model(OwnTime):
         """The device's clock counts from another instant after a boot."""
         self.t_us += by_us
         self.origin_us += by_us
+        self.loaded_us += by_us
         self.held_us = None if self.held_us is None else self.held_us + by_us
         self.utc_less_t_us -= by_us
         self.demands_us = [at + by_us for at in self.demands_us]
@@ -302,7 +304,7 @@ class Model(OwnTime):
         """A program begins now: rule 3 for the bridge."""
         self.cancel("commit")
         self.program = program
-        self.origin_us = self.t_us
+        self.origin_us = self.loaded_us = self.t_us
         self.behind_us, self.held_us = ZERO, None
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]

@@ -17,12 +17,12 @@ TURNS = 6  # of the walks, between two yields
 
 
 def own(program):
-    """The most of a program's own in any 24 h, nL; only a bound of it where that is under the cap. A generator.
+    """The most of a program's own in any 24 h, nL; only a bound of it where there is no cap. A generator.
 
     Raises Refused where it exceeds the cap.
     """
     own_nl = daily.most_own_bound_nl(program)
-    if own_nl > program["cap_nl"]:
+    if max(own_nl, UNCAPPED_NL) > program["cap_nl"]:
         own_nl = yield from slowly(daily.most_own_nl(program))
         if own_nl > program["cap_nl"]:
             raise Refused("cap", (("daily_nl", own_nl), ("cap_nl", program["cap_nl"])))

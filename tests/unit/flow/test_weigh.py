@@ -144,10 +144,12 @@ def test_the_walk_gives_the_tick_back_after_every_six_turns() -> None:
 
 
 def test_a_program_whose_own_day_is_above_its_cap_never_fits() -> None:
-    """Said with the day's volume; the bound is only a bound where it is under the cap."""
+    """Said with the day's volume; a cap above its highest rate leaves a request the room that the day does."""
     steps = ((0, 30_000), (43_200, 90_000))
     assert daily.finish(weigh.own(program(basal=steps, cap_nl=60_000))) == 60_000
-    assert daily.finish(weigh.own(program(basal=steps, cap_nl=90_000))) == 90_000
+    assert daily.finish(weigh.own(program(basal=steps, cap_nl=90_000))) == 60_000
+    assert daily.finish(weigh.own(program(basal=steps, cap_nl=weigh.UNCAPPED_NL - 1))) == 60_000
+    assert daily.finish(weigh.own(program(basal=steps, cap_nl=weigh.UNCAPPED_NL))) == 90_000
     with pytest.raises(Refused) as refused:
         daily.finish(weigh.own(program(basal=steps, cap_nl=59_999)))
     assert refused.value.args == ("cap", (("daily_nl", 60_000), ("cap_nl", 59_999)))
