@@ -1,9 +1,10 @@
 """How full the fullest tick is around every changing command, on the emulated Pico, on a flex program with boluses.
 
 Owns: the list of commands and the table.
-Rules: the very firmware, the real link and client, in emulated time; a tick is from one sleep of the processor to the
-next, its erases apart; one in which the firmware collects its garbage (every tenth) is left out, as in the firmware's
-own figure of the worst tick, which stands beside it; without PUMPRIG_UF2 it says so and ends.
+Rules: the very firmware, the real link and client, in emulated time; a tick is from when the processor wakes, or the one
+before has fed the watchdog, to its own feeding, its erases apart; one in which the firmware collects its garbage is left
+out, but not from the firmware's own figure of the worst tick, which stands beside it and has the collection apart;
+with `--first` each command is the first after a start, and after a quiet minute; without PUMPRIG_UF2 it says so.
 Units: ms of emulated time.
 Leaves: the chip to tests/emulator/lockstep.mjs.
 """
@@ -42,7 +43,10 @@ COMMANDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("clock", "clock", {"utc_us": 1_767_225_600_000_000}),
     ("tube", "tube", {}),
     ("battery", "battery", {}),
+    ("a program with a ramp", "", {}),
     ("ramp", "ramp", {"do": "hold"}),
+    ("commit for later", "", {}),
+    ("withdraw", "withdraw", {}),
     ("ack", "ack", {}),
     ("silence", "silence", {}),
     ("button, bolus", "", {}),
@@ -54,8 +58,21 @@ COMMANDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("dispense", "dispense", {"volume_nl": 100_000, "rate_nl_per_day": 120_000_000}),
     ("stop of a dose", "stop", {}),
     ("access", "access", {"plain": 1}),
-    ("quiet", "", {}),
+    ("maintenance", "maintenance", {}),
 )
+NOT_FIRST = (
+    "stop in a bolus",
+    "resume",
+    "stage",
+    "commit",
+    "stop of priming",
+    "stop of a calibration",
+    "stop of a dose",
+)
+STANDING = ("prime", "calibrate", "dispense")  # from a pump that stands
+RAMP = "kind=program name=ramp ramp=240000:24000:3600:480000 cap_nl=20000000"
+NOW_S = 1_767_225_600
+BOOT_S, QUIET_S = 3, 62
 
 
 class Meter:
@@ -75,6 +92,7 @@ class Meter:
         self.flex = program(basal=STEPS, cap_nl=20_000_000, **fields)
         self.staged = ""
         self.late = 0
+        self.resets = self.line.ask(resets=True)["resets"]
         with self.client.session():
             self.client.commit(self.client.stage(CALIBRATION).hash, False)
             self.client.change("refill", {"volume_nl": 18_000_000})
@@ -84,6 +102,9 @@ class Meter:
     def look(self) -> tuple[float, int, int]:
         """(fullest tick in ms, late ticks, the firmware's own worst tick so far in us) since the last look."""
         ticks = [cycles / 125_000 for _begin, cycles in self.line.ask(ticks=True)["ticks"]]
+        resets = self.line.ask(resets=True)["resets"]
+        if resets != self.resets:
+            raise SystemExit("the rig began anew by itself")
         fields = self.client.read("status").fields
         self.line.pause(0.1)
         self.line.ask(ticks=True)
@@ -105,7 +126,7 @@ class Meter:
             self.line.ask(drive=[pin, 0])
             self.line.pause(0.2)
             self.line.ask(drive=[pin, 1])
-        elif name != "quiet":
+        else:
             try:
                 with self.client.session():
                     self._change(name, verb, arguments)
@@ -114,11 +135,24 @@ class Meter:
         self.line.pause(AFTER_S)
         return told
 
+    def start_anew(self) -> None:
+        """Power off and on, as it ran."""
+        self.line.ask(reset=True)
+        self.line.pause(BOOT_S)
+        self.client.greet()
+        self.resets = self.line.ask(resets=True)["resets"]
+        self.late = 0
+        self.line.ask(ticks=True)
+
     def _change(self, name: str, verb: str, arguments: dict[str, Any]) -> None:
         if name == "stage":
             self.staged = self.client.stage(self.flex).hash
         elif name == "commit":
             self.client.commit(self.staged or self.client.stage(self.flex).hash, False)
+        elif name == "a program with a ramp":
+            self.client.commit(self.client.stage(RAMP).hash, False)
+        elif name == "commit for later":
+            self.client.commit(self.client.stage(self.flex).hash, False, NOW_S + 86_400)
         elif verb == "stop":
             self.client.stop()
         else:
@@ -135,14 +169,47 @@ def measure(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
         fullest, late, worst_us = meter.look()
         print(f"| programming it | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | |", flush=True)
         for name, verb, arguments in COMMANDS:
-            if (wanted and name not in wanted) or (verb and spec.command(verb) is None):
+            if wanted and name not in wanted:
                 continue
+            assert not verb or spec.command(verb) is not None
             refused = meter.run(name, verb, arguments)
+            if name == "maintenance":
+                continue  # it has begun anew
             fullest, late, worst_us = meter.look()
             rows.append({"command": name, "fullest_ms": round(fullest, 2), "late": late, "refused": refused})
             print(f"| {name} | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | {refused} |", flush=True)
         fields = meter.client.read("status").fields
         print({name: fields[name] for name in ("worst_us", "late", "slowest", "slowest_us", "collect_us")})
+    finally:
+        meter.line.end()
+    return rows
+
+
+def measure_first(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
+    """Each command as the first after a start, and as the first after a quiet minute: a row for both."""
+    meter = Meter(folder)
+    rows: list[dict[str, Any]] = []
+    try:
+        for name, verb, arguments in COMMANDS:
+            if name in NOT_FIRST or name == "maintenance" or (wanted and name not in wanted):
+                continue
+            row: dict[str, Any] = {"command": name}
+            for when in ("start", "quiet"):
+                if when == "start":
+                    meter.start_anew()
+                else:
+                    meter.line.pause(QUIET_S)
+                    meter.look()
+                if name in STANDING:
+                    meter.client.stop()
+                row["refused"] = meter.run(name, verb, arguments)
+                fullest, late, worst_us = meter.look()
+                row |= {f"{when}_ms": round(fullest, 2), f"{when}_late": late, f"{when}_worst_us": worst_us}
+                if when == "start":
+                    meter.client.stop()
+                    meter.run("resume", "resume", {})
+            rows.append(row)
+            print("|", " | ".join(str(value) for value in row.values()), "|", flush=True)
     finally:
         meter.line.end()
     return rows
@@ -154,9 +221,19 @@ def main() -> int:
     if reason:
         print(f"ticks around commands: not measured: {reason}")
         return 0
+    words = sys.argv[1:]
+    if "--first" in words:
+        words.remove("--first")
+        print(
+            "| command | refused | after a start: fullest, ms | late | worst, us | after a minute | late | worst |"
+        )
+        print("|---|---|---|---|---|---|---|---|")
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps({"first": measure_first(Path(folder), words)}))
+        return 0
     print("| command | fullest tick, ms | late | worst so far, ms | refused |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        rows = measure(Path(folder), sys.argv[1:])
+        rows = measure(Path(folder), words)
     print(json.dumps({"commands": rows}))
     return int(any(row["fullest_ms"] > GOAL_MS or row["late"] for row in rows))
 

@@ -28,9 +28,7 @@ DOCUMENTS = (  # in this order
 )
 TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance", "rig.line.person")
 DOSED = ("rig.flow.grants", "rig.line.doses")
-LATER = DOCUMENTS + ("rig.line.acts", "rig.line.later")
-# after so many the garbage of loading is collected: else it fills the heap before its time
-CROWDED_PIECES = 4
+LATER = DOCUMENTS + ("rig.line.commits", "rig.line.later")
 _PLACE = "/loan"
 
 
@@ -57,7 +55,6 @@ class _Shelf:
 
 _shelf = _Shelf()
 _loaded = []  # what was loaded here, and is to be given back
-_pieces = [0]  # of loading, since the last collection
 
 
 def get(name):
@@ -74,7 +71,6 @@ def fetch(name):
     """Do the next piece of loading a module; False once it is in memory. 11 ms on the Pico, units 19, texts 43."""
     if name in sys.modules:
         return False
-    _pieces[0] += 1
     if name not in _loaded:
         _loaded.append(name)
     package, _dot, last = name.rpartition(".")
@@ -105,14 +101,6 @@ def _import_from_shelf(name, owner):
         vfs.umount(_PLACE)
         _shelf.name = ""
         _shelf.data = b""
-
-
-def is_crowded():
-    """Whether so much was loaded that its garbage should not wait; it is asked at each tick, and counts anew then."""
-    crowded = _pieces[0] >= CROWDED_PIECES
-    if crowded:
-        _pieces[0] = 0
-    return crowded
 
 
 def give_back():

@@ -11,8 +11,13 @@ Leaves: idling to board.py, what duties do to their modules.
 
 from rig.clock import KEEP_ALIVE_US, NEVER_US, TICK_US
 
-SPENT_US = 6_000  # when so much of a tick is used up, what is not polled waits for the next one
-WAITS = 2  # ticks in a row, at most
+SPENT_US = (
+    3_000  # when so much of a tick is used up, what is not polled waits for the next one: most take 4 to 8 ms
+)
+WAITS = 3  # ticks in a row, at most
+LITTER_US = (
+    25_000  # of work leave 30 to 40 kB of garbage: collected before the heap is full, at the end of a tick
+)
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
 
 
@@ -50,6 +55,7 @@ class Loop:
         self.ticks = 0
         self.worst_us = 0
         self.late_ticks = 0
+        self._worked_us = 0  # since garbage was last collected: the more was done, the more there is
         self._announced_us = 0
 
     def announce(self, us):
@@ -101,12 +107,22 @@ class Loop:
         """Whether most of the tick that began at start_us is used up."""
         return self._spent_us(start_us, self._clock.now_us()) > SPENT_US
 
+    def has_litter(self, start_us):
+        """Whether so much was done up to now, in the tick that began at start_us, that garbage is to be collected."""
+        return self._worked_us + self._spent_us(start_us, self._clock.now_us()) >= LITTER_US
+
+    def collected(self, us):
+        """Garbage was collected, which took so long; that was planned."""
+        self._worked_us = 0
+        self.announce(us)
+
     def _spent_us(self, start_us, now_us):
         """Of this tick, erases and what was announced apart."""
         return now_us - start_us - self._announced_us - self._flash.erase_us
 
     def _measure(self, start_us):
         took_us = self._spent_us(start_us, self._clock.now_us())
+        self._worked_us += took_us
         self.worst_us = max(self.worst_us, took_us)
         if took_us > TICK_US:
             self.late_ticks += 1

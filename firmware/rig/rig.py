@@ -45,8 +45,6 @@ from rig.watch.reservoir import Reservoir
 from rig.watch.rotation import Rotation
 
 DAY_S = 86_400
-TALK_US = 1_000_000  # after a line that was answered garbage is collected for so long
-TALK_TICKS = 5  # every so many ticks: else it fills the heap before its time
 FORESEEN = ("checkpoint", "bolus_start", "bolus_end")  # these change no forecast
 
 
@@ -82,7 +80,6 @@ class Rig:
         self.link = Link(port, self.session, self.clock.now_us)
         self.assumed_steps = 0
         self.collect_us = 0
-        self._answered = self._talk_us = 0  # lines, and until when garbage is collected often
         self.faults = 0  # in a row
         self._reserve = [0] * 512  # words that the record of a fault may take
         self.checkpoint = Checkpoint(self)
@@ -91,10 +88,10 @@ class Rig:
         self.forecast = Forecast(counts, self.reservoir, self.implant)
         self._stops = []  # (alarm, when) of the stops in the last ten minutes
         self.counted = CountedRate(self.dosing)
-        self.feeding = Duty("delivery", self.commands.feed, False, 1)  # a fast queue lasts for 100 ms
+        self.feeding = Duty("delivery", self.commands.feed, False, 2)  # a fast queue lasts for 100 ms
         self.watching = Duty("monitor", self._watch, False)
         self.sounding = Duty("alarms", self.alarms.run, False)
-        self.recording = Duty("journal", self.checkpoint.run, False)
+        self.recording = Duty("journal", self.checkpoint.run, False, 2)
         self.foreseeing = Duty("forecast", self.forecast.run, False)
         self.loop = Loop(
             self.clock,
@@ -314,13 +311,10 @@ class Rig:
         return rate + (overlay.rate_nl_per_day if overlay else 0)
 
     def _keep_house(self, now_us):
-        if self.link.answered != self._answered:
-            self._answered, self._talk_us = self.link.answered, now_us + TALK_US
-        often = now_us < self._talk_us and not self.loop.ticks % TALK_TICKS
-        took_us = self.board.collect(self.loop.ticks, lend.is_crowded() or often)
-        if took_us:
+        if self.loop.has_litter(now_us):
+            took_us = self.board.collect()
             self.collect_us = max(self.collect_us, took_us)
-            self.loop.announce(took_us)
+            self.loop.collected(took_us)
             if now_us - self.session.used_us > lend.AFTER_US:
                 lend.give_back()
         self.board.blink(self.loop.ticks)

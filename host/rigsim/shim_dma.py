@@ -16,6 +16,10 @@ from typing import Any
 from rigsim.chip import current
 from rigsim.step_unit import FIFO_WORDS, StepUnit
 
+HELD = (
+    125_000 - 8
+) << 1  # a wait that a ramp down puts where it is still to write: rig.step.brake.WAIT_CYCLES
+
 _FIFO = 0x50200010  # of state machine 0
 
 
@@ -93,10 +97,15 @@ class DMA:
         self._stopped = unit is not None and unit.enabled and unit.free_at < self.chip.now
 
     def _is_overwritten(self) -> bool:
-        """Whether the queue's last two words have become others: whoever bends the queue changes it to its end."""
+        """Whether the queue's last two words have become others: whoever bends the queue changes it to its end.
+
+        Where it ends in the waits of a ramp down, it is written over at each tick.
+        """
         words = self._unit.blocks[-1].words if self._unit is not None and self._unit.blocks else []
         last = self._at - self._ring_at >> 2
-        return bool(words) and words[-2:] != self._words(last - min(2, len(words)), min(2, len(words)))
+        if not words:
+            return False
+        return words[-1] == HELD or words[-2:] != self._words(last - min(2, len(words)), min(2, len(words)))
 
     def _reread(self) -> None:
         """Take over what was overwritten in the ring among the words that DMA has not read yet."""

@@ -3,7 +3,7 @@
 // One JSON request a line on stdin, one answer a line on stdout: {send: text}, {receive_ms: most} -> {line}, {run_ms: n},
 // {drive: [gpio, level]}, {erase_ms: n}, {at_erase: text} sends it when the next erase begins, {edges: true} -> cycles since
 // the last time, {ticks: true} -> [[begin, cycles awake, erases apart], ...] of those beyond 0.5 ms, {erases: true} ->
-// [[begin, end], ...]; every answer has `now`.
+// [[begin, end], ...], {reset: true} switches it off and on, {resets: true} -> how often it began anew; every answer has `now`.
 // Callers: lockstep.py. Units: ms of emulated time, cycles of 8 ns.
 import readline from 'node:readline';
 import { bootFirmware } from './rigchip.mjs';
@@ -19,13 +19,24 @@ pico.busy = (cycles) => {
   busy(cycles);
   if (erase) { erases.push([begin, pico.now]); erased += pico.now - begin; }
 };
-let ticks = [], slept = pico.now, erased = 0;
+let ticks = [], woke = pico.now, erased = 0;
 const idle = pico.idle.bind(pico);
+function endTick() {
+  const awake = pico.now - woke - erased;
+  if (awake > 62500) ticks.push([woke, awake]);
+  woke = pico.now; erased = 0;
+}
+// a tick ends when it feeds the watchdog: after a collection the next one comes at once, without a sleep between them
+function watchFeeding() {
+  const dog = pico.mcu.peripherals[0x40058], write = dog.writeUint32.bind(dog);
+  dog.writeUint32 = (offset, value) => { if (offset === 4) endTick(); write(offset, value); };
+}
+watchFeeding();
+pico.onReset = watchFeeding;
 pico.idle = (stop) => {
-  const awake = pico.now - slept - erased;
-  if (awake > 62500) ticks.push([slept, awake]);
+  endTick();
   idle(stop);
-  slept = pico.now; erased = 0;
+  woke = pico.now; erased = 0;
 };
 const run = (ms, done = () => false) => {
   const end = pico.now + Math.round(ms * 125e3);
@@ -47,6 +58,8 @@ function answer(request) {
   if ('receive_ms' in request) { run(request.receive_ms, () => heard.includes('\n')); return { line: line() }; }
   if ('edges' in request) { const edges = pico.edges.slice(told); told = pico.edges.length; return { edges }; }   // kept: the encoder counts them
   if ('ticks' in request) return { ticks: ticks.splice(0) };
+  if ('reset' in request) pico.resetPending = true;
+  if ('resets' in request) return { resets: pico.resets };
   if ('erases' in request) return { erases: erases.splice(0) };
   return {};
 }

@@ -45,6 +45,9 @@ def escape(text):
 
 def _escape(out, data):
     """Append data, escaped, to out."""
+    if data.isalpha() or data.isdigit():  # most are: looking at each byte takes the Pico a millisecond a word
+        out += data
+        return
     for byte in data:
         if byte not in _PLAIN:
             break

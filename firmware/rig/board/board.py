@@ -27,7 +27,6 @@ TONES = {
     "single": 5,
 }  # of the buzzer's resonance: a square wave has its odd multiples
 WATCHDOG_MS = 8388
-COLLECT_EVERY_TICKS = 10  # at 5 kB a tick, the most a busy link asks for, before the heap is full
 I2C_TIMEOUT_US = 2_000
 ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
@@ -183,10 +182,8 @@ class Board:
         if self._watchdog:
             self._watchdog.feed()
 
-    def collect(self, ticks, at_once=False):
-        """Collect garbage at a chosen moment; returns the microseconds it took, 0 when it was not the moment."""
-        if ticks % COLLECT_EVERY_TICKS and not at_once:
-            return 0
+    def collect(self):
+        """Collect garbage; returns the microseconds it took."""
         start = time.ticks_us()
         gc.collect()
         return time.ticks_diff(time.ticks_us(), start)

@@ -121,19 +121,19 @@ class DayCap:
     # --- through a power cut
 
     def told(self, now_us, demands_us):
-        """What a checkpoint carries of the ring, as fields."""
+        """What a checkpoint carries of the ring, as fields; in bytes, which are faster put together."""
         self.advance(now_us)
         into_s = (now_us + self._epoch_us) % SLOT_US // 1_000_000
         counts = {}
         for at_us in demands_us:
             slot = (at_us + self._epoch_us) // SLOT_US
             counts[slot] = counts.get(slot, 0) + 1
-        newest = ",".join([self._word(self._slot - back, counts) for back in range(3)])
-        day = "%x.%x:%s" % (self._slot, into_s, newest)
+        newest = b",".join([self._word(self._slot - back, counts) for back in range(3)])
+        day = b"%x.%x:%s" % (self._slot, into_s, newest)
         if not self._slot - SLOTS < self._cursor <= self._slot - 3:
             self._cursor = self._slot - SLOTS + 1
         first, words = self._cursor, []
-        size = len("day=%s old=%x:" % (day, first))
+        size = len(b"day=%s old=%x:" % (day, first))
         while self._cursor <= self._slot - 3 and len(words) < MOST_WORDS:
             word = self._word(self._cursor, counts)
             size += len(word) + 1
@@ -141,13 +141,13 @@ class DayCap:
                 break
             words.append(word)
             self._cursor += 1
-        return (("day", day), ("old", "%x:%s" % (first, ",".join(words))))
+        return (("day", day), ("old", b"%x:%s" % (first, b",".join(words))))
 
     def _word(self, slot, counts):
         own, asked, demands = self._own[slot % SLOTS], self._asked[slot % SLOTS], counts.get(slot, 0)
         if demands:
-            return "%x.%x.%x" % (own, asked, demands)
-        return "%x.%x" % (own, asked) if asked else "%x" % own if own else ""
+            return b"%x.%x.%x" % (own, asked, demands)
+        return b"%x.%x" % (own, asked) if asked else b"%x" % own if own else b""
 
     def begin_at(self, slot, into_us, now_us):
         """After a boot: so far into this slot is now."""

@@ -24,6 +24,9 @@ RAMP_US = 400_000  # twice the longest ramp
 SETTLE_US = TICK_US  # a bolus is booked one tick after its first and its last step
 SLOW_STEP_CYCLES = 2_500_000  # 50 steps/s
 STEPS_A_RUN = 1_000  # then the next tick goes on: writing them takes the Pico 4 ms of its 20
+FILL_US = 3_000  # and no further stretch is begun after so long
+ENOUGH_US = 1_000_000  # once the queue lasts for so long
+FAST_ENOUGH_US = 60_000  # a tick, a collection and a filling
 MOST_SPANS = 24  # of the angle map's cells in the queue: 16 s at 50 steps/s
 SPANS_A_RUN = 3  # and planned in one tick, once the queue outlasts a stall
 ASKED = (DEMAND, SINGLE, SPREAD)  # what the cap has to find room for beside the program's own
@@ -48,6 +51,8 @@ class Delivery:
 
     def ahead_us(self, now_us):
         """How much longer the queue lasts."""
+        if self._stopped is not None:
+            return 0  # a ramp down is written on at each tick
         if self.open_us < 0:
             return NEVER_US
         return self._front_us() - now_us
@@ -68,9 +73,14 @@ class Delivery:
 
     def run(self, now_us):
         """Book, then fill; returns when it next has to be called."""
+        if self._stopped is None:
+            self.settle(now_us)
+        return self.go_on(now_us)
+
+    def go_on(self, now_us):
+        """Fill what was booked just now, or go on with a ramp down; returns as `run`."""
         if self._stopped is not None:
             return self._go_on_braking(now_us)
-        self.settle(now_us)
         if self._wants_flow():
             self._fill(now_us)
         else:
@@ -129,22 +139,26 @@ class Delivery:
             self._cap.add(now_us, steps - asked, asked)
 
     def _fill(self, now_us):
+        began_us = self._clock.now_us()
         fresh = self.open_us < 0
         if fresh:
             self._stepper.open()
             self.open_us = self._clock.now_us()
             self._dosing.align(self._angle())
         ahead_us, low_us = self._reach(now_us)
+        enough_us = ENOUGH_US if ahead_us > FAST_AHEAD_US else FAST_ENOUGH_US
         goal_us = self._whole_end_us(now_us + ahead_us)
         queued_steps = self._stepper.appended_steps
         front_us = self._front_us()
-        bites = SPANS_A_RUN
+        bites = SPANS_A_RUN  # of the angle map
         while 0 <= front_us < goal_us:
             front_us = self._extend(front_us, goal_us)
             if fresh:  # cycle 0 came with the first words, which took the Pico a millisecond or more
                 fresh = False
                 self.open_us = self._clock.now_us() - self._stepper.age_us()
             if self._stepper.appended_steps - queued_steps >= STEPS_A_RUN:
+                break
+            if front_us - now_us > enough_us and self._clock.now_us() - began_us > FILL_US:
                 break
             if self._dosing.is_mapped():
                 bites -= 1

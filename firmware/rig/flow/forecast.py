@@ -105,8 +105,12 @@ def time_to_us(program, volume_nl, elapsed_us, utc_us, due_us, extra_nl=0):
     if program["basal"]:
         days = 1 if is_daily(program) else 7
         mean_nl = daily_nl
+        usual_nl = day_nl(program["basal"])
         for name in WEEKDAYS:
-            mean_nl += day_nl(program[name] or program["basal"]) // 7
+            if program[name]:
+                yield
+            mean_nl += (day_nl(program[name]) if program[name] else usual_nl) // 7
+        yield
     if not mean_nl:
         return None
     need = volume_nl * DAY_US
@@ -138,8 +142,9 @@ def time_to_us(program, volume_nl, elapsed_us, utc_us, due_us, extra_nl=0):
 def _whole_days(program, days, at_us, extra_nl, due_us):
     """What flows until at_us, a whole number of days that are alike, or of weeks; due_us then is from there on."""
     a_time_nl = days * extra_nl
+    usual_nl = day_nl(program["basal"])
     for name in WEEKDAYS[:days]:
-        a_time_nl += day_nl(program[name] or program["basal"])
+        a_time_nl += day_nl(program[name]) if program[name] else usual_nl
     need = at_us // days * a_time_nl
     for i in range(len(due_us)):
         every_us = program["periodic"][i][0] * SECOND_US

@@ -6,8 +6,8 @@ record is on flash before its effect begins and before it is answered, and what 
 that no cut between two records can leave a command done whose number is free; motion follows the state last. Acting
 and recording are a tick each where a tick is short of time: between them no duty but the polled ones runs.
 Units: as in pumpwire.spec.
-Leaves: what each command does to acts.py, doses.py and titration.py, who may to access.py, what is staged to
-staging.py.
+Leaves: what each command does to acts.py, commits.py, doses.py and titration.py, who may to access.py, what is staged
+to staging.py.
 """
 
 from pumpwire import answers, spec
@@ -16,7 +16,9 @@ from rig import lend
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
+MOST_WAITS = 2
 PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
+COMMITS = ("rate", "stage", "commit")
 TITRATION = ("ramp", "tube", "battery")
 DOSES = ("bolus", "demand", "dispense", "prime", "calibrate", "resume", "refill")
 
@@ -44,6 +46,9 @@ class Commands:
         self.is_acting = False  # a command has changed state, or is about to, and is not on record
         self._acted = None  # the effect of a command that is still to be recorded
         self._replan = False  # motion is to follow what a command has changed
+        self._waited = (
+            0  # ticks that were filled when a record of what a command brought about was to be made
+        )
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
     def perform(self, row, args, seq, crc, now):
@@ -125,7 +130,11 @@ class Commands:
         if self._acted is not None and now_us > self._acted.now_us:
             self.finish()
         log = self._rig.log
-        while log.has_rest() and not self._rig.loop.is_filled(now_us):
+        while log.has_rest():
+            if self._rig.loop.is_filled(now_us) and self._waited < MOST_WAITS:
+                self._waited += 1
+                return
+            self._waited = 0
             log.log_rest()
 
     def feed(self, now_us):
@@ -140,7 +149,7 @@ class Commands:
         self._rig.delivery.settle(now_us)
         if self._rig.loop.is_filled(now_us) and self._rig.delivery.ahead_us(now_us) > PATIENT_US:
             return now_us + 1  # by the records of what has begun or ended
-        return self._rig.delivery.run(now_us)
+        return self._rig.delivery.go_on(now_us)
 
     def _at_once(self, verb, now_us):
         """Stop as a person asks for it, or no sound for a while; what these take is always in memory."""
@@ -183,4 +192,7 @@ class Commands:
 
 def _module(verb):
     """The module on loan with a verb's function."""
-    return "rig.line." + ("titration" if verb in TITRATION else "doses" if verb in DOSES else "acts")
+    for name, verbs in (("titration", TITRATION), ("doses", DOSES), ("commits", COMMITS)):
+        if verb in verbs:
+            return "rig.line." + name
+    return "rig.line.acts"

@@ -60,7 +60,7 @@ def begin(rig, now_us):
     rig.log.hold()
     try:
         program, document = preparing.reading(rig, document)
-        digest = lend.get("rig.line.acts").begin_program(rig, program, document, int(override), now_us)
+        digest = lend.get("rig.line.commits").begin_program(rig, program, document, int(override), now_us)
         fields = (("hash", digest), ("waited", 1))
     except Refused as refused:
         fields = (("waited", 1), ("why", refused.args[0]))

@@ -53,6 +53,7 @@ class Link:
         self._escape = False  # a key that sends several characters, an arrow say, has begun
         self._waiting = None  # a line that came while an answer was not yet taken
         self._answer = None
+        self._stop = None  # one that came while an answer was not yet taken, and is not yet on record
         self._out = b""
         self.dropped_lines = 0
         self.answered = 0
@@ -78,6 +79,7 @@ class Link:
     def _exchange(self, now_us):
         self._end_us = self._now_us() + BUDGET_US
         self._session.now_us = now_us
+        self._finish_stop()
         if self._waiting is not None and self._answer is None and not self._out:
             line, self._waiting = self._waiting, None
             self._begin(line, now_us)
@@ -172,12 +174,19 @@ class Link:
         if self._is_free() and (stops or self._has_time()):
             self._begin(line, now_us)
         elif stops:
-            for _ in self._iterator(line, now_us):  # acts; its answer has no room
-                pass
+            self._finish_stop()
+            self._stop = self._iterator(
+                line, now_us
+            )  # acts; its record has the next tick, its answer no room
         elif self._waiting is None:
             self._waiting = line
         else:
             self.dropped_lines += 1
+
+    def _finish_stop(self):
+        stop, self._stop = self._stop, None
+        for _ in stop or ():
+            pass
 
     def _is_free(self):
         """Whether nothing is under way that an answer would have to wait for."""

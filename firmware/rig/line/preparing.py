@@ -4,7 +4,7 @@ Owns: reading a document before its command acts, whether a program fits under i
 Rules: preparing changes nothing; only a whole document that the pump can carry is staged; a module on loan (rig.lend):
 functions on staging.Staging, which keeps what outlasts a command.
 Units: microseconds of Clock.
-Leaves: what a commit does to acts.py, what documents may say to pumpwire.documents, what has room to flow/weigh.py.
+Leaves: what a commit does to commits.py, what documents may say to pumpwire.documents, what has room to flow/weigh.py.
 """
 
 from pumpwire import daily, documents, terms

@@ -4,10 +4,12 @@ Owns: the staged text, its parts while they arrive, its expiry, what was read fo
 Rules: what is staged and not committed is reminded of, then dropped (SR-18); the program that waits is read ahead of
 its time, a piece a tick.
 Units: microseconds of Clock.
-Leaves: reading, weighing and staging to preparing.py, what a commit does to acts.py, what waits to later.py.
+Leaves: reading, weighing and staging to preparing.py, what a commit does to commits.py, what waits to later.py.
 """
 
 from rig import lend
+from rig.clock import ERASE_US
+from rig.refused import Refused
 from rig.watch import thresholds
 
 READ_AHEAD_US = 2_000_000  # before its time, a program that waits is read, a piece a tick
@@ -40,6 +42,11 @@ class Staging:
     def drop(self):
         """What is staged is not wanted any more, or active."""
         self.text = ""
+
+    def need_erase(self, now_us):
+        """Keeping a document may erase twice. Raises Refused where the queued motion would not outlast that."""
+        if self._rig.delivery.ahead_us(now_us) < 2 * ERASE_US:
+            raise Refused("busy", (("why", "a fast flow is under way; wait for its end"),))
 
     def watch(self, now_us):
         """What is staged and not committed: a reminder, then it expires."""

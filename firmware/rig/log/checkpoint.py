@@ -22,7 +22,9 @@ FAST_INTERVAL_US = 10_000_000
 INTERVAL_US = 600_000_000
 SOON_US = 500_000  # the first interval after a boot; each may be as long as the time since then
 LOOK_US = 1_000_000  # a volume is looked at no oftener than this
-SLACK_US = 100_000  # by which a record may come late
+SLACK_US = (
+    150_000  # by which a record may come late: it is looked for, and then made, in ticks that may be filled
+)
 DAY_S = 86_400
 
 
@@ -32,16 +34,21 @@ class Checkpoint:
     def __init__(self, rig):
         self._rig = rig
         self.at_us = self._at_nl = 0  # of the last record
+        self._record_us = programs.NEVER_US  # when a record is due, as far as was seen at the last look
         self._told_until_us = 0  # up to where what comes has been recorded as begun
-        self._interval_nl = INTERVAL_NL  # until the next one
+        self._bolus, self._done_steps = None, 0  # that flowed then, or was about to
+        self._interval_nl = INTERVAL_NL  # until the next one; 0: to be worked out at the next look
         self._day_us = 0  # when the slot of the 24 h ends that the last checkpoint was in
 
     def recorded(self, now_us):
-        """A record carries the state as it is now."""
+        """A record carries the state as it is now. What follows from that has time: the record fills its tick."""
         self.at_us = now_us
         self._told_until_us = now_us + LEAD_US
-        self._interval_nl = self._volume_nl(now_us)
         self._at_nl = self._rig.dosing.delivered_nl()
+        self._bolus = self._rig.therapy.coming(now_us)
+        self._done_steps = self._bolus.done_steps if self._bolus else 0
+        self._interval_nl = 0
+        self._record_us = programs.NEVER_US
 
     def told(self, now_us):
         """What a checkpoint says of the last 24 h, as fields."""
@@ -66,7 +73,11 @@ class Checkpoint:
             if left_us <= 0:
                 break
         rate = self._base(now_us) + most_nl
-        by_volume = self._volume_nl(now_us) + rate * (LOOK_US + SLACK_US) // DAY_US
+        bolus = rig.therapy.coming(now_us)
+        by_volume = (
+            self._volume_nl(now_us, bolus, bolus.done_steps if bolus else 0)
+            + rate * (LOOK_US + SLACK_US) // DAY_US
+        )
         by_volume = rig.dosing.near_steps(by_volume) + 1
         out = []
         for overlay, steps in rows:
@@ -77,13 +88,12 @@ class Checkpoint:
         out.append((None, max(0, min(base, by_volume))))
         return out
 
-    def _volume_nl(self, now_us):
-        """How much may flow from a record of the present state to the next one."""
+    def _volume_nl(self, now_us, bolus, done_steps):
+        """How much may flow from a record of the state at an instant to the next one."""
         rig = self._rig
-        bolus = rig.therapy.coming(now_us)
         rate = self._base(now_us) + (bolus.rate_nl_per_day if bolus else 0)
         most_nl = max(INTERVAL_NL, rate * FAST_INTERVAL_US // DAY_US)
-        return min(most_nl, max(FIRST_NL, rig.dosing.nl_of(bolus.done_steps))) if bolus else most_nl
+        return min(most_nl, max(FIRST_NL, rig.dosing.nl_of(done_steps))) if bolus else most_nl
 
     def _base(self, now_us):
         """The highest base flow until a record tells of a change."""
@@ -98,31 +108,34 @@ class Checkpoint:
         return highest
 
     def run(self, now_us):
-        """Erase ahead, record what is due; returns when to look again."""
+        """Erase ahead, look, and record what is due, each in a tick of its own; returns when to look again."""
         rig = self._rig
+        if rig.journal.look():
+            return now_us
         self._prepare(now_us)
         due_us = now_us + TICK_US if rig.journal.wants_erase() else programs.NEVER_US
         if rig.therapy.program is None and rig.therapy.mode == "stopped":
             return due_us
+        if now_us >= self._record_us:
+            rig.log.record("checkpoint", self.told(now_us))
+            return now_us
         rig.delivery.book(now_us)
         rate = rig.flow_nl_per_day(now_us)
+        if not self._interval_nl:
+            self._interval_nl = self._volume_nl(self.at_us, self._bolus, self._done_steps)
         interval_nl = self._interval_nl
         since_nl = rig.dosing.delivered_nl() - self._at_nl
         rise_us = self._rise_us(now_us)
-        if (
-            since_nl >= interval_nl
-            or now_us - self.at_us >= min(INTERVAL_US, max(SOON_US, self.at_us))
-            or now_us >= self._day_us
-            or now_us >= rise_us - LEAD_US
-        ):
-            rig.log.record("checkpoint", self.told(now_us))
-            since_nl, interval_nl = 0, self._interval_nl
-            rise_us = self._rise_us(now_us)
+        by_time_us = self.at_us + min(INTERVAL_US, max(SOON_US, self.at_us))
+        self._record_us = min(by_time_us, self._day_us, rise_us - LEAD_US)
+        if since_nl >= interval_nl:
+            self._record_us = now_us
+        if now_us >= self._record_us:
+            return now_us
         if rate:
             left_us = (interval_nl - since_nl) * DAY_US // rate
             due_us = min(due_us, now_us + max(LOOK_US, left_us))
-        by_time_us = self.at_us + min(INTERVAL_US, max(SOON_US, self.at_us))
-        return max(now_us, min(due_us, by_time_us, self._day_us, rise_us - LEAD_US))
+        return min(due_us, self._record_us)
 
     def _rise_us(self, now_us):
         """The next rise of the flow that no record has told of."""

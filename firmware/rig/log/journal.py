@@ -28,6 +28,7 @@ class Journal:
         self.block = 0
         self.page = 1
         self.next_ready = False
+        self._seen = True  # whether the next block was looked at: reading it takes the Pico 5 ms
         self.chain = b"\x00" * records.CHAIN
         self._held = []
         self.last = None  # (header, state, text) of the last good record
@@ -67,19 +68,28 @@ class Journal:
         """Whether there is an erased page at the head; moves on to the next block when this one is full."""
         if self.page < PAGES:
             return True
-        if not self.next_ready:
+        if self.wants_erase():
             return False
         self.block = (self.block + 1) % self.region.count
         self.page = 1
-        self.next_ready = block_is_erased(self.region, (self.block + 1) % self.region.count)
+        self.next_ready = self._seen = False
         return True
 
     def has_room(self):
         """Whether a record would be on flash at once, not held in memory for an erase."""
-        return not self._held and (self.page < PAGES or self.next_ready)
+        return not self._held and (self.page < PAGES or not self.wants_erase())
+
+    def look(self):
+        """Look whether the block after a new one is erased; returns False where that is known."""
+        if self._seen:
+            return False
+        self._seen = True
+        self.next_ready = block_is_erased(self.region, (self.block + 1) % self.region.count)
+        return True
 
     def wants_erase(self):
         """Whether the next block is still to be erased."""
+        self.look()
         return not self.next_ready
 
     def ahead(self):
@@ -92,7 +102,7 @@ class Journal:
         block = (self.block + 1) % self.region.count
         self.region.erase(block)
         self.first[block] = 0
-        self.next_ready = True
+        self.next_ready = self._seen = True
         self._write_held()
 
     # --- read

@@ -63,6 +63,10 @@ class Logbook:
         self._write(self._unfolded(told + rest) + told)
         self._rest = rest
 
+    def owe(self, rows):
+        """Keep what has happened for `log_rest`; what is still kept comes before it."""
+        self._rest = self._rest + rows
+
     def has_rest(self):
         """Whether something that the last command brought about is still to be logged."""
         return bool(self._rest)

@@ -1,23 +1,22 @@
 """Stopping from above the start/stop rate: a ramp down written over what is queued.
 
 Owns: where the queue is bent, and the staircase from there to the start/stop rate.
-Rules: the words that DMA reads within the next MARGIN_MS stay; later ones are overwritten in place, faster than
-they are read, or become words without a pulse; nothing is added after the last stair; no collection comes in
-between, and the memory for all of it is there before it begins.
+Rules: the words that DMA reads within the next MARGIN_MS stay; the first stairs are written over the later ones at
+once, and what lies behind them becomes waits, over which each tick writes on; a tick that comes so late that DMA has
+reached the waits ends the ramp: the motor stands, and is not started anew; nothing is added after the last stair.
 Units: steps/s, words, cycles of 8 ns.
 Leaves: the end at standstill to stepper.py.
 """
 
-import gc
-
 from rig.step.feed import RING_MASK
 from rig.step.motion import CLOCK_HZ, STAIR_CYCLES
 from rig.step.stream import SPARE_WORDS
-from rig.step.words import WORD_CYCLES, clear, count_pulses
+from rig.step.words import WORD_CYCLES, count_pulses, put, wait_word
 
-MARGIN_MS = 5
-STAIRS_A_TICK = 12  # 24 ms of motion
-HEAP_BYTES = 40_000  # free for the longest splice, which takes 34 kB while nothing is collected
+MARGIN_MS = 10
+FIRST_STAIRS = 14  # 56 ms of motion: the next tick may come after a collection
+STAIRS_A_TICK = 7  # 28 ms of motion
+WAIT_CYCLES = 125_000  # of each word that is still to be written over
 
 
 class Brake:
@@ -28,6 +27,8 @@ class Brake:
         self._ramp = ramp
         self.on = False
         self.change_steps = 0  # by how much the last splice changed the number of queued steps
+        self._left = 0  # words of the queue that are still to be written over
+        self._end_at = 0  # ring index at which they end
         self._now_hz = 0
         self._acc = 0
 
@@ -37,30 +38,48 @@ class Brake:
         now_hz = self._present_hz()
         if now_hz <= self._ramp.start_hz:
             return False
-        if hasattr(gc, "mem_free") and gc.mem_free() < HEAP_BYTES:
-            gc.collect()
-        gc.disable()
         queued = (feed.at - feed.next_index()) & RING_MASK
         kept = min(queued, now_hz * MARGIN_MS // 1000 + 8)
-        dropped = queued - kept
-        end_at = feed.at
-        feed.at = (end_at - dropped) & RING_MASK
-        self.change_steps = -count_pulses(feed.ring, feed.at, RING_MASK, dropped)
+        self._left = queued - kept
+        self._end_at = feed.at
+        feed.at = (feed.at - self._left) & RING_MASK
+        self.change_steps = -count_pulses(feed.ring, feed.at, RING_MASK, self._left)
+        put(feed.ring, feed.at, RING_MASK, self._left, wait_word(WAIT_CYCLES))
         self._now_hz = now_hz
         self._acc = 0
         self.on = True
         self._stream.tail_cycles = -self._stream.high_cycles
-        while self._stream.words < dropped and self._now_hz > self._ramp.start_hz:
-            self.change_steps += self._stair(dropped)
-        if self._stream.words < dropped:
-            clear(feed.ring, feed.at + self._stream.words, RING_MASK, dropped - self._stream.words)
-        self._stream.words = max(0, self._stream.words - dropped)
-        feed.at = end_at
-        gc.enable()
+        self.change_steps += self._bend(FIRST_STAIRS)
         return True
+
+    def _bend(self, stairs):
+        """Write so many stairs over what is left of the queue; returns their steps. The rest is written over later."""
+        stream, feed = self._stream, self._stream.feed
+        steps = 0
+        for _ in range(stairs):
+            if self._now_hz <= self._ramp.start_hz or stream.words >= self._left:
+                break
+            steps += self._stair(RING_MASK)
+        written = min(stream.words, self._left)
+        feed.at = (feed.at + written) & RING_MASK
+        stream.words -= written
+        self._left -= written
+        if self._now_hz <= self._ramp.start_hz:
+            put(feed.ring, feed.at, RING_MASK, self._left, 0)  # the shortest waits
+            self._left = 0
+        if not self._left:
+            feed.at = self._end_at
+        return steps
+
+    def is_late(self):
+        """Whether DMA has reached what was still to be written over."""
+        feed = self._stream.feed
+        return (feed.next_index() - feed.at) & RING_MASK < self._left
 
     def go_on(self):
         """Queue the next stairs; returns their steps."""
+        if self._left:
+            return self._bend(STAIRS_A_TICK)
         room = self._stream.feed.free_words() - SPARE_WORDS
         steps = 0
         for _ in range(STAIRS_A_TICK):

@@ -10,7 +10,7 @@ Leaves: words to words.py, the queue to feed.py.
 
 from pumpwire.terms import STEP_CLOCK_HZ as CLOCK_HZ
 
-STAIR_CYCLES = 250_000  # a ramp is a staircase of 2 ms stairs
+STAIR_CYCLES = 500_000  # a ramp is a staircase of 4 ms stairs
 HIGHEST_RAMP_US = 200_000  # a stop from full speed takes no longer (SR-12)
 
 

@@ -217,10 +217,12 @@ class Stepper:
                 self.cut()
                 return True
             self.appended_steps += brake.change_steps
-        if machine.mem32[_FDEBUG] & _DRY or self._is_halted():
+        late = machine.mem32[_FDEBUG] & _DRY or self._is_halted() or brake.is_late()
+        if not late:
+            self.appended_steps += brake.go_on()
+        if late or brake.is_late():
             self.cut()
             return True
-        self.appended_steps += brake.go_on()
         self._publish()
         return False
 

@@ -15,7 +15,7 @@ LEAD_CYCLES = 64  # from the machine's first cycle to the stream's cycle 0
 TAIL_CYCLES = 8  # left unqueued at the end, so that a step in the next cycle still has room for its word
 LONGEST_CYCLES = 1 << 34  # of one append: 137 s
 SPARE_WORDS = 40  # for the waits of the longest append
-PIECES = 16  # of a ramp in one append
+PIECES = 8  # of a ramp in one append: 32 ms of motion
 LONG_WAIT_CYCLES = 1 << 30
 
 

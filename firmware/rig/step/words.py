@@ -55,10 +55,10 @@ def count_pulses(ring: ptr32, at: int, mask: int, count: int) -> int:
 
 
 @micropython.viper
-def clear(ring: ptr32, at: int, mask: int, count: int) -> int:
-    """Turn the `count` words from ring index `at` on into the shortest waits; returns count."""
+def put(ring: ptr32, at: int, mask: int, count: int, word: int) -> int:
+    """Turn the `count` words from ring index `at` on into this one, 0 for the shortest wait; returns count."""
     i = 0
     while i < count:
-        ring[(at + i) & mask] = 0
+        ring[(at + i) & mask] = word
         i += 1
     return count

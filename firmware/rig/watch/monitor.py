@@ -144,7 +144,7 @@ class Monitor:
         rig = self._rig
         before = rig.dosing.position_steps()
         raw = rig.board.angle()
-        rig.delivery.settle(now_us)
+        rig.delivery.book(now_us)
         after = rig.dosing.position_steps()
         works = self._rotation.read(raw, (before + after) // 2)
         self._judge("encoder", works)

@@ -53,8 +53,8 @@ def test_a_request_fits_after_the_wait_that_is_told_and_not_ten_minutes_sooner(s
     assert cap.shortfall_nl(wanted_nl, now_us + wait_s * S_US) <= 0
 
 
-def words(text: str) -> tuple[int, list[tuple[int, int, int]]]:
-    first, _colon, told = text.partition(":")
+def words(text: bytes) -> tuple[int, list[tuple[int, int, int]]]:
+    first, _colon, told = text.decode().partition(":")
     rows = []
     for word in told.split(","):
         parts = [int(part or "0", 16) for part in word.split(".")]

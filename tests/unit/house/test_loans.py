@@ -12,7 +12,7 @@ from rig.line import commands
 FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
 RESIDENT_FROM = ("rig.rig", "rig.start", "rig.board.board", "rig.line.link", "rig.step.stepper")
 BOOT_ONLY = ("rig.boot", "rig.log.finding", "rig.log.blocks", "rig.log.kept_documents")
-ALONE = ("rig.line.acts", "rig.line.titration", "rig.line.probe", "rig.board.tmc2209")
+ALONE = ("rig.line.acts", "rig.line.commits", "rig.line.titration", "rig.line.probe", "rig.board.tmc2209")
 LISTS = (lend.LATER, lend.TYPED, lend.DOSED, *((name,) for name in ALONE))
 
 

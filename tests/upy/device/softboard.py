@@ -181,7 +181,7 @@ class SoftBoard:
     def blink(self, ticks):
         """No LED."""
 
-    def collect(self, ticks, at_once=False):
+    def collect(self):
         """The VM collects by itself."""
         return 0
 
