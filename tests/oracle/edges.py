@@ -31,7 +31,7 @@ def settle(model: Model) -> None:
         if model.mode == "running":
             _running(model, i, row.volume_nl, row.every_s * S_US)
         elif _is_near(model, model.due_us[i]) and model.peek_edge(row.volume_nl):
-            model.miss(i, model.why)
+            model.miss(i, "edge")
 
 
 def _is_near(model: Model, due_us: Fraction) -> bool:

@@ -145,7 +145,8 @@ class Judge:
         told = any(
             (c.what, c.kind) == (row.event, kind) and c.why for c in self.model.claims
         )  # of a command before
-        passed = row.event == "missed" and row.fields["why"] in ("overlap", "power")
+        apart = self.model.mode in ("priming", "dispensing")  # then what falls due is missed anyhow
+        passed = row.event == "missed" and (apart or row.fields["why"] in ("overlap", "power"))
         if (
             self.model.mode == "stopped"
             or row.event not in ("missed", "bolus_end", "stop")
