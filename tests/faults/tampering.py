@@ -6,6 +6,7 @@ Units: none.
 Leaves: what has to notice it to its callers.
 """
 
+import random
 import sqlite3
 from contextlib import closing
 
@@ -93,6 +94,12 @@ ROWS = {
     "a program is taken away": _sql("DELETE FROM programs"),
     "a command's intent is taken away": _sql("DELETE FROM intents WHERE id = 1"),
     "a pull is taken away": _sql("DELETE FROM pulls"),
+    "a trigger waits for the next record": _sql(
+        "CREATE TRIGGER late AFTER INSERT ON records BEGIN DELETE FROM records WHERE number = new.number; END"
+    ),
+    "a view stands for the records": _sql(
+        "ALTER TABLE records RENAME TO hidden", "CREATE VIEW records AS SELECT * FROM hidden"
+    ),
     "the tally is taken away": _sql("DELETE FROM tally WHERE name = 'calibrations'"),
 }
 
@@ -126,6 +133,19 @@ def _flip(event):
             db.execute("UPDATE records SET raw = ? WHERE number = ?", (bytes(bad), number))
 
     return act
+
+
+def flip_a_bit(path, seed):
+    """One bit of the file, anywhere behind its header. Whether SQLite itself then finds the file damaged."""
+    drawn = random.Random(seed)
+    content = bytearray(path.read_bytes())
+    content[drawn.randrange(100, len(content))] ^= 1 << drawn.randrange(8)
+    path.write_bytes(content)
+    try:
+        with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as db:
+            return db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return True
 
 
 def two_stores(other):

@@ -145,6 +145,37 @@ def test_no_mix_of_two_stores_is_silent(tried, stores):
         assert_noticed(tried(act))
 
 
+@pytest.mark.requirement("SR-38")
+def test_no_bit_of_the_file_that_damages_the_database_is_silent(tried):
+    """An index that was damaged leaves every record right and a total over a part of them wrong."""
+    damaged = 0
+    for seed in range(60):
+        found = []
+        results = tried(
+            lambda path, seed=seed, found=found: found.append(tampering.flip_a_bit(path, seed)),
+            _only("verify", "total"),
+        )
+        if found[0]:
+            damaged += 1
+            for name, (code, _out, err, _files) in results.items():
+                assert code == 1, f"bit {seed}: {name}"
+                assert "did not foresee" not in err, f"bit {seed}: {name}"
+    assert damaged > 5
+
+
+def test_another_programs_database_is_left_alone(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE places (url TEXT)")
+        db.commit()
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PUMPRIG_DB", str(path))
+    assert cli.run(["log", "show"]) == 1
+    assert "another program's database" in capsys.readouterr().err
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("places",)]
+
+
 def test_anyway_computes_after_saying_what_is_wrong(tried):
     anyway = {name: (*words, "--anyway") for name, words in tampering.COMMANDS.items() if name != "verify"}
     results = tried(tampering.ROWS["a record in the middle is cut out"], anyway)

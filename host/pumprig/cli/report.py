@@ -9,7 +9,6 @@ Leaves: the page to report/.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from pumprig.store import Store
 from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
 from pumprig.store.verify import Verdict
+from pumprig.wholefile import whole
 
 SUFFIXES = (".html", ".htm", ".pdf")
 
@@ -94,11 +94,9 @@ def rendered(store: Store, verdict: Verdict, from_us: int | None, to_us: int | N
 def write(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None, output: Path) -> None:
     """Render and write the report. Raises PumpError."""
     page = rendered(store, verdict, from_us, to_us, output)
-    part = output.with_name(output.name + ".part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(page)
-        os.replace(part, output)
+        with whole(output) as file:
+            file.write(page)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise PumpError(f"{output} cannot be written: {error.strerror}.", "No report was made.") from None

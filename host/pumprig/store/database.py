@@ -104,11 +104,17 @@ class Store:
                 "Nothing was read or written.",
                 "Update pumprig.",
             )
-        from pumprig.store.migrations import migrate
+        from pumprig.store.migrations import migrate, strange
 
         self.db.execute("BEGIN IMMEDIATE")
         try:
             if self._version() != SCHEMA_VERSION:  # else another process was first
+                if strange(self.db):
+                    raise StoreError(
+                        f"{self.path} is another program's database.",
+                        "Nothing was read or written.",
+                        "Name the delivery log's file with PUMPRIG_DB.",
+                    )
                 migrate(self.db)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self.db.execute("COMMIT")
@@ -136,10 +142,10 @@ class Store:
 
     @contextmanager
     def guard(self) -> Generator[None]:
-        """SQLite's failures inside the block become StoreError."""
+        """SQLite's failures inside the block become StoreError, texts that are none any more among them."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise store_error(self.path, error) from error
 
     @contextmanager
@@ -245,7 +251,18 @@ def read_only(path: Path) -> StoreError:
     )
 
 
-def store_error(path: Path, error: sqlite3.Error) -> StoreError:
+DAMAGED = (
+    "not a database",
+    "malformed",
+    "decode",
+    "no such table",
+    "no such column",
+    "already exists",
+    "duplicate",
+)
+
+
+def store_error(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
     """What a failure of SQLite is called."""
     text = str(error)
     if "locked" in text or "busy" in text:
@@ -262,7 +279,7 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
         )
     if "readonly" in text:
         return read_only(path)
-    if "not a database" in text or "malformed" in text:
+    if any(sign in text for sign in DAMAGED):
         return StoreError(
             f"{path} is no pumprig database, or it is damaged ({text}).",
             "Nothing was stored.",

@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from pumprig.shown import cell
 from pumprig.store.database import Store
 from pumprig.store.ledger import Record
 from pumprig.store.totals import nl_of
+from pumprig.wholefile import whole
 
 FORMATS = ("csv", "jsonl", "parquet")
 BATCH_ROWS = 5_000
@@ -167,28 +167,34 @@ def export(rows: Iterable[dict[str, Any]], form: str, path: Path | None) -> int:
         "jsonl": _jsonl,
         "parquet": _parquet,
     }
-    if path is None:
-        sys.stdout.flush()
-        count = writers[form](rows, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-        return count
-    part = path.with_name(path.name + ".part")
+    count = 0
     try:
-        with open(part, "wb") as file:
-            count = writers[form](rows, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        if path is None:
+            sys.stdout.flush()
+            count = writers[form](rows, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            with whole(path) as file:
+                count = _some(writers[form](rows, file))
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if path is None:
+            raise
         raise PumpError(
             f"{path} cannot be written: {error.strerror or error}.",
             "No file was made.",
             "Choose another place with -o.",
         ) from None
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    return _some(count)
+
+
+def _some(count: int) -> int:
+    """An export of nothing is a failure, not an empty file."""
+    if not count:
+        raise PumpError(
+            "There is no record to export.",
+            "No file was made.",
+            "`pumprig log pull` first, or name another time.",
+        )
     return count
 
 
@@ -248,9 +254,8 @@ def _parquet(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> int:
         if len(batch) >= BATCH_ROWS:
             flush()
     flush()
-    if writer is None:
-        raise PumpError("There is no record to export.", "No file was made.", "`pumprig log pull` first.")
-    writer.close()
+    if writer is not None:
+        writer.close()
     return count
 
 

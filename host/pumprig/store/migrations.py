@@ -118,6 +118,12 @@ def m002_believable(db: Any) -> None:
     seals.seal_all(connection)
 
 
+def strange(connection: sqlite3.Connection) -> bool:
+    """Whether a database holds tables, and none of ours."""
+    names = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return bool(names) and "_sqlite_migrations" not in names
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a database to the present schema, inside the caller's transaction. Raises sqlite3.Error."""
     SCHEMA.apply(Database(connection))

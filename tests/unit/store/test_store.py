@@ -5,13 +5,14 @@ import signal
 import sqlite3
 
 import pytest
-from pumprig.errors import StoreError
+from pumprig.errors import PumpError, StoreError
 from pumprig.store import Store, ledger
 from pumprig.store.database import SCHEMA_VERSION
 from pumprig.store.export import Rows, export
 from pumprig.store.intents import StoredIntents
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
+from pumprig.wholefile import whole
 from pumpwire import records
 
 DEVICE = "00112233aabbccdd"
@@ -132,6 +133,41 @@ def test_an_export_has_a_row_a_record_and_appears_whole(store, tmp_path, form):
     if form == "parquet":
         table = pytest.importorskip("pyarrow.parquet").read_table(target)
         assert table.column("delivered_nl").to_pylist()[-1] == 20 * 335
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_an_export_of_nothing_is_a_failure_and_no_empty_file(tmp_path, form):
+    with pytest.raises(PumpError, match="no record to export"):
+        export(iter(()), form, tmp_path / f"log.{form}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_asked_for_takes_the_place_of_a_plain_file_alone(tmp_path):
+    """A link stays a link and its file keeps its permissions; a device and a pipe are written to, never replaced."""
+    kept = tmp_path / "kept.csv"
+    kept.write_text("before")
+    kept.chmod(0o600)
+    link = tmp_path / "link.csv"
+    link.symlink_to(kept)
+    with whole(link) as file:
+        file.write(b"after")
+    assert link.is_symlink()
+    assert kept.read_text() == "after"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with whole(pipe) as file:
+        file.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"), whole(full) as file:
+        file.write(b"lost")
+    assert full.is_char_device()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "kept.csv", "link.csv", "pipe.csv"]
 
 
 def _killed_at(path, count, work):
