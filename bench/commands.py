@@ -1,9 +1,9 @@
 """How full the fullest tick is around every changing command, on the emulated Pico, on a flex program with boluses.
 
 Owns: the list of commands and the table.
-Rules: the very firmware, the real link and client, in emulated time; a tick is from when the processor wakes, or the one
-before has fed the watchdog, to its own feeding, its erases apart; one in which the firmware collects its garbage is left
-out, but not from the firmware's own figure of the worst tick, which stands beside it and has the collection apart;
+Rules: the very firmware, the real link and client, in emulated time; a tick is from when the processor wakes, or the
+one before has fed the watchdog, to its own feeding, its erases apart; one in which the firmware collects its garbage is
+left out, but not from the firmware's own figure of the worst tick, which stands beside it and has the collection apart;
 with `--first` each command is the first after a start, and after a quiet minute; without PUMPRIG_UF2 it says so.
 Units: ms of emulated time.
 Leaves: the chip to tests/emulator/lockstep.mjs.

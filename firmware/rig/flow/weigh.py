@@ -14,6 +14,7 @@ from rig.refused import Refused
 
 UNCAPPED_NL = 14_400_000_000  # as much as the motor's fastest in a day
 TURNS = 6  # of the walks, between two yields
+SLOT_TURNS = 36  # of what is only added up for each slot: 5 ms on the Pico
 
 
 def own(program):
@@ -47,11 +48,11 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
     comes = yield from slowly(
         daily.slots_nl(program, elapsed_us or 0, utc_us, left, first_us, SLOT_US, SLOTS - 1)
     )
-    held = [cap.held(back) for back in range(SLOTS)]
-    ahead = _ahead(held, comes, 0, dosing)
+    held = yield from slowly(_held(cap), SLOT_TURNS)
+    ahead = yield from slowly(_ahead(held, comes, 0, dosing), SLOT_TURNS)
+    yield
     if max(ahead[1]) <= program["cap_nl"]:
-        for i in range(SLOTS - 3, -1, -1):
-            ahead[0][i] = max(ahead[0][i], ahead[0][i + 1])
+        yield from slowly(_from_then_on(ahead[0]), SLOT_TURNS)
         return own_nl, ahead[0]
     # begun later, it begins with a slot, and has the whole of it
     comes = yield from slowly(
@@ -60,8 +61,9 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
         )
     )
     for late in range(1, SLOTS):
+        ahead = yield from slowly(_ahead(held, comes, late, dosing), SLOT_TURNS)
         yield
-        if max(_ahead(held, comes, late, dosing)[1]) <= program["cap_nl"]:
+        if max(ahead[1]) <= program["cap_nl"]:
             break
     wait_s = (first_us + (late - 1) * SLOT_US) // 1_000_000 + 1
     fields = (("held_nl", dosing.nl_of(cap.own_steps + cap.asked_steps)), ("cap_nl", program["cap_nl"]))
@@ -69,7 +71,10 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
 
 
 def _ahead(held, comes, late, dosing):
-    """([own nL], [all nL]) of the 24 h up to the end of each coming slot, if the program begins so many slots later."""
+    """([own nL], [all nL]) of the 24 h up to the end of each coming slot, if the program begins so many slots later.
+
+    A generator, as the two below: each goes through a day of slots.
+    """
     own_steps = sum([row[0] for row in held[: SLOTS - late]])
     asked_steps = sum([row[1] for row in held[: SLOTS - late]])
     own, total = [], []
@@ -80,10 +85,27 @@ def _ahead(held, comes, late, dosing):
         own.append(dosing.nl_of(max(0, own_steps - TOLERANCE_STEPS)) + comes[i])
         total.append(own[-1] + dosing.nl_of(asked_steps))
         asked_steps -= leaves[1]
+        yield
     return own, total
 
 
-def slowly(steps):
+def _held(cap):
+    """What each slot of the last 24 h holds, from the present one back."""
+    rows = []
+    for back in range(SLOTS):
+        rows.append(cap.held(back))
+        yield
+    return rows
+
+
+def _from_then_on(most_nl):
+    """Let each hold the most of itself and all that come after it."""
+    for i in range(len(most_nl) - 2, -1, -1):
+        most_nl[i] = max(most_nl[i], most_nl[i + 1])
+        yield
+
+
+def slowly(steps, often=TURNS):
     """The value of a generator, with a yield after every few turns."""
     turns = 0
     while True:
@@ -92,5 +114,5 @@ def slowly(steps):
         except StopIteration as stop:
             return stop.value
         turns += 1
-        if turns % TURNS == 0:
+        if turns % often == 0:
             yield

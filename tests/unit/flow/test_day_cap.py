@@ -53,8 +53,13 @@ def test_a_request_fits_after_the_wait_that_is_told_and_not_ten_minutes_sooner(s
     assert cap.shortfall_nl(wanted_nl, now_us + wait_s * S_US) <= 0
 
 
-def words(text: bytes) -> tuple[int, list[tuple[int, int, int]]]:
-    first, _colon, told = text.decode().partition(":")
+def told(cap: DayCap, now_us: int, demands_us: list[int]) -> dict[str, str]:
+    """What a checkpoint carries of the day, as text."""
+    return {name: value.decode() for name, value in cap.told(now_us, demands_us)}
+
+
+def words(text: str) -> tuple[int, list[tuple[int, int, int]]]:
+    first, _colon, told = text.partition(":")
     rows = []
     for word in told.split(","):
         parts = [int(part or "0", 16) for part in word.split(".")]
@@ -96,13 +101,13 @@ def test_the_checkpoints_of_a_slot_carry_the_whole_ring_and_nothing_else(seed: i
             demands.append(now_us)
             held[2] += 1
         if draw.random() < 0.5:  # leaves the turn anywhere
-            check(dict(cap.told(now_us, demands)), slot)
+            check(told(cap, now_us, demands), slot)
     now_us += draw.choice([0, 0, draw.randrange(30) * 3_600 * S_US])  # nothing flows
     slot = now_us // SLOT_US + SLOTS
     demands = [at_us for at_us in demands if at_us // SLOT_US + SLOTS > slot - SLOTS]
     found: dict[int, list[int]] = {}
     for _ in range(60):
-        fields = dict(cap.told(now_us, demands))
+        fields = told(cap, now_us, demands)
         check(fields, slot)
         newest, rows = words(fields["day"])
         assert newest == slot
@@ -212,7 +217,7 @@ def test_after_a_boot_the_slot_goes_on_where_it_stood(seed: int) -> None:
     cap.use(30_000, 0, (), now_us)
     cap.put(slot - 144, 0, 1_000)
     cap.put(slot, 0, 2_000)
-    assert dict(cap.told(now_us, []))["day"] == f"{slot:x}.{into_us // S_US:x}:0.7d0,,"
+    assert told(cap, now_us, [])["day"] == f"{slot:x}.{into_us // S_US:x}:0.7d0,,"
     full_us = now_us + TEN_MIN_US - into_us  # the slot's end
     assert cap.slot_end_us(now_us) == full_us
     assert cap.held(144) == (0, 1_000)
