@@ -62,6 +62,12 @@ class Store:
 
     def _keep_private(self) -> None:
         """The log is its owner's alone: mode 0600, of a new file from its first byte on; SQLite's others follow it."""
+        if self.path.exists() and not self.path.is_file():  # a folder, a device: nobody's permissions change
+            raise StoreError(
+                f"{self.path} is no file.",
+                "Nothing was read or stored.",
+                "Name the delivery log's file with PUMPRIG_DB.",
+            )
         with suppress(OSError):  # what cannot be opened is told by SQLite
             if (
                 not self.path.exists()

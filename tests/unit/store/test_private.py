@@ -5,6 +5,7 @@ import stat
 import sys
 
 import pytest
+from pumprig.errors import StoreError
 from pumprig.store import Store
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
@@ -28,3 +29,14 @@ def test_the_database_and_what_sqlite_keeps_beside_it_have_mode_0600(tmp_path, t
         store.close()
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe"])
+def test_what_is_no_file_is_told_and_keeps_its_permissions(tmp_path, what):
+    """Named by mistake; as root, /dev/null would be closed to everybody else."""
+    path = tmp_path / "log.db"
+    (path.mkdir if what == "folder" else lambda: os.mkfifo(path))()
+    path.chmod(0o777)
+    with pytest.raises(StoreError, match="is no file"):
+        Store(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o777
