@@ -75,15 +75,17 @@ class Loop:
         start_us = self._clock.now_us()
         self._announced_us = -self._flash.erase_us
         in_time = True
+        has_run = 0  # one that is not polled: another one then waits longer
         before_us = start_us
         for duty in self.duties:
             if not duty.polled:
                 if start_us < duty.due_us or self._commands is not None and self._commands.is_acting:
                     continue
-                if self._spent_us(start_us, before_us) > SPENT_US and duty.waited < duty.waits:
+                if self._spent_us(start_us, before_us) > SPENT_US and duty.waited < duty.waits + has_run:
                     duty.waited += 1
                     continue
                 duty.waited = 0
+                has_run = 1
             if duty.due_us and start_us - duty.due_us > DEADLINE_US:
                 in_time = False
             duty.due_us = NEVER_US

@@ -33,7 +33,8 @@ class Effect:
         self.crc = crc
         self.now_us = now_us  # of the tick in which it acted
         self.name = ""  # of the error it was refused with
-        self.fields = []  # of its answer
+        self.fields = ()  # that name why it was refused
+        self.values = []  # of its answer, in the table's order
         self.replan = False  # motion follows the state
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
@@ -63,7 +64,7 @@ class Commands:
             yield None
             self.finish()
             yield None  # its record has filled this tick: the answer comes in the next one
-            yield effect.name, effect.fields
+            yield effect.name, self.told(effect)
         else:
             yield "storage", (("why", "the log waits for an erase; ask again"),)
 
@@ -83,7 +84,7 @@ class Commands:
         yield
 
     def begin(self, row, args, seq, crc, now_us):
-        """Act; -> the effect, which has the error's name or "" and the fields of the answer."""
+        """Act; -> the effect, which has the error's name or "" and what the answer tells."""
         self.finish()
         rig, verb = self._rig, row[0]
         while rig.log.has_rest():
@@ -97,12 +98,15 @@ class Commands:
                 values = self._at_once(verb, now_us)
             else:
                 values = getattr(lend.get(_module(verb)), verb)(rig, args, now_us, effect)
-            if values:
-                effect.fields = answers.told(answers.row(verb), values)
+            effect.values = list(values or ())
         except Refused as refused:
             effect.name, effect.fields = refused.args
         self._acted = effect
         return effect
+
+    def told(self, effect):
+        """The fields of an effect's answer."""
+        return answers.told(answers.row(effect.verb), effect.values) if effect.values else effect.fields
 
     def finish(self):
         """Use up the number of what has acted, record it, let it take effect."""

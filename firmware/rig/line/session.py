@@ -146,7 +146,7 @@ class Session:
         yield ""
         self.commands.finish()
         yield ""  # its record has filled this tick
-        yield self._kept(seq, number, line, effect.name, effect.fields)
+        yield self._kept(seq, number, line, effect.name, self.commands.told(effect))
 
     def _performed(self, seq, row, args, crc, line):
         """Act when all is at hand; at each empty line a tick that has been filled so far ends."""
@@ -192,7 +192,7 @@ class Session:
         if verb in spec.AT_ONCE and len(words) == 1:
             effect = self.commands.begin(row, {}, 0, 0, now_us)
             self.commands.finish()
-            return iter(_person().answer(self, row, effect.name, effect.fields))
+            return iter(_person().answer(self, row, effect.name, self.commands.told(effect)))
         return self._typed(row, words[1:])
 
     def _typed(self, row, words):
