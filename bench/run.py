@@ -23,6 +23,7 @@ BENCHMARKS = (
     ("a lab: rigs, broker, database", "lab.py"),
     ("the live page's stop, and sizes", "dashboard.py"),
     ("ten years of records", "growth.py"),
+    ("a thousand weeks, and dask", "study.py"),
     ("edges on the emulated Pico", "timing.py"),
     ("speed of the accuracy maths", "accuracy_speed.py"),
     ("pulsation before and after compensation", "accuracy_pulsation.py"),
