@@ -10,7 +10,9 @@ Leaves: what a record says to tests/unit/store, what the database takes in to te
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +117,44 @@ def test_a_command_topic_takes_stop_alone_and_a_late_will_does_not_stand(
     ended(sender)
     rig.terminate()
     rig.wait()
+
+
+def test_a_hub_runs_the_gateway_of_its_rigs_and_takes_it_along(tmp_path: Path, server: Broker) -> None:
+    """One service for a bench: the gateway comes again when it was killed, and goes when the hub goes."""
+    port = tmp_path / "rig"
+    words = [sys.executable, "-m", "rigsim", "serve", "--link", str(port), "--state", str(tmp_path / "sim")]
+    rig = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=simulator.environment())
+    assert rig.stdout is not None
+    assert rig.stdout.readline().startswith("ready")
+    home = {"PUMPRIG_DB": str(tmp_path / "store.db"), "PUMPRIG_HOME": str(tmp_path / "home")}
+    births: list[dict[str, Any]] = []
+    watcher = Client(CallbackAPIVersion.VERSION2)
+    watcher.on_message = lambda _client, _data, message: births.append(json.loads(message.payload))
+    watcher.connect("127.0.0.1", server.port)
+    watcher.subscribe("pumprig/bench/+/birth", qos=1)
+    watcher.loop_start()
+    hub = program("hub", port, "--site", "bench", "--broker", server.address, **home)
+    running = [("hub", hub)]
+
+    def born(least: int) -> bool:
+        return bool(births) and births[-1]["session"] > least and births[-1]["commands"] == ["stop"]
+
+    until(lambda: born(0), "the rig's birth", running)
+    first = births[-1]["session"]
+    gateway = next(
+        pid for pid in children_of(hub.pid) if b"gateway" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    assert server.address.encode() not in Path(f"/proc/{gateway}/cmdline").read_bytes()
+    os.kill(gateway, signal.SIGKILL)
+    until(lambda: born(first), "its next birth", running)
+    ended(hub)
+    until(lambda: not births[-1]["online"], "the end of the gateway")
+    watcher.loop_stop()
+    rig.terminate()
+    rig.wait()
+
+
+def children_of(pid: int) -> list[int]:
+    """Of every thread of a process."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(text) for file in lists for text in file.read_text("ascii").split()]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pumprig.cli.beside import Beside
 from pumprig.cli.settings import Settings, current
 from pumprig.errors import PumpError, UsageError
 
@@ -37,7 +38,20 @@ END_S = 5.0
     "--keep-records", "keep", is_flag=True, help="Pull every rig's records into the store as they come."
 )
 @click.option("--page", metavar="HOST:PORT", help="Serve the live page, too, on this computer's own address.")
-def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool, page: str | None) -> None:
+@click.option(
+    "--site", metavar="NAME", help="Run the gateway of these PORTs, too, under this name; see --broker."
+)
+@click.option("--broker", metavar="ADDRESS", help="Where that gateway sends, as in `pumprig gateway`.")
+@click.option("--ca", metavar="FILE", help="With --broker mqtts://: the certificates to trust.")
+def hub(
+    ports: tuple[str, ...],
+    end: bool,
+    show: bool,
+    others: bool,
+    keep: bool,
+    page: str | None,
+    **lab: str | None,
+) -> None:
     """Own the rigs' ports, so that several programs use one rig at once: commands, console, scripts.
 
     Without PORT: every Pico found, and every port that a user names. With PORT: these alone. While it runs, everything
@@ -46,14 +60,15 @@ def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool,
     settings = current()
     named = (*ports, settings.port) if settings.port else ports
     if end or show:
-        if named or others or keep or page or (end and show):
+        if named or others or keep or page or any(lab.values()) or (end and show):
             raise UsageError("--stop and --status take nothing else.", "Nothing was done.")
         _end() if end else _show()
         return
     from pumprig.hub import server, wire
 
     kept: list[Keeping] = []
-    beside: list[subprocess.Popen[str]] = []
+    beside: list[subprocess.Popen[str] | Beside] = []
+    gateway = _gateway_words(named, lab)  # refused before the hub begins
     if page is not None:
         from pumprig.cli.dashboard import server as page_server
 
@@ -65,6 +80,8 @@ def hub(ports: tuple[str, ...], end: bool, show: bool, others: bool, keep: bool,
         where = wire.socket_path() if wire.UNIX else "127.0.0.1"
         settings.show(f"ready {where}")
         settings.document({"ready": where, **running.status()})
+        if gateway is not None:
+            beside.append(Beside("gateway", *gateway, settings.say))
         if keep:
             kept.append(_keeping(lambda: [line.address for line in running.lines if line.port], settings))
 
@@ -103,6 +120,24 @@ def _page_beside(page: str, say: Callable[[str], None]) -> subprocess.Popen[str]
 
     threading.Thread(target=told, daemon=True).start()
     return child
+
+
+def _gateway_words(
+    ports: tuple[str, ...], lab: dict[str, str | None]
+) -> tuple[list[str], dict[str, str]] | None:
+    """What runs the gateway, and the environment that hides its password; None where none is wanted."""
+    site, broker, authority = lab["site"], lab["broker"], lab["ca"]
+    if site is None:
+        if broker or authority:
+            raise UsageError("--broker and --ca need --site.", "No hub was started.", "--site NAME.")
+        return None
+    if not ports:
+        raise UsageError("--site needs the ports of the rigs.", "No hub was started.", "Name each PORT.")
+    from pumprig.cli.lab import check_site
+
+    check_site(site)
+    words = ["gateway", *ports, "--site", site, *(["--ca", authority] if authority else [])]
+    return words, {"PUMPRIG_BROKER": broker} if broker else {}
 
 
 def _status() -> dict[str, Any] | None:

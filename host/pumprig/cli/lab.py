@@ -18,6 +18,7 @@ import click
 from pumprig import extras, paths
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
+from pumprig.lab.wire import BATCH, WireError, topic
 
 BROKER = "mqtt://127.0.0.1:1883"
 
@@ -37,6 +38,14 @@ def _until_signal(running: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     running.run()
+
+
+def check_site(site: str) -> None:
+    """Raises UsageError."""
+    try:
+        topic(site, "x", "birth")
+    except WireError as error:
+        raise UsageError(f"--site: {error}.", "Nothing was sent.") from None
 
 
 broker_option = click.option(
@@ -60,8 +69,8 @@ page_option = click.option("--page", metavar="HOST:PORT", help="Serve Prometheus
 @click.option("--site", required=True, help="This bench's name among the topics.")
 @click.option(
     "--batch",
-    type=click.IntRange(1, 500),
-    default=500,
+    type=click.IntRange(1, BATCH),
+    default=BATCH,
     show_default=True,
     help="Records in a message, at the most.",
 )
@@ -72,13 +81,9 @@ def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str, batc
     """
     _needs("paho")
     from pumprig.lab.gateway import Gateway
-    from pumprig.lab.wire import WireError, topic
 
     settings = current()
-    try:
-        topic(site, "x", "birth")
-    except WireError as error:
-        raise UsageError(f"--site: {error}.", "Nothing was sent.") from None
+    check_site(site)
     named = [*ports, *([settings.port] if settings.port else [])]
     running = Gateway(broker, site, settings.database(), named, settings.say, ca, batch)
     stored = len(running.senders)

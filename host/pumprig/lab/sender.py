@@ -112,6 +112,7 @@ class Sender:
         self._client.on_message = self._message
         self._linked = threading.Event()
         self._lost = threading.Event()
+        self._over = threading.Event()
         self._called = threading.Event()
         self._stuck = ""
         self._stops = threading.BoundedSemaphore(STOPS)
@@ -126,6 +127,7 @@ class Sender:
 
     def close(self) -> None:
         """Say that this was no accident, and end."""
+        self._over.set()  # hearing its own farewell it must not say that it is here
         told = self._client.publish(self._topic("birth"), birth(self.session, False), qos=1, retain=True)
         with suppress(RuntimeError, ValueError):  # no link: then the last will says it
             told.wait_for_publish(2)
@@ -143,10 +145,12 @@ class Sender:
         for name in ("ack", "command", "birth"):
             client.subscribe(self._topic(name), qos=1)
         client.subscribe(INGESTER, qos=1)
+        self._linked.set()  # first: a rig that comes just now is in this birth, or in one of its own
         self._born()
-        self._linked.set()
 
     def _born(self) -> None:
+        if self._over.is_set():
+            return
         facts = {"version": pumprig.__version__, "commands": ["stop"] if self.rig is not None else []}
         self._client.publish(self._topic("birth"), birth(self.session, True, **facts), qos=1, retain=True)
 
