@@ -9,6 +9,7 @@ Leaves: what a configured port means to discovery.py.
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pumprig import textfile
 from pumprig.errors import UsageError
 from pumprig.tomltext import parsed
 
+LEAST_FREE = 65_536  # bytes; below it a disk is full for whoever wants to begin a file
 MEANWHILE = "Meanwhile `pumprig -p PORT stop` works: it needs no configuration."
 
 
@@ -125,3 +127,11 @@ def configuration() -> dict[str, Any]:
                 f"Known keys: port, database, minimum_rate (texts). {MEANWHILE}",
             )
     return content
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk that holds a folder has no space left."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False

@@ -13,6 +13,7 @@ import contextlib
 import difflib
 import importlib
 import io
+import re
 import sys
 from typing import Any
 
@@ -79,6 +80,7 @@ COMMANDS = {
 UNSIGNED = ("", "alerts", "balance", "console", "dashboard", "gateway", "hub", "ingest", "sim", "watch")
 PRINTED_BY_CLICK = {"--help", "--version"}
 QUIET = {"-q", "--quiet", "--follow"}
+NEGATIVE = re.compile(r"-\s*[.,]?\d")
 
 
 def _offered_ports(*asked: Any) -> Any:
@@ -259,7 +261,7 @@ def _unforeseen(error: Exception, settings: Settings) -> PumpError:
 
 def _negative(words: list[str]) -> list[str]:
     """Words with a negative quantity, "-5 ul", that is told as one and not taken for an option."""
-    return [f"\u2212{word[1:]}" if word[:1] == "-" and word[1:2].isdigit() else word for word in words]
+    return [f"\u2212{word[1:]}" if NEGATIVE.match(word) else word for word in words]
 
 
 def show(error: PumpError) -> None:

@@ -27,6 +27,7 @@ from typing import IO, Any
 
 from pumpwire import spec
 
+from pumprig import paths
 from pumprig.errors import PumpError, UsageError
 
 START_S = 15.0
@@ -205,9 +206,11 @@ class PrivateRig:
                 break
             time.sleep(0.01)
         child.terminate()
-        why = errors.read_text(errors="replace").strip().splitlines()
+        why = errors.read_text(errors="replace").strip().splitlines() or ["no reason given"]
+        if paths.is_full(self.folder):
+            why = ["the disk that holds its state is full"]
         raise PumpError(
-            f"The simulated rig did not start: {why[-1] if why else 'no reason given'}.",
+            f"The simulated rig did not start: {why[-1]}.",
             "Nothing was sent.",
             f"The whole message is in {errors}.",
         )

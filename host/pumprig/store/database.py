@@ -19,6 +19,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pumprig import paths
 from pumprig.errors import StoreError
 from pumprig.quantities import now_utc_us
 from pumprig.store import pulls, seals
@@ -27,6 +28,10 @@ SCHEMA_VERSION = 2  # the number of migrations; a database that has it needs no 
 BUSY_S = 5.0
 AGAIN_S = 0.02
 ARCHIVE = "This store may only be read."
+
+
+class FullError(StoreError):
+    """There is no space where the store is."""
 
 
 class Store:
@@ -54,11 +59,17 @@ class Store:
                 "Free some space." if full else "Set PUMPRIG_DB.",
             ) from None
         self._keep_private()
-        with self.guard():
-            self.db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
-            self.db.execute("PRAGMA foreign_keys = ON")
-            self._prepare()
-            self.db.execute("PRAGMA synchronous = FULL")
+        try:
+            with self.guard():
+                self.db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+                self.db.execute("PRAGMA foreign_keys = ON")
+                self._prepare()
+                self.db.execute("PRAGMA synchronous = FULL")
+        except FullError:
+            if not archive or not path.stat().st_size:
+                raise
+            self.db.close()
+            self._open_archive()
 
     def _keep_private(self) -> None:
         """The log is its owner's alone: mode 0600, of a new file from its first byte on; SQLite's others follow it."""
@@ -278,7 +289,7 @@ def store_error(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreE
             "Wait for the other program to end, then run this again.",
         )
     if "full" in text or _is_full(path, text):
-        return StoreError(
+        return FullError(
             f"The disk that holds {path} is full.",
             "The last page was not stored; what was stored before is intact, and the rig keeps its log.",
             "Free some space, then run this again: it goes on where it ended.",
@@ -300,11 +311,4 @@ def store_error(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreE
 
 def _is_full(path: Path, text: str) -> bool:
     """Whether what SQLite calls a disk I/O error, or a file that cannot be opened, is a disk without space."""
-    if "disk I/O" not in text and "unable to open" not in text:
-        return False
-    import shutil
-
-    try:
-        return shutil.disk_usage(path.parent).free < 65_536
-    except OSError:
-        return False
+    return ("disk I/O" in text or "unable to open" in text) and paths.is_full(path.parent)

@@ -119,3 +119,39 @@ def test_an_instant_is_told_in_utc_where_the_zone_is_none(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a small disk is mounted in a namespace of Linux")
+def test_a_full_disk_is_called_so_and_what_it_holds_is_read(tmp_path):
+    """A disk of 300 KiB, filled to the last byte, with a log on it."""
+    run = f"{sys.executable} -m pumprig"
+    script = f"""
+        set -e
+        mount -t tmpfs -o size=300k tmpfs {tmp_path}/disk || exit 77
+        cd {tmp_path}
+        {run} rehearse program.toml --for "1 h" -o disk/log.db -q > rehearsed
+        dd if=/dev/zero of=disk/rest bs=1k 2> rest || true
+        for what in verify total show; do {run} log $what > $what || echo "failed $what"; done
+        PUMPRIG_HOME={tmp_path}/disk/home {run} -p sim status 2> started || echo "no rig"
+    """
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "program.toml").write_text('name = "one"\n[basal]\nrate = "20 ul/h"\n')
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+            "PUMPRIG_HOME": str(tmp_path / "home"),
+            "PUMPRIG_DB": str(tmp_path / "disk" / "log.db"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()[:80]}")
+    assert done.stdout == "no rig\n", done.stderr
+    assert "is right (digest" in (tmp_path / "verify").read_text()
+    assert "20.00" in (tmp_path / "total").read_text()
+    assert "is full" in (tmp_path / "started").read_text()
