@@ -181,7 +181,7 @@ def reach(items: list[pytest.Item], modules: list[str], until_s: float) -> dict[
     codes = {path: mutated.marked(source(path), str(ROOT / path)) for path in modules}
     with MAP.open("a", encoding="utf-8") as file:
         for item in items:
-            if item.nodeid in rows or time.monotonic() > until_s:
+            if (item.nodeid in rows and not rows[item.nodeid]["failed"]) or time.monotonic() > until_s:
                 continue
             data, status = apart(lambda fd, item=item: _reached(item, live, codes, fd))
             row = json.loads(data) if data and not status else {"failed": f"ended with {status}", "cpu_s": 0}

@@ -147,9 +147,8 @@ class Sample:
     def _inside(self, items: list[Any], reach_until_s: float) -> None:
         named = {item.nodeid: item for item in items}
         tests = runner.reach(items, MODULES, reach_until_s)
-        failed = {name: row["failed"] for name, row in tests.items() if row["failed"]}
-        if failed:
-            raise AssertionError(f"these tests do not pass without a mutant: {failed}")
+        if any(row["failed"] for row in tests.values()):
+            raise AssertionError("a test does not pass without a mutant: main says which")
         live = runner.live_functions(self.sources)
         for path, number in self.coming:
             if time.monotonic() > self.until_s:
@@ -213,7 +212,12 @@ def main() -> int:
     made = Sample(sample, options.budget_s, until_s, options.again)
     print(f"{len(sample)} of {of} mutants, seed {options.seed}; {len(made.coming)} to run", flush=True)
     if made.coming and not options.list:
-        made.run(min(until_s, time.monotonic() + options.reach_minutes * 60))
+        try:
+            made.run(min(until_s, time.monotonic() + options.reach_minutes * 60))
+        except RuntimeError as error:
+            failed = [name for name, row in runner.known().items() if row["failed"]]
+            print("These tests do not pass without a mutant:" if failed else error, *failed, sep="\n  ")
+            return 2
     rows = on_file()  # the forks have written it
     return shown([rows[key] for key in sample if key in rows], len(sample))
 

@@ -185,3 +185,7 @@ def test_a_running_rig_goes_on_and_what_may_have_flowed_is_assumed_and_not_more(
     ):  # never older than it is, nor younger by more than a slot
         assert one / 1e6 - 1_202 <= other / 1e6 <= one / 1e6 + 2
     assert bench.raised()[-1] == "power_return"
+    assert bench.events("power_return") == [
+        f"mode={rig.therapy.mode} assumed_nl={rig.dosing.nl_of(assumed) + 1}"
+    ]
+    assert len(bench.events("first_boot")) == 1
