@@ -44,10 +44,11 @@ def cap(model: Model, volume_nl: Fraction, program: Program | None = None) -> tu
     if surely_fits:
         return False, False
     asked_nl = model.past.asked_since(model.t_us - DAY_US)
-    bridge_nl = model.bridge.left_nl if model.bridge else 0  # the program's own, in the base flow's place
+    own = [over for over in (model.bolus, model.bridge) if over and over.kind not in ASKED]
+    own_nl = sum((over.left_nl for over in own), Fraction(0))  # of the program's own most already
     if (
         program is model.program
-        and asked_nl + wanted - bridge_nl + day.surely_nl(program) > program.cap_nl + 4 * slack_nl
+        and asked_nl + wanted - own_nl + day.surely_nl(program) > program.cap_nl + 4 * slack_nl
     ):
         return (
             True,
