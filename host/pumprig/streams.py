@@ -151,6 +151,14 @@ def binary() -> Generator[None]:
         _lost(why, closed)
 
 
+def write_bytes(data: bytes) -> None:
+    """Write a file's bytes as they are. Raises OutputLost for stdout while the command only reads."""
+    with binary():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
 def flush() -> None:
     """Hand everything over. Raises OutputLost while the command only reads."""
     draw(sys.stdout.flush)

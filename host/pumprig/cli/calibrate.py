@@ -18,7 +18,7 @@ from pumprig import quantities
 from pumprig.cli import completing
 from pumprig.cli.calibrate_run import run_command
 from pumprig.cli.fit import fit_command
-from pumprig.cli.options import NumberRange
+from pumprig.cli.options import NewFile, NumberRange
 from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.cli.watching import doses_command, record_command, verify_command
@@ -166,7 +166,7 @@ def _commit(
 
 @calibrate.command("report")
 @click.argument("number", type=click.IntRange(1), metavar="ID", shell_complete=completing.calibrations)
-@click.option("-o", "--output", required=True, type=CSV, help="The certificate as .html or .pdf.")
+@click.option("-o", "--output", required=True, type=NewFile(), help="The certificate as .html or .pdf.")
 def report_command(number: int, output: Path) -> None:
     """The certificate of calibration ID, as HTML or PDF."""
     from pumprig.calibration import certificate, register

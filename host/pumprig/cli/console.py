@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from pumprig import cli, paths
+from pumprig.cli.options import NewFile
 from pumprig.cli.settings import Settings, current
 from pumprig.console.hold import Held
 from pumprig.errors import PumpError, UsageError
@@ -68,7 +69,7 @@ class _CommandLine:
 @click.command()
 @click.option(
     "--record",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="A new file for the session as a script.",
 )
 @click.option("--play", type=click.Path(dir_okay=False, path_type=Path), help="Run a recorded session.")

@@ -15,7 +15,7 @@ import click
 
 from pumprig import quantities
 from pumprig.cli import waiting
-from pumprig.cli.options import NumberRange, Picture
+from pumprig.cli.options import NewFile, NumberRange, Picture
 from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
@@ -43,7 +43,7 @@ CSV = click.Path(dir_okay=False, path_type=Path)
 @reading_options
 @click.option(
     "--certificate",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="A certificate of the weighings as .html or .pdf, also of a pump without counted steps.",
 )
 @click.option("--person", default="", help="Who weighed; for --save, else as the file says.")

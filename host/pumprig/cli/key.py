@@ -60,17 +60,21 @@ def set_(file: BinaryIO) -> None:
 
 @key.command("export")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file, yours alone."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="A new file, yours alone; - is standard output.",
 )
 def export(output: Path | None) -> None:
     """Print the rig's key, or write it into a new file that only you can read: to be kept safe, or carried on."""
     settings = current()
+    piped = output is None or str(output) == "-"  # with --json, too: the key is what it then carries
     with settings.rig() as rig:
         device = rig.device_id
     held = keys.of(device)
     if not held:
         raise refusals.no_key(device)
-    if output is not None:
+    if output is not None and not piped:
         _write_key(output, held[0].hex())
         settings.acts()
         settings.show(f"{device}: its key is in {output}, which only you can read")

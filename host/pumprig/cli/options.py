@@ -34,14 +34,23 @@ class NumberRange(click.FloatRange):
         return number
 
 
-class OutputFile(click.Path):
-    """A file to be written, in a folder that is there and may be written to."""
+class NewFile(click.Path):
+    """A file that a command makes as it goes, and that standard output cannot be."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, writable=True, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if str(value) == "-":
+            self.fail("this goes into a file, not to standard output (a file named - is ./-).", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+class OutputFile(NewFile):
+    """A file to be written, in a folder that is there and may be written to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
         try:
             there = path.exists()
             with open(path, "ab"):
@@ -69,7 +78,7 @@ def to_stdout(output: Path, json: bool) -> bool:
     if str(output) != "-":
         return False
     if json:
-        raise UsageError("-o - and --json both want standard output.", "Nothing was read.")
+        raise UsageError("The file - and --json both want standard output.", "Nothing was read.")
     return True
 
 

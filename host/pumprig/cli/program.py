@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
-from pumprig import quantities
+from pumprig import quantities, streams
 from pumprig.api.rig import Rig
 from pumprig.cli.delivery import commit
-from pumprig.cli.options import Picture
+from pumprig.cli.options import Picture, to_stdout
 from pumprig.cli.review import show_plan, table_of, warn
 from pumprig.cli.settings import current, yes_option
 from pumprig.errors import PumpError, UsageError
@@ -28,6 +28,7 @@ from pumprig.therapy.program import Program
 from pumprig.therapy.save import to_toml
 
 file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+text_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
 
 
 @click.group()
@@ -51,12 +52,15 @@ def check(file: Path) -> None:
 
 
 @program.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@text_argument
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def new(file: Path, force: bool) -> None:
-    """Write a commented program to FILE, to begin from. Every key stands in it."""
+    """Write a commented program to FILE, to begin from; - is standard output. Every key stands in it."""
     settings = current()
     text = files("pumprig.therapy").joinpath("new.toml").read_text(encoding="utf-8")
+    if to_stdout(file, settings.json):
+        streams.write_bytes(text.encode())
+        return
     try:
         with open(file, "w" if force else "x", encoding="utf-8") as target:
             target.write(text)
@@ -164,15 +168,19 @@ def withdraw(yes: bool) -> None:
 
 
 @program.command()
-@file_argument
+@text_argument
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def save(file: Path, force: bool) -> None:
-    """Write the active program to FILE; loading it gives the same program."""
+    """Write the active program to FILE, or to standard output where FILE is -; loading it gives the same program."""
     settings = current()
-    if file.exists() and not force:
+    piped = to_stdout(file, settings.json)
+    if not piped and file.exists() and not force:
         raise PumpError(f"{file} exists.", "Nothing was written.", "Choose another name, or add --force.")
     with settings.rig() as rig:
         found = _needed(rig)
+    if piped:
+        streams.write_bytes(to_toml(found.document).encode())
+        return
     try:
         file.write_text(to_toml(found.document), encoding="utf-8")
     except OSError as error:

@@ -9,7 +9,6 @@ Leaves: the page to report/.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -64,9 +63,7 @@ def report(device: str | None, from_: str | None, to: str | None, anyway: bool, 
         given = delivery_of(store, sums)
         if piped:
             page = rendered(store, verdict, from_us, to_us, output)
-            with streams.binary():
-                sys.stdout.flush()
-                sys.stdout.buffer.write(page)
+            streams.write_bytes(page)
         else:
             write(store, verdict, from_us, to_us, output)
     settings.acts()

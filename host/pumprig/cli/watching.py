@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pumprig import quantities
-from pumprig.cli.options import NumberRange
+from pumprig.cli.options import NewFile, NumberRange
 from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 from pumprig.errors import PumpError, UsageError
@@ -38,7 +38,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--speed", type=NumberRange(1, 1000), default=1.0, help="A simulated rig's --speed: its clock counts."
 )
-@click.option("-o", "--output", required=True, type=FILE, help="The weighing, as CSV.")
+@click.option("-o", "--output", required=True, type=NewFile(), help="The weighing, as CSV.")
 def record_command(balance_port: str, duration: str, every: str, speed: float, output: Path) -> None:
     """Record the balance and the rig's counts side by side, while the rig does what it is programmed to do."""
     from pumprig.api.rigpump import RigPump

@@ -204,3 +204,34 @@ def test_of_thousands_of_faults_twenty_are_told_and_all_are_in_the_document(tmp_
     assert len(json.loads(out)["faults"]) >= 8_000
     assert len(err.splitlines()) == 22
     assert "more; --json lists them all" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rehearse", EXAMPLES / "demo.toml", "--for", "1 h", "-o", "-"),
+        ("console", "--record", "-"),
+        ("calibrate", "record", "--balance", "/dev/null", "--for", "1 min", "-o", "-"),
+        ("calibrate", "fit", WEIGHING, "--certificate", "-"),
+        ("calibrate", "report", "1", "-o", "-"),
+        ("doctor", "--bring-up", "--record", "-"),
+        ("program", "plot", EXAMPLES / "demo.toml", "-o", "-"),
+    ],
+)
+def test_what_standard_output_cannot_be_makes_no_file_of_that_name(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str | Path, ...]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert tool(*words)[0] == 2
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_program_that_goes_to_standard_output_is_the_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["program", "new", "-"]) == 0
+    (tmp_path / "new.toml").write_bytes(capfdbinary.readouterr().out)
+    assert [path.name for path in tmp_path.iterdir()] == ["new.toml"]
+    assert cli.run(["program", "check", "new.toml", "-q"]) == 0
