@@ -118,7 +118,7 @@ class Sample:
         return sorted(score, key=lambda name: -score[name])
 
     def keep(self, path: str, number: int, became: dict[str, Any]) -> None:
-        """A line on file, and on the screen where it is not killed."""
+        """A line on file."""
         place = self.places[path][number]
         row = {
             "file": path,
@@ -134,9 +134,12 @@ class Sample:
         with DONE.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def run(self, reach_until_s: float) -> None:
-        """Those inside functions in a process that has collected the tests; those that act at import from here."""
-        runner.collected_apart(TESTS, lambda items: self._inside(items, reach_until_s))
+    def run(self) -> None:
+        """Those inside functions in a process that has collected the tests; those that act at import from here.
+
+        None before it is known of every test what it reaches.
+        """
+        runner.collected_apart(TESTS, self._inside)
         tests = runner.known()
         for path, number in self.coming:
             if time.monotonic() < self.until_s and not self.places[path][number].function:
@@ -144,9 +147,9 @@ class Sample:
                 order = self.order(path, number, tests)
                 self.keep(path, number, runner.at_import(order, tests, path, code, self.budget_s))
 
-    def _inside(self, items: list[Any], reach_until_s: float) -> None:
+    def _inside(self, items: list[Any]) -> None:
         named = {item.nodeid: item for item in items}
-        tests = runner.reach(items, MODULES, reach_until_s)
+        tests = runner.reach(items, MODULES, self.until_s)
         if any(row["failed"] for row in tests.values()):
             raise AssertionError("a test does not pass without a mutant: main says which")
         live = runner.live_functions(self.sources)
@@ -189,7 +192,7 @@ def shown(rows: list[dict[str, Any]], wanted: int) -> int:
     print(f"{killed} of {len(rows)} mutants killed ({share:.1f} %; goal {100 * GOAL:.0f} %){endless}")
     if len(rows) < wanted:
         print(f"{wanted - len(rows)} are still to come: the same command goes on")
-    return 0 if len(rows) == wanted and killed >= GOAL * wanted else 1
+    return 0 if rows and len(rows) == wanted and killed >= GOAL * wanted else 1
 
 
 def main() -> int:
@@ -202,7 +205,6 @@ def main() -> int:
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="stop after so long; the same command goes on"
     )
-    parser.add_argument("--reach-minutes", type=float, default=1e6, help="of finding what the tests reach")
     parser.add_argument("--again", action="store_true", help="those that lived, once more")
     parser.add_argument("--list", action="store_true", help="run nothing")
     options = parser.parse_args()
@@ -213,7 +215,7 @@ def main() -> int:
     print(f"{len(sample)} of {of} mutants, seed {options.seed}; {len(made.coming)} to run", flush=True)
     if made.coming and not options.list:
         try:
-            made.run(min(until_s, time.monotonic() + options.reach_minutes * 60))
+            made.run()
         except RuntimeError as error:
             failed = [name for name, row in runner.known().items() if row["failed"]]
             print("These tests do not pass without a mutant:" if failed else error, *failed, sep="\n  ")
