@@ -16,15 +16,15 @@ from typing import Any
 # duty: (us when it finds nothing to do, us when it has something)
 TABLE = {
     "buttons": (110, 110),
-    "link": (400, 9_000),
-    "delivery": (340, 1_500),
-    "monitor": (3_100, 3_100),
-    "forecast": (80, 7_900),
+    "link": (310, 7_200),
+    "delivery": (1_000, 5_500),
+    "monitor": (5_200, 5_200),
+    "forecast": (80, 3_800),
     "alarms": (190, 190),
-    "journal": (440, 440),
-    "housekeeping": (300, 300),
+    "journal": (2_500, 8_800),
+    "housekeeping": (650, 650),
 }
-CHANGE_US = 16_300  # of the link, for a change in its fullest tick: a commit on a flex program
+CHANGE_US = 13_500  # of the link, for a change in its fullest tick: the import of a module on loan
 STEP_NS = 2_200  # of delivery, for each step that it queues
 
 
@@ -48,12 +48,14 @@ class Costs:
 
         def counted(now_us: int) -> int:
             answered, steps = rig.link.answered, rig.board.stepper.appended_steps
-            seq = rig.session.last_seq
+            seq, number = rig.session.last_seq, rig.journal.next_number
             due_us: int = run(now_us)
             cost_us = idle_us
             if name == "link" and (rig.link.answered > answered or due_us <= now_us + 1):
                 cost_us = busy_us if rig.session.last_seq == seq else CHANGE_US
             if name == "forecast" and due_us <= now_us:
+                cost_us = busy_us
+            if name == "journal" and rig.journal.next_number > number:
                 cost_us = busy_us
             queued = rig.board.stepper.appended_steps - steps
             if name == "delivery" and queued > 0:
