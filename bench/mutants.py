@@ -10,7 +10,7 @@ docs/explanation/mutants.md.
 
 Why not mutmut 3.8 or cosmic-ray: mutmut changes only what is inside a function, so no threshold, table or default of
 the firmware, leaves out every property, and makes all mutants of a file, not a drawn sample; cosmic-ray starts a
-process and runs all tests for each mutant. Both were looked at in November 2026; two hundred lines are less.
+process and runs all tests for each mutant. (mutmut's source was read in November 2026.) Two hundred lines are less.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import mutated
 
 RIG = "firmware/rig"
 WIRE = "firmware/lib/pumpwire"
-# What issue 11 names, and what was since divided from it: the window is day_cap, the schedule is boluses to grants.
+# What decides over flow, records and alarms: the window of 24 h is day_cap, the schedule boluses to grants.
 MODULES = [
     *(f"{RIG}/flow/{name}.py" for name in ("therapy", "dosing", "anglemap", "counted", "delivery")),
     *(f"{RIG}/flow/{name}.py" for name in ("day_cap", "weigh", "boluses", "overlay", "requests", "grants")),
