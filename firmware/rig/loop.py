@@ -11,13 +11,11 @@ Leaves: idling to board.py, what duties do to their modules.
 
 from rig.clock import KEEP_ALIVE_US, NEVER_US, TICK_US
 
-SPENT_US = (
-    3_000  # when so much of a tick is used up, what is not polled waits for the next one: most take 4 to 8 ms
-)
+# When so much of a tick is used up, what is not polled waits for the next one: most take 4 to 8 ms.
+SPENT_US = 3_000
 WAITS = 3  # ticks in a row, at most
-LITTER_US = (
-    25_000  # of work leave 30 to 40 kB of garbage: collected before the heap is full, at the end of a tick
-)
+# So much work leaves 30 to 40 kB of garbage: collected before the heap is full, at the end of a tick.
+LITTER_US = 25_000
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
 
 

@@ -12,9 +12,8 @@ command once it is loaded (`loaded`).
 import os
 import sys
 
-TYPE_CHECKING = (
-    False  # `typing` takes long to load, and so does `signal`; `_signal`, which it wraps, is there at once
-)
+# `typing` takes long to load, and so does `signal`; `_signal`, which it wraps, is there at once
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 else:

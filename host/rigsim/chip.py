@@ -64,9 +64,8 @@ class Chip:
         self.reset_cause = PWRON_RESET
         self.on_power_off: list[Callable[[], None]] = []
         self.i2c: dict[int, I2CDevice] = {}
-        self.single_wire: Callable[[bytes], bytes | None] | None = (
-            None  # of the UART: what comes back of what was sent
-        )
+        # Of the UART: what comes back of what was sent
+        self.single_wire: Callable[[bytes], bytes | None] | None = None
         self.adc: dict[int, Callable[[], float]] = {}
         self.peripherals: dict[str, Any] = {}  # what a boot creates and a reset forgets (state machines, DMA)
         self.files: dict[str, bytes] = {}

@@ -163,9 +163,8 @@ class Cuts:
                 self._written_off(over, after, assumed_nl)
         if stops:
             model.halt("power")
-            model.why = (
-                "power"  # also where all that was left of a dose from standing is assumed to have left
-            )
+            # Also where all that was left of a dose from standing is assumed to have left
+            model.why = "power"
 
     def _lost(self, state: dict[str, int]) -> int:
         counted = sum(state[f"{kind}_steps"] for kind in KINDS) + state["lost_steps"]

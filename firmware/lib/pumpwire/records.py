@@ -16,9 +16,8 @@ from binascii import crc32
 from hashlib import sha256
 
 PAGE = 256
-MODE_BITS = (
-    3  # of the field `mode`; above them `halted`: 0 a person, 1 a loss of power, 2 + n the alarm of bit n
-)
+# Of the field `mode`; above them `halted`: 0 a person, 1 a loss of power, 2 + n the alarm of bit n
+MODE_BITS = 3
 MAGIC = b"PR"
 VERSION = 4
 CHAIN = 8

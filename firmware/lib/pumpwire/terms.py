@@ -13,9 +13,8 @@ from hashlib import sha256
 DAY_S = 86_400
 STEP_CLOCK_HZ = 125_000_000  # the system clock that times the steps, on every board
 CYCLES_PER_US = STEP_CLOCK_HZ // 1_000_000
-STEP_CLOCK_OFF_PPM = (
-    2_000  # by so much it may be off as measured: two clocks that people use are 40 000 apart
-)
+# By so much it may be off as measured: two clocks that people use are 40 000 apart
+STEP_CLOCK_OFF_PPM = 2_000
 ANGLE_CELLS = 96  # of a turn, in a map of the displacement over the rotor's angle
 ANGLE_MEAN = 1000  # the weight of a cell whose steps are worth what they are on average
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

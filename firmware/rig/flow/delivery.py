@@ -14,9 +14,8 @@ from rig.clock import TICK_US
 from rig.flow.dosing import BASAL
 from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
 
-SLOW_AHEAD_US = (
-    120_000_000  # how far ahead a slow flow is queued: it can be cut between two steps at any time
-)
+# How far ahead a slow flow is queued: it can be cut between two steps at any time
+SLOW_AHEAD_US = 120_000_000
 SLOW_LOW_US = 10_000_000
 FAST_AHEAD_US = 1_800_000
 FAST_LOW_US = 1_200_000  # a commit, which may erase twice, wants a second

@@ -47,9 +47,7 @@ class Commands:
         self.is_acting = False  # a command has changed state, or is about to, and is not on record
         self._acted = None  # the effect of a command that is still to be recorded
         self._replan = False  # motion is to follow what a command has changed
-        self._waited = (
-            0  # ticks that were filled when a record of what a command brought about was to be made
-        )
+        self._waited = 0  # filled ticks, while a record of what a command brought about was to be made
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
     def perform(self, row, args, seq, crc, now):

@@ -47,9 +47,8 @@ class Link:
         self._end_us = 0  # of this tick's time for the link
         self._session = session
         self._line = bytearray()
-        self._spoilt = (
-            0  # until the line's end only a stop counts: TYPED is too long, a MACHINE's was cut in two
-        )
+        # Until the line's end only a stop counts: TYPED is too long, a MACHINE's was cut in two
+        self._spoilt = 0
         self._escape = False  # a key that sends several characters, an arrow say, has begun
         self._waiting = None  # a line that came while an answer was not yet taken
         self._answer = None

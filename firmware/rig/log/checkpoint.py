@@ -22,9 +22,8 @@ FAST_INTERVAL_US = 10_000_000
 INTERVAL_US = 600_000_000
 SOON_US = 500_000  # the first interval after a boot; each may be as long as the time since then
 LOOK_US = 1_000_000  # a volume is looked at no oftener than this
-SLACK_US = (
-    150_000  # by which a record may come late: it is looked for, and then made, in ticks that may be filled
-)
+# By which a record may come late: it is looked for, and then made, in ticks that may be filled
+SLACK_US = 150_000
 DAY_S = 86_400
 
 

@@ -9,9 +9,8 @@ Leaves: what an alarm does to pumpwire.spec.ALARMS.
 from rig.clock import TICK_US
 
 # rotation: the encoder's nonlinearity is +-1 degree, so two readings disagree by up to 2 degrees without fault
-STALL_COUNTS = (
-    57  # 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
-)
+# 5.0 degrees behind; with 2 degrees of nonlinearity and a sample's travel still below 10 (SR-16)
+STALL_COUNTS = 57
 MARK_COUNTS = 14  # where the rotor stood is kept every 1.2 degrees: lost within 5 to 9 degrees, it is a stall
 MOVED_COUNTS = 40  # 3.5 degrees of motion while stopped (SR-02)
 RATIO_WINDOW_US = 900_000_000  # 15 min, or
@@ -35,12 +34,10 @@ HIGHEST_AIR_PA = 108_500  # absolute; no weather has brought more
 LOWEST_PA = 50_000  # absolute; the air at 5 500 m: less is no reading
 STUCK_READINGS = 32  # equal to the Pascal: with a noise of 1 Pa (the sensor has more) by chance once in 10^17
 NOISE_PA = 3_000  # second difference of neighbours; 1 mL/h through the catheter is 86 Pa, noise 60 Pa
-NOISE_SCORE = (
-    16  # each such one counts 2, each quieter one takes 1 back: eight more than a person's movements
-)
-SMOOTH_US = (
-    100_000  # judged only where samples are so far apart: at faster flow the rollers' pulses are as large
-)
+# Each such one counts 2, each quieter one takes 1 back: eight more than a person's movements
+NOISE_SCORE = 16
+# Judged only where samples are so far apart: at faster flow the rollers' pulses are as large
+SMOOTH_US = 100_000
 BACKWARDS_PA = -3_000  # so far below standing, in a fast flow: the pump draws from the outlet
 BACKWARDS_NL_PER_DAY = 900_000_000  # 37 mL/h: forwards it would be 3 kPa above, through 0.31 Pa.s/nL
 BACKWARDS_READINGS = 3

@@ -20,9 +20,8 @@ from typing import Any
 from pumprig import paths
 from pumprig.errors import PumpError
 
-WORN_REVOLUTIONS = (
-    5000  # the simulated tubes lose 1 % in about so many; real ones differ: watch `calibrate list`
-)
+# The simulated tubes lose 1 % in about so many; real ones differ: watch `calibrate list`
+WORN_REVOLUTIONS = 5000
 OLD_DAYS = 7  # one supplier says to recalibrate tubing every 3 to 7 days
 LARGEST_DENOMINATOR = 1_000_000
 # of heads that a bench pump has; a wrong unit is 1000 times off

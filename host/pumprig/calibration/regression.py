@@ -30,9 +30,8 @@ UNKNOWN_EVAPORATION_MG_PER_H = 2.0  # an open beaker: 0.048 mL/day and more
 PER_KELVIN, WARMTH_SD = 0.07, 0.04  # evaporation rises by so much per K, and the law is known so well (1 sd)
 DOOR_MIN = (5.0, 12.0, 28.0)  # after the door was open, a balance settles with such time constants
 DOOR_DIGITS = 8.0
-EVAPORATION_IN_RUN = (
-    0.2  # in the run it may differ by this share from that of the blanks (standard deviation)
-)
+# In the run it may differ by this share from that of the blanks (standard deviation)
+EVAPORATION_IN_RUN = 0.2
 EVAPORATION_CHANGE = 0.2  # it may change by this share over a record (standard deviation)
 
 

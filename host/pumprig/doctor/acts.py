@@ -25,9 +25,8 @@ from pumprig.errors import PumpError
 
 ENCODER, PRESSURE, AS5600L = 0x36, 0x18, 0x40
 COUNTS = 4096
-NOMINAL_NL_PER_REV = (
-    10_166  # of the three-roller head: docs/reference/pump-head.md; another head is weighed as well
-)
+# Of the three-roller head: docs/reference/pump-head.md; another head is weighed as well
+NOMINAL_NL_PER_REV = 10_166
 NOMINAL_U_PPM = 200_000
 RESERVOIR_NL = 18_000_000
 JOG_S, PRESSURE_S = 30.0, 30.0  # a turn in so long

@@ -17,9 +17,8 @@ from pumprig.errors import LinkError
 from pumprig.rig import stopping
 
 CONFIRM_S = 5.0
-LOG_ROWS = (
-    16  # of one request while others use the port, too: a page of 64 would take it for a quarter second
-)
+# Of one request while others use the port, too: a page of 64 would take it for a quarter second
+LOG_ROWS = 16
 
 
 class User(Protocol):

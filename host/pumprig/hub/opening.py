@@ -27,9 +27,8 @@ class RigLink:
         """Raises LinkError, UsageError."""
         self._name = discovery.named(name)
         self._state = state
-        self._beside: Desk | None = (
-            None  # where other programs ask this one, which holds the port, for a stop
-        )
+        # Where other programs ask this one, which holds the port, for a stop
+        self._beside: Desk | None = None
         self._link = self._find()
 
     @property
