@@ -60,5 +60,5 @@ class Claim:
     times: int = 1
 
 
-PeekEdge = Callable[[int], str]
+PeekEdge = Callable[[int, int], str]
 PeekEnd = Callable[[Bolus, Fraction, Fraction], Fraction | None]

@@ -26,7 +26,7 @@ class Model(OwnTime):
     """The pump as the rules say. `step_nl` is the volume of a step, by the calibration."""
 
     step_nl: Fraction = ZERO
-    peek_edge: PeekEdge = lambda _volume_nl: ""
+    peek_edge: PeekEdge = lambda _volume_nl, _others: ""
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
     loaded_us: Fraction = ZERO  # when the program began
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set

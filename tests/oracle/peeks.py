@@ -30,8 +30,11 @@ class Peeks:
         self._judge = judge
         self._ends: dict[int, tuple[str, int, Fraction]] = {}  # by a row's number: of which bolus it tells
 
-    def edge(self, volume_nl: int) -> str:
-        """What the log says of a turn that is due at the tick of the interruption that it tells of now."""
+    def edge(self, volume_nl: int, others: int) -> str:
+        """What the log says of a turn that is due at the tick of the interruption that it tells of now.
+
+        others: so many turns of this volume are told as missed besides.
+        """
         here = self._judge.rows[self._judge.at]
         for row in self._judge.rows[self._judge.at : self._judge.at + 12]:
             if row.boot != here.boot or row.mono_us > here.mono_us + GRACE_US:
@@ -39,7 +42,9 @@ class Peeks:
             if row.fields.get("kind") != "periodic":
                 continue
             if row.event == "missed" and row.fields["nl"] == str(volume_nl):
-                return "missed"
+                if not others:
+                    return "missed"
+                others -= 1
             steps = int(row.fields.get("asked_steps", -9))
             near = abs(steps * self._judge.model.step_nl - volume_nl) <= 2 * self._judge.model.step_nl
             if row.event == "bolus_end" and near and row.fields["done_steps"] != row.fields["asked_steps"]:
