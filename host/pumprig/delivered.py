@@ -26,7 +26,11 @@ WHY = {
 
 def delivery_lines(given: Delivery) -> list[str]:
     """The first line answers; one more for each reason."""
-    volume = quantities.volume_text
+    more = f" and {given.unknown_steps} steps of unknown volume" if given.unknown_steps else ""
+
+    def volume(nl: int) -> str:
+        return quantities.volume_text(nl) + more
+
     if given.asked_nl is None:
         lasted = quantities.duration_text(1000 * sum(given.unknown_s.values()))
         names = ", ".join(given.unknown_s)
@@ -37,11 +41,9 @@ def delivery_lines(given: Delivery) -> list[str]:
     elif not given.not_given:
         lines = [f"asked {volume(given.asked_nl)}, all of it given"]
     else:
-        missing = given.asked_nl - given.delivered_nl
-        lines = [
-            f"asked {volume(given.asked_nl)}, given {volume(given.delivered_nl)}, not given {volume(missing)}:"
-        ]
-    lines += [f"  {volume(row['nl']):>12}  {reason(row)}" for row in given.not_given]
+        missing = quantities.volume_text(given.asked_nl - given.delivered_nl)
+        lines = [f"asked {volume(given.asked_nl)}, given {volume(given.delivered_nl)}, not given {missing}:"]
+    lines += [f"  {quantities.volume_text(row['nl']):>12}  {reason(row)}" for row in given.not_given]
     if given.unknown_requests:
         lines.append(f"  besides, {given.unknown_requests} refused requests, whose volume is in no record")
     return lines

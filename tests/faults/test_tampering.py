@@ -185,6 +185,26 @@ def test_anyway_computes_after_saying_what_is_wrong(tried):
         assert bool(files) == (name != "total")
 
 
+def test_of_steps_without_a_calibration_the_volume_is_not_known_and_nothing_is_made_up(tried):
+    """Figures that no calibration has, and a hash that is none: what was given is told in steps."""
+    anyway = {name: (*words, "--anyway") for name, words in tampering.COMMANDS.items() if name != "verify"}
+    anyway["json"] = ("log", "total", "--json", "--anyway")
+
+    def act(path):
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("UPDATE calibrations SET step_nl_den = 0")
+            db.execute("UPDATE programs SET hash = 'none' WHERE rowid = 1")
+
+    results = tried(act, anyway)
+    assert {name: row[0] for name, row in results.items()} == dict.fromkeys(anyway, 0)
+    told = json.loads(results["json"][1])
+    assert told["delivered_nl"] == 0
+    assert told["not_known_steps"] == told["delivered_steps"] > 0
+    assert all(row["why"] != "unexplained" for row in told["not_given"])
+    assert told["asked_nl"] == sum(row["nl"] for row in told["not_given"])
+    assert f"given 0 nL and {told['delivered_steps']} steps of unknown volume" in results["total"][1]
+
+
 def test_the_same_records_have_the_same_digest_in_every_store(tried, tmp_path):
     told = json.loads(tried(None, {"verify": ("log", "verify", "--json")})["verify"][1])
     again = json.loads(tried(None, {"verify": ("log", "verify", "--json")})["verify"][1])

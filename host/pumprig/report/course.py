@@ -81,7 +81,7 @@ def course(store: Store, total: Total) -> Course:
     for record in ledger.between(store, device_id, total.first.number, total.last.number):
         walk.take(record)
     walk.end()
-    out.given = delivery(account, total.volume_nl)
+    out.given = delivery(account, total.volume_nl, total.unknown_steps)
     return out
 
 

@@ -44,6 +44,7 @@ class Account:
     programs: dict[int, dict[str, Any]]  # by the half hash that a record carries
     reasons: dict[Reason, NotGiven] = field(default_factory=dict[Reason, NotGiven])
     unknown_s: dict[int, float] = field(default_factory=dict[int, float])  # programs that the store lacks
+    unweighed: bool = False  # base flow was counted under a calibration that is not known
     unknown_requests: int = 0  # refused, and their volume is told nowhere
     book: Book | None = None  # is told of each amount, none of which then lasts beyond a full hour UTC
     base_nl: float = 0.0  # asked of the base flow, by the program
@@ -60,9 +61,7 @@ class Account:
     _own: OwnTime = field(default_factory=OwnTime)
     _seen: int = 0
     _edges: int = 0
-    _written_off: dict[str, int] = field(
-        default_factory=dict[str, int]
-    )  # at a loss of power: done less counted
+    _written_off: dict[str, int] = field(default_factory=dict[str, int])  # at a power loss: done less counted
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
 
@@ -223,7 +222,9 @@ class Account:
     def _count(self, last: Record, record: Record) -> None:
         """What was counted between two records, and what of it was no delivery."""
         now, then = record.kind_steps(), last.kind_steps()
-        self.base_given_nl += self._nl(now["basal"] - then["basal"], last, record)
+        given_nl = self._nl(now["basal"] - then["basal"], last, record)
+        self.unweighed = self.unweighed or (not given_nl and now["basal"] != then["basal"])
+        self.base_given_nl += given_nl
         lost = record.state["lost_steps"] - last.state["lost_steps"]
         if lost > 0:
             for name, done, kind in OVERLAYS:
@@ -330,7 +331,7 @@ class Account:
             self.reasons["power", ""].times = max(1, self._losses)
         off_nl = self.base_nl - interrupted - self.base_given_nl
         rounding_nl = self.step_nl() * 2 + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
-        if off_nl > rounding_nl and not self.unknown_s:
+        if off_nl > rounding_nl and not self.unknown_s and not self.unweighed:
             self._not_given(("unexplained", ""), off_nl, 0.0)
         return sorted(self.reasons.values(), key=lambda row: -row.nl)
 

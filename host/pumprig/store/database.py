@@ -228,10 +228,11 @@ class Store:
         return known[0] * den == num * known[1] and known[2] == u_ppm
 
     def calibrations(self, device_id: str) -> dict[int, tuple[int, int, int]]:
-        """{calibration id: (num, den, u_ppm)} as far as known."""
+        """{calibration id: (num, den, u_ppm)} as far as known; figures that no calibration has are none."""
         with self.guard():
             rows = self.db.execute(
-                "SELECT calibration_id, step_nl_num, step_nl_den, u_ppm FROM calibrations WHERE device_id = ?",
+                "SELECT calibration_id, step_nl_num, step_nl_den, u_ppm FROM calibrations WHERE device_id = ? "
+                "AND step_nl_num > 0 AND step_nl_den > 0 AND u_ppm >= 0",
                 (device_id,),
             )
             return {int(row[0]): (int(row[1]), int(row[2]), int(row[3])) for row in rows}

@@ -43,7 +43,7 @@ class Rows:
     def __init__(self, store: Store, device_id: str) -> None:
         self._device_id = device_id
         self._calibrations = store.calibrations(device_id)
-        texts = store.programs(device_id)
+        texts = {documents.digest(text): text for text in store.programs(device_id).values()}
         self._hashes = {int(digest[:8], 16): digest for digest in texts}
         self._programs: dict[int, dict[str, Any]] = {}
         for digest, text in texts.items():

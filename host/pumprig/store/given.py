@@ -30,6 +30,7 @@ class Delivery:
     not_given: list[dict[str, Any]]
     unknown_s: dict[str, float]
     unknown_requests: int
+    unknown_steps: int = 0  # asked and given, besides: their volume is not known
 
     @staticmethod
     def of(document: dict[str, Any]) -> Delivery:
@@ -39,7 +40,12 @@ class Delivery:
             document.get("refused_of_unknown_volume", 0),
         )
         return Delivery(
-            document["asked_nl"], document["delivered_nl"], document["not_given"], unknown, requests
+            document["asked_nl"],
+            document["delivered_nl"],
+            document["not_given"],
+            unknown,
+            requests,
+            document.get("not_known_steps", 0),
         )
 
     def document(self) -> dict[str, Any]:
@@ -65,12 +71,12 @@ def delivery_of(store: Store, total: Total) -> Delivery:
         account.take(record)
     if total.last.number > total.first.number:
         account.take(total.last)
-    return delivery(account, total.volume_nl)
+    return delivery(account, total.volume_nl, total.unknown_steps)
 
 
-def delivery(account: Account, delivered_nl: int) -> Delivery:
-    """The account at its end, beside the volume that was counted."""
+def delivery(account: Account, delivered_nl: int, unknown_steps: int = 0) -> Delivery:
+    """The account at its end, beside the volume that was counted, and steps whose volume is not known."""
     rows = [row.document() for row in account.rows() if round(row.nl)]
     unknown = {f"{half:08x}": round(seconds, 1) for half, seconds in account.unknown_s.items()}
     asked = None if unknown else delivered_nl + sum(int(row["nl"]) for row in rows)
-    return Delivery(asked, delivered_nl, rows, unknown, account.unknown_requests)
+    return Delivery(asked, delivered_nl, rows, unknown, account.unknown_requests, unknown_steps)
