@@ -68,14 +68,12 @@ class Buttons:
 
     def _stop(self, now_us):
         """The pump stands at once; the records of it, three at most, are a tick each, as after a command."""
-        log = self._rig.log
-        acts = log.is_holding()  # a command: what comes while it does is on record behind it
-        if not acts:
-            log.hold()
-        self._rig.stop(now_us)
-        self._rig.alarm("stop_button", ())
-        if not acts:
-            log.owe(log.held())
+
+        def act():
+            self._rig.stop(now_us)
+            self._rig.alarm("stop_button", ())
+
+        self._rig.log.owe(act)
 
     def _request(self, now_us):
         rig = self._rig

@@ -63,9 +63,16 @@ class Logbook:
         self._write(self._unfolded(told + rest) + told)
         self._rest = rest
 
-    def owe(self, rows):
-        """Keep what has happened for `log_rest`; what is still kept comes before it."""
-        self._rest = self._rest + rows
+    def owe(self, act):
+        """What `act()` logs is kept for `log_rest`, behind what is still kept; while a command acts, behind that."""
+        if self._held is not None:
+            act()
+            return
+        self.hold()
+        try:
+            act()
+        finally:
+            self._rest = self._rest + (self.held() or [])
 
     def has_rest(self):
         """Whether something that the last command brought about is still to be logged."""
