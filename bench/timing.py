@@ -38,12 +38,21 @@ def write_bootrom(folder: Path) -> None:
     (folder / "bootrom.bin").write_bytes(struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1))
 
 
-def prepare(folder: Path, engine_only: bool = True) -> Path:
-    """Write the boot ROM into `folder`, and what `pumprig flash` puts onto a Pico; returns the folder to install."""
-    from pumprig.flash.image import build
+def prepare(folder: Path, engine_only: bool = True, lines: dict[str, tuple[str, str]] | None = None) -> Path:
+    """Write the boot ROM into `folder`, and what `pumprig flash` puts onto a Pico; returns the folder to install.
+
+    lines: {module: (text, other text)} builds these modules with one text in the place of another.
+    """
+    from pumprig.flash.image import build, firmware_folder
 
     write_bootrom(folder)
-    for name, content in build().items():
+    changed: dict[str, Path] = {}
+    for place, (name, (text, other)) in enumerate((lines or {}).items()):
+        source = (firmware_folder() / f"{name}.py").read_text()
+        assert source.count(text) == 1, name
+        changed[name] = folder / f"changed-{place}.py"
+        changed[name].write_text(source.replace(text, other))
+    for name, content in build(changed).items():
         if not engine_only or name.startswith(ENGINE):
             target = folder / "files" / name
             target.parent.mkdir(parents=True, exist_ok=True)

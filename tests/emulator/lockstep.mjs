@@ -3,7 +3,8 @@
 // One JSON request a line on stdin, one answer a line on stdout: {send: text}, {receive_ms: most} -> {line}, {run_ms: n},
 // {drive: [gpio, level]}, {erase_ms: n}, {at_erase: text} sends it when the next erase begins, {edges: true} -> cycles since
 // the last time, {ticks: true} -> [[begin, cycles awake, erases apart], ...] of those beyond 0.5 ms, {erases: true} ->
-// [[begin, end], ...], {reset: true} switches it off and on, {resets: true} -> how often it began anew; every answer has `now`.
+// [[begin, end], ...], {reset: true} switches it off and on, {resets: true} -> how often it began anew;
+// {driver: true} -> the registers of the motor's driver, {chatter: true}: its wire does not keep quiet any more; every answer has `now`.
 // Callers: lockstep.py. Units: ms of emulated time, cycles of 8 ns.
 import readline from 'node:readline';
 import { bootFirmware } from './rigchip.mjs';
@@ -60,6 +61,8 @@ function answer(request) {
   if ('ticks' in request) return { ticks: ticks.splice(0) };
   if ('reset' in request) pico.resetPending = true;
   if ('resets' in request) return { resets: pico.resets };
+  if ('chatter' in request) pico.driver.chatter();
+  if ('driver' in request) return { driver: pico.driver.registers };
   if ('erases' in request) return { erases: erases.splice(0) };
   return {};
 }

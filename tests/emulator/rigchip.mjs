@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Chip } from './chip.mjs';
+import { Driver } from './driver.mjs';
 import { attachSensors } from './sensors.mjs';
 
 export const STEP = 2, STOP = 10, BUTTONS = [10, 11, 12], COILS = [6, 7, 8, 9];
@@ -41,7 +42,7 @@ export class RigChip extends Chip {
 }
 
 export class SensedChip extends RigChip {
-  boot(wd = null) { super.boot(wd); attachSensors(this); }
+  boot(wd = null) { super.boot(wd); attachSensors(this); (this.driver ??= new Driver()).attach(this); }
 }
 
 // A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old; readyMs: when it greeted. full: no block of the log is erased,

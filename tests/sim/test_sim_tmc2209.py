@@ -156,3 +156,27 @@ def test_without_the_configuration_nobody_speaks_on_the_wire(tmp_path):
     sim.power_on()
     sim.port.listen(True)
     assert Rig(Line(sim), tmp_path / "log.db").probe().wire is None
+
+
+class Chattering:
+    """A wire that never keeps quiet: a byte is always there, as where it lies open beside the motor's."""
+
+    def __init__(self):
+        self.reads = 0
+
+    def any(self):
+        return 1
+
+    def read(self, count):
+        self.reads += 1
+        assert self.reads < 100, "the loop is held"
+        return b"U" * count
+
+    def write(self, data):
+        return len(data)
+
+
+def test_a_wire_that_never_keeps_quiet_is_silent_and_holds_nothing(monkeypatch):
+    monkeypatch.setattr(config, "UART", CHOICE)
+    assert not tmc2209.configure(Chattering(), config)
+    assert tmc2209.told(Chattering(), config) == (None, None, None, "silent")

