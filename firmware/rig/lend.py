@@ -79,7 +79,7 @@ def fetch(name):
         try:
             with open("%s/%s.mpy" % (owner.__path__, last), "rb") as source:
                 _shelf.data = source.read()
-        except OSError:  # not a Pico's file
+        except (OSError, MemoryError):  # not a Pico's file, or no hole as long as one: in pieces it fits
             __import__(name)
             return False
         _shelf.name = name

@@ -11,6 +11,10 @@ from pumpwire import spec
 
 CALIBRATION = "kind=calibration id=3 nl_num=9973 nl_den=1 u_ppm=20000"
 PROGRAM = "kind=program name=pico basal=0:4800000"
+FLEX = (
+    "kind=program name=flex basal=0:240000,10800:288000,21600:336000,32400:384000,43200:432000,54000:480000,"
+    "64800:528000,75600:576000 periodic=600:2000:60000:0 demand=5000:120000:0:100 cap_nl=20000000"
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +68,22 @@ def test_the_host_client_programs_the_firmware_on_an_emulated_pico_and_no_log_pu
     assert all(edge - sent <= 0.060 * 125e6 for edge in edges), "within a tick and the link's time"
     assert client.read("status").fields["state"] == "stopped"
     client.close()
+
+
+@pytest.mark.uf2
+def test_a_boot_with_a_program_of_eight_steps_boluses_and_requests_finds_room_for_it(line: Any) -> None:
+    """A heap in small pieces: 75 kB were free, and no hole took the 1.8 kB of a module."""
+    client = Client(line)
+    client.greet()
+    with client.session():
+        client.commit(client.stage(FLEX).hash, False)
+    boot = int(client.read("status").fields["boot"])
+    for _ in range(2):
+        line.ask(reset=True)
+        line.pause(3)
+        client.greet()
+        with client.session():
+            client.stage(FLEX)
+        boot += 1
+        fields = client.read("status").fields
+        assert (fields["state"], fields["boot"]) == ("running", str(boot))
