@@ -14,6 +14,7 @@ from rig.board import config, sysclock
 from rig.step.stepper import Stepper
 
 WHOLE_BYTES = 24_576
+TIDY_BYTES = 16_384
 
 
 def run():
@@ -38,9 +39,11 @@ def run():
 def _build(stepper):
     """The booted rig, or None for maintenance.
 
-    Loading modules leaves the heap in small pieces. A block held meanwhile keeps the rest of it whole.
+    Loading modules leaves the heap in small pieces. A block held meanwhile keeps the rest of it whole, and garbage is
+    collected often, so that what stays lies close together: a module on loan needs some kB in one piece.
     """
     gc.collect()
+    gc.threshold(TIDY_BYTES)
     whole = bytearray(WHOLE_BYTES)
     from rig.board.board import Board
 
@@ -65,4 +68,5 @@ def _build(stepper):
         delattr(config, name)  # with them go the tables of drivers and pins
     lend.give_back()
     gc.collect()
+    gc.threshold(-1)
     return rig

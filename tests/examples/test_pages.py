@@ -33,6 +33,7 @@ NOT_RUN = {
     ("README.md", "source .venv/bin/activate"): "the environment is the test's own",
     ("reference-model.md", "make test"): "it is this very run",
     ("reference-model.md", "make bench-long"): "hours",
+    ("mutants.md", "make mutants"): "an hour",
     (
         "simulator.md",
         "python -m rigsim serve [",
