@@ -16,9 +16,8 @@ from typing import Any
 from rigsim.chip import current
 from rigsim.step_unit import FIFO_WORDS, StepUnit
 
-HELD = (
-    125_000 - 8
-) << 1  # a wait that a ramp down puts where it is still to write: rig.step.brake.WAIT_CYCLES
+# A wait that a ramp down puts where it is still to write: rig.step.brake.WAIT_CYCLES
+HELD = (125_000 - 8) << 1
 
 _FIFO = 0x50200010  # of state machine 0
 

@@ -16,12 +16,8 @@ from binascii import crc32
 MAGIC = b"PUMPRIGJ"
 VERSION = 1
 ROLES = (LOG, SETTINGS) = (0, 1)
-KEPT = (PROGRAM, CALIBRATION, ACCESS, LATER) = (
-    0,
-    1,
-    2,
-    3,
-)  # the documents of SETTINGS, a pair of blocks each
+# The documents of SETTINGS, a pair of blocks each
+KEPT = (PROGRAM, CALIBRATION, ACCESS, LATER) = (0, 1, 2, 3)
 BLOCK = 4096
 PAGE = 256
 PAGES = BLOCK // PAGE

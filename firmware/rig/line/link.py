@@ -174,9 +174,8 @@ class Link:
             self._begin(line, now_us)
         elif stops:
             self._finish_stop()
-            self._stop = self._iterator(
-                line, now_us
-            )  # acts; its record has the next tick, its answer no room
+            # It acts; its record has the next tick, its answer no room.
+            self._stop = self._iterator(line, now_us)
         elif self._waiting is None:
             self._waiting = line
         else:

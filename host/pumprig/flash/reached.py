@@ -4,8 +4,7 @@ Owns: which of the firmware's definitions are reached from what runs there, and 
 Rules: pumpwire has what only the host asks for, and each function takes the heap for ever. A definition stays if
 something that stays refers to it: by its name in its module, by an import of it, through its module's name, or, where
 it is not known whose attribute is meant, by its name alone, as a text that is a name does, and each word of a
-table, which is bytes. Modules open to scripts, and
-those that are not ours, stay whole.
+table, which is bytes. Modules open to scripts, and those that are not ours, stay whole.
 Units: none.
 Leaves: whole modules of the host to image.py, numbers to constants.py.
 """
@@ -18,8 +17,6 @@ from collections.abc import Iterable, Iterator
 
 from pumprig.flash.borrowed import CALLED, OPEN_MODULES
 from pumprig.flash.constants import PACKAGES, Trees
-
-Definition = ast.FunctionDef | ast.ClassDef | ast.Assign
 
 
 def drop(trees: Trees, asked: Iterable[str] = ()) -> None:

@@ -297,17 +297,16 @@ def row_of(site: str, device: str, record: Record, at_us: int) -> Row:
     if "\0" in text:  # which PostgreSQL's text cannot hold; raw does
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return (
-        *(
-            device,
-            record.boot,
-            record.number,
-            at_us - ZERO_US,
-            site,
-            record.raw,
-            record.event,
-            record.mono_us,
-        ),
-        *(at_us - ZERO_US if at_us else None, record.calibration_id),
+        device,
+        record.boot,
+        record.number,
+        at_us - ZERO_US,
+        site,
+        record.raw,
+        record.event,
+        record.mono_us,
+        at_us - ZERO_US if at_us else None,
+        record.calibration_id,
         *record.counted(),
         text,
     )

@@ -21,7 +21,7 @@ from pumprig.lab.wire import Ack
 from pumprig.store.record import Record
 
 RIG = ("site", "device")
-MOST = 2**63
+MOST = 2**63  # no figure of a rig is beyond it
 STATES = ("stopped", "running", "bolus", "priming", "alarm", "maintenance")
 GAUGES = {  # metric: (key of the status, what it is)
     "pumprig_rate_nl_per_hour": ("rate_nl_per_h", "Rate that is commanded now."),
@@ -72,9 +72,7 @@ class RigCollector:
                     state.add_metric((*names, each), float(seen.status.get("state") == each))
                 for metric, (key, _what) in GAUGES.items():
                     value: Any = seen.status.get(key)
-                    if (
-                        isinstance(value, int | float) and abs(value) < MOST
-                    ):  # no figure of a rig is beyond it
+                    if isinstance(value, int | float) and abs(value) < MOST:
                         values[metric].add_metric(names, float(value))
         yield from (online, reachable, state, alarm, *values.values())
 

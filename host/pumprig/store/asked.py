@@ -317,9 +317,7 @@ class Account:
     def rows(self) -> list[NotGiven]:
         """Every reason, the largest first. Call it once, at the end."""
         waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
-        unseen = (
-            self._due - self._seen - waiting - (self._last is not None and self._own.is_unseen(self._last))
-        )
+        unseen = self._due - self._seen - waiting - self._own.is_unseen(self._last)
         if unseen > 0 and self._due:
             self._not_given(
                 ("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen, "periodic"

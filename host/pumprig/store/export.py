@@ -167,24 +167,20 @@ def export(rows: Iterable[dict[str, Any]], form: str, path: Path | None) -> int:
         "jsonl": _jsonl,
         "parquet": _parquet,
     }
-    count = 0
+    if path is None:
+        sys.stdout.flush()
+        count = writers[form](rows, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return _some(count)
     try:
-        if path is None:
-            sys.stdout.flush()
-            count = writers[form](rows, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-        else:
-            with whole(path) as file:
-                count = _some(writers[form](rows, file))
+        with whole(path) as file:
+            return _some(writers[form](rows, file))
     except OSError as error:
-        if path is None:
-            raise
         raise PumpError(
             f"{path} cannot be written: {error.strerror or error}.",
             "No file was made.",
             "Choose another place with -o.",
         ) from None
-    return _some(count)
 
 
 def _some(count: int) -> int:

@@ -129,9 +129,8 @@ class Stopping:
         self._stop, self._runs = study.stop, study.runs
         self._lines: dict[int, Result] = {}
         self._checked = [0] * len(study.programs)
-        self.ends: list[int | None] = [None] * len(
-            study.programs
-        )  # how many runs of each count, once it is known
+        # How many runs of each program count, once it is known
+        self.ends: list[int | None] = [None] * len(study.programs)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -231,11 +231,17 @@ def test_the_bounds_of_an_alarm_are_clopper_and_pearson_s(seen: int, n: int) -> 
     )
 
 
+def stopping_study(folder: Path, runs: int, at_least: int) -> plan.Study:
+    """Two programs, each run until its mean is known to within 1 nL."""
+    file = folder / "stop.toml"
+    text = STUDY.format(folder=EXAMPLES).replace("runs = 3", f"runs = {runs}")
+    stop = f'[stop]\nfigure = "delivered_nl"\nhalf_width = 1.0\nat_least = {at_least}\n'
+    file.write_text(text + stop, "utf-8")
+    return plan.load(file)
+
+
 def test_a_study_stops_when_it_knows_enough_and_counts_the_same_runs_in_any_order(tmp_path: Path) -> None:
-    file = tmp_path / "stop.toml"
-    text = STUDY.format(folder=EXAMPLES).replace("runs = 3", "runs = 500")
-    file.write_text(text + '[stop]\nfigure = "delivered_nl"\nhalf_width = 1.0\nat_least = 20\n', "utf-8")
-    study = plan.load(file)
+    study = stopping_study(tmp_path, runs=500, at_least=20)
     source = random.Random(3)
     sds = (3, 0.5)  # of the two programs, whose means lie far apart
     rows = {
@@ -265,10 +271,7 @@ def test_a_study_stops_when_it_knows_enough_and_counts_the_same_runs_in_any_orde
 
 def test_each_program_of_a_study_is_run_until_it_is_known_and_no_longer(tmp_path: Path) -> None:
     """One delivers the same in every run, so ten suffice; the other varies, and all of its runs are made."""
-    file = tmp_path / "stop.toml"
-    text = STUDY.format(folder=EXAMPLES).replace("runs = 3", "runs = 30")
-    file.write_text(text + '[stop]\nfigure = "delivered_nl"\nhalf_width = 1.0\nat_least = 5\n', "utf-8")
-    study = plan.load(file)
+    study = stopping_study(tmp_path, runs=30, at_least=5)
     source = random.Random(4)
     there = {}
     wanted = engine._wanted(study, {}, stopping := statistics.Stopping(study))
