@@ -19,8 +19,8 @@ OUT = HERE.parent / "out" / "bench"
 BENCHMARKS = (
     ("the path from program to log", "path.py"),
     ("one rehearsal, in this Python and in PyPy", "rehearsals.py"),
-    ("the hub against the port alone", "hub.py"),
-    ("a lab: rigs, broker, database", "lab.py"),
+    ("the hub against the port alone", "hub_speed.py"),
+    ("a lab: rigs, broker, database", "lab_speed.py"),
     ("the live page's stop, and sizes", "dashboard.py"),
     ("ten years of records", "growth.py"),
     ("a thousand weeks, and dask", "study.py"),

@@ -13,20 +13,17 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from lab import campaign
 from pumprig.rig import simulator
-
-TESTS = Path(__file__).resolve().parents[1]  # first: `bench/` has a module of the same name
 
 
 def test_after_every_kind_of_fault_the_database_holds_every_store() -> None:
     words = ("--rigs", "2", "--rigs-a-host", "1", "--kills", "6", "--minutes", "0.6", "--seed", "3")
     environment = {
         **simulator.environment(),
-        "PYTHONPATH": os.pathsep.join([str(TESTS), *(part for part in sys.path if part)]),
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
     }
     made = subprocess.run(
         [sys.executable, "-m", "lab.campaign", *words],

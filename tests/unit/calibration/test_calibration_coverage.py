@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -11,20 +12,27 @@ import numpy as np
 import pytest
 
 
-def bench(name: str) -> ModuleType:
-    """A program of the bench folder as a module."""
-    path = Path(__file__).resolve().parents[3] / "bench" / f"{name}.py"
-    sys.path.insert(0, str(path.parent))
-    made = importlib.util.spec_from_file_location(name, path)
-    assert made is not None
-    assert made.loader is not None
-    module = importlib.util.module_from_spec(made)
-    sys.modules[name] = module
-    made.loader.exec_module(module)
-    return module
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A program of the bench folder as a module; the folder is on the path for one test alone."""
+
+    def load(name: str) -> ModuleType:
+        path = Path(__file__).resolve().parents[3] / "bench" / f"{name}.py"
+        monkeypatch.syspath_prepend(str(path.parent))
+        made = importlib.util.spec_from_file_location(name, path)
+        assert made is not None
+        assert made.loader is not None
+        module = importlib.util.module_from_spec(made)
+        monkeypatch.setitem(sys.modules, name, module)
+        made.loader.exec_module(module)
+        return module
+
+    return load
 
 
-def test_the_interval_covers_the_truth_and_is_near_the_bound_in_every_family_of_noise_and_room() -> None:
+def test_the_interval_covers_the_truth_and_is_near_the_bound_in_every_family_of_noise_and_room(
+    bench: Callable[[str], ModuleType],
+) -> None:
     study = bench("accuracy_coverage")
     names = list(study.NAMES)
     rows = [study.one((seed, names[seed % len(names)])) for seed in range(2 * len(names))]
@@ -41,11 +49,15 @@ def test_the_interval_covers_the_truth_and_is_near_the_bound_in_every_family_of_
 
 
 @pytest.mark.parametrize("head", ["r3", "r4"])
-def test_compensation_from_a_noisy_weighing_leaves_a_third_of_the_pulsation(head: str) -> None:
+def test_compensation_from_a_noisy_weighing_leaves_a_third_of_the_pulsation(
+    head: str, bench: Callable[[str], ModuleType]
+) -> None:
     assert bench("accuracy_pulsation").compare(head)["ratio"] <= 1 / 3
 
 
-def test_a_map_weighed_on_the_rig_and_committed_to_it_evens_its_flow() -> None:
+def test_a_map_weighed_on_the_rig_and_committed_to_it_evens_its_flow(
+    bench: Callable[[str], ModuleType],
+) -> None:
     whole = bench("accuracy_pulsation").through_the_rig(seed=5, hours=2.0)
     assert whole["ratio"] <= 1 / 3
     assert whole["after"]["turn_nl"] == pytest.approx(whole["before"]["turn_nl"], rel=1e-3)

@@ -104,7 +104,7 @@ def test_stop_stops_and_resume_resumes_the_same_therapy(tool):
 
 
 def test_a_stop_loads_few_modules_and_nothing_heavy(home, tool):
-    """What it costs in time is measured by bench/hub.py; what holds on any machine is what it loads."""
+    """What it costs in time is measured by bench/hub_speed.py; what holds on any machine is what it loads."""
     assert tool("-p", "sim", "status")[0] == 0
     command = [sys.executable, "-X", "importtime", "-m", "pumprig", "-p", "sim", "stop"]
     done = subprocess.run(command, check=True, env=simulator.environment(), capture_output=True, text=True)

@@ -104,6 +104,17 @@ def test_no_test_sleeps_on_the_wall_clock(path: Path) -> None:
     assert sleeps == []
 
 
+def test_no_two_folders_of_the_path_have_a_module_of_the_same_name() -> None:
+    """A folder without `__init__.py` gives way to a file of its name anywhere on the path, wherever that stands."""
+    owners: dict[str, set[str]] = {}
+    for root in ("host", "firmware/lib", "firmware", "tests", "bench", "hardware", "docs", "examples"):
+        for path in FILES:
+            if path.suffix == ".py" and path.is_relative_to(ROOT / root):
+                first = path.relative_to(ROOT / root).parts[0].removesuffix(".py")
+                owners.setdefault(first, set()).add(root)
+    assert {name: roots for name, roots in owners.items() if len(roots) > 1} == {}
+
+
 def test_nothing_names_the_machine_it_was_made_on() -> None:
     paths = re.compile(rb"/work/|/root/|/home/[a-z]|/Users/[A-Za-z]")
     hosts = re.compile(rb'"resolved"|registry\.|pypi\.org/simple|--index-url|extra-index')
