@@ -61,7 +61,7 @@ $(NODE_STAMP): tests/package-lock.json
 	else echo "no npm here: the tests on the 32-bit MicroPython VM and the emulated Pico will be skipped"; fi
 
 test: install ## every test that this machine can run; what it cannot is listed with the reason
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile --durations=30 --durations-min=3
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=3
 
 check: install format lint types contracts compile fresh test ## the gate: everything that must hold before a commit lands
 

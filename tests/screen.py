@@ -27,7 +27,7 @@ class Screen:
     """A program on a pseudo-terminal."""
 
     def __init__(self, words: list[str], environment: dict[str, str]) -> None:
-        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         self._fd, inner = pty.openpty()
@@ -61,12 +61,21 @@ class Screen:
         """What the screen shows."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def printed(self) -> str:
+        """What has come since the screen was last empty: what the screen shows, and above it what went off its top."""
+        above = ("".join(row[column].data for column in range(COLUMNS)) for row in self._screen.history.top)
+        return "\n".join((*(line.rstrip() for line in above), self.text()))
+
     def wait(self, *wanted: str, timeout_s: float = 60.0) -> str:
-        """Until all of `wanted` stand on the screen; returns the screen. Raises AssertionError."""
+        """Until all of `wanted` have been printed; returns what the screen then shows. Raises AssertionError.
+
+        On a busy machine the terminal's answer to "where is the cursor?" may reach the next prompt, which then scrolls
+        by a line or two: what a test waits for may be just above the screen.
+        """
         until_s = time.monotonic() + timeout_s
-        while not all(each in self.text() for each in wanted):
+        while not all(each in self.printed() for each in wanted):
             left_s = until_s - time.monotonic()
-            assert left_s > 0, f"{wanted} never appeared on:\n{self.text()}"
+            assert left_s > 0, f"{wanted} never appeared on:\n{self.printed()}"
             self._take(min(left_s, 0.2))
         return self.text()
 

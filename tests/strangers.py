@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pumpwire import codec, spec
 
 DRIP_S = 0.4
+# With what a flood says at once: a megabyte a second, the most that USB at full speed carries.
+FLOOD_S = 0.002
 GREETING = (
     ("device_id", "e6614103e7452d2f"), ("firmware", "0.1.0"), ("protocol", spec.PROTOCOL), ("digest", spec.digest()),
     ("boot", 3), ("last_seq", 7), ("last_code", 0), ("last_crc", 0), ("session", 0),
@@ -48,9 +50,9 @@ class Dripping(Stranger):
 
 
 class Flooding(Stranger):
-    """As fast as the line takes it, a line end here and there."""
+    """As fast as the line carries it, a line end here and there."""
 
-    pause_s = 0.0
+    pause_s = FLOOD_S
 
     def says(self):
         return b"\x1b[31mx" * 400 + b"\n"
@@ -141,8 +143,7 @@ def _serve(device, master, end):
     os.set_blocking(master, False)
     heard = b""
     while True:
-        writing = [master] if device.pause_s == 0 else []
-        ready, room, _ = select.select([master, end], writing, [], device.pause_s)
+        ready, _, _ = select.select([master, end], [], [], device.pause_s)
         if end in ready:
             return
         if master in ready:
@@ -151,7 +152,7 @@ def _serve(device, master, end):
         *lines, heard = heard.split(b"\n")
         for line in lines:
             _write(master, device.hears(line.rstrip(b"\r")))
-        if device.pause_s is not None and (room or not ready):
+        if device.pause_s is not None and not ready:
             _write(master, device.says())
 
 

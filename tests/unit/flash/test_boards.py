@@ -43,9 +43,13 @@ def test_any_other_is_refused_before_anything_is_written(machine: str, told: str
     assert refused.value.not_done == "Nothing was written."
 
 
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return image.build()
+
+
 @pytest.mark.parametrize("kind", BOARDS.values(), ids=lambda kind: kind.name)
-def test_firmware_and_journal_fit_every_board_with_the_reserve(kind: Kind) -> None:
-    files = image.build()
+def test_firmware_and_journal_fit_every_board_with_the_reserve(kind: Kind, files: dict[str, bytes]) -> None:
     blocks = sum(math.ceil(len(content) / image.BLOCK) for content in files.values())
     blocks += len({Path(path).parent for path in files}) * 2  # a folder takes a pair
     needed = (blocks + len(image.journal_files(kind.log_blocks)) + 2) * image.BLOCK + install.RESERVE_BYTES
@@ -62,4 +66,4 @@ def test_a_driver_s_wire_is_installed_only_where_it_is_configured(
     assert "\nUART = None\n" in text
     config.write_text(text.replace("\nUART = None\n", '\nUART = (280, 50, "stealth", 0, 110)\n'), "utf-8")
     monkeypatch.setattr(image, "firmware_folder", lambda: tmp_path / "firmware")
-    assert "rig/board/tmc2209.mpy" in image.build()
+    assert "rig/board/tmc2209" in image.sources()

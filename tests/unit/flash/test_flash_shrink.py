@@ -254,8 +254,10 @@ def test_methods_that_are_asked_for_by_the_begin_of_their_name_stay() -> None:
     assert "gone" not in reach(a=text)["a"]
 
 
-def test_the_image_has_the_names_of_every_answer_s_fields_and_not_their_kinds() -> None:
-    text = shrunk(sources())["lib/pumpwire/answers"]
+def test_the_image_has_the_names_of_every_answer_s_fields_and_not_their_kinds(
+    shrunken: dict[str, str],
+) -> None:
+    text = shrunken["lib/pumpwire/answers"]
     table = next(
         node.value
         for node in ast.walk(ast.parse(text))

@@ -177,10 +177,6 @@ def test_a_port_without_a_prompt_is_told(tmp_path):
     os.close(port)
 
 
-def test_the_same_sources_give_the_same_bytes(files):
-    assert image.build() == files
-
-
 def test_with_json_a_flash_prints_one_document_alone_whatever_it_says_meanwhile(vm, tmp_path):
     command = [sys.executable, "-m", "pumprig", "--json", "-p", vm[0], "flash", "--yes"]
     env = {**environment(), "PUMPRIG_HOME": str(tmp_path / "home")}

@@ -175,3 +175,9 @@ def test_every_page_can_be_reached_from_the_index() -> None:
             ]
     pages = {path.resolve() for path in FILES if path.suffix == ".md" and path.is_relative_to(ROOT / "docs")}
     assert {path.name for path in pages - reached} == set()
+
+
+def test_every_file_that_is_to_come_first_is_there() -> None:
+    from conftest import FIRST
+
+    assert [name for name in FIRST if not (ROOT / "tests" / name).is_file()] == []
