@@ -49,6 +49,7 @@ class Brake:
         self._acc = 0
         self.on = True
         self._stream.tail_cycles = -self._stream.high_cycles
+        self._stream.low_cycles = 0
         self.change_steps += self._bend(FIRST_STAIRS)
         return True
 

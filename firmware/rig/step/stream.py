@@ -35,6 +35,7 @@ class Stream:
         self.words = 0
         self.end_cycles = 0
         self.tail_cycles = tail_cycles  # from the end of the last word to the end of the stream
+        self.low_cycles = 0  # for which the pin has been low at the end of the last word
         self.speed_inc = 0
         self.speed_quantum = 1
 
@@ -120,17 +121,17 @@ class Stream:
         if cycles >= WORD_CYCLES:
             self._word(wait_word(self._long_waits(cycles - WORD_CYCLES) + WORD_CYCLES))
             self.tail_cycles = TAIL_CYCLES
+            self.low_cycles += cycles
 
     def _pulse(self, edge_cycles):
         """Write words for an edge so long after the last word's end; returns the cycles that it comes late for
         the driver's sake.
         """
         loops = edge_cycles - WORD_CYCLES
-        late = self._least_loops - loops
-        if late > 0:
-            loops = self._least_loops
-        else:
-            late = 0
+        least = max(0, self._least_loops - self.low_cycles)
+        self.low_cycles = 0
+        late = max(0, least - loops)
+        loops += late
         if loops > MAX_LOOPS:
             loops = self._long_waits(loops)
         self._word(loops << 1 | 1)

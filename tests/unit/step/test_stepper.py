@@ -67,6 +67,18 @@ def test_how_a_constant_flow_is_cut_into_spans_moves_no_edge(parts: list[int], h
     assert_exact(rig.edges, 0, [(inc, sum(parts), QUANTUM)])
 
 
+@pytest.mark.parametrize("more", range(1, 14))
+def test_a_step_just_after_a_span_s_end_is_as_exact_as_any(more: int) -> None:
+    """The wait that ends a span has kept the pin low: the step after it owes the driver no low time once more."""
+    rig = rig_for()
+    inc = inc_of(19_421)
+    third = -(-3 * QUANTUM // inc)
+    _, acc = put(rig, 0, inc, third - more)
+    put(rig, acc, inc, more)
+    rig.run_out()
+    assert_exact(rig.edges, 0, [(inc, third, QUANTUM)])
+
+
 def test_intervals_beyond_a_word_of_17_s_are_exact() -> None:
     rig = rig_for()
     inc = inc_of(Fraction(1, 73))  # 0.0137 steps/s
