@@ -58,6 +58,13 @@ class Recorder:
         if event != "checkpoint":
             self._note(event, text)
 
+    def program_began_utc_us(self) -> int:
+        """By the newest record: UTC, less the program's own time."""
+        assert self._previous is not None
+        header, state, _text = records.unpack(self._previous)
+        own_us = state["program_elapsed_s"] * 1_000_000 + state["elapsed_part"] * 1_000_000 // 65_536
+        return int(header["utc_us"]) - own_us
+
     def _follow(self, raw: bytes, header: dict[str, Any]) -> None:
         before = self._previous
         self._previous = raw

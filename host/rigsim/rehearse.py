@@ -153,6 +153,7 @@ class _Run:
         wire.call("close")
         commit(wire, text, override=1)
         self.log_start = self.recorder.end[2] - 1  # the record of the commit, or the last one that it brought
+        self.began_utc_us = self.recorder.program_began_utc_us()
         world = self.world
         world.start_utc_us, world.start_cycle = world.utc_us(), rig.chip.now
         self.true_before_nl = rig.pump.true_nl()
@@ -190,7 +191,7 @@ class _Run:
         """The contract's fields."""
         true_nl = round(self.rig.pump.true_nl() - self.true_before_nl)
         status = self._last_status()
-        self._last_record(status)
+        self._last_record(self.began_utc_us + for_ms * 1000 - 1000)
         recorder = self.recorder
         by_kind = self._by_kind(status)
         return {
@@ -245,12 +246,16 @@ class _Run:
         self.wire.reset()
         return self.wire.status()
 
-    def _last_record(self, status: dict[str, str]) -> None:
-        """One more record, of the end; the clock that it sets tells of time without power, too."""
+    def _last_record(self, end_utc_us: int) -> None:
+        """One more record, of the end; the clock that it sets tells of time without power, too.
+
+        It is set to the last instant that was asked for, some ticks ago: a turn that falls due at the end is not in it,
+        and must not be missed only because the clock moved over it.
+        """
         with contextlib.suppress(Refused, NoAnswer):
             self.wire.greet()
             self.wire.call("open")
-            self.wire.call("clock", ("utc_us", self.world.utc_us()))
+            self.wire.call("clock", ("utc_us", end_utc_us))
             self.wire.call("close")
 
     def _by_kind(self, status: dict[str, str]) -> dict[str, int]:

@@ -30,6 +30,7 @@ class Model(OwnTime):
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
     loaded_us: Fraction = ZERO  # when the program began
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
+    outage_why: tuple[str, str] | None = None  # what kept the program from flowing when the power went
     mode: str = "stopped"
     why: str = "stopped"
     bolus: Bolus | None = None  # single, demand, periodic; prime apart
@@ -257,7 +258,7 @@ class Model(OwnTime):
             self.fall_due()
             base_nl = self.outage_nl(outage_us)
             self.asked_nl += base_nl
-            self.missing.add(("power", "") if self.mode == "running" else by_reason(self.why), base_nl)
+            self.missing.add(self.outage_why or self.standing_why(), base_nl)
             self.origin_us -= outage_us
             self.held_us = None if self.held_us is None else self.held_us - outage_us
             for i, row in enumerate(self.program.periodic):
@@ -271,6 +272,10 @@ class Model(OwnTime):
                     self.due_us[i] += turns * every_us
                     self.asked_nl += turns * row.volume_nl
         self.clock_restored = False
+
+    def standing_why(self) -> tuple[str, str]:
+        """Why nothing flows without power: for its lack, or because the pump stands anyhow."""
+        return ("power", "") if self.mode == "running" else by_reason(self.why)
 
     def to_come_nl(self) -> Fraction:
         """What is under way and has not left."""
@@ -305,6 +310,7 @@ class Model(OwnTime):
         self.cancel("commit")
         self.program = program
         self.origin_us = self.loaded_us = self.t_us
+        self.outage_why = None
         self.behind_us, self.held_us = ZERO, None
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]

@@ -96,3 +96,30 @@ def test_a_titration_that_is_held_asks_without_power_for_the_rate_that_it_is_hel
     assert asked.adds_up(report) == []
     by_hand_nl = 240_000 * sum(range(1, 7)) / 144 + 7 * 240_000 / 24 * 3
     assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL, report["not_given"]
+
+
+HOURLY = asked.CONSTANT + '[[periodic_bolus]]\nevery = "1 h"\nvolume = "10 ul"\nover = "5 min"\n'
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [asked.event(1.5, "power_cut", for_ms=600_000)],
+        [asked.event(1.5, "power_cut", for_ms=370)],
+        [asked.event(1.5, "power_cut", for_ms=600_000), asked.event(2, "power_cut", for_ms=612_345)],
+        [asked.event(1.5, "power_cut", for_ms=600_000), asked.event(3, "set_clock")],
+        [asked.event(3.7, "power_cut", for_ms=20_000)],
+        [asked.event(1, "set_clock", by_ms=asked.HOUR_MS)],
+    ],
+    ids=["nothing", "10 min", "0.4 s", "two", "clock set", "shortly before", "a wrong clock"],
+)
+@pytest.mark.parametrize(("for_ms", "turns"), [(4 * asked.HOUR_MS, 3), (4 * asked.HOUR_MS + 600_000, 4)])
+def test_a_turn_that_falls_due_at_the_very_end_is_not_asked_with_or_without_a_loss_of_power(
+    rows, for_ms, turns
+):
+    request = asked.rehearsal.request(asked.parsed(HOURLY), for_ms, events=rows)
+    report = asked.rehearsal.run(request)
+    assert asked.adds_up(report) == []
+    by_hand_nl = asked.RATE_NL_PER_H * for_ms // asked.HOUR_MS + turns * 10_000
+    assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL, report["not_given"]

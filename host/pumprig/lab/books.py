@@ -95,10 +95,10 @@ def make(lab: Lab, device: str) -> None:
         texts = db.execute("SELECT text FROM programs WHERE device = %s", (device,)).fetchall()
         account = Account.of(calibrations, (str(text[0]) for text in texts))
         entries = Entries()
-        account.book = entries.take
+        account.book, account.every_us = entries.take, HOUR_US
         for record in found:
             account.take(record)
-        account.rows()
+        account.end()
         _write(db, device, int(row[0]), account, entries)
 
 
@@ -129,12 +129,12 @@ def _write(db: Database, device: str, changes: int, account: Account, entries: E
                 for (hour, kind, why, name), row in cast("dict[Any, list[float]]", entries.rows).items()
             ],
         )
-    unknown_s = sum(account.unknown_s.values())
+    unknown_s = sum(account.booked.unknown_s().values())
     db.execute(
         "INSERT INTO accounts VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (device) DO UPDATE SET (changes, asked_known,"
         " unknown_requests, unknown_s, step_nl, booked_at) = (excluded.changes, excluded.asked_known,"
         " excluded.unknown_requests, excluded.unknown_s, excluded.step_nl, excluded.booked_at)",
-        (device, changes, not account.unknown_s, account.unknown_requests, unknown_s, account.step_nl()),
+        (device, changes, not unknown_s, account.booked.unknown_requests(), unknown_s, account.step_nl()),
     )
 
 

@@ -6,7 +6,7 @@ a rate is the program's and the bolus's from the instant of its first step to th
 what two records happen to span; counted rates are means, each as wide as it is true for; a record without a time is
 left out of the series, never given one.
 Units: microseconds UTC, nL, nL/day.
-Leaves: reading records to store/ledger.py, what was asked for to store/asked.py.
+Leaves: reading records to store/ledger.py, what was asked for to store/asked.py and missing.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 from pumpwire import spec
 from pumpwire.program import base_rate
 
+from pumprig.report.missing import Missing
 from pumprig.store import Store, ledger
-from pumprig.store.asked import Account
-from pumprig.store.given import Delivery, delivery
+from pumprig.store.given import Delivery, account_of, delivery
 from pumprig.store.ledger import Record
 from pumprig.store.totals import Calibration, Total, nl_of
 
@@ -71,31 +71,37 @@ def course(store: Store, total: Total) -> Course:
     """Read a device's log between the records of a total. Raises StoreError."""
     device_id = total.device_id
     calibrations = store.calibrations(device_id)
-    account = Account.of(calibrations, store.programs(device_id).values())
     out = Course()
     first_us, last_us = total.first.at_utc_us or 0, total.last.at_utc_us or 0
     span_us = last_us - first_us
     if span_us < SHORT_US:
         out.bin_us = HOUR_US
-    walk = _Walk(out, calibrations, account, max(span_us, HOUR_US) // MOST_POINTS)
+    missing = Missing(first_us)
+    account = account_of(store, total, missing.take)
+    out.given = delivery(account, total.volume_nl, total.unknown_steps, span=1)
+    walk = _Walk(out, calibrations, account.programs, missing, max(span_us, HOUR_US) // MOST_POINTS)
     for record in ledger.between(store, device_id, total.first.number, total.last.number):
         walk.take(record)
     walk.end()
-    out.given = delivery(account, total.volume_nl, total.unknown_steps)
     return out
 
 
 class _Walk:
     def __init__(
-        self, out: Course, calibrations: dict[int, Calibration], account: Account, width_us: int
+        self,
+        out: Course,
+        calibrations: dict[int, Calibration],
+        programs: dict[int, dict[str, Any]],
+        missing: Missing,
+        width_us: int,
     ) -> None:
         """width_us: of a bin; each keeps its first point, and what its rates reach."""
         self._out = out
         self._calibrations = calibrations
-        self._account = account
+        self._programs = programs
+        self._missing = missing
         self._width_us = width_us
         self._last: Record | None = None
-        self._told: Record | None = None  # the last one that the account has
         self._delivered = 0.0  # not rounded between records
         self._net_steps = 0
         self._kinds: dict[str, int] = {}  # at the bin's beginning
@@ -116,15 +122,11 @@ class _Walk:
             self._begin_anew(at_us)
         fresh = at_us is not None and at_us // self._width_us != self._bin
         told: bool = record.event != "checkpoint" or record.boot != self._boot or last is None
-        if last is not None and record.boot != last.boot:
-            self._tell(last)
         if last is None:
             self._net_steps, self._kinds = record.net_steps, record.kind_steps()
             self._day = -1 if at_us is None else at_us // out.bin_us
         else:
             self._add(last, record)
-        if told or fresh:
-            self._tell(record)
         self._boot = record.boot
         self._last = record
         if at_us is None:
@@ -168,19 +170,12 @@ class _Walk:
         out, last = self._out, self._last
         if last is None or last.at_utc_us is None:
             return
-        self._tell(last)
         self._book(last, last)
         self._point(last, last.at_utc_us)
         self._mean(last.at_utc_us)
         out.rates.append((last.at_utc_us, out.rates[-1][1] if out.rates else 0))
         out.left_out += max(0, len(out.events) - MOST_EVENTS)
         del out.events[: max(0, len(out.events) - MOST_EVENTS)]
-
-    def _tell(self, record: Record) -> None:
-        """To the account, each record once."""
-        if record is not self._told:
-            self._account.take(record)
-            self._told = record
 
     def _add(self, last: Record, record: Record) -> None:
         """What was counted between two records; its kinds once a bin, and where the calibration changes."""
@@ -206,14 +201,15 @@ class _Walk:
             day[kind] += (self._kinds[kind] - then[kind]) * self._ratio[1]
 
     def _point(self, record: Record, at_us: int) -> None:
-        missing = sum(row.nl for row in self._account.reasons.values())
-        program = self._account.programs.get(record.program_hash)
+        program = self._programs.get(record.program_hash)
         if program is not None:
             self._out.low_nl = program["low_nl"]
             if program["name"] not in self._out.program_names:
                 self._out.program_names.append(program["name"])
         delivered = round(self._delivered)
-        point = Point(at_us, delivered, round(self._delivered + missing), self._reservoir(record))
+        point = Point(
+            at_us, delivered, round(self._delivered + self._missing.at(at_us)), self._reservoir(record)
+        )
         if not self._out.points or at_us >= self._out.points[-1].at_us:
             self._out.points.append(point)
 
@@ -228,7 +224,7 @@ class _Walk:
 
     def _rate(self, record: Record, at_us: int) -> None:
         """What flows from a record on, until the next that says something else."""
-        rate = flow_nl_per_day(record, self._account.programs.get(record.program_hash))
+        rate = flow_nl_per_day(record, self._programs.get(record.program_hash))
         rates = self._out.rates
         if rates and at_us < rates[-1][0]:
             at_us = rates[-1][0]  # a bolus's record carries the instant of its step, which may lie before
@@ -240,7 +236,7 @@ class _Walk:
     def _change(self, until_us: int) -> None:
         """What the program itself changed since the last rate, between two records."""
         record, rates = self._flows, self._out.rates
-        program = None if record is None else self._account.programs.get(record.program_hash)
+        program = None if record is None else self._programs.get(record.program_hash)
         if record is None or program is None or record.at_utc_us is None or record.state["mode"] != RUNNING:
             return
         elapsed_us = record.state["program_elapsed_s"] * 1_000_000 - record.state["ramp"] // 2 * 1_000_000

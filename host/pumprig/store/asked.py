@@ -5,7 +5,7 @@ Rules: given is what was counted; each thing that kept fluid from flowing is tak
 that the program's arithmetic says for it; what is asked is the sum of both, so that they add up to the nanolitre; a
 difference to the program's own arithmetic beyond rounding is told as `unexplained`, never spread over the rest.
 Units: nL, steps, microseconds; rates in nL/day.
-Leaves: when what flows to pumpwire.program, sums of what was delivered to totals.py.
+Leaves: what would flow when to due.py, sums by span and reason to booked.py, of what was delivered to totals.py.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pumpwire import documents, spec
-from pumpwire.program import DAY_US, base_rate, turns_before
+from pumpwire.program import DAY_US
 
+from pumprig.store.booked import Booked, Cut, Place, Rising, parts, place_of
+from pumprig.store.due import base_flow, turns_due
 from pumprig.store.export import fields_of
-from pumprig.store.not_given import NotGiven, Reason
+from pumprig.store.not_given import Reason
 from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
 from pumprig.store.under_way import OVERLAYS, OwnTime, bridges, elapsed_us
@@ -38,15 +40,14 @@ Book = Callable[[int | None, str, Reason, float, float, int], None]
 
 @dataclass
 class Account:
-    """What `take` found so far; `given_nl` in the calibrations that are known."""
+    """What `take` found so far, in `booked`, by the spans that its marks cut."""
 
     calibrations: dict[int, Calibration]
     programs: dict[int, dict[str, Any]]  # by the half hash that a record carries
-    reasons: dict[Reason, NotGiven] = field(default_factory=dict[Reason, NotGiven])
-    unknown_s: dict[int, float] = field(default_factory=dict[int, float])  # programs that the store lacks
+    booked: Booked = field(default_factory=Booked)
     unweighed: bool = False  # base flow was counted under a calibration that is not known
-    unknown_requests: int = 0  # refused, and their volume is told nowhere
-    book: Book | None = None  # is told of each amount, none of which then lasts beyond a full hour UTC
+    book: Book | None = None  # is told of each amount
+    every_us: int = 0  # of UTC: no amount lasts beyond a whole one of these; 0: they are not told apart
     base_nl: float = 0.0  # asked of the base flow, by the program
     base_given_nl: float = 0.0
     _last: Record | None = None
@@ -54,13 +55,16 @@ class Account:
     _mono_us: int = 0
     _reason: Reason = ("stopped", "")
     _stretch: Reason | None = None  # what the time before the last record was kept from flowing by
-    _losses: int = 0  # of power, while the pump ran
+    _cut: Cut | None = None  # the last one
+    _interrupted_nl: float = 0.0  # of the base flow
     _alarm: tuple[str, int, int] = ("", 0, 0)  # name, boot, mono_us
     _due: int = 0  # turns of periodic boluses by the program's grid
     _due_nl: int = 0
     _own: OwnTime = field(default_factory=OwnTime)
     _seen: int = 0
     _edges: int = 0
+    _off: Rising = field(default_factory=Rising)  # nL of the base flow that no record explains
+    _unseen: Rising = field(default_factory=Rising)  # turns that no record tells of
     _written_off: dict[str, int] = field(default_factory=dict[str, int])  # at a power loss: done less counted
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
@@ -97,6 +101,7 @@ class Account:
         self._own.look(record, anew=(record.boot, record.program_hash) != (last.boot, last.program_hash))
         self._count(last, record)
         self._hear(last, record)
+        self._weigh(record)
 
     def _begin(self, record: Record) -> None:
         self._own.look(record, anew=True)
@@ -109,86 +114,66 @@ class Account:
         """What keeps the base flow from flowing in the state that a record left; None: nothing."""
         return None if record.state["mode"] == RUNNING else self._reason
 
-    def _pass(self, record: Record, from_us: int, span_us: int, why: Reason | None) -> None:
-        """Time goes by in the state that a record left."""
+    def _pass(
+        self, record: Record, from_us: int, span_us: int, why: Reason | None, cut: Cut | None = None
+    ) -> None:
+        """Time goes by in the state that a record left; or went by at a cut, and is told of only now."""
         half = record.program_hash
         if not half or span_us <= 0:
             return
         first, self._stretch = why != self._stretch, why
         program = self.programs.get(half)
-        if program is None:
-            self.unknown_s[half] = self.unknown_s.get(half, 0.0) + span_us / 1e6
-            return
-        own_us = self._own.at(from_us)
-        self._fall_due(program, own_us, span_us)
-        if why is None and bridges(record):
-            return
         now_us = self._at_us
-        for begin_us, end_us in self._hours(record, from_us, span_us):
-            asked_nl = self._flow(program, record, own_us, from_us, begin_us, end_us)
-            self.base_nl += asked_nl
+        own_us = self._own.at(from_us)
+        if program is not None:
+            turns, nl = turns_due(program, *self._own.fall(own_us, own_us + span_us), self.step_nl())
+            self._due, self._due_nl = self._due + turns, self._due_nl + nl
+            if why is None and bridges(record):
+                return
+        for begin_us, end_us, place in self._parts(record, from_us, span_us, cut):
+            if program is None:
+                self.booked.unknown(place, half, (end_us - begin_us) / 1e6)
+                continue
+            asked_nl, rate = base_flow(program, record, self._own, own_us, from_us, begin_us, end_us)
+            self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
             if why is not None:
-                self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, int(first and begin_us == 0))
+                self._interrupted_nl += asked_nl
+                times = int(first and begin_us == 0 and why[0] != "power")  # its losses are counted
+                self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, times, place=place)
         self._at_us = now_us
 
-    def _hours(self, record: Record, from_us: int, span_us: int) -> Iterator[tuple[int, int]]:
-        """(begin, end) of the parts of a span that are told apart, since its start; `_at_us` goes along."""
-        if self.book is None or record.at_utc_us is None:
-            yield 0, span_us
-            return
-        utc_us, begin_us = record.at_utc_us + from_us - record.mono_us, 0
-        while begin_us < span_us:
-            self._at_us = utc_us + begin_us
-            end_us = min(span_us, begin_us + HOUR_US - self._at_us % HOUR_US)
-            yield begin_us, end_us
-            begin_us = end_us
+    def _parts(
+        self, record: Record, from_us: int, span_us: int, cut: Cut | None
+    ) -> Iterator[tuple[int, int, Place]]:
+        """(begin, end, where it is booked) of the parts of a span, since its start; `_at_us` goes along."""
+        utc_us = None if record.at_utc_us is None else record.at_utc_us + from_us - record.mono_us
+        ends = [(span_us, self._here() if cut is None else cut.place)]
+        if cut is None:
+            marks = self.booked.between(record, self._here())
+            ends[:0] = [(min(max(0, mark.mono_us - from_us), span_us), place_of(mark)) for mark in marks]
+        elif cut.at_us is not None:
+            utc_us = cut.at_us
+        for begin_us, end_us, place in parts(ends, utc_us or 0, self.every_us if utc_us is not None else 0):
+            if utc_us is not None:
+                self._at_us = utc_us + begin_us
+            yield begin_us, end_us, place
 
-    def _flow(
-        self,
-        program: dict[str, Any],
-        record: Record,
-        since_us: int,
-        from_us: int,
-        begin_us: int,
-        end_us: int,
-    ) -> float:
-        """The base flow's volume between two instants since from_us, by the program."""
-        behind_us, held_us = record.state["ramp"] // 2 * 1_000_000, self._own.held_us
-        utc_us = (record.rig_utc_us or 0) and (record.rig_utc_us or 0) + from_us - record.mono_us
-        units, passed_us = 0, begin_us
-        while passed_us < end_us:
-            at_us = utc_us + passed_us if utc_us else 0
-            own_us = held_us if held_us is not None else since_us + passed_us - behind_us
-            rate, holds_us = base_rate(program, max(0, own_us), at_us)
-            part_us = end_us - passed_us if held_us is not None else min(max(1, holds_us), end_us - passed_us)
-            units += rate * part_us
-            passed_us += part_us
-            self._top_rate = max(self._top_rate, rate)
-        return units / DAY_US
-
-    def _fall_due(self, program: dict[str, Any], from_us: int, span_us: int) -> None:
-        from_us, until_us = self._own.fall(from_us, from_us + span_us)
-        for row in program["periodic"]:
-            before = turns_before(row, from_us + 1)
-            turns = turns_before(row, until_us + 1) - before
-            self._due += self._shown(row[1], before, turns)
-            self._due_nl += turns * row[1]
-
-    def _shown(self, volume_nl: int, before: int, turns: int) -> int:
-        """How many turns have a step of their own: of volumes below a step not every one."""
-        step_nl = self.step_nl()
-        if not step_nl or volume_nl >= step_nl:
-            return turns
-        return int((before + turns) * volume_nl / step_nl + 0.5) - int(before * volume_nl / step_nl + 0.5)
+    def _here(self) -> Place:
+        """Where what the present record tells of is booked."""
+        assert self._last is not None
+        return place_of(self._last)
 
     def _power(self, last: Record, record: Record) -> None:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
-        self._losses += why[0] == "power"
+        if why[0] == "power" or any(last.state[name] for name, _done, _kind in OVERLAYS):
+            self._not_given(("power", ""), 0.0, 0.0, 1)  # how long it was is known later
         span_us = max(0, elapsed_us(record) - self._own.at(last.mono_us))
         if record.rig_utc_us is None and last.at_utc_us and record.at_utc_us:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
+        ended_us = None if last.at_utc_us is None else last.at_utc_us + span_us
+        self._cut = Cut(place_of(record), ended_us, why, record.program_hash)
         now, then = record.kind_steps(), last.kind_steps()
         self._written_off.clear()
         for name, done, kind in OVERLAYS:
@@ -197,23 +182,29 @@ class Account:
             what = spec.KINDS[(last.state[kind] or SPREAD) - 1]
             if last.state[name] == record.state[name]:
                 assumed = record.state[done] - last.state[done] - (now[what] - then[what])
-                self._not_given(("power", ""), self._nl(assumed, last), 0.0, kind=what)
+                self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, what)
             else:  # its end is told in a moment
                 self._written_off[what] = last.state[done] - then[what]
         if record.state["mode"] == STOPPED != last.state["mode"]:
             self._reason = ("power", "")
 
     def _outage(self, last: Record, record: Record) -> None:
-        """A clock set after a loss of power puts the program's grid to where it would be: it was off for so long."""
+        """A clock set after a loss of power puts the program's grid to where it would be: it was off for so long.
+
+        That is booked where the power was lost, whatever has happened since.
+        """
         moved_us = _number(fields_of(record.text), "moved_us") if record.event == "clock" else 0
         if moved_us > 0 and self._set is not None and self._set.boot == record.boot:
             last = self._set  # the command's record has the program's time with the outage in it
             jump_us = elapsed_us(record) - elapsed_us(last) - (record.mono_us - last.mono_us)
             if abs(jump_us - moved_us) < SAME_US and record.program_hash == last.program_hash:
-                why, now = self._why(last) or ("power", ""), self._stretch
+                cut, now = self._cut, self._stretch
+                if cut is not None and cut.half != record.program_hash:  # a program that began since
+                    cut = None
+                why = (self._why(last) or ("power", "")) if cut is None else cut.why
                 self._stretch = why  # it was counted when it began
                 self._own.zero_us += moved_us
-                self._pass(last, record.mono_us, moved_us, why)
+                self._pass(last, record.mono_us, moved_us, why, cut)
                 self._own.zero_us -= moved_us
                 self._stretch = now
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
@@ -266,7 +257,7 @@ class Account:
             if kind in self._written_off:
                 counted = self._written_off.pop(kind) + record.kind_steps()[kind]
                 assumed = _number(fields, "done_steps") - counted
-                self._not_given(("power", ""), self._nl(assumed, record), 0.0, kind=kind)
+                self._not_given(("power", ""), self._nl(assumed, record), 0.0, 0, kind)
             if rest > 0:
                 self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
         elif event == "missed":
@@ -295,7 +286,14 @@ class Account:
         elif "nl" in fields:
             self._not_given(why, float(_number(fields, "nl")), 0.0, kind=KIND_OF.get(what, "single"))
         elif what in ("bolus", "prime", "dispense", "calibrate"):
-            self.unknown_requests += 1
+            self.booked.unknown_request(self._here())
+
+    def _weigh(self, record: Record) -> None:
+        """What no record explains, so far."""
+        self._off.see(place_of(record), int(self.base_nl - self._interrupted_nl - self.base_given_nl))
+        if self._due > self._seen or self._unseen.steps:
+            waiting = bin(record.state["waiting"]).count("1")
+            self._unseen.see(place_of(record), self._due - self._seen - waiting - self._own.is_unseen(record))
 
     # --- sums
 
@@ -304,34 +302,33 @@ class Account:
         num, den, _u_ppm = self.calibrations.get(number, (0, 1, 0))
         return steps * num / den
 
-    def _not_given(self, reason: Reason, nl: float, for_s: float, times: int = 1, kind: str = BASE) -> None:
-        if nl <= 0 and for_s <= 0 and kind != "relief":
+    def _not_given(
+        self,
+        reason: Reason,
+        nl: float,
+        for_s: float,
+        times: int = 1,
+        kind: str = BASE,
+        place: Place | None = None,
+    ) -> None:
+        if nl <= 0 and for_s <= 0 and kind != "relief" and reason[0] != "power":
             return
         if self.book is not None:
             self.book(self._at_us, kind, reason, nl, for_s, times)
-        row = self.reasons.setdefault(reason, NotGiven(*reason))
-        row.nl += nl
-        row.for_s += for_s
-        row.times += times
+        self.booked.add(self._here() if place is None else place, reason, nl, for_s, times)
 
-    def rows(self) -> list[NotGiven]:
-        """Every reason, the largest first. Call it once, at the end."""
-        waiting = bin(self._last.state["waiting"]).count("1") if self._last is not None else 0
-        unseen = self._due - self._seen - waiting - self._own.is_unseen(self._last)
+    def end(self) -> Booked:
+        """All that was not given, what no record explains included. Call it once, at the end."""
+        unseen = self._unseen.last
         if unseen > 0 and self._due:
-            self._not_given(
-                ("missed", "not recorded"), self._due_nl * unseen / self._due, 0.0, unseen, "periodic"
-            )
-        interrupted = sum(
-            row.nl for (why, _name), row in self.reasons.items() if why in ("stopped", "alarm") or row.for_s
-        )
-        if ("power", "") in self.reasons:  # how long is known later, and then for all of them
-            self.reasons["power", ""].times = max(1, self._losses)
-        off_nl = self.base_nl - interrupted - self.base_given_nl
+            for place, turns in self._unseen.rises():
+                nl = self._due_nl * turns / self._due
+                self._not_given(("missed", "not recorded"), nl, 0.0, turns, "periodic", place)
         rounding_nl = self.step_nl() * 2 + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
-        if off_nl > rounding_nl and not self.unknown_s and not self.unweighed:
-            self._not_given(("unexplained", ""), off_nl, 0.0)
-        return sorted(self.reasons.values(), key=lambda row: -row.nl)
+        if self._off.last > rounding_nl and not self.booked.is_unknown() and not self.unweighed:
+            for place, nl in self._off.rises():
+                self._not_given(("unexplained", ""), nl, 0.0, place=place)
+        return self.booked
 
     def step_nl(self) -> float:
         """Volume of a step under the last calibration, 0 where it is not known."""

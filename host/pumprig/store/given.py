@@ -4,7 +4,7 @@ Owns: the contract's fields asked_nl, delivered_nl and not_given.
 Rules: asked_nl is delivered_nl and all that was not given, to the nanolitre; it is not stated where a program that ran
 is not known.
 Units: nL, seconds.
-Leaves: the account to asked.py, sums of what was delivered to totals.py.
+Leaves: the account to asked.py, its spans to booked.py, sums of what was delivered to totals.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pumprig.store import ledger
-from pumprig.store.asked import Account
+from pumprig.store.asked import Account, Book
+from pumprig.store.booked import Booked
 from pumprig.store.database import Store
 from pumprig.store.totals import Total
 
@@ -64,19 +65,27 @@ class Delivery:
 
 def delivery_of(store: Store, total: Total) -> Delivery:
     """Asked, given, not given between the records of a total. Raises StoreError."""
+    account = account_of(store, total)
+    return delivery(account, total.volume_nl, total.unknown_steps, span=1)
+
+
+def account_of(store: Store, total: Total, book: Book | None = None) -> Account:
+    """The account of a whole log, cut where a total begins and ends: what a record tells of may lie before it, and
+    spans that tile the log have to add up. Raises StoreError.
+    """
     device_id = total.device_id
     account = Account.of(store.calibrations(device_id), store.programs(device_id).values())
-    account.take(total.first)
-    for record in ledger.told(store, device_id, total.first.number, total.last.number):
+    account.booked = Booked((total.first, total.last))
+    account.book = book
+    for record in ledger.told(store, device_id):
         account.take(record)
-    if total.last.number > total.first.number:
-        account.take(total.last)
-    return delivery(account, total.volume_nl, total.unknown_steps)
+    return account
 
 
-def delivery(account: Account, delivered_nl: int, unknown_steps: int = 0) -> Delivery:
-    """The account at its end, beside the volume that was counted, and steps whose volume is not known."""
-    rows = [row.document() for row in account.rows() if round(row.nl)]
-    unknown = {f"{half:08x}": round(seconds, 1) for half, seconds in account.unknown_s.items()}
+def delivery(account: Account, delivered_nl: int, unknown_steps: int = 0, span: int = 0) -> Delivery:
+    """One span of an account at its end, beside the volume that was counted, and steps whose volume is not known."""
+    booked = account.end()
+    rows = booked.rows(span)
+    unknown = {f"{half:08x}": round(seconds, 1) for half, seconds in booked.unknown_s(span).items()}
     asked = None if unknown else delivered_nl + sum(int(row["nl"]) for row in rows)
-    return Delivery(asked, delivered_nl, rows, unknown, account.unknown_requests, unknown_steps)
+    return Delivery(asked, delivered_nl, rows, unknown, booked.unknown_requests(span), unknown_steps)

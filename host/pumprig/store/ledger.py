@@ -196,13 +196,20 @@ def between(store: Store, device_id: str, first: int, last: int) -> Iterator[Rec
             yield decoded(row[0], row[1])
 
 
-def told(store: Store, device_id: str, after: int, before: int) -> Iterator[Record]:
-    """The records that tell of an event, and the last of each boot, between two numbers. Raises StoreError."""
+def told(
+    store: Store, device_id: str, after: int | None = None, before: int | None = None
+) -> Iterator[Record]:
+    """The records that tell of an event, and the last of each boot, between two numbers; without these of the whole
+    log, its first record among them. Raises StoreError."""
     columns = "SELECT raw, at_utc_us, number, boot FROM records WHERE device_id = :device AND "
-    span = "number > :after AND number < :before"
+    span = " AND number > :after" if after is not None else ""
+    span += " AND number < :before" if before is not None else ""
     ends = "SELECT boot, max(number) FROM records WHERE device_id = :device GROUP BY boot"
-    query = f"{columns} event <> 'checkpoint' AND {span} UNION ALL "
-    query += f"{columns} event = 'checkpoint' AND {span} AND (boot, number) IN ({ends}) ORDER BY number, boot"
+    if after is None:
+        ends += " UNION SELECT * FROM (SELECT boot, number FROM records WHERE device_id = :device "
+        ends += "ORDER BY number, boot LIMIT 1)"
+    query = f"{columns} event <> 'checkpoint'{span} UNION ALL "
+    query += f"{columns} event = 'checkpoint'{span} AND (boot, number) IN ({ends}) ORDER BY number, boot"
     with store.guard():
         for row in store.db.execute(query, {"device": device_id, "after": after, "before": before}):
             yield decoded(row[0], row[1])

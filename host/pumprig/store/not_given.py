@@ -24,6 +24,11 @@ class NotGiven:
     for_s: float = 0.0
     times: int = 0
 
+    def less(self, other: NotGiven) -> NotGiven:
+        """What came to it since another of the same reason."""
+        for_s = round(self.for_s - other.for_s, 1)
+        return NotGiven(self.why, self.name, self.nl - other.nl, for_s, self.times - other.times)
+
     def document(self) -> dict[str, Any]:
         """As JSON, rounded to whole nL."""
         told: dict[str, Any] = {"why": self.why}

@@ -59,12 +59,13 @@ class LiveAccount(Account):
         kind_steps: counted then, as a record has them.
         """
         later = copy.copy(self)
-        later.reasons = {reason: copy.copy(row) for reason, row in self.reasons.items()}
-        later.unknown_s, later._written_off = dict(self.unknown_s), dict(self._written_off)
+        later.booked, later._written_off = self.booked.copy(), dict(self._written_off)
+        later._off, later._unseen = self._off.copy(), self._unseen.copy()
         last = later._last
         if last is not None and mono_us > later._mono_us:
             later._pass(last, later._mono_us, mono_us - later._mono_us, later._why(last))
             later.base_given_nl += later._nl(kind_steps["basal"] - last.kind_steps()["basal"], last)
+            later._weigh(last)
         return later
 
 

@@ -68,24 +68,27 @@ def nl_of(steps: int, calibration: Calibration) -> int:
 
 
 def total(store: Store, device_id: str, from_us: int | None, to_us: int | None) -> Total:
-    """Sum between the last record before from_us (else the first) and the last before to_us. Raises PumpError."""
+    """Sum between the last record before from_us (else the first) and the last before to_us. Raises PumpError.
+
+    It is the sum up to the one less the sum up to the other, each since the log's beginning and each rounded, so that
+    spans that tile a log add up.
+    """
     calibrations = store.calibrations(device_id)
     with store.guard():
-        turns = _turns(store.db, device_id, *bounds(store.db, device_id, from_us, to_us))
-    steps_by: dict[int, int] = {}
-    kinds_by: dict[int, dict[str, int]] = {}
-    for before, after in pairwise(turns):
-        # steps since a record were made under its calibration: a new one begins with nothing queued
-        bucket = before.calibration_id or after.calibration_id
-        steps_by[bucket] = steps_by.get(bucket, 0) + after.net_steps - before.net_steps
-        kinds = kinds_by.setdefault(bucket, dict.fromkeys(spec.KINDS, 0))
-        then = before.kind_steps()
-        for kind, steps in after.kind_steps().items():
-            kinds[kind] += steps - then[kind]
+        begin, end = bounds(store.db, device_id, from_us, to_us)
+        turns = _turns(store.db, device_id, begin, end)
+    places = [(record.number, record.boot) for record in turns]
+    first, last = turns[places.index(begin)], turns[places.index(end)]
+    before = _until(turns, places.index(begin), calibrations)
+    until = _until(turns, places.index(end), calibrations)
+    steps_by = {
+        number: until.steps_by[number] - before.steps_by.get(number, 0) for number in sorted(until.steps_by)
+    }
     parts = [
-        _part(number, steps, calibrations) for number, steps in sorted(steps_by.items()) if steps or number
+        _part(number, steps, until.nl_by.get(number, 0) - before.nl_by.get(number, 0), calibrations)
+        for number, steps in steps_by.items()
+        if steps or (number and not before.steps_by.get(number))
     ]
-    first, last = turns[0], turns[-1]
     return Total(
         device_id,
         first,
@@ -94,10 +97,40 @@ def total(store: Store, device_id: str, from_us: int | None, to_us: int | None) 
         sum(part.volume_nl or 0 for part in parts),
         round(math.hypot(*(part.u_nl or 0 for part in parts))),
         sum(part.steps for part in parts if part.volume_nl is None),
-        {kind: sum(kinds[kind] for kinds in kinds_by.values()) for kind in spec.KINDS},
-        _kinds_nl(kinds_by, calibrations),
+        {kind: until.kind_steps[kind] - before.kind_steps[kind] for kind in spec.KINDS},
+        {kind: until.kind_nl[kind] - before.kind_nl[kind] for kind in spec.KINDS},
         last.state["assumed_steps"] - first.state["assumed_steps"],
         parts,
+    )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Since the beginning of a log."""
+
+    steps_by: dict[int, int]  # calibration
+    nl_by: dict[int, int]  # of the calibrations that are known
+    kind_steps: dict[str, int]
+    kind_nl: dict[str, int]
+
+
+def _until(turns: list[Record], end: int, calibrations: dict[int, Calibration]) -> _Sums:
+    """The sums up to one of some records, of which the first is the log's."""
+    steps_by: dict[int, int] = {}
+    kinds_by: dict[int, dict[str, int]] = {}
+    for i, (before, after) in enumerate(pairwise(turns[: end + 1])):
+        # steps since a record were made under its calibration: a new one begins with nothing queued
+        bucket = next((turn.calibration_id for turn in turns[i:] if turn.calibration_id), 0)
+        steps_by[bucket] = steps_by.get(bucket, 0) + after.net_steps - before.net_steps
+        kinds = kinds_by.setdefault(bucket, dict.fromkeys(spec.KINDS, 0))
+        then = before.kind_steps()
+        for kind, steps in after.kind_steps().items():
+            kinds[kind] += steps - then[kind]
+    return _Sums(
+        steps_by,
+        {n: nl_of(steps, calibrations[n]) for n, steps in steps_by.items() if n in calibrations},
+        {kind: sum(kinds[kind] for kinds in kinds_by.values()) for kind in spec.KINDS},
+        _kinds_nl(kinds_by, calibrations),
     )
 
 
@@ -111,12 +144,15 @@ def bounds(
 
     Raises PumpError where there is none.
     """
-    first = _place(db, device_id, "at_utc_us < ?", from_us, "at_utc_us DESC, number DESC, boot DESC")
-    first = first or _place(db, device_id, "", None, "number, boot")
-    last = _place(db, device_id, "at_utc_us < ?", to_us, "at_utc_us DESC, number DESC, boot DESC")
-    if to_us is None:
-        last = _place(db, device_id, "", None, "number DESC, boot DESC")
-    since = None if from_us is None else _place(db, device_id, "at_utc_us >= ?", from_us, "at_utc_us, number")
+    first = _newest_before(db, device_id, from_us) or _end(db, device_id, "number, boot")
+    last = (
+        _newest_before(db, device_id, to_us)
+        if to_us is not None
+        else _end(db, device_id, "number DESC, boot DESC")
+    )
+    since = db.execute(
+        "SELECT 1 FROM records WHERE device_id = ? AND at_utc_us >= ? LIMIT 1", (device_id, from_us)
+    ).fetchone()
     if first is None or last is None or first > last or (from_us is not None and since is None):
         raise PumpError(
             f"The store has no record of {device_id} in that time.",
@@ -126,27 +162,34 @@ def bounds(
     return first, last
 
 
-def _place(
-    db: sqlite3.Connection, device_id: str, where: str, limit_us: int | None, order: str
-) -> Place | None:
-    if where and limit_us is None:
+def _newest_before(db: sqlite3.Connection, device_id: str, limit_us: int | None) -> Place | None:
+    """The highest record that is dated before an instant: with a clock that was put back others may lie between."""
+    if limit_us is None:
         return None
     found = db.execute(
-        f"SELECT number, boot FROM records WHERE device_id = ?{' AND ' + where if where else ''} "
-        f"ORDER BY {order} LIMIT 1",
-        (device_id, limit_us) if where else (device_id,),
+        """SELECT number, max(boot) FROM records WHERE device_id = :device AND at_utc_us < :limit AND number = (
+               SELECT max(number) FROM records WHERE device_id = :device AND at_utc_us < :limit)""",
+        {"device": device_id, "limit": limit_us},
+    ).fetchone()
+    return (int(found[0]), int(found[1])) if found and found[0] is not None else None
+
+
+def _end(db: sqlite3.Connection, device_id: str, order: str) -> Place | None:
+    found = db.execute(
+        f"SELECT number, boot FROM records WHERE device_id = ? ORDER BY {order} LIMIT 1", (device_id,)
     ).fetchone()
     return (int(found[0]), int(found[1])) if found else None
 
 
 def _turns(db: sqlite3.Connection, device_id: str, first: Place, last: Place) -> list[Record]:
-    """The records at which the calibration changes, between the first and the last. Raises StoreError."""
+    """The log's first record, those at which the calibration changes, the two that are given, and the next change
+    after them: steps before any calibration are the first one's. Raises StoreError.
+    """
+    at = _end(db, device_id, "number, boot")
     places = {first, last}
-    at: Place | None = first
-    while at is not None and at < last:
-        at = _next_calibration(db, device_id, at)
-        if at is not None and at < last:
-            places.add(at)
+    while at is not None:
+        places.add(at)
+        at = _next_calibration(db, device_id, at) if at <= last else None
     return [_record(db, device_id, place) for place in sorted(places)]
 
 
@@ -170,11 +213,10 @@ def _record(db: sqlite3.Connection, device_id: str, place: Place) -> Record:
     return decoded(row[0], row[1])
 
 
-def _part(number: int, steps: int, calibrations: dict[int, Calibration]) -> Part:
+def _part(number: int, steps: int, volume_nl: int, calibrations: dict[int, Calibration]) -> Part:
     calibration = calibrations.get(number)
     if calibration is None:
         return Part(number, steps, 0 if not steps else None, 0 if not steps else None)
-    volume_nl = nl_of(steps, calibration)
     return Part(number, steps, volume_nl, math.ceil(abs(volume_nl) * calibration[2] / 1_000_000))
 
 
