@@ -22,7 +22,9 @@ NOW_S = 1_767_225_600  # 2026-01-01, so that the page is the same on every day
 TEMPLATE = files("pumprig.therapy").joinpath("new.toml").read_text(encoding="utf-8")
 BASICS = 'name = "x"\n[drug]\nname = "a"\nconcentration = "1 mg/ml"\nalso = [{name = "b", concentration = "2 mg/ml"}]\n'
 OTHERS = (
-    BASICS + '[basal]\nrate = "1 ul/h"\n[catheter]\nvolume = "156 ul"\n[bridge]\nnone = true\n',
+    BASICS
+    + '[basal]\nrate = "1 ul/h"\n[catheter]\nvolume = "156 ul"\n[bridge]\nnone = true\n[[periodic_bolus]]\n'
+    'every = "6 h"\nvolume = "10 ul"\nover = "5 min"\nfirst = "2 h"\n',
     BASICS
     + '[basal]\nramp = {start = "1 ul/h", step = "1 ul/h", interval = "12 h", ceiling = "600000 ul/h"}\n'
     '[bridge]\nold_concentration = "2 mg/ml"\nvolume = "156 ul"\n',

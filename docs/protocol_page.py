@@ -114,6 +114,12 @@ def _shape(shape: Any) -> str:
     return f"{shape[0]} to {shape[1]}"
 
 
+NOTES = {
+    "program": "A `first_s` of 0 is none: the first turn is then due after `every_s`. "
+    "A `bridge` of 0:0 says that none is wanted."
+}
+
+
 def _documents() -> list[str]:
     lines = [
         "## Documents",
@@ -127,6 +133,7 @@ def _documents() -> list[str]:
             without = "required" if default is None else f"`{default}`" if default not in ((), "") else "none"
             rows.append((f"`{name}`", _shape(shape), without))
         lines += [f"### kind={kind}", "", *_table("field | values | without it", rows)]
+        lines += [NOTES[kind], ""] if kind in NOTES else []
     return lines
 
 

@@ -8,6 +8,7 @@ Leaves: what a stop does to model.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import hypot
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ LOOK_US = 75_000_000  # the longest time between two looks of the monitor, and a
 PRESS_MS = 1_000
 RELIEF_US = 10_000_000  # the motor goes back for so long at the most
 RESTARTS = 3
+Since = Callable[[Fraction], tuple[Fraction, Fraction]]
 NO_CAP_NL = Fraction(-1 << 40)
 
 
@@ -153,14 +155,14 @@ class Alarms:
             return self._reason_for_discrepancy
         if name == "restarts":
             return len(self._stops) >= RESTARTS
-        return name == "cap" and self._past_the_cap(0) > -slack_nl
+        return name == "cap" and self._past_the_cap(model.past.perhaps_since, 0) > -slack_nl
 
-    def _past_the_cap(self, later_us: int) -> Fraction:
+    def _past_the_cap(self, since: Since, later_us: int) -> Fraction:
         """By how much more than the cap has flowed in the 24 h that begin so much later. A clock set may bring it."""
         model = self._judge.model
         if model.mode != "running" or model.program is None or model.program.cap_nl is None:
             return NO_CAP_NL
-        flowed_nl, _extra_nl = model.past.since(model.t_us - DAY_US + later_us)
+        flowed_nl, _extra_nl = since(model.t_us - DAY_US + later_us)
         return flowed_nl - model.program.cap_nl
 
     def _stopped_us(self, row: Row) -> Fraction:
@@ -170,7 +172,7 @@ class Alarms:
         model = self._judge.model
         if abs(row.world_us - self._cap_world_us) >= GRAIN_US:  # the walk over a day's flow takes its time
             self._cap_world_us = row.world_us
-            over_nl = self._past_the_cap(GRAIN_US + LOOK_US)
+            over_nl = self._past_the_cap(model.past.since, GRAIN_US + LOOK_US)
             told = f"{float(over_nl):.0f} nL more than the cap have flowed"
             self._judge.check(over_nl <= 8 * model.step_nl, told)
         if model.mode != "stopped":

@@ -156,7 +156,7 @@ class Cuts:
         model.reservoir_nl -= assumed_nl
         model.filled = (*model.filled[:2], model.filled[2] + assumed_nl)
         if model.mode == "running":
-            model.past.add(model.t_us, model.t_us, assumed_nl)
+            model.past.assume(model.t_us, assumed_nl)
         stops = model.mode == "priming" or model.program is None or model.program.on_return == "stop"
         for over in (model.bolus, model.bridge, model.spread):
             if over is not None:

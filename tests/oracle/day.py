@@ -23,15 +23,18 @@ class Past:
 
     def __init__(self) -> None:
         self._rows: deque[tuple[Fraction, Fraction, Fraction, Fraction, Fraction]] = deque()
+        self._assumed: deque[tuple[Fraction, Fraction]] = deque()  # (at_us, nL) of power cuts
 
     def copy(self) -> Past:
         other = Past()
         other._rows = self._rows.copy()
+        other._assumed = self._assumed.copy()
         return other
 
     def shift(self, by_us: Fraction) -> None:
         """The clock that counts is another one: add to every instant."""
         self._rows = deque((a + by_us, b + by_us, *nl) for a, b, *nl in self._rows)
+        self._assumed = deque((at + by_us, nl) for at, nl in self._assumed)
 
     def add(
         self,
@@ -46,6 +49,15 @@ class Past:
             self._rows.append((from_us, until_us, nl, extra_nl, asked_nl))
             while self._rows[0][1] < until_us - KEPT_US:
                 self._rows.popleft()
+
+    def assume(self, at_us: Fraction, nl: Fraction) -> None:
+        """So much may have flowed before a power cut, unrecorded: in time that is no time to the rig."""
+        self._assumed.append((at_us, nl))
+
+    def perhaps_since(self, from_us: Fraction) -> tuple[Fraction, Fraction]:
+        """As `since`, with what may have flowed."""
+        total, extra = self.since(from_us)
+        return total + sum((nl for at, nl in self._assumed if at > from_us), Fraction(0)), extra
 
     def since(self, from_us: Fraction) -> tuple[Fraction, Fraction]:
         """(nL, nL beyond the base flow) since an instant."""

@@ -34,12 +34,12 @@ def cap(model: Model, volume_nl: Fraction, program: Program | None = None) -> tu
         return False, False
     wanted = model.pending_nl() + volume_nl
     slack_nl = 2 * model.step_nl
-    total, extra = model.past.since(model.t_us - DAY_US - day.GRAIN_US)
-    own_total, own_extra = model.past.since(model.loaded_us)
-    before = max(Fraction(0), total - extra - own_total + own_extra)  # base flow of an earlier program
+    total, extra = model.past.perhaps_since(model.t_us - DAY_US - day.GRAIN_US)
+    own_total, own_extra = model.past.perhaps_since(model.placed_us)
+    before = max(Fraction(0), total - extra - own_total + own_extra)  # base flow from before
     surely_fits = before + extra + wanted + day.never_above_nl(program) <= program.cap_nl
     if surely_fits and program is not model.program:
-        total, _extra = model.past.since(model.t_us - DAY_US - day.GRAIN_US)
+        total, _extra = model.past.perhaps_since(model.t_us - DAY_US - day.GRAIN_US)
         surely_fits = total + wanted + day.never_above_nl(program) <= program.cap_nl
     if surely_fits:
         return False, False

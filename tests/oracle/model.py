@@ -28,7 +28,7 @@ class Model(OwnTime):
     step_nl: Fraction = ZERO
     peek_edge: PeekEdge = lambda _volume_nl, _others: ""
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
-    loaded_us: Fraction = ZERO  # when the program began
+    placed_us: Fraction = ZERO  # since when the program's own time and day have gone on without a jump
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
     outage_why: tuple[str, str] | None = None  # what kept the program from flowing when the power went
     mode: str = "stopped"
@@ -80,7 +80,7 @@ class Model(OwnTime):
         """The device's clock counts from another instant after a boot."""
         self.t_us += by_us
         self.origin_us += by_us
-        self.loaded_us += by_us
+        self.placed_us += by_us
         self.held_us = None if self.held_us is None else self.held_us + by_us
         self.utc_less_t_us -= by_us
         self.demands_us = [at + by_us for at in self.demands_us]
@@ -253,6 +253,7 @@ class Model(OwnTime):
     def set_clock(self, utc_less_t_us: Fraction) -> None:
         """The wall clock; the first time after a boot it shows for how long there was no power: rule 1."""
         outage_us = utc_less_t_us - self.utc_less_t_us
+        self.placed_us = self.t_us if outage_us else self.placed_us
         self.utc_less_t_us = utc_less_t_us
         if self.clock_restored and outage_us > 0 and self.program is not None:
             self.fall_due()
@@ -309,7 +310,7 @@ class Model(OwnTime):
         """A program begins now: rule 3 for the bridge."""
         self.cancel("commit")
         self.program = program
-        self.origin_us = self.loaded_us = self.t_us
+        self.origin_us = self.placed_us = self.t_us
         self.outage_why = None
         self.behind_us, self.held_us = ZERO, None
         self.bridge = bridge

@@ -146,13 +146,14 @@ def _take_up_second(rig, state, kind, now_us):
 
 def _weighed(rig, document, elapsed_us, now_us):
     """What the cap makes of the active program; one that it would refuse today was accepted once, and goes on."""
-    weigh = lend.get("rig.flow.weigh")
-    utc_us = rig.clock.utc_us(now_us)
+    weigh, daily = lend.get("rig.flow.weigh"), lend.get("pumpwire.daily")
     try:
-        steps = weigh.room(document, rig.cap, rig.dosing, rig.therapy.bridge, now_us, utc_us, elapsed_us)
-        return lend.get("pumpwire.daily").finish(steps)
+        own_nl = daily.finish(weigh.own(document))
     except Refused:
-        return lend.get("pumpwire.daily").most_own_bound_nl(document), ()
+        own_nl = daily.most_own_bound_nl(document)
+    utc_us = rig.clock.utc_us(now_us)
+    parts = rig.cap, rig.dosing, rig.therapy.bridge
+    return own_nl, daily.finish(weigh.going_on(document, *parts, now_us, utc_us, elapsed_us))
 
 
 def _overlay(kind, steps, done_steps, rate_nl_per_day, now_us):

@@ -18,6 +18,7 @@ SLOT_US = 600_000_000
 SLOTS = 145  # 24 h and the slot that is filling
 MOST_WORDS = 12  # older slots in a checkpoint: a word takes the Pico 0.4 ms
 MOST_TEXT = 56  # characters, less than a record's page has left
+UNCAPPED_NL = 14_400_000_000  # as much as the motor's fastest in a day
 TOLERANCE_STEPS = 4  # of rounding to whole steps, at either end of a day
 
 
@@ -42,11 +43,19 @@ class DayCap:
 
     def use(self, cap_nl, own_day_nl, ahead_nl, now_us):
         """The cap of the program that is now active, and what weigh.py found."""
-        self.advance(now_us)
         self.cap_nl = cap_nl
         self.own_day_nl = own_day_nl
+        self.foresee(ahead_nl, now_us)
+
+    def foresee(self, ahead_nl, now_us):
+        """What weigh.py found for the slots from now on."""
+        self.advance(now_us)
         self._ahead_nl = ahead_nl
         self._from = self._slot
+
+    def holds_own(self):
+        """Whether there is a cap, and what has flowed of a program's own counts under it."""
+        return 0 < self.cap_nl < UNCAPPED_NL and self.own_steps > 0
 
     # --- counting
 

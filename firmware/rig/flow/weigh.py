@@ -2,17 +2,17 @@
 
 Owns: the walk over the coming 24 h.
 Rules: a program whose own most in any 24 h exceeds its cap never fits; one that the last 24 h leave no room for fits
-later, and the refusal says when; a generator, a few turns a tick; a module on loan (rig.lend).
+later, and the refusal says when; what has flowed of another program, or of another place of the pattern, counts with
+each request until it is 24 h old; a generator, a few turns a tick; a module on loan (rig.lend).
 Units: nL, steps, microseconds.
 Leaves: what a program brings to pumpwire.daily, what has flowed to day_cap.py.
 """
 
 from pumpwire import daily
 
-from rig.flow.day_cap import SLOT_US, SLOTS, TOLERANCE_STEPS
+from rig.flow.day_cap import SLOT_US, SLOTS, TOLERANCE_STEPS, UNCAPPED_NL
 from rig.refused import Refused
 
-UNCAPPED_NL = 14_400_000_000  # as much as the motor's fastest in a day
 TURNS = 6  # of the walks, between two yields
 SLOT_TURNS = 36  # of what is only added up for each slot: 5 ms on the Pico
 
@@ -30,36 +30,27 @@ def own(program):
     return own_nl
 
 
-def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
-    """-> (the most of its own in any 24 h, what DayCap.use takes ahead). A generator. Raises Refused.
+def room(program, cap, dosing, bridge, at_us, utc_us):
+    """-> (the most of its own in any 24 h, what DayCap.use takes ahead) of a program that is to begin. A generator.
 
-    bridge: the overlay of a bridge that goes on, or None.
+    bridge: the overlay of a bridge that is under way, or None. Raises Refused.
     """
     own_nl = yield from own(program)
     cap.advance(at_us)
     fits = dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= program["cap_nl"]
-    if fits and (program["cap_nl"] >= UNCAPPED_NL or not cap.own_steps and bridge is None):
+    if fits and _is_bare(program, cap, bridge):
         return own_nl, ()
-    # what flowed of an earlier program counts with each request until it is 24 h old
-    left = (0, 0) if elapsed_us is not None else daily.bridge_of(program)
-    if bridge is not None and (elapsed_us is not None or not program["bridge"]):
-        left = (dosing.nl_of(bridge.left()), bridge.rate_nl_per_day)
+    left = _left(bridge, dosing) if bridge is not None and not program["bridge"] else daily.bridge_of(program)
     first_us = cap.slot_end_us(at_us) - at_us
-    comes = yield from slowly(
-        daily.slots_nl(program, elapsed_us or 0, utc_us, left, first_us, SLOT_US, SLOTS - 1)
-    )
     held = yield from slowly(_held(cap), SLOT_TURNS)
+    comes = yield from _comes(program, 0, utc_us, left, first_us)
     ahead = yield from slowly(_ahead(held, comes, 0, dosing), SLOT_TURNS)
     yield
     if max(ahead[1]) <= program["cap_nl"]:
         yield from slowly(_from_then_on(ahead[0]), SLOT_TURNS)
         return own_nl, ahead[0]
     # begun later, it begins with a slot, and has the whole of it
-    comes = yield from slowly(
-        daily.slots_nl(
-            program, elapsed_us or 0, utc_us and utc_us + first_us, left, SLOT_US, SLOT_US, SLOTS - 1
-        )
-    )
+    comes = yield from _comes(program, 0, utc_us and utc_us + first_us, left, SLOT_US)
     for late in range(1, SLOTS):
         ahead = yield from slowly(_ahead(held, comes, late, dosing), SLOT_TURNS)
         yield
@@ -68,6 +59,36 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=None):
     wait_s = (first_us + (late - 1) * SLOT_US) // 1_000_000 + 1
     fields = (("held_nl", dosing.nl_of(cap.own_steps + cap.asked_steps)), ("cap_nl", program["cap_nl"]))
     raise Refused("cap", fields + (("wait_s", wait_s),))
+
+
+def going_on(program, cap, dosing, bridge, at_us, utc_us, elapsed_us):
+    """-> what DayCap.use takes ahead, of the active program, so far into it. A generator.
+
+    After a boot, and where a clock was set: what has flowed and what comes may be of two places of a pattern.
+    """
+    cap.advance(at_us)
+    if _is_bare(program, cap, bridge):
+        return ()
+    left = (0, 0) if bridge is None else _left(bridge, dosing)
+    comes = yield from _comes(program, elapsed_us, utc_us, left, cap.slot_end_us(at_us) - at_us)
+    held = yield from slowly(_held(cap), SLOT_TURNS)
+    own_nl, _all_nl = yield from slowly(_ahead(held, comes, 0, dosing), SLOT_TURNS)
+    yield from slowly(_from_then_on(own_nl), SLOT_TURNS)
+    return own_nl
+
+
+def _is_bare(program, cap, bridge):
+    """Whether nothing stands beside the program's own most."""
+    return program["cap_nl"] >= UNCAPPED_NL or not cap.own_steps and bridge is None
+
+
+def _left(bridge, dosing):
+    return dosing.nl_of(bridge.left()), bridge.rate_nl_per_day
+
+
+def _comes(program, elapsed_us, utc_us, left, first_us):
+    """What a program brings by the end of each coming slot, of which the first ends after first_us."""
+    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, first_us, SLOT_US, SLOTS - 1))
 
 
 def _ahead(held, comes, late, dosing):

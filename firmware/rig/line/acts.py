@@ -12,6 +12,7 @@ from pumpwire import auth
 
 from rig import lend
 from rig.board import flashmap
+from rig.clock import MOVED_US
 from rig.refused import Refused
 
 RESET_AFTER_US = 300_000  # time for the answer to leave
@@ -45,14 +46,17 @@ def ack(rig, args, now_us, effect):
 
 def clock(rig, args, now_us, effect):
     """Set the wall clock."""
-    was_restored = rig.clock.source == "restored"
+    outage_us = rig.clock.outage_us(args["utc_us"], now_us)
     moved_us = rig.clock.set_utc(args["utc_us"], now_us, "host")
     rig.monitor.check_clock(now_us)
     rig.watching.wake()
-    if was_restored and moved_us > 0:
-        rig.therapy.add_outage(moved_us, now_us)
+    if outage_us:
+        rig.therapy.add_outage(outage_us, now_us)
         effect.replan = True
-    if abs(moved_us) > 1_000_000:
+    program, _wholly, ahead_nl = rig.staging.weighed
+    if program is not None and program is rig.therapy.program:
+        rig.cap.foresee(ahead_nl, now_us)
+    if abs(moved_us) > MOVED_US:
         rig.log.record("clock", (("moved_us", moved_us),))
         effect.replan = True
     return (moved_us,)

@@ -13,6 +13,7 @@ to staging.py.
 from pumpwire import answers, spec
 
 from rig import lend
+from rig.clock import MOVED_US
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
@@ -68,7 +69,7 @@ class Commands:
 
     def _prepare(self, verb, args):
         """What a command takes before it acts, in pieces that each fit a tick; nothing changes by them."""
-        if verb in READING:
+        if verb in READING or verb == "clock" and self._moves_a_cap(args["utc_us"]):
             for name in lend.DOCUMENTS:
                 while lend.fetch(name):
                     yield
@@ -80,6 +81,12 @@ class Commands:
             while lend.fetch("rig.line.later"):
                 yield
         yield
+
+    def _moves_a_cap(self, utc_us):
+        """Whether a clock set so moves the program's pattern beside what has flowed under its cap."""
+        clock = self._rig.clock
+        moved_us = clock.moves_us(utc_us, clock.now_us())
+        return self._rig.cap.holds_own() and (clock.source == "unset" or abs(moved_us) > MOVED_US)
 
     def begin(self, row, args, seq, crc, now_us):
         """Act; -> the effect, which has the error's name or "" and what the answer tells."""

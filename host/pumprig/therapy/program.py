@@ -294,15 +294,8 @@ def _boluses(reader: Reader, out: dict[str, Any]) -> None:
 
 
 def _first_s(reader: Reader, table: dict[str, Any], here: Path) -> int | None:
-    """When the first one is due; 0: after `every`, as where it is left out."""
-    first_s = _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=0, default_s=0)
-    if first_s == 0 and "first" in table:
-        reader.fault(
-            (*here, "first"),
-            table["first"],
-            'nothing is due at the very start: write "1 s" for one at once, or leave `first` out for one after `every`',
-        )
-    return first_s
+    """When the first one is due; 0, as the rig has it: after `every`, for it is left out."""
+    return _seconds(reader, table, here, "first", shapes.PERIODIC, lowest_s=1) if "first" in table else 0
 
 
 def _field(name: str) -> tuple[tuple[int, int], int]:

@@ -108,14 +108,14 @@ def test_no_text_at_all_makes_the_reader_fail_otherwise_than_by_naming_faults(tm
         program.load(path, NOW_US)
 
 
-def test_a_first_turn_at_the_very_start_is_one_fault_that_says_what_to_write(tmp_path):
+def test_a_first_turn_at_the_very_start_is_one_fault_that_says_what_is_allowed(tmp_path):
     path = tmp_path / "p.toml"
     rows = 'every = "1 h"\nvolume = "10 ul"\nover = "1 min"\nfirst = "0 s"\n'
     path.write_text(f'name = "x"\n[basal]\nrate = "20 ul/h"\n[[periodic_bolus]]\n{rows}')
     with pytest.raises(InputFileError) as caught:
         program.load(path, NOW_US)
     (fault,) = caught.value.faults
-    assert fault.startswith(f'{path}:8: periodic_bolus[0].first = "0 s": nothing is due at the very start')
+    assert fault.startswith(f'{path}:8: periodic_bolus[0].first = "0 s": allowed: 1 s to 31 d')
 
 
 @pytest.mark.parametrize("key", ["rate", "volume", "time", "concentration", "length"])
