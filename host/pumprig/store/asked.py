@@ -218,11 +218,16 @@ class Account:
         self.base_given_nl += given_nl
         lost = record.state["lost_steps"] - last.state["lost_steps"]
         if lost > 0:
+            ended = fields_of(record.text) if record.event == "bolus_end" else {}
             for name, done, kind in OVERLAYS:
                 if record.state[name]:  # a bolus lost what it gained and does not have
-                    before = last.state[done] if last.state[name] == record.state[name] else 0
                     what = spec.KINDS[(record.state[kind] or SPREAD) - 1]
-                    part = then[what] + record.state[done] - before - now[what]
+                    gained, before = record.state[done], last.state[done]
+                    if last.state[name] == record.state[name]:
+                        gained -= before
+                    elif last.state[name] and ended.get("kind") == what:  # the one before has ended
+                        gained += _number(ended, "done_steps") - before
+                    part = then[what] + gained - now[what]
                     self._not_given(("stalled", ""), self._nl(part, last, record), 0.0, kind=what)
                     lost -= part
             lost_nl = self._nl(max(0, lost), last, record)
