@@ -4,7 +4,7 @@ Owns: how many weeks of which length, the seeds, the file that keeps what is don
 Rules: the first seed is printed, and with it the same weeks come again; a run that was broken off goes on with the next
 seed; a disagreement names the one command that repeats it.
 Units: weeks are scenarios of hours to seven days, as tests/oracle/runs.py says.
-Leaves: what is drawn, run and judged to tests/oracle.
+Leaves: what is drawn, run and judged to tests/oracle, and PyPy to tests/oracle/apart.py.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("host", "firmware/lib", "firmware", "tests")]
 
+from oracle import played  # noqa: E402
+from oracle.apart import Apart  # noqa: E402
 from oracle.runs import KINDS, disagreement  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "weeks.jsonl"
 SHARES = {"calm": 10, "boluses": 15, "stops": 15, "cuts": 15, "all": 35, "days": 9, "week": 1}  # of a hundred
+
+# PyPy's compiler has to learn each program anew: in short weeks that costs what it saves.
+LONG = ("days", "week")
 
 
 def kind_of(number: int) -> str:
@@ -36,12 +42,18 @@ def kind_of(number: int) -> str:
     return "all"
 
 
+@cache
+def player() -> Apart:
+    """This worker's own process for the runs; it ends with the worker, whose end closes its input."""
+    return Apart()
+
+
 def one(seed: int, number: int) -> tuple[int, str, str, float]:
     """(number, kind, disagreement or empty, processor seconds)."""
     began = time.process_time()
     kind = kind_of(number)
     try:
-        found = disagreement(kind, seed + number)
+        found = disagreement(kind, seed + number, player() if kind in LONG else played.play)
     except Exception as error:  # the rig or the model broke: that is a disagreement, too
         found = f"{type(error).__name__}: {error} [python -m oracle.runs {seed + number} {kind}]"
     return number, kind, found, time.process_time() - began

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from oracle.drive import Drive
+from oracle import played
+from oracle.drive import Drive, Play
 from oracle.files import file_faults
 from oracle.judge import Judge
 from oracle.weeks import CLASSES, Weeks
@@ -99,10 +100,10 @@ def weeks(kind: str, count: int) -> list[Any]:
     return found
 
 
-def disagreement(kind: str, seed: int) -> str:
+def disagreement(kind: str, seed: int, play: Play = played.play) -> str:
     """Run and judge one; empty: model and rig agree."""
     scenario = KINDS[kind].week(seed).scenario()
-    seen = Drive(scenario).run()
+    seen = Drive(scenario, play).run()
     faults = file_faults(scenario, seen) or (Judge(scenario, seen).run() if seen.rows else [])
     return "".join(f"{fault} [python -m oracle.runs {seed} {kind}]" for fault in faults)
 

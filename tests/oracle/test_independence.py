@@ -18,7 +18,7 @@ from oracle.program import Demand, Periodic, Program
 from oracle.scenario import Event, Scenario
 
 FOLDER = Path(__file__).parent
-DRIVES = {"drive.py", "runs.py"}  # bring the two together
+DRIVES = {"drive.py", "runs.py", "played.py", "apart.py"}  # bring the two together
 JUDGING = sorted(
     path for path in FOLDER.glob("*.py") if path.name not in DRIVES and not path.name.startswith("test_")
 )
