@@ -4,9 +4,10 @@ Owns: the list of commands and the table.
 Rules: the very firmware, the real link and client, in emulated time; a tick is from when the processor wakes, or the
 one before has fed the watchdog, to its own feeding, its erases apart; one in which the firmware collects its garbage is
 left out, but not from the firmware's own figure of the worst tick, which stands beside it and has the collection apart;
-with `--first` each command is the first after a start, and after quiet seconds, the firmware being built to give its
-modules on loan back after four of them instead of a minute; without PUMPRIG_UF2 it says so.
-Units: ms of emulated time.
+what the stack of 8 kB held at most, interrupts included, stands in the last column; with `--first` each command is the
+first after a start, and after quiet seconds, the firmware being built to give its modules on loan back after four of
+them instead of a minute; without PUMPRIG_UF2 it says so.
+Units: ms of emulated time; bytes.
 Leaves: the chip to tests/emulator/lockstep.mjs.
 """
 
@@ -95,6 +96,8 @@ class Meter:
         self.staged = ""
         self.late = 0
         self.resets = self.line.ask(resets=True)["resets"]
+        self.stack = 0  # bytes in use at most, between the last two looks
+        self.line.ask(stack=True)
         with self.client.session():
             self.client.commit(self.client.stage(CALIBRATION).hash, False)
             self.client.change("refill", {"volume_nl": 18_000_000})
@@ -107,6 +110,7 @@ class Meter:
         resets = self.line.ask(resets=True)["resets"]
         if resets != self.resets:
             raise SystemExit("the rig began anew by itself")
+        self.stack = self.line.ask(stack=True)["stack"]
         fields = self.client.read("status").fields
         self.line.pause(0.1)
         self.line.ask(ticks=True)
@@ -145,6 +149,7 @@ class Meter:
         self.resets = self.line.ask(resets=True)["resets"]
         self.late = 0
         self.line.ask(ticks=True)
+        self.line.ask(stack=True)
 
     def _change(self, name: str, verb: str, arguments: dict[str, Any]) -> None:
         if name == "stage":
@@ -169,7 +174,10 @@ def measure(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     try:
         fullest, late, worst_us = meter.look()
-        print(f"| programming it | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | |", flush=True)
+        print(
+            f"| programming it | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | | {meter.stack} |",
+            flush=True,
+        )
         for name, verb, arguments in COMMANDS:
             if wanted and name not in wanted:
                 continue
@@ -178,8 +186,12 @@ def measure(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
             if name == "maintenance":
                 continue  # it has begun anew
             fullest, late, worst_us = meter.look()
-            rows.append({"command": name, "fullest_ms": round(fullest, 2), "late": late, "refused": refused})
-            print(f"| {name} | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | {refused} |", flush=True)
+            row = {"command": name, "fullest_ms": round(fullest, 2), "late": late, "refused": refused}
+            rows.append(row | {"stack": meter.stack})
+            print(
+                f"| {name} | {fullest:.1f} | {late} | {worst_us / 1000:.1f} | {refused} | {meter.stack} |",
+                flush=True,
+            )
         fields = meter.client.read("status").fields
         print({name: fields[name] for name in ("worst_us", "late", "slowest", "slowest_us", "collect_us")})
     finally:
@@ -207,6 +219,7 @@ def measure_first(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
                 row["refused"] = meter.run(name, verb, arguments)
                 fullest, late, worst_us = meter.look()
                 row |= {f"{when}_ms": round(fullest, 2), f"{when}_late": late, f"{when}_worst_us": worst_us}
+                row[f"{when}_stack"] = meter.stack
                 print("|", " | ".join(str(value) for value in row.values()), "|", flush=True)
                 if when == "start":
                     meter.client.stop()
@@ -227,13 +240,16 @@ def main() -> int:
     if "--first" in words:
         words.remove("--first")
         print(
-            "| command | refused | after a start: fullest, ms | late | worst, us | after a rest | late | worst |"
+            "| command | refused | after a start: fullest, ms | late | worst, us | stack | after a rest | late"
+            " | worst | stack |"
         )
-        print("|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|")
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps({"first": measure_first(Path(folder), words)}))
         return 0
-    print("| command | fullest tick, ms | late | worst so far, ms | refused |\n|---|---|---|---|---|")
+    print(
+        "| command | fullest tick, ms | late | worst so far, ms | refused | stack |\n|---|---|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), words)
     print(json.dumps({"commands": rows}))

@@ -4,6 +4,7 @@
 // {drive: [gpio, level]}, {erase_ms: n}, {at_erase: text} sends it when the next erase begins, {edges: true} -> cycles since
 // the last time, {ticks: true} -> [[begin, cycles awake, erases apart], ...] of those beyond 0.5 ms, {erases: true} ->
 // [[begin, end], ...], {reset: true} switches it off and on, {resets: true} -> how often it began anew;
+// {stack: true} -> bytes of the stack of 8 kB that were in use at most since the last time, interrupts included;
 // {driver: true} -> the registers of the motor's driver, {chatter: true}: its wire does not keep quiet any more; every answer has `now`.
 // Callers: lockstep.py. Units: ms of emulated time, cycles of 8 ns.
 import readline from 'node:readline';
@@ -50,6 +51,15 @@ const line = () => {
   heard = heard.slice(end + 1);
   return text;
 };
+// What was never written since the last look still has its paint.
+const STACK_TOP = 0x42000, STACK_BOTTOM = 0x40000, PAINT = 0xa5;
+function deepest() {
+  const { sram, core } = pico.mcu;
+  let at = STACK_BOTTOM;
+  while (at < STACK_TOP && sram[at] === PAINT) at++;
+  sram.fill(PAINT, STACK_BOTTOM, Math.max(STACK_BOTTOM, core.SP - 0x20000000));
+  return STACK_TOP - at;
+}
 function answer(request) {
   if ('send' in request) pico.send(request.send);
   if ('drive' in request) pico.drive(...request.drive);
@@ -61,6 +71,7 @@ function answer(request) {
   if ('ticks' in request) return { ticks: ticks.splice(0) };
   if ('reset' in request) pico.resetPending = true;
   if ('resets' in request) return { resets: pico.resets };
+  if ('stack' in request) return { stack: deepest() };
   if ('chatter' in request) pico.driver.chatter();
   if ('driver' in request) return { driver: pico.driver.registers };
   if ('erases' in request) return { erases: erases.splice(0) };

@@ -45,7 +45,7 @@ export class SensedChip extends RigChip {
   boot(wd = null) { super.boot(wd); attachSensors(this); (this.driver ??= new Driver()).attach(this); }
 }
 
-// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old; readyMs: when it greeted. full: no block of the log is erased,
+// A Pico with a folder's firmware and an empty journal installed, powered on and 3 s old, or older if it greets later; readyMs: when it greeted. full: no block of the log is erased,
 // so that each new one has to be, as in a rig that has run for weeks.
 export async function bootFirmware({ uf2, bootrom, folder, full = false }) {
   const pico = new SensedChip({ uf2, bootrom, eraseMs: 1, programMs: 0.01 });
@@ -67,6 +67,6 @@ for role, count in ((0, 32), (1, 8)):
     told += data.toString('latin1');
     if (!pico.readyMs && told.includes(' ready,')) pico.readyMs = (pico.now - start) / 125e3;
   };
-  while (pico.now - start < 125e6 * 3) pico.batch(20000, 125000);
+  while (pico.now - start < 125e6 * (pico.readyMs ? 3 : 10)) pico.batch(20000, 125000);
   return pico;
 }

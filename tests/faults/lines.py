@@ -133,11 +133,14 @@ class DeviceParser:
                 if originals.intersection(parts) or (heard != case and _ends(parts, self.lines)):
                     continue  # whole after all, or again, what came before it being rubbed out
                 self.acts.clear()
-                for byte in case + b"\n":
-                    self.rig.link._take(byte, now_us)
-                self.rig.link._answer = None
-                self.rig.link._waiting = None
-                self.rig.link._out = b""
+                rest, port = case + b"\n", self.sim.port
+                while rest or port.waiting_input:
+                    rest = rest[port.push(rest) :]
+                    self.rig.link.poll(now_us)
+                    port.pull()
+                    self.rig.link._answer = None
+                    self.rig.link._waiting = None
+                    self.rig.link._out = b""
                 if any(verb not in self.harmless for verb in self.acts) or self.image() != before:
                     wrong.append(case)
                     before = self.image()

@@ -2,6 +2,7 @@
 
 import pytest
 from pumpwire import codec, documents
+from rigsim.chip import on
 from rigsim.wire import Refused, stage_parts
 
 from bench import Bench, program
@@ -259,3 +260,25 @@ def test_a_stop_above_the_start_rate_ramps_down_in_200_ms_and_every_step_is_book
     assert status["prime_steps"] > before["prime_steps"]
     assert f"was=priming delivered_steps={pulses}" in running.events("stop")[-1]
     assert running.alarms() == []
+
+
+@pytest.mark.requirement("SR-12", "SR-34")
+@pytest.mark.parametrize("late_us", [3_000, 8_000, 15_000])
+def test_the_monitor_raises_no_alarm_while_a_stop_ramps_down_in_a_tick_that_is_filled(
+    running: Bench, late_us: int
+) -> None:
+    """The rotor turns on by 1 degree a millisecond; what was counted must be as new as the angle it is judged by."""
+    running.act("stop")
+    running.act("prime", volume_nl=2_000_000)
+    running.run("3 s")
+    sim = running.sim
+    rig = sim.rig
+    with on(sim.chip):
+        rig.stop_gently(rig.clock.now_us())
+        assert rig.delivery.is_braking()
+        sim.chip.spend_us(late_us)
+        rig.monitor.run(rig.clock.now_us())
+    assert running.alarms() == []
+    running.run("1 min")
+    assert running.alarms() == []
+    assert running.status()["delivered_steps"] == rig.board.stepper.counted()

@@ -48,6 +48,10 @@ class Delivery:
         self.surplus_steps = 0  # counted, but in no plan
         self.relieving = False  # the motor goes back: what is counted is relief
 
+    def is_braking(self):
+        """Whether a ramp down runs, which is to be written on at each tick."""
+        return self._stopped is not None
+
     def ahead_us(self, now_us):
         """How much longer the queue lasts."""
         if self._stopped is not None:
@@ -121,17 +125,20 @@ class Delivery:
         therapy.boluses.tell_missed(self._log)
 
     def book(self, now_us):
-        """Attribute what was counted until now; a record tells it. A ramp down books its own steps."""
+        """Attribute what was counted until now; a record tells it.
+
+        A ramp down's steps are the flow's that was under way, whether they had been planned or not.
+        """
         if self.relieving:
             self._dosing.relieve(self._stepper.counted())
             return
-        if self._stopped is not None:
-            return
+        overlay = self._therapy.flowing(now_us) if self._stopped is not None else None
         kinds = self._dosing.kind_steps
         asked = sum([kinds[kind] for kind in ASKED])
         apart = kinds[PRIME] + kinds[CALIBRATION]
-        steps, surplus = self._dosing.settle(self._stepper.counted())
-        self.surplus_steps += surplus
+        steps, surplus = self._dosing.settle(self._stepper.counted(), overlay.kind if overlay else BASAL)
+        if self._stopped is None:
+            self.surplus_steps += surplus
         if steps or self._cap.is_due(now_us):
             steps -= kinds[PRIME] + kinds[CALIBRATION] - apart
             asked = sum([kinds[kind] for kind in ASKED]) - asked
@@ -242,10 +249,8 @@ class Delivery:
         self._go_on_braking(now_us)
 
     def _go_on_braking(self, now_us):
-        overlay = self._therapy.flowing(now_us)
         standing = self._stepper.ramp_down()
-        # the ramp's steps are the flow's that was under way, whether they had been planned or not
-        self._dosing.settle(self._stepper.counted(), overlay.kind if overlay else BASAL)
+        self.book(now_us)
         self.due_us = now_us + SETTLE_US
         if standing:
             self._dosing.rewind(max(0, self._brake_front_us - self._clock.now_us()) * CYCLES_PER_US)
@@ -259,8 +264,8 @@ class Delivery:
 
     def replan(self, now_us):
         """The therapy has changed: cut, then plan from now on at the next run. A ramp down ends here at once."""
-        stopped, self._stopped = self._stopped, None
         self.settle(now_us)
+        stopped, self._stopped = self._stopped, None
         if self.open_us >= 0:
             self._cut(now_us)
             self.settle(now_us)

@@ -17,7 +17,7 @@ from rig.clock import MOVED_US
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
-MOST_WAITS = 2
+MOST_WAITS = 4  # ticks in a row
 PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
 COMMITS = ("rate", "stage", "commit")
 TITRATION = ("ramp", "tube", "battery")
@@ -95,7 +95,8 @@ class Commands:
         while rig.log.has_rest():
             rig.log.log_rest()
         self.is_acting = True
-        rig.delivery.book(now_us)  # what its record tells is as of now; what has ended is logged before it
+        if verb != "stop":  # which books as it cuts
+            rig.delivery.book(now_us)  # what its record tells is as of now
         rig.log.hold()
         effect = Effect(verb, args, seq, crc, now_us)
         try:
@@ -114,7 +115,7 @@ class Commands:
         return answers.told(answers.row(effect.verb), effect.values) if effect.values else effect.fields
 
     def finish(self):
-        """Use up the number of what has acted, record it, let it take effect."""
+        """Use up the number of what has acted, record it, let it take effect; `go_on` records what it brought about."""
         effect, self._acted = self._acted, None
         if effect is None:
             return
@@ -129,10 +130,10 @@ class Commands:
             rig.log.record_command(event, fields, rest)
         if effect.replan:
             self._replan = True
+            rig.feeding.waits = 2
             rig.feeding.wake()
         self.reset_us = effect.reset_us or self.reset_us
         self.is_acting = False
-        self.go_on(effect.now_us)
 
     def go_on(self, now_us):
         """Polled: record what acted in an earlier tick, then what it brought about, as this tick has room for it."""
@@ -148,6 +149,9 @@ class Commands:
 
     def feed(self, now_us):
         """Let what a command has changed begin, now that it is on flash, and fill the queue; a tick each if need be."""
+        if self._rig.delivery.is_braking():
+            self._rig.log.owe(lambda: self._rig.delivery.go_on(now_us))  # what its end logs is a tick each
+            return self._rig.delivery.due_us
         if self._rig.log.has_rest():
             return now_us  # this tick was filled by its records
         if self._replan:
@@ -156,7 +160,11 @@ class Commands:
             if self._rig.loop.is_filled(now_us):
                 return now_us
         self._rig.delivery.settle(now_us)
-        if self._rig.loop.is_filled(now_us) and self._rig.delivery.ahead_us(now_us) > PATIENT_US:
+        ahead_us = self._rig.delivery.ahead_us(now_us)
+        is_open = self._rig.delivery.open_us >= 0
+        # filled ticks that it lets pass: within checkpoint.SLACK_US
+        self._rig.feeding.waits = 5 if is_open and ahead_us > 1_000_000 else 2
+        if self._rig.loop.is_filled(now_us) and ahead_us > PATIENT_US:
             return now_us + 1  # by the records of what has begun or ended
         return self._rig.delivery.go_on(now_us)
 

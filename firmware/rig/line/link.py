@@ -81,30 +81,48 @@ class Link:
         self._finish_stop()
         if self._waiting is not None and self._answer is None and not self._out:
             line, self._waiting = self._waiting, None
-            self._begin(line, now_us)
+            self.answered += 1
+            self._answer = self._taker(line)(_text(line), now_us)
         self._send()
-        more = self._read(now_us)
+        data = self._port.read(READ_AT_ONCE)
+        for line in self._lines(data) if data else ():
+            # Begun here, few calls deep: a stop goes far down from here, and the Pico's stack has 8 kB
+            stops = line.startswith(STOP_LINE) or line[:1] != b">" and is_stop(_text(line))
+            if self._is_free() and (stops or self._has_time()):
+                self.answered += 1
+                self._answer = self._taker(line)(_text(line), now_us)
+                self._send()
+            elif stops:
+                self._finish_stop()
+                # It acts; its record has the next tick, its answer no room.
+                self._stop = self._taker(line)(_text(line), now_us)
+            elif self._waiting is None:
+                self._waiting = line
+            else:
+                self.dropped_lines += 1
         self._send()
-        waits = more or self._out or self._answer or self._waiting is not None
+        waits = data or self._out or self._answer or self._waiting is not None
         return now_us + 1 if waits else NEVER_US
 
-    def _read(self, now_us):
-        """Take what has arrived, within the tick's bounds, its first part always: a stop, say. Is there more."""
+    def _lines(self, data):
+        """Take what has arrived, this first and the rest as the tick has time for it: an iterator of whole lines."""
         left = IN_PER_TICK
-        while left == IN_PER_TICK or left > 0 and self._has_time():
-            data = self._port.read(min(left, READ_AT_ONCE))
-            if not data:
-                return left < IN_PER_TICK
+        while data:
             left -= len(data)
             if self._is_plain(data):
                 self._line += data
-                continue
-            if self._is_plain(data[:-1]):  # and then the line's end
+                data = b""
+            elif self._is_plain(data[:-1]):  # and then the line's end
                 self._line += data[:-1]
                 data = data[-1:]
             for byte in data:
-                self._take(byte, now_us)
-        return True
+                if byte not in (10, 13):
+                    self._take(byte)
+                    continue
+                line = self._end()
+                if line:
+                    yield line
+            data = self._port.read(min(left, READ_AT_ONCE)) if left > 0 and self._has_time() else b""
 
     def _is_plain(self, data):
         """Whether these bytes only go on with a machine line; looking at each by itself takes the Pico 0.1 ms."""
@@ -112,10 +130,7 @@ class Link:
             return False
         return (self._line or data)[0] == 62
 
-    def _take(self, byte, now_us):
-        if byte in (10, 13):
-            self._end(now_us)
-            return
+    def _take(self, byte):
         machine = self._line[:1] == b">"
         if byte in DROP:
             self._drop(byte, machine)
@@ -131,8 +146,8 @@ class Link:
         if self._line[0] != 62 and len(self._out) < 64 and not self._answer:
             self._out += bytes((byte,))  # echo for a person
 
-    def _end(self, now_us):
-        """The line's end has come."""
+    def _end(self):
+        """The line's end has come; returns the line, which may be empty."""
         line = bytes(self._line)
         self._line = bytearray()
         self._escape = False
@@ -140,10 +155,9 @@ class Link:
             self._spoilt = 0
             if not line or line[:1] == b">" or not is_stop(_text(line)):
                 line = b">!"  # no request: answered as a malformed line
-        if line:
-            if line[:1] != b">" and not self._answer:
-                self._out += b"\r\n"
-            self._whole(line, now_us)
+        if line and line[:1] != b">" and not self._answer:
+            self._out += b"\r\n"
+        return line
 
     def _drop(self, byte, machine):
         """Forget what was typed so far. What a machine's line has left after it must not pass for a typed one."""
@@ -168,23 +182,14 @@ class Link:
                 return True
         return byte < 32
 
-    def _whole(self, line, now_us):
-        stops = line.startswith(STOP_LINE) or line[:1] != b">" and is_stop(_text(line))
-        if self._is_free() and (stops or self._has_time()):
-            self._begin(line, now_us)
-        elif stops:
-            self._finish_stop()
-            # It acts; its record has the next tick, its answer no room.
-            self._stop = self._iterator(line, now_us)
-        elif self._waiting is None:
-            self._waiting = line
-        else:
-            self.dropped_lines += 1
-
     def _finish_stop(self):
         stop, self._stop = self._stop, None
         for _ in stop or ():
             pass
+
+    def _taker(self, line):
+        """What takes a line: as a request or as typed."""
+        return self._session.machine if line[:1] == b">" else self._session.plain
 
     def _is_free(self):
         """Whether nothing is under way that an answer would have to wait for."""
@@ -193,17 +198,6 @@ class Link:
     def _has_time(self):
         """Whether something new may still be begun in this tick."""
         return self._now_us() <= self._end_us
-
-    def _iterator(self, line, now_us):
-        text = _text(line)
-        if text[:1] == ">":
-            return self._session.machine(text, now_us)
-        return self._session.plain(text, now_us)
-
-    def _begin(self, line, now_us):
-        self.answered += 1
-        self._answer = self._iterator(line, now_us)
-        self._send()
 
     def _send(self):
         """Hand over what the port takes: at most OUT_PER_TICK characters, no new line once the time is used up."""

@@ -24,6 +24,9 @@ def prepare(rig, verb, args):
         return
     staging = rig.staging
     text = _about(rig, verb, args)
+    if verb == "rate":
+        for text in documents.written(daily.constant(rig.therapy.program, args["rate_nl_per_day"])):
+            yield
     yield
     if not text:
         return
@@ -43,12 +46,10 @@ def prepare(rig, verb, args):
 
 
 def _about(rig, verb, args):
-    """The text of the document that a command is about; empty: none, or not a whole one."""
+    """The text of the document that `commit` or `stage` is about; empty: none, or not a whole one."""
     staging = rig.staging
     if verb == "commit":
         return staging.text
-    if verb == "rate":
-        return _constant(rig, args["rate_nl_per_day"])
     if verb == "stage" and args["part"] == args["parts"] == len(staging.parts) + 1:
         return "".join(staging.parts) + args["text"]
     return ""
@@ -118,8 +119,12 @@ def read_later(rig, text, now_us):
 
 
 def _constant(rig, rate_nl_per_day):
-    """The canonical text of a constant base flow; all else of the active program stays."""
-    return documents.canonical(daily.constant(rig.therapy.program, rate_nl_per_day))
+    """The canonical text of a constant base flow; all else of the active program stays. Prepared, or made now."""
+    wanted = daily.constant(rig.therapy.program, rate_nl_per_day)
+    _text, document, written = rig.staging.read
+    if document is not None and not [name for name in wanted if document.get(name) != wanted[name]]:
+        return written
+    return documents.canonical(wanted)
 
 
 # --- staging

@@ -119,9 +119,9 @@ class Checkpoint:
         if now_us >= self._record_us:
             rig.log.record("checkpoint", self.told(now_us))
             return now_us
-        rate = rig.flow_nl_per_day(now_us)
         if not self._interval_nl:
             self._interval_nl = self._volume_nl(self.at_us, self._bolus, self._done_steps)
+            return now_us
         interval_nl = self._interval_nl
         since_nl = rig.dosing.delivered_nl() - self._at_nl
         rise_us = self._rise_us(now_us)
@@ -131,6 +131,7 @@ class Checkpoint:
             self._record_us = now_us
         if now_us >= self._record_us:
             return now_us
+        rate = rig.flow_nl_per_day(now_us)
         if rate:
             left_us = (interval_nl - since_nl) * DAY_US // rate
             due_us = min(due_us, now_us + max(LOOK_US, left_us))

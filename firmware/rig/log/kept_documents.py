@@ -9,8 +9,8 @@ Leaves: what the texts mean to pumpwire.documents, blocks to flashmap.py; a modu
 Page 1: magic `PS`, length, generation, CRC-32 of generation and text; the text fills pages 2 to 15.
 """
 
-import struct
-from binascii import crc32
+# MicroPython looks for `struct` and `binascii` in its folders first, 4 ms each, whenever something imports them
+from pumpwire.records import crc32, struct
 
 from rig.board.flashmap import PAGE
 

@@ -11,7 +11,7 @@ Leaves: the end at standstill to stepper.py.
 from rig.step.feed import RING_MASK
 from rig.step.motion import CLOCK_HZ, STAIR_CYCLES
 from rig.step.stream import SPARE_WORDS
-from rig.step.words import WORD_CYCLES, count_pulses, put, wait_word
+from rig.step.words import WORD_CYCLES, count_pulses, fill, put, wait_word
 
 MARGIN_MS = 10
 FIRST_STAIRS = 14  # 56 ms of motion: the next tick may come after a collection
@@ -30,7 +30,7 @@ class Brake:
         self._left = 0  # words of the queue that are still to be written over
         self._end_at = 0  # ring index at which they end
         self._now_hz = 0
-        self._acc = 0
+        self._owed_cycles = 0  # of the stairs so far, less than a step's
 
     def splice(self):
         """Bend the queue into a ramp; False where the present rate needs none."""
@@ -46,10 +46,8 @@ class Brake:
         self.change_steps = -count_pulses(feed.ring, feed.at, RING_MASK, self._left)
         put(feed.ring, feed.at, RING_MASK, self._left, wait_word(WAIT_CYCLES))
         self._now_hz = now_hz
-        self._acc = 0
+        self._owed_cycles = 0
         self.on = True
-        self._stream.tail_cycles = -self._stream.high_cycles
-        self._stream.low_cycles = 0
         self.change_steps += self._bend(FIRST_STAIRS)
         return True
 
@@ -60,7 +58,7 @@ class Brake:
         for _ in range(stairs):
             if self._now_hz <= self._ramp.start_hz or stream.words >= self._left:
                 break
-            steps += self._stair(RING_MASK)
+            steps += self._stair()
         written = min(stream.words, self._left)
         feed.at = (feed.at + written) & RING_MASK
         stream.words -= written
@@ -88,14 +86,18 @@ class Brake:
                 break
             if self._stream.words + self._now_hz * STAIR_CYCLES // CLOCK_HZ >= room:
                 break  # a stair is written whole or not yet
-            steps += self._stair(room)
+            steps += self._stair()
         return steps
 
-    def _stair(self, room):
-        self._now_hz -= self._ramp.stair_hz
-        _taken, steps, self._acc = self._stream.flow(
-            self._acc, max(1, self._now_hz), CLOCK_HZ, STAIR_CYCLES, room
-        )
+    def _stair(self):
+        """Write the next stair: even steps, for they are no volume that was asked for. Small integers only."""
+        stream, feed = self._stream, self._stream.feed
+        self._now_hz = max(1, self._now_hz - self._ramp.stair_hz)
+        period = CLOCK_HZ // self._now_hz
+        steps, self._owed_cycles = divmod(STAIR_CYCLES + self._owed_cycles, period)
+        loops = period - WORD_CYCLES - stream.high_cycles
+        fill(feed.ring, (feed.at + stream.words) & RING_MASK, RING_MASK, steps, loops, 0, 0)
+        stream.words += steps
         return steps
 
     def _present_hz(self):
