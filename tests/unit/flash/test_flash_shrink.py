@@ -118,10 +118,18 @@ def test_a_public_name_becomes_the_same_word_wherever_it_stands() -> None:
     words = re.fullmatch(r"class (\w+):\n\n    def (\w+)\(self, (\w+)\):\n        self\.\3 = \3", out["a"])
     assert words is not None, out["a"]
     motor, turn, angle = words.groups()
-    assert {motor, turn, angle} <= set(borrowed.WORDS)
+    assert {motor, turn, angle} <= {*borrowed.NUMBERED, *borrowed.WORDS}
     assert f"from rig.a import {motor}" in out["b"]
     assert f"{turn}({angle}=3)" in out["b"]
     assert out["b"].endswith(f".{angle}")
+
+
+def test_the_names_that_most_modules_on_loan_use_become_words_told_by_their_number() -> None:
+    many = {f"m{k}": "def often_used(): pass\nfrom rig.rare import rarely_used" for k in range(3)}
+    rare = "\n".join(f"def rarely_used_{k}(): pass" for k in range(100)) + "\ndef rarely_used(): pass"
+    out = borrow(rare=rare, lend="LIST = ('rig.m0', 'rig.m1', 'rig.m2')", **many)
+    often, rarely = re.findall(r"def (\w+)|import (\w+)", out["m0"])
+    assert {often[0], rarely[1]} <= set(borrowed.NUMBERED)
 
 
 def test_a_name_that_something_else_may_mean_stays() -> None:
