@@ -12,7 +12,6 @@ from pumpwire import program
 NEVER_US = program.NEVER_US
 TICK_US = 20_000  # the period of the loop
 ERASE_US = 500_000  # an erase is begun only where the queued motion outlasts this
-MOVED_US = 1_000_000  # a clock that is set by no more has not moved
 KEEP_ALIVE_US = 240_000_000  # well under half a wrap of ticks_us (8.9 min)
 
 
@@ -38,17 +37,9 @@ class Clock:
         """UTC at monotonic now_us; 0 while it is not known."""
         return now_us + self.offset_us if self.offset_us else 0
 
-    def moves_us(self, utc_us, now_us):
-        """By how much it would move if it were set so; 0 the first time."""
-        return utc_us - now_us - self.offset_us if self.offset_us else 0
-
-    def outage_us(self, utc_us, now_us):
-        """How long there was no power, as the first setting after a boot tells; 0 at any other."""
-        return max(0, self.moves_us(utc_us, now_us)) if self.source == "restored" else 0
-
     def set_utc(self, utc_us, now_us, source):
         """Set the wall clock; returns by how many microseconds it moved, 0 the first time."""
-        moved_us = self.moves_us(utc_us, now_us)
+        moved_us = utc_us - now_us - self.offset_us if self.offset_us else 0
         self.offset_us = utc_us - now_us
         self.source = source
         return moved_us

@@ -28,6 +28,7 @@ DOCUMENTS = (  # in this order
 )
 TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance", "rig.line.person")
 DOSED = ("rig.flow.grants", "rig.line.doses")
+WEIGHED = ("pumpwire.daily", "rig.flow.weigh")
 LATER = DOCUMENTS + ("rig.line.commits", "rig.line.later")
 _PLACE = "/loan"
 

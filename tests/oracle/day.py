@@ -80,6 +80,11 @@ class Past:
         return total
 
 
+def turns_between(due_us: Fraction, every_us: int, from_us: Fraction, until_us: Fraction) -> int:
+    """How many turns, of which the next is due at due_us, fall due after from_us and until until_us."""
+    return max(0, (until_us - due_us) // every_us + 1) - max(0, (from_us - due_us) // every_us + 1)
+
+
 def most_base_nl(program: Program) -> Fraction:
     """The most base flow in any 24 h, hours of a clock change apart."""
     if program.ramp:

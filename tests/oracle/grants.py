@@ -21,12 +21,16 @@ NEAR_US = 60_000  # a request is heard so much later than the instant that the l
 SECOND_US = 1_100_000  # of what a power cut leaves unknown
 FAST_STEPS_A_DAY = 50 * 86_400
 GRAINS = 145
+LONGER = 2  # grains: the device may count one more, and they are not those of the model
+DAY_MS = DAY_US // 1_000
 LAST_US = 1_100_000
 
 Reasons = tuple[set[str], set[str]]  # (must, may)
 
 
-def cap(model: Model, volume_nl: Fraction, program: Program | None = None) -> tuple[bool, bool]:
+def cap(
+    model: Model, volume_nl: Fraction, program: Program | None = None, over_ms: int = 0
+) -> tuple[bool, bool]:
     """(must, may) so much more be refused for the cap of the program that runs, or is to run."""
     program = program or model.program
     assert program is not None
@@ -43,18 +47,36 @@ def cap(model: Model, volume_nl: Fraction, program: Program | None = None) -> tu
         surely_fits = total + wanted + day.never_above_nl(program) <= program.cap_nl
     if surely_fits:
         return False, False
-    asked_nl = model.past.asked_since(model.t_us - DAY_US)
-    own = [over for over in (model.bolus, model.bridge) if over and over.kind not in ASKED]
-    own_nl = sum((over.left_nl for over in own), Fraction(0))  # of the program's own most already
-    if (
-        program is model.program
-        and asked_nl + wanted - own_nl + day.surely_nl(program) > program.cap_nl + 4 * slack_nl
-    ):
-        return (
-            True,
-            True,
-        )  # beside the program's own most: exactly, but for the slot that passes out of the 24 h
+    if program is model.program and _fits_in(model, program, wanted + 2 * slack_nl, over_ms):
+        return False, False
     return _overflows(model, program, wanted, slack_nl), True
+
+
+def _fits_in(model: Model, program: Program, wanted_nl: Fraction, over_ms: int) -> bool:
+    """Whether each 24 h that end until all of a request is a day old have room, counted twenty minutes longer."""
+    assert program.cap_nl is not None
+    utc_us = model.t_us + model.utc_less_t_us
+    rows = list(zip(program.periodic, model.due_us, strict=True))
+    waiting = [row.volume_nl for row, due_us in rows if due_us <= model.elapsed_us]
+    comes = [Fraction(0)]
+    last = GRAINS + over_ms * 1_000 // day.GRAIN_US
+    for k in range(last):
+        at_us = Fraction(k * day.GRAIN_US)
+        span_us = Fraction(day.GRAIN_US)
+        base_nl = day.coming_base_nl(program, model.elapsed_us + at_us, utc_us + at_us, span_us)
+        until_us = model.elapsed_us + at_us + span_us
+        turns = sum(
+            row.volume_nl * day.turns_between(due_us, row.every_s * S_US, until_us - span_us, until_us)
+            for row, due_us in rows
+        )
+        comes.append(comes[-1] + base_nl + turns)
+    for k in range(1, last + 1):
+        since_us = model.t_us + (k - LONGER) * day.GRAIN_US - DAY_US
+        flowed_nl, _extra_nl = model.past.perhaps_since(since_us)
+        coming_nl = comes[k] - comes[max(0, k - GRAINS + 1 - LONGER)]
+        if flowed_nl + wanted_nl + sum(waiting) + coming_nl > program.cap_nl:
+            return False
+    return True
 
 
 def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fraction) -> bool:
@@ -163,7 +185,7 @@ def _fits(model: Model, volume_nl: int, over_ms: int, must: set[str], may: set[s
         must.add("limit")
     if rate + program.highest_rate() > hard:
         may.add("limit")
-    certain, possible = cap(model, Fraction(volume_nl))
+    certain, possible = cap(model, Fraction(volume_nl), over_ms=over_ms)
     must |= {"cap"} if certain else set()
     may |= {"cap"} if possible else set()
     _fluid(model, volume_nl, must, may)
@@ -212,7 +234,7 @@ def dispense(model: Model, volume_nl: int, rate: int) -> Reasons:
     hard = MOTOR_STEPS_A_DAY * model.step_nl
     if model.program is not None:
         hard = hard_limit(model.program, model.step_nl)
-        certain, possible = cap(model, Fraction(volume_nl))
+        certain, possible = cap(model, Fraction(volume_nl), over_ms=min(DAY_MS, volume_nl * DAY_MS // rate))
         must |= {"cap"} if certain else set()
         may |= {"cap"} if possible else set()
     if rate > hard:

@@ -224,6 +224,23 @@ CASES = {
         {"basal": 3_000, "single": 4_900},
         refused=(("dispense", "cap"), ("bolus", "cap")),
     ),
+    "a titration far from its ceiling has room for a request": Case(
+        Program("rises", ramp=(10 * DAY_S, 10 * DAY_S, 43_200, 40 * DAY_S), cap_nl=41 * DAY_S),
+        ((100, "bolus", {"volume_nl": 90_000, "over_ms": 100_000}),),
+        300,
+        {"basal": 3_000, "single": 90_000},
+    ),
+    "a Sunday counts as far as it comes within 24 h": Case(
+        Program("sunday", days={"": ((0, DAY_S),), "sun": ((0, 10 * DAY_S),)}, cap_nl=870_000),
+        (
+            (300, "bolus", {"volume_nl": 20_000, "over_ms": 60_000}),
+            (3_000, "bolus", {"volume_nl": 50_000, "over_ms": 60_000}),
+        ),
+        3_100,
+        {"basal": 3_100, "single": 20_000},
+        refused=(("bolus", "cap"),),
+        start_utc_s=START_UTC_S + 2 * DAY_S + 23 * 3_600,  # a Saturday evening
+    ),
     "beside a pattern's half day a request is granted": Case(
         Program("half", days={"": ((0, 10 * DAY_S), (43_200, 0))}, cap_nl=440_000),
         ((45_360, "bolus", {"volume_nl": 5_000, "over_ms": 60_000}),),

@@ -57,8 +57,16 @@ def test_what_is_granted_fits_beside_the_base_flow_of_the_coming_day() -> None:
     assert bench.status()["state"] == "running"
 
 
-@pytest.mark.parametrize("bridge_rate", [120_000, 480_000])
-def test_a_bridge_that_waits_leaves_a_dose_the_room_beside_it(bridge_rate: int) -> None:
+@pytest.mark.parametrize(
+    ("bridge_rate", "too_much_nl", "fits_nl"),
+    [
+        (120_000, 26_000, 22_000),
+        (480_000, 8_100, 8_000),
+    ],  # a slow one leaves room for more than the cap beyond a day
+)
+def test_a_bridge_that_waits_leaves_a_dose_the_room_beside_it(
+    bridge_rate: int, too_much_nl: int, fits_nl: int
+) -> None:
     volume_nl = 20_000
     own_nl = max(
         DAY, volume_nl + DAY - DAY * volume_nl // bridge_rate
@@ -67,8 +75,8 @@ def test_a_bridge_that_waits_leaves_a_dose_the_room_beside_it(bridge_rate: int) 
     bench.load(program(basal=DAY, bridge=((volume_nl, bridge_rate),), cap_nl=own_nl + 8_000))
     bench.run("10 min")
     bench.act("stop")
-    assert bench.refusal("dispense", volume_nl=8_100, over_ms=600_000).name == "cap"
-    bench.act("dispense", volume_nl=8_000, over_ms=600_000)
+    assert bench.refusal("dispense", volume_nl=too_much_nl, over_ms=600_000).name == "cap"
+    bench.act("dispense", volume_nl=fits_nl, over_ms=600_000)
     bench.run("11 min")
     bench.act("resume")
     given = [0]

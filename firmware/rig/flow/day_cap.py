@@ -40,22 +40,15 @@ class DayCap:
         self.own_day_nl = 0  # the most that the program delivers by itself in any 24 h
         self._ahead_nl = ()  # of the slots from _from on: the most that any coming 24 h will hold of the program's own
         self._from = 0
+        self.found = (0, 0)  # by weigh.py: until when it holds, and the most of all in any coming 24 h, nL
 
     def use(self, cap_nl, own_day_nl, ahead_nl, now_us):
         """The cap of the program that is now active, and what weigh.py found."""
+        self.advance(now_us)
         self.cap_nl = cap_nl
         self.own_day_nl = own_day_nl
-        self.foresee(ahead_nl, now_us)
-
-    def foresee(self, ahead_nl, now_us):
-        """What weigh.py found for the slots from now on."""
-        self.advance(now_us)
         self._ahead_nl = ahead_nl
         self._from = self._slot
-
-    def holds_own(self):
-        """Whether there is a cap, and what has flowed of a program's own counts under it."""
-        return 0 < self.cap_nl < UNCAPPED_NL and self.own_steps > 0
 
     # --- counting
 
@@ -98,27 +91,21 @@ class DayCap:
 
     # --- judging
 
-    def _own_nl(self, ahead):
+    def own_most_nl(self, ahead=0):
         """The most of the program's own in any 24 h that ends later than so many slots from now."""
         i = self._slot - self._from + ahead
         return max(self.own_day_nl, self._ahead_nl[i] if i < len(self._ahead_nl) else 0)
 
     def shortfall_nl(self, volume_nl, now_us):
-        """By how much a request would break the cap in the coming 24 h, beside the program's own; <= 0: it fits."""
+        """By how much a request would break the cap, beside the program's own most or what was found to come; <= 0:
+        it fits.
+        """
         self.advance(now_us)
-        asked_nl = self._dosing.nl_of(max(0, self.asked_steps + self.pending_steps - TOLERANCE_STEPS))
-        return asked_nl + self._own_nl(0) + volume_nl - self.cap_nl
-
-    def wait_s(self, volume_nl, now_us):
-        """Seconds until it would fit if nothing else is asked for; 0: it never would."""
-        steps = self.asked_steps + self.pending_steps
-        for gone in range(1, SLOTS + 1):
-            steps -= self.held(SLOTS - gone)[1]
-            if self._dosing.nl_of(steps) + self._own_nl(gone) + volume_nl <= self.cap_nl:
-                return (
-                    (self.slot_end_us(now_us) - now_us) // 1_000_000 + (gone - 1) * SLOT_US // 1_000_000 + 1
-                )
-        return 0
+        most_nl = self._dosing.nl_of(max(0, self.asked_steps + self.pending_steps - TOLERANCE_STEPS))
+        most_nl += self.own_most_nl()
+        if now_us < self.found[0]:
+            most_nl = min(most_nl, self.found[1])
+        return most_nl + volume_nl - self.cap_nl
 
     def is_full(self, now_us):
         """Whether more than the cap has certainly been delivered in the last 24 h."""

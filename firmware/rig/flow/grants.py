@@ -12,6 +12,8 @@ from pumpwire import program as programs
 from pumpwire.program import DAY_US
 from pumpwire.terms import bolus_rate_nl_per_day
 
+from rig import lend
+from rig.flow.day_cap import SLOT_US, SLOTS
 from rig.flow.overlay import Overlay
 from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
 from rig.refused import Refused
@@ -97,12 +99,43 @@ def _check_standing(requests):
         raise Refused("state", (("why", "stop the pump first"),))
 
 
+def weighing(requests, volume_nl, over_us, clock):
+    """Before a request that has no room beside the program's own most is judged: what really comes. A generator."""
+    now_us = clock.now_us()
+    if requests.therapy.program is None or requests.cap.shortfall_nl(volume_nl, now_us) <= 0:
+        return
+    for name in lend.WEIGHED:
+        while lend.fetch(name):
+            yield
+    parts = requests.therapy, requests.cap, requests.dosing
+    yield from lend.get("rig.flow.weigh").coming(parts, now_us, clock.utc_us(now_us), min(over_us, DAY_US))
+
+
+def demand_weighing(requests, clock):
+    """The same before the program's demand bolus."""
+    program = requests.therapy.program
+    if program is not None and program["demand"]:
+        volume_nl, over_ms, _lockout_s, _most = program["demand"][0]
+        yield from weighing(requests, volume_nl, over_ms * 1000, clock)
+
+
 def _check_cap(requests, volume_nl, now_us):
     short_nl = requests.cap.shortfall_nl(volume_nl, now_us)
+    requests.cap.found = (0, 0)  # the next request is another one
     if short_nl > 0:
         fields = (("cap_nl", requests.therapy.program["cap_nl"]), ("short_nl", short_nl))
-        wait_s = requests.cap.wait_s(volume_nl, now_us)
+        wait_s = cap_wait_s(requests.cap, requests.dosing, volume_nl, now_us)
         raise Refused("cap", fields + ((("wait_s", wait_s),) if wait_s else ()))
+
+
+def cap_wait_s(cap, dosing, volume_nl, now_us):
+    """Seconds until it would fit beside the program's own most if nothing else is asked for; 0: it never would."""
+    steps = cap.asked_steps + cap.pending_steps
+    for gone in range(1, SLOTS + 1):
+        steps -= cap.held(SLOTS - gone)[1]
+        if dosing.nl_of(steps) + cap.own_most_nl(gone) + volume_nl <= cap.cap_nl:
+            return (cap.slot_end_us(now_us) - now_us + (gone - 1) * SLOT_US) // 1_000_000 + 1
+    return 0
 
 
 def _check_free(requests, spread, now_us):

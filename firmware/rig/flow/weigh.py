@@ -13,6 +13,7 @@ from pumpwire import daily
 from rig.flow.day_cap import SLOT_US, SLOTS, TOLERANCE_STEPS, UNCAPPED_NL
 from rig.refused import Refused
 
+FOUND_US = 2_000_000  # in which a request is judged by what was found to come
 TURNS = 6  # of the walks, between two yields
 SLOT_TURNS = 36  # of what is only added up for each slot: 5 ms on the Pico
 
@@ -77,6 +78,27 @@ def going_on(program, cap, dosing, bridge, at_us, utc_us, elapsed_us):
     return own_nl
 
 
+def coming(parts, now_us, utc_us, over_us):
+    """Let DayCap find what the fullest 24 h hold, until a request that takes over_us is a day old. A generator.
+
+    parts: therapy, cap, dosing. A turn that waits or flows counts with what is left of it, whenever that leaves.
+    """
+    therapy, cap, dosing = parts
+    bridge, boluses = therapy.bridge, therapy.boluses
+    cap.advance(now_us)
+    late_nl = sum([dosing.nl_of(one.left()) for one in boluses.begun() if one.row >= 0])
+    waiting = boluses.waiting(now_us, None)
+    late_nl += sum([boluses.rows[i][1] for i in range(len(boluses.rows)) if waiting >> i & 1])
+    left = (0, 0) if bridge is None else _left(bridge, dosing)
+    count = SLOTS + over_us // SLOT_US
+    first_us = cap.slot_end_us(now_us) - now_us
+    elapsed_us = now_us - therapy.start_us
+    comes = yield from _comes(therapy.program, elapsed_us, utc_us, left, first_us, count)
+    held = yield from slowly(_held(cap), SLOT_TURNS)
+    all_nl = yield from slowly(_fullest(held, comes, cap.own_most_nl(), dosing), SLOT_TURNS)
+    cap.found = (now_us + FOUND_US, all_nl + late_nl + dosing.nl_of(cap.pending_steps))
+
+
 def _is_bare(program, cap, bridge):
     """Whether nothing stands beside the program's own most."""
     return program["cap_nl"] >= UNCAPPED_NL or not cap.own_steps and bridge is None
@@ -86,9 +108,9 @@ def _left(bridge, dosing):
     return dosing.nl_of(bridge.left()), bridge.rate_nl_per_day
 
 
-def _comes(program, elapsed_us, utc_us, left, first_us):
+def _comes(program, elapsed_us, utc_us, left, first_us, count=SLOTS - 1):
     """What a program brings by the end of each coming slot, of which the first ends after first_us."""
-    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, first_us, SLOT_US, SLOTS - 1))
+    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, first_us, SLOT_US, count))
 
 
 def _ahead(held, comes, late, dosing):
@@ -108,6 +130,21 @@ def _ahead(held, comes, late, dosing):
         asked_steps -= leaves[1]
         yield
     return own, total
+
+
+def _fullest(held, comes, own_nl, dosing):
+    """The most of all in any 24 h, by whole slots: up to ten minutes longer; of the program itself own_nl at most."""
+    own_steps = sum([row[0] for row in held])
+    asked_steps = sum([row[1] for row in held])
+    most_nl = 0
+    for i in range(len(comes)):
+        nl = dosing.nl_of(own_steps) + comes[i] - (comes[i - SLOTS] if i >= SLOTS else 0)
+        most_nl = max(most_nl, min(nl, own_nl) + dosing.nl_of(asked_steps))
+        if i < SLOTS:
+            own_steps -= held[SLOTS - 1 - i][0]
+            asked_steps -= held[SLOTS - 1 - i][1]
+        yield
+    return most_nl
 
 
 def _held(cap):

@@ -12,9 +12,10 @@ from pumpwire import auth
 
 from rig import lend
 from rig.board import flashmap
-from rig.clock import MOVED_US
+from rig.flow.day_cap import UNCAPPED_NL
 from rig.refused import Refused
 
+MOVED_US = 1_000_000  # a clock that is set by no more has not moved
 RESET_AFTER_US = 300_000  # time for the answer to leave
 
 
@@ -46,7 +47,7 @@ def ack(rig, args, now_us, effect):
 
 def clock(rig, args, now_us, effect):
     """Set the wall clock."""
-    outage_us = rig.clock.outage_us(args["utc_us"], now_us)
+    outage_us = _outage_us(rig.clock, args["utc_us"], now_us)
     moved_us = rig.clock.set_utc(args["utc_us"], now_us, "host")
     rig.monitor.check_clock(now_us)
     rig.watching.wake()
@@ -55,11 +56,37 @@ def clock(rig, args, now_us, effect):
         effect.replan = True
     program, _wholly, ahead_nl = rig.staging.weighed
     if program is not None and program is rig.therapy.program:
-        rig.cap.foresee(ahead_nl, now_us)
+        rig.cap.use(program["cap_nl"], rig.cap.own_day_nl, ahead_nl, now_us)
     if abs(moved_us) > MOVED_US:
         rig.log.record("clock", (("moved_us", moved_us),))
         effect.replan = True
     return (moved_us,)
+
+
+def _moves_us(clock, utc_us, now_us):
+    """By how much it would move if it were set so; 0 the first time."""
+    return utc_us - clock.utc_us(now_us) if clock.offset_us else 0
+
+
+def _outage_us(clock, utc_us, now_us):
+    """How long there was no power, as the first setting after a boot tells; 0 at any other."""
+    return max(0, _moves_us(clock, utc_us, now_us)) if clock.source == "restored" else 0
+
+
+def weighing(rig, _verb, args):
+    """Before the clock is set under a cap: what comes then, of another place of a pattern, perhaps. A generator."""
+    clock, program, utc_us = rig.clock, rig.therapy.program, args["utc_us"]
+    now_us = clock.now_us()
+    moves = clock.source == "unset" or abs(_moves_us(clock, utc_us, now_us)) > MOVED_US
+    if not moves or program is None or program["cap_nl"] >= UNCAPPED_NL or not rig.cap.own_steps:
+        return
+    for name in lend.WEIGHED:
+        while lend.fetch(name):
+            yield
+    elapsed_us = now_us - rig.therapy.start_us + _outage_us(clock, utc_us, now_us)
+    parts = program, rig.cap, rig.dosing, rig.therapy.bridge
+    found = yield from lend.get("rig.flow.weigh").going_on(*parts, now_us, utc_us, elapsed_us)
+    rig.staging.weighed = (program, True, found)
 
 
 def access(rig, args, now_us, effect):

@@ -25,11 +25,12 @@ class Buttons:
         self._raw = self._steady = board.buttons()
         self._changed_us = 0
         self._pressed_us = 0
-        self._asks = False  # for a demand bolus, while what grants it is being loaded
+        self._asks = False  # for a demand bolus, while what grants it is being loaded and weighed
+        self._pieces = None  # of that
 
     def poll(self, now_us):
         """Look at the buttons; returns when to look again even if nothing moves."""
-        if self._asks and not self._rig.commands.is_acting and not lend.fetch("rig.flow.grants"):
+        if self._asks and not self._rig.commands.is_acting and not self._prepares():
             self._asks = False
             self._request(now_us)
         raw = self._board.buttons()
@@ -59,12 +60,23 @@ class Buttons:
         if pressed:
             self._pressed_us = now_us
         if pressed & REQUEST:
-            self._asks = self._rig.commands.is_acting or lend.fetch("rig.flow.grants")
+            self._asks = self._rig.commands.is_acting or self._prepares()
             if not self._asks:
                 self._request(now_us)
         if pressed & SILENCE:
             self._rig.alarms.silence(now_us)
             self._rig.sounding.wake()
+
+    def _prepares(self):
+        """Do the next piece of what a request takes before it is judged; False once there is no more."""
+        if lend.fetch("rig.flow.grants"):
+            return True
+        if self._pieces is None:
+            self._pieces = lend.get("rig.flow.grants").demand_weighing(self._rig.requests, self._rig.clock)
+        for _piece in self._pieces:
+            return True
+        self._pieces = None
+        return False
 
     def _stop(self, now_us):
         """The pump stands at once; the records of it, three at most, are a tick each, as after a command."""

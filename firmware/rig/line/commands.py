@@ -13,7 +13,6 @@ to staging.py.
 from pumpwire import answers, spec
 
 from rig import lend
-from rig.clock import MOVED_US
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
@@ -21,6 +20,7 @@ MOST_WAITS = 4  # ticks in a row
 PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
 COMMITS = ("rate", "stage", "commit")
 TITRATION = ("ramp", "tube", "battery")
+WEIGHED = ("bolus", "demand", "dispense", "clock")  # beside what comes under a cap
 DOSES = ("bolus", "demand", "dispense", "prime", "calibrate", "resume", "refill")
 
 
@@ -69,7 +69,7 @@ class Commands:
 
     def _prepare(self, verb, args):
         """What a command takes before it acts, in pieces that each fit a tick; nothing changes by them."""
-        if verb in READING or verb == "clock" and self._moves_a_cap(args["utc_us"]):
+        if verb in READING:
             for name in lend.DOCUMENTS:
                 while lend.fetch(name):
                     yield
@@ -80,13 +80,9 @@ class Commands:
         if verb == "commit" and args["at_utc_s"]:
             while lend.fetch("rig.line.later"):
                 yield
+        if verb in WEIGHED:
+            yield from lend.get(_module(verb)).weighing(self._rig, verb, args)
         yield
-
-    def _moves_a_cap(self, utc_us):
-        """Whether a clock set so moves the program's pattern beside what has flowed under its cap."""
-        clock = self._rig.clock
-        moved_us = clock.moves_us(utc_us, clock.now_us())
-        return self._rig.cap.holds_own() and (clock.source == "unset" or abs(moved_us) > MOVED_US)
 
     def begin(self, row, args, seq, crc, now_us):
         """Act; -> the effect, which has the error's name or "" and what the answer tells."""

@@ -9,12 +9,22 @@ Leaves: what is granted and refused for a therapy's sake to flow/grants.py.
 """
 
 from pumpwire import terms
+from pumpwire.program import DAY_US
 
 from rig.flow import grants
 from rig.refused import Refused
 
 SHORTEST_MS = 1_000  # of a dose, as of a bolus
 USUAL_MS = 60_000
+
+
+def weighing(rig, verb, args):
+    """Before a request is judged: what comes under the cap. A generator."""
+    if verb == "demand":
+        return grants.demand_weighing(rig.requests, rig.clock)
+    rate = args.get("rate_nl_per_day")
+    over_us = args["volume_nl"] * DAY_US // rate if rate else (args["over_ms"] or 0) * 1000
+    return grants.weighing(rig.requests, args["volume_nl"], over_us, rig.clock)
 
 
 def bolus(rig, args, now_us, effect):

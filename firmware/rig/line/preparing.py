@@ -19,9 +19,6 @@ from rig.refused import Refused
 
 def prepare(rig, verb, args):
     """Read what a command is about; a tick may end at each yield."""
-    if verb == "clock":
-        yield from _weighing_on(rig, args["utc_us"], rig.clock.now_us())
-        return
     staging = rig.staging
     text = _about(rig, verb, args)
     if verb == "rate":
@@ -67,16 +64,6 @@ def weighing(rig, document, wholly, now_us):
     except Refused as refused:
         found = refused
     rig.staging.weighed = (document, wholly, found)
-
-
-def _weighing_on(rig, utc_us, now_us):
-    """Find out what the active program brings if the clock is set so: of another place of its pattern, perhaps."""
-    therapy = rig.therapy
-    elapsed_us = now_us - therapy.start_us + rig.clock.outage_us(utc_us, now_us)
-    found = yield from weigh.going_on(
-        therapy.program, rig.cap, rig.dosing, therapy.bridge, now_us, utc_us, elapsed_us
-    )
-    rig.staging.weighed = (therapy.program, True, found)
 
 
 def room(rig, document, now_us):

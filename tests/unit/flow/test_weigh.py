@@ -19,6 +19,7 @@ from rig.flow import weigh
 from rig.flow.day_cap import SLOT_US, SLOTS, DayCap
 from rig.flow.dosing import Dosing
 from rig.flow.overlay import Overlay
+from rig.flow.therapy import Therapy
 from rig.refused import Refused
 
 STEP_NL = 3
@@ -129,6 +130,41 @@ def test_a_program_fits_where_every_24_hours_to_come_do(seed: int, bridged: str)
             with pytest.raises(Refused):
                 case.room(program(**fields, cap_nl=cap_nl), sooner_us)
         case.room(program(**fields, cap_nl=cap_nl), later_us)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_found_to_come_is_no_less_than_any_24_hours_and_ten_minutes_more_at_most(seed: int) -> None:
+    """A titration beside what flowed of another program; a long request is looked after until it is a day old."""
+    draw = Random(seed)
+    case = Case(draw)
+    ramp = draw.randrange(1_000, 50_000), draw.randrange(1, 20_000), draw.choice([3_600, 20_000]), 90_000
+    document = program(ramp=(ramp,), cap_nl=10_000_000)
+    therapy = Therapy(case.dosing)
+    therapy.program, therapy.start_us = document, BEGIN_US
+    pending_nl = STEP_NL * draw.randrange(0, 500)
+    case.cap.pending_steps = pending_nl // STEP_NL
+    case.cap.use(10_000_000, own_nl := draw.choice([90_000, 10_000_000]), (), BEGIN_US)
+    over_us = draw.choice([0, 1, 6, 24]) * 3_600 * S_US
+    daily.finish(weigh.coming((therapy, case.cap, case.dosing), BEGIN_US, 0, over_us))
+    found_nl = 10_000_000 + case.cap.shortfall_nl(0, BEGIN_US + S_US)
+
+    def rate(slot: int) -> float:
+        return min(ramp[0] + ramp[1] * (max(0, slot * 600 + 300) // ramp[2]), ramp[3]) / 144
+
+    def fullest(longer: int) -> float:
+        """By slots that begin now, as if the present one were just full."""
+        most = 0.0
+        for end in range(1, WINDOW + 1 + over_us // SLOT_US):
+            first = end - WINDOW - longer
+            kept = case.held[: max(0, -first)]
+            own = STEP_NL * sum(row[0] for row in kept) + sum(
+                rate(slot) for slot in range(max(0, first), end)
+            )
+            most = max(most, min(own, own_nl) + STEP_NL * sum(row[1] for row in kept))
+        return most + pending_nl
+
+    most_nl = min(fullest(3), case.cap.shortfall_nl(0, BEGIN_US + 9 * S_US) + 10_000_000)
+    assert min(fullest(0), most_nl) - 300 <= found_nl <= most_nl + 300
 
 
 def test_the_walk_gives_the_tick_back_after_every_six_turns() -> None:
