@@ -17,7 +17,8 @@ from pumprig.cli import COMMANDS, root
 HEAD = """# The command line
 
 Generated from the commands themselves by `make docs`; do not edit. Exit codes: 0 done; 1 failed; 2 usage or no port;
-3 refused by the device; 4 the link failed, and the outcome is stated; 130 Ctrl-C.
+3 refused by the device; 4 the link failed, and the outcome is stated; 130 Ctrl-C. A reader that goes away
+(`| head`) is no failure.
 """
 
 

@@ -9,6 +9,7 @@ Leaves: what a character looks like to shown.py.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -44,3 +45,7 @@ class PlainConsole(Console):
         """What is about to be written, whoever made it."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else shown_lines(text), style, control)
+
+    def on_broken_pipe(self) -> None:
+        """Whoever draws is told; rich would end the process, whatever is under way, with a code of its own."""
+        raise BrokenPipeError(errno.EPIPE, "standard output is closed")

@@ -3,7 +3,7 @@
 Owns: the two streams of this process: signs that their encoding lacks, closed pipes, full devices, no stream.
 Rules: an action's outcome alone decides its exit code: once a command acts, printing never fails; a command that
 only reads fails where its answer is lost; a lost output is said on the other stream, once; a closed pipe is
-what the reader wanted, and is not talked about.
+what the reader wanted: it is not talked about, ends what would go on for ever, and is no failure.
 Units: none.
 Leaves: what is printed to terminal.py.
 """
@@ -53,6 +53,7 @@ class _State:
 
     acts = False  # what is printed from here on decides nothing
     told = False  # that something could not be printed
+    left = False  # the reader wanted no more
     absent = False  # the process was started without a standard output
 
 
@@ -79,11 +80,17 @@ def begin(within: bool = False) -> None:
     """A command begins; it only reads until it says otherwise. `within` another: what that one told stays told."""
     _State.acts = False
     _State.told = within and _State.told
+    _State.left = within and _State.left
 
 
 def acts() -> None:
     """The command has an effect from here on: whether its text can be printed decides nothing any more."""
     _State.acts = True
+
+
+def reader_has_left() -> bool:
+    """Whether nobody reads any more: what prints until it is told to end has an end, with nothing to print, too."""
+    return _State.left or _is_broken(1)
 
 
 def encodes_all() -> bool:
@@ -173,7 +180,19 @@ def silence() -> None:
     _silence(sys.stdout, 1)
 
 
+def _is_broken(descriptor: int) -> bool:
+    """Whether it is a pipe without a reader; False where this system cannot tell."""
+    import select
+
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(told & select.POLLERR for _number, told in poll.poll(0))
+
+
 def _lost(why: str, closed: bool) -> None:
+    _State.left = _State.left or closed
     if not _State.acts:
         raise OutputLost(why, closed)
     if not _State.told and not closed:

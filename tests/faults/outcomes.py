@@ -13,6 +13,24 @@ import sys
 OUTPUTS = ("closed pipe", "full device", "cp932", "cp936", "ascii", "no stdout", "neither")
 
 
+def left(home, lines, *words):
+    """(exit code, stderr) of a command whose reader goes away after so many lines; 0: before it began."""
+    environment = {**os.environ, "PUMPRIG_HOME": str(home), "NO_COLOR": "1"}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pumprig", *map(str, words)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for _line in range(lines):
+        child.stdout.readline()
+    child.stdout.close()
+    err = child.stderr.read().decode("utf-8", "replace")
+    child.stderr.close()
+    return child.wait(120), err
+
+
 def run(home, output, *words):
     """(exit code, stderr, what came on stdout) of a command with an output that fails it."""
     environment = {**os.environ, "PUMPRIG_HOME": str(home), "NO_COLOR": "1"}

@@ -1,6 +1,7 @@
 """The outcome of an action decides its exit code, never what can be printed of it."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -78,9 +79,49 @@ def test_help_that_cannot_be_printed_is_no_fault_of_the_tool(tmp_path, word):
 def test_an_answer_that_is_lost_fails_a_command_that_only_reads(rig, output):
     home, port = rig
     code, err, _out = outcomes.run(home, output, "-p", port, "--json", "status")
-    assert code == 1
+    assert code == (0 if output == "closed pipe" else 1)
     assert ("was lost" in err) == (output != "closed pipe")
     assert "Traceback" not in err
+
+
+ANSWERS = {
+    "status": (),
+    "alarms": (),
+    "watch": ("--json",),
+    "calibrate list": (),
+    "log show": ("--json",),
+    "log total": (),
+    "log verify": (),
+    "log export": ("-o", "-"),
+    "report": ("-o", "-"),
+    "ports": (),
+    "--help": (),
+    "log pull": ("--follow", "--json", "--interval", "50 ms"),
+}
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("words", ANSWERS)
+def test_a_read_whose_reader_went_away_ends_quietly_with_one_code_whatever_the_command(rig, words, lines):
+    home, port = rig
+    outcomes.run(home, "ascii", "-p", port, "log", "pull")
+    to_rig = words in ("status", "alarms", "watch", "calibrate list", "log pull")
+    lines = 0 if words == "log pull" else lines  # it says nothing until a record comes, and ends all the same
+    where = ("-p", port) if to_rig else ()
+    code, err = outcomes.left(home, lines, *where, *words.split(), *ANSWERS[words])
+    assert code == 0, err
+    assert "error" not in err
+    assert "Traceback" not in err
+
+
+def test_a_fault_of_the_store_is_the_exit_code_where_nobody_reads_of_it_too(rig):
+    home, port = rig
+    outcomes.run(home, "ascii", "-p", port, "log", "pull")
+    (path,) = home.rglob("pumprig.db")
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM records WHERE number = 2")
+    code, _err, _out = outcomes.run(home, "closed pipe", "log", "verify")
+    assert code == 1
 
 
 @pytest.mark.parametrize("output", ["cp932", "cp936", "ascii"])

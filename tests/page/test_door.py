@@ -11,6 +11,7 @@ import pytest
 from hub.conftest import Place
 from page.conftest import Served, opened
 from playwright.sync_api import Browser, expect
+from pumprig.lab.servers import until
 
 FOREIGN = """async ([home, device, token]) => {
     const tries = [];
@@ -220,3 +221,27 @@ def test_a_hub_serves_the_page_too_and_ends_it_with_itself(served: Served, tmp_p
             socket.create_connection((host, int(port)), 5)
     finally:
         place.end()
+
+
+def test_a_page_ends_with_its_hub_when_that_is_killed(served: Served, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    try:
+        hub = place.start("hub", "--page", "127.0.0.1:0")
+        assert hub.stderr is not None
+        address = next(line for line in hub.stderr if line.startswith("page ")).split()[1]
+        host, port = address.split("/")[2].rsplit(":", 1)
+        socket.create_connection((host, int(port)), 5).close()
+        hub.kill()
+        hub.wait(30)
+        until(lambda: not listens(host, int(port)), "the end of the page", within_s=30)
+    finally:
+        place.end()
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError:
+        return False
+    return True

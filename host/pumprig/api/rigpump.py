@@ -22,6 +22,7 @@ from pumprig.errors import LinkError, PumpError
 
 RETRY_S = 15.0
 ENCODER_COUNTS = 4096  # of a turn
+ROUNDED_STEPS = 8  # that a delivery may end before its volume
 
 
 class RigPump:
@@ -35,19 +36,26 @@ class RigPump:
         self._looked_s = 0.0
         self._utc_s = 0.0
         self._shift_s = 0.0
+        self._given: tuple[int, int, int] | None = (
+            None  # boot, counted steps with which it ends, those of its volume
+        )
 
     def run(self, rate_nl_per_h: float, duration_s: float) -> None:
         """Deliver at a rate for a time; the rig stops by itself at the end."""
         volume_nl = round(rate_nl_per_h * duration_s / 3600.0)
         rig = self._open()
         try:
+            before = rig.status_fields()
             rig.deliver_for_calibration(rate_nl_per_h=rate_nl_per_h, volume_nl=volume_nl)
         except LinkError:
             self.close()
             raise
+        steps = volume_nl * int(before["step_nl_den"]) // max(1, int(before["step_nl_num"]))
+        self._given = (int(before["boot"]), int(before["delivered_steps"]) + steps, steps)
 
     def stop(self) -> None:
         """Stop the pump now."""
+        self._given = None
         try:
             self._open().stop()
         except LinkError:
@@ -64,7 +72,16 @@ class RigPump:
         if fields["mode"] == "running":
             stops.append("a therapy is running")
         turn = int(fields["angle"]) / ENCODER_COUNTS if "angle" in fields else None
-        return PumpState(int(fields["delivered_steps"]), rate, int(fields["boot"]), ", ".join(stops), turn)
+        steps, boot, alarm = int(fields["delivered_steps"]), int(fields["boot"]), ", ".join(stops)
+        return PumpState(steps, rate, boot, alarm, turn, self._stopped(calibrates, steps, boot))
+
+    def _stopped(self, calibrates: bool, steps: int, boot: int) -> bool:
+        """Whether a delivery of ours stands before its volume was out, and neither we nor a loss of power ended it."""
+        if calibrates or self._given is None:
+            return False
+        begun_in, end, volume = self._given
+        self._given = None
+        return boot == begun_in and end - steps > max(ROUNDED_STEPS, volume // 1000)
 
     def device_id(self) -> str:
         """Which rig it is."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import cmath
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -170,10 +171,11 @@ class RunFolder:
             return []
         return [json.loads(line) for line in lines if line.endswith("}")]
 
-    def weighings(self) -> tuple[list[Path], list[str]]:
+    def weighings(self, until_s: float = math.inf) -> tuple[list[Path], list[str]]:
         """Write one weighing per rate (blank, run-in, run, blank; as `calibrate fit` reads it) beside the readings.
 
-        Readings without steps in a run with a pump are passed over. Also returned: why a rate has no weighing.
+        Readings without steps in a run with a pump are passed over. Also returned: why a rate has no weighing; one that
+        was not through at until_s of the plan has none.
         """
         rows = self._rows()
         with_steps = any(row[2] for row in rows)
@@ -184,7 +186,8 @@ class RunFolder:
             rate = part[2].rate_nl_per_h
             mine = [r for r in rows if part[0].start_s <= self.plan_s(float(r[0])) < part[3].end_s]
             mine = [r for r in mine if r[1] and (r[2] or not with_steps)]
-            spoilt = self._spoilt(part) or self._passed_over(part[2], mine)
+            early = "" if part[3].end_s <= until_s else "it was not through"
+            spoilt = early or self._spoilt(part) or self._passed_over(part[2], mine)
             if spoilt or not mine:
                 left_out.append(f"{rate / 1000:g} uL/h: {spoilt or 'there are no readings'}")
                 continue

@@ -2,7 +2,8 @@
 
 Owns: what is due at each moment of a run, and what is done about a balance or a pump that goes away.
 Rules: a lost balance or pump is an event, never an end; a resumed run goes on in the stage that its clock says, with
-    the pump as it finds it; a pump that an alarm stopped stays stopped.
+    the pump as it finds it; a pump that an alarm stopped stays stopped;
+    a stop by somebody else ends the run.
 Units: times in s since the run's start by the clock that is given, rates in nL/h, mass in g, steps counted by the pump.
 Leaves: files to runfolder.py, protocols to pumprig.balance, the pump to whoever gives one.
 """
@@ -26,8 +27,8 @@ QUIET = ("opened", "stage", "balance found", "pump found", "held", "went on")  #
 
 @dataclass(frozen=True)
 class PumpState:
-    """What a pump says: counted steps, the calibration's rate (0: it stands), its power-on's number, its alarm, and its
-    rotor's angle in turns (None: not known).
+    """What a pump says: counted steps, the calibration's rate (0: it stands), its power-on's number, its alarm, its
+    rotor's angle in turns (None: not known), and whether somebody else stopped it before its volume was out.
     """
 
     steps: int
@@ -35,6 +36,11 @@ class PumpState:
     boot: int = 0
     alarm: str = ""
     turn: float | None = None
+    stopped: bool = False
+
+
+class StoppedByOther(PumpError):
+    """Somebody else stopped the pump while the run used it."""
 
 
 class Scale(Protocol):
@@ -110,6 +116,14 @@ class WeighingRun:
                 )
             self._stage = stage
             self._event("stage", f"{stage.kind} {stage.rate_nl_per_h:g} nL/h")
+        if state is not None and state.stopped and not state.alarm:
+            self._event("stopped", f"by somebody else, in {stage.kind} {stage.rate_nl_per_h:g} nL/h")
+            self.close()
+            raise StoppedByOther(
+                f"Somebody else stopped the pump in {stage.kind} at {stage.rate_nl_per_h / 1000:g} µL/h.",
+                "The run has ended and starts nothing again; every reading is kept.",
+                f"Go on with `--resume --folder {self.run.folder}`.",
+            )
         if state is not None:
             self._drive(stage, state, t_s)
         steps = None if state is None else state.steps

@@ -13,6 +13,7 @@ import contextlib
 import difflib
 import importlib
 import io
+import os
 import re
 import sys
 from typing import Any
@@ -209,6 +210,11 @@ def run(arguments: list[str] | None = None, settings: Settings | None = None) ->
     """Run one command line; returns its exit code. Every error ends here."""
     words = sys.argv[1:] if arguments is None else arguments
     settings = settings or Settings()
+    settings.finding = 0
+    if "PUMPRIG_BESIDE" in os.environ:
+        from pumprig.cli import beside
+
+        beside.end_with_other()
     streams.begin(settings.held is not None)
     named = next((word for word in words if word in COMMANDS), "")
     if named not in UNSIGNED and settings.held is None and streams.is_watched() and not QUIET & set(words):
@@ -232,6 +238,11 @@ def _run(words: list[str], settings: Settings) -> int:
         return _failed(error, settings)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except SystemExit:
+        if not PRINTED_BY_CLICK & set(words):
+            raise
+        streams.silence()  # click's own word for a reader that went away
+        return settings.finding
     except (KeyboardInterrupt, click.Abort):
         put_text(f"\nInterrupted.{GOES_ON if settings.met else ''}", err=True)
         return 130
@@ -289,7 +300,7 @@ def _wrapped(line: str) -> list[str]:
 
 def _failed(error: PumpError, settings: Settings) -> int:
     if isinstance(error, streams.OutputLost) and error.quiet:
-        return error.exit_code  # who reads has enough
+        return settings.finding  # who reads has enough, as where all of it was written before
     if settings.verbose:
         import traceback
 

@@ -1,7 +1,8 @@
 """A program of the tool that runs beside another one, and ends with it.
 
 Owns: starting it, starting it again where it ended by itself, passing on what it says.
-Rules: what it says goes out under its name; secrets go by its environment, which no list of processes shows.
+Rules: what it says goes out under its name; secrets go by its environment, which no list of processes shows; it ends
+with the program that it runs beside, however that ends, so that nobody is left who holds its ports.
 Units: seconds.
 Leaves: what runs beside what to the commands.
 """
@@ -9,12 +10,26 @@ Leaves: what runs beside what to the commands.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 
 AGAIN_S = 5.0
+MARK = "PUMPRIG_BESIDE"  # in its environment: its standard input ends with the program that it runs beside
+
+
+def end_with_other() -> None:
+    """In a program that was started by `Beside`: be told to end when the other one has ended."""
+    if os.environ.pop(MARK, ""):
+        threading.Thread(target=_wait_for_end, daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Beside:
@@ -25,7 +40,7 @@ class Beside:
     ) -> None:
         self._name, self._say = name, say
         self._line = [sys.executable, "-m", "pumprig", *words]
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **environment, MARK: "1"}
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
@@ -39,7 +54,7 @@ class Beside:
                     return
                 child = subprocess.Popen(
                     self._line,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
@@ -51,6 +66,8 @@ class Beside:
             for text in child.stdout:
                 self._say(f"{self._name}: {text.rstrip()}")
             code = child.wait()
+            assert child.stdin is not None
+            child.stdin.close()
             if not self._ended.is_set():
                 self._say(
                     f"{self._name}: ended with exit code {code}; it is started again in {AGAIN_S:.0f} s"

@@ -100,6 +100,7 @@ def run_command(
     from pumprig.api.rigpump import RigPump
     from pumprig.balance.search import open_balance
     from pumprig.calibration import runfolder
+    from pumprig.calibration.weighing_run import StoppedByOther
 
     settings = current()
     if resume and folder is None:
@@ -154,7 +155,24 @@ def run_command(
                 "What the pump was to deliver for it is stopped; every reading is kept.",
                 f"Go on with `--resume --folder {kept_in}`.",
             ) from None
+        except StoppedByOther:
+            _weighed_so_far(settings, kept_in)
+            raise
     _report(settings, kept_in)
+
+
+def _weighed_so_far(settings: Settings, place: Path) -> None:
+    """What a run that was stopped leaves: the rates that were through, and how long was read."""
+    from pumprig.calibration.runfolder import RunFolder
+
+    folder = RunFolder(place)
+    until_s = folder.plan_s(folder.last_s())
+    files, left_out = folder.weighings(until_s)
+    settings.say(f"weighed for {quantities.duration_text(1000 * until_s)} of the plan, kept in {place}:")
+    for file in files:
+        settings.say(f"  {file}: whole, for `pumprig calibrate fit`")
+    for why in left_out:
+        settings.say(f"  no weighing at {why}")
 
 
 def _clock(pump: RigPump | None, speed: float) -> Callable[[], float]:

@@ -35,10 +35,11 @@ def doctor(walk: bool, begin: int | None, record: Path | None, driver: str) -> i
         bring_up(settings, driver, begin, record)
         return 0
     rows = list(all_checks(settings.port, settings.state, settings.database()))
+    settings.finding = 1 if any(row.verdict == "fail" for row in rows) else 0
     settings.document([asdict(row) for row in rows])
     for row in rows:
         mark = painted(f"{row.verdict:4}", fg=STYLES[row.verdict])
         settings.show(mark, f"  {row.name}: {row.finding}")
         if row.to_do:
             settings.show(f"      {row.to_do}")
-    return 1 if any(row.verdict == "fail" for row in rows) else 0
+    return settings.finding

@@ -8,9 +8,6 @@ Leaves: the hub itself to pumprig.hub.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -67,7 +64,7 @@ def hub(
     from pumprig.hub import server, wire
 
     kept: list[Keeping] = []
-    beside: list[subprocess.Popen[str] | Beside] = []
+    beside: list[Beside] = []
     gateway = _gateway_words(named, lab)  # refused before the hub begins
     if page is not None:
         from pumprig.cli.dashboard import server as page_server
@@ -76,7 +73,8 @@ def hub(
 
     def ready(running: server.Hub) -> None:
         if page is not None:
-            beside.append(_page_beside(page, settings.say))
+            words = ["-q", "dashboard", "--no-browser", "--page", page]
+            beside.append(Beside("page", words, {}, lambda text: settings.say(_where(text))))
         where = wire.socket_path() if wire.UNIX else "127.0.0.1"
         settings.show(f"ready {where}")
         settings.document({"ready": where, **running.status()})
@@ -108,18 +106,9 @@ def _keeping(addresses: Callable[[], list[str]], settings: Settings) -> Keeping:
     return keeping
 
 
-def _page_beside(page: str, say: Callable[[str], None]) -> subprocess.Popen[str]:
-    """The page's server, a process of its own; where the page is, is said when it is there."""
-    line = [sys.executable, "-m", "pumprig", "dashboard", "--no-browser", "--page", page]
-    child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-
-    def told() -> None:
-        assert child.stdout is not None
-        for text in child.stdout:
-            say(f"page {text.rstrip().removeprefix('ready ')}")
-
-    threading.Thread(target=told, daemon=True).start()
-    return child
+def _where(text: str) -> str:
+    """What the page says; of where it is only that."""
+    return text.replace("page: ready ", "page ", 1)
 
 
 def _gateway_words(

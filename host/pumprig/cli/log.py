@@ -90,7 +90,7 @@ def pull_(follow: bool, interval: str) -> None:
         if follow:
             last = result.log_next - 1
             settings.say(f"{result.device_id}: stored up to record {last}; takes what comes, until Ctrl-C")
-        while follow:
+        while follow and not streams.reader_has_left():
             time.sleep(pause_s)
             _pulled(settings, store, rig.pull(), follow)
 
@@ -207,6 +207,7 @@ def verify_(device: str | None) -> None:
     settings = current()
     with settings.store_read() as store:
         verdict = verify(store, device_of(store, device))
+    settings.finding = 0 if verdict.ok else 1
     if not settings.json:
         for first, last in verdict.gaps:
             settings.show(f"gap: records {first} to {last} are missing")

@@ -43,6 +43,7 @@ class Settings:
     verbose: bool = False
     held: Rig | None = None  # the rig that the console holds open
     met: bool = False  # a rig was talked to
+    finding: int = 0  # the exit code of what a reading command found, where nobody reads it, too
     loaded: Callable[[], None] | None = None  # called when the command is loaded and is about to begin
 
     def acts(self) -> None:

@@ -10,8 +10,8 @@ Leaves: reading records to ledger.py.
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -195,7 +195,7 @@ def _some(count: int) -> int:
 
 
 def _csv(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> int:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    text = codecs.getwriter("utf-8")(file)  # which leaves the file open, whatever fails
     count = 0
     writer: csv.DictWriter[str] | None = None
     for row in rows:
@@ -207,8 +207,6 @@ def _csv(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> int:
         told |= {name: ";".join(row[name]) for name in LISTS}
         writer.writerow({name: cell(value) for name, value in told.items()})
         count += 1
-    text.flush()
-    text.detach()
     return count
 
 

@@ -201,3 +201,25 @@ def test_balance_and_counts_are_recorded_beside_a_running_therapy_and_shown_side
     assert whole["asked_nl"] == pytest.approx(2e6 * 8 / 60, rel=0.05)
     assert whole["weighed_nl"] == pytest.approx(whole["counted_nl"], rel=0.1)  # the nominal volume is a guess
     assert len(document["hours"]) == 2
+
+
+def test_a_stop_from_another_program_ends_the_run_and_it_starts_nothing_again(lab: Lab) -> None:
+    run = lab.run(*RUN)
+    wait_for(run.stderr, "3/4 run")
+    more_readings(lab.folder, 5)
+    stop = subprocess.run(
+        [sys.executable, "-m", "pumprig", "-p", "rig", "stop"],
+        env=lab.environment, cwd=lab.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert stop.returncode == 0, stop.stderr
+    _out, err = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert "Somebody else stopped the pump in run at 1000 µL/h" in err
+    assert "weighed for" in err
+    assert "it was not through" in err
+    assert "--resume --folder run" in err
+    status = subprocess.run(
+        [sys.executable, "-m", "pumprig", "-p", "rig", "--json", "status"],
+        env=lab.environment, cwd=lab.folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(status.stdout)["state"] == "stopped"
