@@ -92,7 +92,7 @@ class Rig:
         self.watching = Duty("monitor", self._watch, False)
         self.sounding = Duty("alarms", self.alarms.run, False)
         self.recording = Duty("journal", self.checkpoint.run, False, 2)
-        self.foreseeing = Duty("forecast", self.forecast.run, False)
+        self.foreseeing = Duty("forecast", self.forecast.run, False, 50)  # nobody waits for it
         self.loop = Loop(
             self.clock,
             (

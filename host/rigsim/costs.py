@@ -2,7 +2,7 @@
 
 Owns: the table of measured costs, and the sum over each tick of a rehearsal.
 Rules: costs are the largest that were seen on the emulated Pico (125 MHz, MicroPython 1.26.1, the `.mpy` files that
-`pumprig flash` installs) with a host that pulls the log as fast as it comes; erases and collections stand apart, as in
+`pumprig flash` installs) around every changing command on a program of eight steps with boluses; erases and collections stand apart, as in
 the firmware's own figure; a duty that would wait because its tick is filled is left out, for it runs in one that is
 less full; the same rehearsal gives the same figure.
 Units: us; ns of a step.
@@ -17,14 +17,14 @@ from typing import Any
 TABLE = {
     "buttons": (110, 110),
     "link": (310, 7_200),
-    "delivery": (1_000, 5_500),
-    "monitor": (5_200, 5_200),
+    "delivery": (1_600, 8_500),
+    "monitor": (7_000, 7_000),
     "forecast": (80, 3_800),
     "alarms": (190, 190),
     "journal": (2_500, 8_800),
     "housekeeping": (650, 650),
 }
-CHANGE_US = 13_500  # of the link, for a change in its fullest tick: the import of a module on loan
+CHANGE_US = 16_700  # of the link, for a change in its fullest tick: the import of the largest module on loan
 STEP_NS = 2_200  # of delivery, for each step that it queues
 
 

@@ -56,6 +56,12 @@ class Commands:
 
         now() is the present tick's time; crc is codec.name_of its line, 0 for a typed one.
         """
+        while (
+            self._rig.log.has_rest()
+        ):  # of the command before: it would fall into a tick that loads a module
+            yield None
+            self._rig.log.log_rest()
+            yield None
         for _piece in self._prepare(row[0], args):
             yield None
         if self._rig.journal.has_room():
@@ -145,24 +151,25 @@ class Commands:
 
     def feed(self, now_us):
         """Let what a command has changed begin, now that it is on flash, and fill the queue; a tick each if need be."""
-        if self._rig.delivery.is_braking():
-            self._rig.log.owe(lambda: self._rig.delivery.go_on(now_us))  # what its end logs is a tick each
-            return self._rig.delivery.due_us
-        if self._rig.log.has_rest():
+        rig = self._rig
+        delivery = rig.delivery
+        if delivery.is_braking():
+            rig.log.owe(lambda: delivery.go_on(now_us))  # what its end logs is a tick each
+            return delivery.due_us
+        if rig.log.has_rest():
             return now_us  # this tick was filled by its records
         if self._replan:
             self._replan = False
-            self._rig.flow_changed(now_us)
-            if self._rig.loop.is_filled(now_us):
+            rig.flow_changed(now_us)
+            if rig.loop.is_filled(now_us):
                 return now_us
-        self._rig.delivery.settle(now_us)
-        ahead_us = self._rig.delivery.ahead_us(now_us)
-        is_open = self._rig.delivery.open_us >= 0
+        delivery.settle(now_us)
+        ahead_us = delivery.ahead_us(now_us)
         # filled ticks that it lets pass: within checkpoint.SLACK_US
-        self._rig.feeding.waits = 5 if is_open and ahead_us > 1_000_000 else 2
-        if self._rig.loop.is_filled(now_us) and ahead_us > PATIENT_US:
+        rig.feeding.waits = 5 if delivery.open_us >= 0 and ahead_us > 1_000_000 else 2
+        if rig.therapy.mode != "stopped" and ahead_us > PATIENT_US and rig.loop.is_filled(now_us):
             return now_us + 1  # by the records of what has begun or ended
-        return self._rig.delivery.go_on(now_us)
+        return delivery.go_on(now_us)
 
     def _at_once(self, verb, now_us):
         """Stop as a person asks for it, or no sound for a while; what these take is always in memory."""
