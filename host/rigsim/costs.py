@@ -2,9 +2,9 @@
 
 Owns: the table of measured costs, and the sum over each tick of a rehearsal.
 Rules: costs are the largest that were seen on the emulated Pico (125 MHz, MicroPython 1.26.1, the `.mpy` files that
-`pumprig flash` installs) around every changing command on a program of eight steps with boluses; erases and collections stand apart, as in
-the firmware's own figure; a duty that would wait because its tick is filled is left out, for it runs in one that is
-less full; the same rehearsal gives the same figure.
+`pumprig flash` installs) around every changing command, on a program of eight steps with boluses; erases and
+collections stand apart, as in the firmware's own figure; a duty that would wait because its tick is filled is left
+out, for it runs in one that is less full; the same rehearsal gives the same figure.
 Units: us; ns of a step.
 Leaves: measuring to bench/firmware.py, bench/commands.py and docs/explanation/timing.md.
 """
