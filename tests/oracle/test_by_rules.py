@@ -224,6 +224,22 @@ CASES = {
         {"basal": 3_000, "single": 4_900},
         refused=(("dispense", "cap"), ("bolus", "cap")),
     ),
+    "a lower program under a lower cap waits until what flowed before it leaves room": Case(
+        TEN,
+        ((3_600, "load", {"program": "tight"}), (3_700, "load", {"program": "wide"})),
+        4_000,
+        {"basal": 37_000 + 300},
+        refused=(("commit", "cap"),),
+        loads={"tight": flows(1, cap_nl=118_000), "wide": flows(1, cap_nl=121_000)},
+    ),
+    "a program that is loaded while the pump stands flows at once": Case(
+        TURNS,
+        ((590, "stop", {}), (620, "load", {"program": "other"})),
+        1_300,
+        {"basal": 5_900 + 20 * 680, "periodic": 1_000},
+        missed=("stopped 1",),
+        loads={"other": flows(20, periodic=(Periodic(500, 1_000, 10_000),))},
+    ),
     "a titration far from its ceiling has room for a request": Case(
         Program("rises", ramp=(10 * DAY_S, 10 * DAY_S, 43_200, 40 * DAY_S), cap_nl=41 * DAY_S),
         ((100, "bolus", {"volume_nl": 90_000, "over_ms": 100_000}),),
