@@ -169,3 +169,8 @@ def two_stores(other):
             attach, "DELETE FROM calibrations", "INSERT INTO calibrations SELECT * FROM other.calibrations"
         ),
     }
+
+
+def without(table):
+    """Take every row of a table away."""
+    return _sql(f"DELETE FROM {table}")

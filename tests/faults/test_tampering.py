@@ -211,3 +211,11 @@ def test_the_same_records_have_the_same_digest_in_every_store(tried, tmp_path):
     assert told["ok"]
     assert told["digest"] == again["digest"]
     assert len(told["digest"]) == 32
+
+
+def test_a_device_whose_row_was_taken_away_is_named_and_its_records_are_still_reached(tried):
+    results = tried(tampering.without("devices"))
+    assert_noticed(results)
+    for name, (_code, out, err, _files) in results.items():
+        assert "its row was taken away; its records are still here" in err, name
+        assert "is empty" not in out + err, name

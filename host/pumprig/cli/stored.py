@@ -29,6 +29,8 @@ anyway_option = click.option("--anyway", is_flag=True, help="Go on although the 
 def device_of(store: Store, chosen: str | None) -> str:
     """The device that is meant. Raises UsageError where that is not clear."""
     known = store.devices()
+    if chosen or not known:
+        known = [*known, *store.without_row()]
     if chosen:
         fitting = [device for device in known if device.startswith(chosen)]
         if len(fitting) == 1:

@@ -208,6 +208,14 @@ class Store:
                 )
             ]
 
+    def without_row(self) -> list[str]:
+        """Ids of devices whose records are here and whose row is not: somebody took it away."""
+        query = """WITH RECURSIVE held (id) AS (SELECT min(device_id) FROM records UNION ALL
+            SELECT (SELECT min(device_id) FROM records WHERE device_id > held.id) FROM held WHERE held.id IS NOT NULL)
+            SELECT id FROM held WHERE id IS NOT NULL AND id NOT IN (SELECT device_id FROM devices)"""
+        with self.guard():
+            return [str(row[0]) for row in self.db.execute(query)]
+
     def note_calibration(self, device_id: str, calibration_id: int, num: int, den: int, u_ppm: int) -> bool:
         """Remember a calibration for good: num / den nL a step, expanded relative uncertainty u_ppm.
 

@@ -177,6 +177,8 @@ def _verify(store: Store, db: sqlite3.Connection, device_id: str) -> Verdict:
         if documents.digest(text) != digest:
             log.fault(f"program {digest}", "its text is not what its hash names")
         halves[_half(digest)] = digest
+    for other in store.without_row():
+        log.fault(f"devices {other}", "its row was taken away; its records are still here")
     for where, what in seals.faults(db):
         log.fault(where, what)
     for number in log.used:
