@@ -194,6 +194,18 @@ CASES = {
         missed=("power 3",),
         alarms=("power_return",),
     ),
+    "a program that was loaded after a power cut is not moved by the clock that is set then": Case(
+        TURNS,
+        (
+            (100, "power_cut", {"for_ms": 1_800_000}),
+            (1_910, "load", {"program": "other"}),
+            (1_950, "set_clock", {"by_ms": 0}),
+        ),
+        2_500,
+        {"basal": None, "periodic": 1_000},
+        alarms=("power_return",),
+        loads={"other": flows(10, periodic=(Periodic(500, 1_000, 10_000),))},
+    ),
     "a stop by the button, then a cut: what falls due is missed for the button": Case(
         TURNS,
         (

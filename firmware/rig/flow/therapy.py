@@ -38,6 +38,7 @@ class Therapy:
         self.program_text = ""
         self.program_hash = ""
         self.start_us = 0
+        self._is_taken_up = False  # it began before this boot
         self.boluses = Boluses(dosing)
         self.spread = None
         self.bridge = None
@@ -56,6 +57,7 @@ class Therapy:
         self.program_text = text
         self.program_hash = digest
         self.start_us = now_us - (elapsed_us or 0)
+        self._is_taken_up = elapsed_us is not None
         self.ramp_held_us = -1
         self._ramp_behind_us = 0
         if program["bridge"] and elapsed_us is None:
@@ -98,8 +100,8 @@ class Therapy:
         return "" if programs.knows_zone(self.program["zone"], utc_us) else "zone"
 
     def add_outage(self, outage_us, now_us):
-        """The clock says how long there was no power: the program's grid has gone on meanwhile."""
-        if self.program is None:
+        """The clock says how long there was no power: the grid of the program from before has gone on meanwhile."""
+        if self.program is None or not self._is_taken_up:
             return
         self.start_us -= outage_us
         if self.ramp_held_us >= 0:
