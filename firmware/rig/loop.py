@@ -13,6 +13,7 @@ from rig.clock import KEEP_ALIVE_US, NEVER_US, TICK_US
 
 # When so much of a tick is used up, what is not polled waits for the next one: most take 4 to 8 ms.
 SPENT_US = 3_000
+FULL_US = 9_000  # where a duty has filled so much, another one waits two ticks longer, else one
 WAITS = 3  # ticks in a row, at most
 # So much work leaves 30 to 40 kB of garbage: collected before the heap is full, at the end of a tick.
 LITTER_US = 25_000
@@ -90,6 +91,8 @@ class Loop:
             due_us = duty.run(start_us)
             duty.due_us = min(due_us, duty.due_us)  # what it does may wake a duty, itself too
             after_us = self._clock.now_us()
+            if has_run and self._spent_us(start_us, after_us) > FULL_US:
+                has_run = 2
             if after_us - before_us > duty.worst_us:
                 duty.worst_us = after_us - before_us
             before_us = after_us
