@@ -86,6 +86,6 @@ def test_an_outage_stands_in_the_hour_in_which_it_was(postgres: Postgres, tmp_pa
     assert [hour.astimezone(UTC) for hour, _s, _nl in told] == hours
     (_five, before_s, before_nl), (_six, after_s, after_nl) = told
     assert abs(after_s - 15 * 60) < 1
-    assert abs(after_nl - 20_000 / 4) < 1
+    assert abs(after_nl - 20_000 * after_s / 3600) < 1
     assert 5 * 60 - 1 < before_s < 15 * 60 + 1  # what flowed since the last record is in none
     assert abs(before_nl - 20_000 * before_s / 3600) < 1
