@@ -24,6 +24,8 @@ SPREAD = KINDS.index("spread")
 PRIME = KINDS.index("prime")
 BRIDGE = KINDS.index("bridge")
 CALIBRATION = KINDS.index("calibration")
+# Of the base flow, asked for several times a tick: (from_us, until_us, nL/day, UTC less the device's time, 0: unset).
+NO_PIECE = (0, 0, 0, 0)
 
 
 class Therapy:
@@ -43,6 +45,7 @@ class Therapy:
         self.spread = None
         self.bridge = None
         self.cancelled = []  # whose end is still to be told
+        self._piece = NO_PIECE
         self.ramp_held_us = -1  # since when the ramp is held; -1: it goes on
         self._ramp_behind_us = 0  # by how much the ramp is behind the program's time
         self.later = (0, 0)  # the program that waits: (number of its text, when it begins, UTC s); 0: none
@@ -58,6 +61,7 @@ class Therapy:
         self.program_hash = digest
         self.start_us = now_us - (elapsed_us or 0)
         self._is_taken_up = elapsed_us is not None
+        self._piece = NO_PIECE
         self.ramp_held_us = -1
         self._ramp_behind_us = 0
         if program["bridge"] and elapsed_us is None:
@@ -104,6 +108,7 @@ class Therapy:
         if self.program is None or not self._is_taken_up:
             return
         self.start_us -= outage_us
+        self._piece = NO_PIECE
         if self.ramp_held_us >= 0:
             self._ramp_behind_us += outage_us
         self.boluses.add_outage(outage_us, now_us)
@@ -158,8 +163,14 @@ class Therapy:
                 0,
                 bridge.end_us or NEVER_US,
             )  # the old fluid leaves first; the program's rate follows
-        rate, holds_us = programs.base_rate(self.program, self.elapsed_us(at_us), utc_us)
-        return BASAL, rate, at_us + holds_us if self.ramp_held_us < 0 else NEVER_US
+        from_us, until_us, rate, utc_less_us = self._piece
+        if not from_us <= at_us < until_us or (utc_us and utc_us - at_us) != utc_less_us:
+            rate, holds_us = programs.base_rate(self.program, self.elapsed_us(at_us), utc_us)
+            if self.ramp_held_us >= 0:
+                return BASAL, rate, NEVER_US
+            until_us = at_us + holds_us
+            self._piece = at_us, until_us, rate, utc_us and utc_us - at_us
+        return BASAL, rate, until_us
 
     def elapsed_us(self, at_us):
         """The program's own time: since its start, but what its ramp is behind."""
@@ -171,6 +182,7 @@ class Therapy:
 
     def set_ramp(self, behind_us, held, now_us):
         """Put the ramp so far behind, held there or going on."""
+        self._piece = NO_PIECE
         self._ramp_behind_us = behind_us
         self.ramp_held_us = now_us if held else -1
 
