@@ -66,7 +66,7 @@ KILLED = ("killed", "endless")
 def drawn(count: int, seed: int, only: str) -> tuple[list[tuple[str, int]], int]:
     """The places of the sample, and of how many they are drawn; of these only those whose path has `only` in it."""
     every = [(path, place.number) for path in MODULES for place in mutated.places(runner.source(path))]
-    # Each place has its own lot: a longer sample goes on where a shorter one ends, and a module that changes moves its own.
+    # A lot for each place: a longer sample goes on where a shorter one ends, and a module that changes moves its own.
     every.sort(key=lambda row: hashlib.sha256(f"{seed} {row[0]} {row[1]}".encode()).digest())
     return [row for row in every[:count] if only in row[0]], len(every)
 
