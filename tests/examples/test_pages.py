@@ -65,7 +65,7 @@ FRAMEWORKS = (
     "recipes.md",
 )  # Python in environments of their own: tests/adapters runs it word for word
 SIGNATURES = ("reference/python.md",)  # no snippets: the generated reference
-SLOW_STUDY = ("runs = 100", "runs = 20")
+SLOW_STUDY = ("runs = 100", "runs = 5")
 
 
 def fences(page: Path) -> list[tuple[str, str]]:
