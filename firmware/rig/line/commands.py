@@ -167,7 +167,7 @@ class Commands:
         ahead_us = delivery.ahead_us(now_us)
         # filled ticks that it lets pass: within checkpoint.SLACK_US
         rig.feeding.waits = 5 if delivery.open_us >= 0 and ahead_us > 1_000_000 else 2
-        if rig.therapy.mode != "stopped" and ahead_us > PATIENT_US and rig.loop.is_filled(now_us):
+        if delivery.open_us >= 0 and ahead_us > PATIENT_US and rig.loop.is_filled(now_us):
             return now_us + 1  # by the records of what has begun or ended
         return delivery.go_on(now_us)
 
