@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from oracle import edges
 from oracle.bolus import KINDS, Bolus
 from oracle.model import Model
+from oracle.peeks import told_steps
 from oracle.program import S_US
 from oracle.scenario import Row
 
@@ -114,9 +115,9 @@ class Cuts:
         for kind in KINDS:
             kept.given[kind] = row.state[f"{kind}_steps"] * kept.step_nl
         for over in (kept.bolus, kept.spread, kept.bridge):
-            done = over and _done_steps(over.kind, row.state)
-            if over is not None and done is not None:
-                over.given_nl = min(over.nl, done * kept.step_nl)
+            told = over and told_steps(over.kind, row.state)
+            if over is not None and told is not None:
+                over.given_nl = min(over.nl, told[0] * kept.step_nl)
 
     def _own_time(self, kept: Model, row: Row) -> None:
         """The program's own time goes on as the record has it: that of the model, but for the grain of a tick."""
@@ -194,9 +195,9 @@ class Cuts:
         judge = self._judge
         model = judge.model
         ended = self._ended(over.kind)
-        done = _done_steps(over.kind, state)
-        if done is not None:
-            pass
+        told = told_steps(over.kind, state)
+        if told is not None:
+            done = told[0]
         elif ended is not None:
             done = int(ended.fields["done_steps"])
         else:
@@ -224,12 +225,3 @@ def elapsed_us(state: dict[str, int]) -> Fraction:
     """The program's own time, as a record has it."""
     parts = (state["program_elapsed_s"] << 16) + state["elapsed_part"]
     return Fraction(parts * S_US, 65_536)
-
-
-def _done_steps(kind: str, state: dict[str, int]) -> int | None:
-    """What a record says that a bolus of this kind has had; None: it says nothing of one."""
-    number = KINDS.index(kind) + 1
-    if state["bolus_kind"] == number:
-        return state["bolus_done_steps"]
-    second = state.get("second_kind") or KINDS.index("spread") + 1
-    return state["spread_done_steps"] if state["spread_steps_asked"] and second == number else None

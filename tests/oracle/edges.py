@@ -30,7 +30,7 @@ def settle(model: Model) -> None:
     for i, row in enumerate(model.program.periodic):
         if model.mode == "running":
             _running(model, i, row.volume_nl, row.every_s * S_US)
-        elif _is_near(model, model.due_us[i]) and _look(model, row.volume_nl):
+        elif _is_near(model, model.due_us[i]) and _look(model, i):
             model.miss(i, "edge")
 
 
@@ -38,10 +38,18 @@ def _is_near(model: Model, due_us: Fraction) -> bool:
     return abs(due_us - model.elapsed_us) <= EDGE_US
 
 
-def _look(model: Model, volume_nl: int) -> str:
-    """What the log says of a turn, beside those of this instant that are missed already."""
+def _look(model: Model, i: int) -> str:
+    """What the log says of a row's turn, beside those of its volume that are missed at this instant without doubt."""
+    assert model.program is not None
+    rows = model.program.periodic
+    volume_nl = rows[i].volume_nl
     here = [c for c in model.claims if (c.what, c.at_us, c.done_nl) == ("missed", model.t_us, volume_nl)]
-    return model.peek_edge(volume_nl, len(here))
+    waiting = [
+        j
+        for j, row in enumerate(rows)
+        if j != i and row.volume_nl == volume_nl and model.due_us[j] < model.elapsed_us - EDGE_US
+    ]
+    return model.peek_edge(volume_nl, len(here) + len(waiting))
 
 
 def _running(model: Model, i: int, volume_nl: int, every_us: int) -> None:
@@ -53,7 +61,7 @@ def _running(model: Model, i: int, volume_nl: int, every_us: int) -> None:
     coming = _is_near(model, model.due_us[i])
     if own is None and not coming:
         return
-    seen = _look(model, volume_nl)
+    seen = _look(model, i)
     if coming and seen == "begun" and model.slot() is None:
         model.begin(i)
     elif coming and seen == "missed":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from oracle.bolus import Bolus
+from oracle.bolus import KINDS, Bolus
 
 if TYPE_CHECKING:
     from oracle.judge import Judge
@@ -60,7 +60,7 @@ class Peeks:
             if k < at and (row.boot != boot or row.mono_us <= over.from_us):
                 continue  # the model may be a few steps behind the log
             if row.boot != boot or row.event == "cut" or row.mono_us > at_us + slack_us + LATE_US:
-                return None
+                break
             if row.event != "bolus_end" or row.fields["kind"] != over.kind:
                 continue
             if int(row.fields["asked_steps"]) != over.steps or self._ends.get(k, over.key) != over.key:
@@ -72,4 +72,27 @@ class Peeks:
             return Fraction(
                 row.mono_us + (0 if whole else LATE_US)
             )  # cancelled just before its end: not yet over
-        return None
+        return self._under_way(over, at_us, at_us + slack_us)
+
+    def _under_way(self, over: Bolus, from_us: Fraction, until_us: Fraction) -> Fraction | None:
+        """Just after the last record in which a bolus still lacks steps: a cut, or the log's end, may hide its end."""
+        rows, at = self._judge.rows, self._judge.at
+        found = None
+        for row in rows[at:]:
+            if row.boot != rows[at].boot or row.event == "cut" or row.mono_us > until_us:
+                break
+            steps = told_steps(over.kind, row.state)
+            if row.mono_us > from_us and steps is not None and steps[0] < steps[1] == over.steps:
+                found = Fraction(row.mono_us + 1)
+        return found
+
+
+def told_steps(kind: str, state: dict[str, int]) -> tuple[int, int] | None:
+    """(done, asked) that a record says of a bolus of this kind; None: it says nothing of one."""
+    number = KINDS.index(kind) + 1
+    if state["bolus_kind"] == number:
+        return state["bolus_done_steps"], state["bolus_steps"]
+    second = state.get("second_kind") or KINDS.index("spread") + 1
+    if state["spread_steps_asked"] and second == number:
+        return state["spread_done_steps"], state["spread_steps_asked"]
+    return None

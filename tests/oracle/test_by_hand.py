@@ -91,6 +91,28 @@ def test_a_power_cut_about_a_commit(off_ms):
     assert not faults(program, events, 20 * MINUTE)
 
 
+@pytest.mark.parametrize("off_ms", [1_080, 1_086, 1_260, 1_300])
+@pytest.mark.parametrize("over_ms", [300_000, 3_000])
+def test_a_cut_at_the_boot_after_one_at_a_turn(over_ms, off_ms):
+    """What is assumed may be all of the bolus, and the boot may be all that is there to tell of it."""
+    program = constant(10_000, periodic=(Periodic(600, 500 if over_ms < 9_000 else 3_000, over_ms, 30),))
+    events = [
+        Event(29_980, "power_cut", {"for_ms": 1_000}),
+        Event(29_980 + off_ms, "power_cut", {"for_ms": 300}),
+    ]
+    assert not faults(program, events, 20 * MINUTE)
+
+
+@pytest.mark.parametrize("off_ms", [-140, -120, -106, -80, 0])
+def test_a_new_program_about_a_turn_while_another_of_its_volume_waits(off_ms):
+    rows = (Periodic(60, 300, 60_000, 1), Periodic(60, 300, 60_000))
+    program = replace(
+        constant(10_000, periodic=rows, drug="dye", concentration="1 mg/ml"), bridge=(60_000, 600_000)
+    )
+    events = [Event(121_000 + off_ms, "rate", {"rate_nl_per_day": 200_000})]
+    assert not faults(program, events, 5 * MINUTE)
+
+
 @pytest.mark.parametrize("off_ms", [700, 1_500, 6_900_000, 6_911_900, 6_912_100])
 def test_a_bridge_stopped_then_kept_by_another_rate(off_ms):
     program = constant(10_000, drug="saline", concentration="1 mg/ml")
@@ -103,3 +125,19 @@ def test_a_bridge_stopped_then_kept_by_another_rate(off_ms):
     events = [Event(5 * MINUTE, "load", {}, bridged), Event(at, "stop")]
     events += [Event(at + 9_000, "rate", {"rate_nl_per_day": 300_000})]
     assert not faults(program, events, at + 30 * MINUTE)
+
+
+@pytest.mark.parametrize("volume_nl", [5_000, 20_000])
+def test_a_request_under_a_program_that_began_after_the_loss_of_power(volume_nl):
+    """12 h of 100 µL a day have flowed, and 10 h more come: under a cap of 100 µL there is room for some 8 µL."""
+    hour = 60 * MINUTE
+    program = Program("by hand", days={"": ((0, 100_000),)}, cap_nl=100_000)
+    other = Program("other", phases=((36_000, 100_000), (864_000, 0)), cap_nl=100_000)
+    back = 22 * hour
+    events = [
+        Event(12 * hour, "power_cut", {"for_ms": 10 * hour}),
+        Event(back + 10_000, "load", {}, other),
+        Event(back + 60_000, "set_clock", {"by_ms": 0}),
+        Event(back + 120_000, "bolus", {"volume_nl": volume_nl, "over_ms": 60_000}),
+    ]
+    assert not faults(program, events, back + hour)

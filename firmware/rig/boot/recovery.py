@@ -180,6 +180,8 @@ def _power_returned(rig, header, mode, now_us):
     rig.assumed_steps += lost_steps
     rig.reservoir.assume(lost_nl)
     rig.cap.add(now_us, 0, asked_steps)  # what the program gives by itself has its room already
+    # Told ahead of all else: the next record has the steps, and a boot takes a bolus that has some for told
+    rig.delivery.settle(now_us)
     if mode == "priming" or therapy.program is None or therapy.program["on_return"] == "stop":
         therapy.stop("power")
         rig.delivery.end_cancelled()

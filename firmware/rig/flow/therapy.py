@@ -40,7 +40,7 @@ class Therapy:
         self.program_text = ""
         self.program_hash = ""
         self.start_us = 0
-        self._is_taken_up = False  # it began before this boot
+        self.is_taken = False  # up from the log: the program began before this boot
         self.boluses = Boluses(dosing)
         self.spread = None
         self.bridge = None
@@ -60,7 +60,7 @@ class Therapy:
         self.program_text = text
         self.program_hash = digest
         self.start_us = now_us - (elapsed_us or 0)
-        self._is_taken_up = elapsed_us is not None
+        self.is_taken = elapsed_us is not None
         self._piece = NO_PIECE
         self.ramp_held_us = -1
         self._ramp_behind_us = 0
@@ -104,9 +104,7 @@ class Therapy:
         return "" if programs.knows_zone(self.program["zone"], utc_us) else "zone"
 
     def add_outage(self, outage_us, now_us):
-        """The clock says how long there was no power: the grid of the program from before has gone on meanwhile."""
-        if self.program is None or not self._is_taken_up:
-            return
+        """The clock says how long the program was without power: its grid has gone on meanwhile."""
         self.start_us -= outage_us
         self._piece = NO_PIECE
         if self.ramp_held_us >= 0:

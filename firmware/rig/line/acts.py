@@ -47,7 +47,7 @@ def ack(rig, args, now_us, effect):
 
 def clock(rig, args, now_us, effect):
     """Set the wall clock."""
-    outage_us = _outage_us(rig.clock, args["utc_us"], now_us)
+    outage_us = _outage_us(rig, args["utc_us"], now_us)
     moved_us = rig.clock.set_utc(args["utc_us"], now_us, "host")
     rig.monitor.check_clock(now_us)
     rig.watching.wake()
@@ -68,9 +68,11 @@ def _moves_us(clock, utc_us, now_us):
     return utc_us - clock.utc_us(now_us) if clock.offset_us else 0
 
 
-def _outage_us(clock, utc_us, now_us):
-    """How long there was no power, as the first setting after a boot tells; 0 at any other."""
-    return max(0, _moves_us(clock, utc_us, now_us)) if clock.source == "restored" else 0
+def _outage_us(rig, utc_us, now_us):
+    """How long the program was without power, as the first setting after a boot tells; 0 at any other."""
+    if rig.clock.source != "restored" or not rig.therapy.is_taken:
+        return 0
+    return max(0, _moves_us(rig.clock, utc_us, now_us))
 
 
 def weighing(rig, _verb, args):
@@ -83,7 +85,7 @@ def weighing(rig, _verb, args):
     for name in lend.WEIGHED:
         while lend.fetch(name):
             yield
-    elapsed_us = now_us - rig.therapy.start_us + _outage_us(clock, utc_us, now_us)
+    elapsed_us = now_us - rig.therapy.start_us + _outage_us(rig, utc_us, now_us)
     parts = program, rig.cap, rig.dosing, rig.therapy.bridge
     found = yield from lend.get("rig.flow.weigh").going_on(*parts, now_us, utc_us, elapsed_us)
     rig.staging.weighed = (program, True, found)
