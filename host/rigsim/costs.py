@@ -24,6 +24,8 @@ TABLE = {
     "journal": (2_500, 8_800),
     "housekeeping": (650, 650),
 }
+# Duties whose cost depends on what they find; the others cost the same each time.
+VARIABLE = ("link", "delivery", "forecast", "journal")
 CHANGE_US = 16_700  # of the link, for a change in its fullest tick: the import of the largest module on loan
 STEP_NS = 2_200  # of delivery, for each step that it queues
 
@@ -35,12 +37,28 @@ class Costs:
         self.worst_us = 0
         self._tick = -1
         self._tick_us = 0
+        self._spent_us = 0  # the firmware's: what is not polled waits when so much of a tick is used up
 
     def attach(self, rig: Any) -> None:
         """Watch the duties of a rig that has just booted."""
-        self._tick = -1
+        from rig.loop import SPENT_US  # the firmware is there once a rig has booted
+
+        self._tick, self._spent_us = -1, SPENT_US
         for duty in rig.loop.duties:
-            duty.run = self._counted(rig, duty.name, duty.run)
+            counted = self._counted if duty.name in VARIABLE else self._constant
+            duty.run = counted(rig, duty.name, duty.run)
+
+    def _constant(self, rig: Any, name: str, run: Any) -> Any:
+        cost_us, _busy_us = TABLE[name]
+        polled = next(duty.polled for duty in rig.loop.duties if duty.name == name)
+        loop = rig.loop
+
+        def counted(now_us: int) -> int:
+            due_us: int = run(now_us)
+            self._add(loop.ticks, cost_us, polled)
+            return due_us
+
+        return counted
 
     def _counted(self, rig: Any, name: str, run: Any) -> Any:
         idle_us, busy_us = TABLE[name]
@@ -66,11 +84,9 @@ class Costs:
         return counted
 
     def _add(self, tick: int, cost_us: int, polled: bool) -> None:
-        from rig.loop import SPENT_US
-
         if tick != self._tick:
             self._tick = tick
             self._tick_us = 0
-        if polled or self._tick_us <= SPENT_US:
+        if polled or self._tick_us <= self._spent_us:
             self._tick_us += cost_us
         self.worst_us = max(self.worst_us, self._tick_us)
