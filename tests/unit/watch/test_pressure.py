@@ -66,3 +66,40 @@ def test_a_reading_that_never_changes_within_the_range_is_a_stuck_sensor(pa: int
     judge = Pressure()
     works = [judge.read(pa, False, False) for _ in range(thresholds.STUCK_READINGS + 1)]
     assert works == [True] * thresholds.STUCK_READINGS + [False]
+
+
+SEA_PA = 101_000
+REVOLUTION = 3_200
+
+
+def relieving(absolute_pa: int | None) -> Pressure:
+    """Under this pressure, with a relief just begun."""
+    pressure = Pressure()
+    pressure.read(SEA_PA, True, True)
+    pressure.read(absolute_pa, False, True)
+    pressure.begin_relief(REVOLUTION)
+    return pressure
+
+
+def test_a_relief_goes_back_a_quarter_of_a_revolution_at_the_most_and_no_step_more() -> None:
+    pressure = relieving(SEA_PA + 60_000)
+    taken = [pressure.relief_steps(300) for _ in range(5)]
+    assert taken == [300, 300, 200, 0, 0]
+
+
+@pytest.mark.parametrize("absolute_pa", [SEA_PA, SEA_PA + 14_000, None])
+def test_a_relief_ends_where_the_line_is_relieved_or_its_pressure_unknown_and_does_not_begin_again(
+    absolute_pa: int | None,
+) -> None:
+    pressure = relieving(SEA_PA + 60_000)
+    assert pressure.relief_steps(16) == 16
+    pressure.read(absolute_pa, False, True)
+    assert pressure.relief_steps(16) == 0
+    pressure.read(SEA_PA + 60_000, False, True)
+    assert pressure.relief_steps(16) == 0, "it is over"
+
+
+def test_a_pascal_above_the_relieved_line_the_relief_goes_on() -> None:
+    pressure = relieving(SEA_PA + 60_000)
+    pressure.read(SEA_PA + 14_001, False, True)
+    assert pressure.relief_steps(16) == 16
