@@ -190,9 +190,11 @@ class _Run:
     def report(self, request: dict[str, Any], for_ms: int, started_s: float) -> dict[str, Any]:
         """The contract's fields."""
         true_nl = round(self.rig.pump.true_nl() - self.true_before_nl)
-        status = self._last_status()
-        self._last_record(self.began_utc_us + for_ms * 1000 - 1000)
         recorder = self.recorder
+        status, undelivered_nl = self._last_status(), recorder.undelivered_nl
+        self._last_record(self.began_utc_us + for_ms * 1000 - 1000)
+        if recorder.undelivered_nl != undelivered_nl:  # found in these last ticks: no kind has those steps any more
+            status = self._last_status()
         by_kind = self._by_kind(status)
         return {
             "seed": self.rig.chip.seed,
