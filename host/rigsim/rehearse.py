@@ -193,7 +193,7 @@ class _Run:
         recorder = self.recorder
         status, undelivered_nl = self._last_status(), recorder.undelivered_nl
         self._last_record(self.began_utc_us + for_ms * 1000 - 1000)
-        if recorder.undelivered_nl != undelivered_nl:  # found in these last ticks: no kind has those steps any more
+        if recorder.undelivered_nl != undelivered_nl:  # found just now: no kind has those steps any more
             status = self._last_status()
         by_kind = self._by_kind(status)
         return {
