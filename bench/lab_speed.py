@@ -21,7 +21,7 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import growth
 import psycopg
@@ -71,23 +71,23 @@ def ended(*children: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def count(address: str) -> int:
+def number(address: str, query: LiteralString) -> int:
+    """What a query gives, 0 before there is a table."""
     with psycopg.connect(address) as db:
         try:
-            row = db.execute("SELECT count(*) FROM records").fetchone()
+            row = db.execute(query).fetchone()
         except psycopg.errors.UndefinedTable:
             return 0
-    return int(row[0]) if row else 0
+    return int(row[0] or 0) if row else 0
+
+
+def count(address: str) -> int:
+    return number(address, "SELECT count(*) FROM records")
 
 
 def watermark(address: str) -> int:
     """The number of the last record; counting them all would be a load of its own."""
-    with psycopg.connect(address) as db:
-        try:
-            row = db.execute("SELECT last_number FROM sources").fetchone()
-        except psycopg.errors.UndefinedTable:
-            return 0
-    return int(row[0] or 0) if row else 0
+    return number(address, "SELECT last_number FROM sources")
 
 
 def processor_s(pid: int) -> float:

@@ -118,6 +118,18 @@ class Bench:
         check(event)
         self.sim.after_us(ms(after) * 1000, lambda: EVENTS[do][1](self.world, event))
 
+    def stall_three_times(self) -> None:
+        """Within minutes, each taken up again but the last: that one is told as `restarts`."""
+        for _ in range(3):
+            self.happen("stall")
+            self.run("30 s")
+            self.happen("free")
+            self.run("1 s")
+            if "restarts" not in self.alarms():
+                self.act("ack")
+                self.act("resume")
+                self.run("30 s")
+
     # --- what the log says
 
     def events(self, name: str) -> list[str]:

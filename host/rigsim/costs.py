@@ -46,12 +46,11 @@ class Costs:
         self._tick, self._spent_us = -1, SPENT_US
         for duty in rig.loop.duties:
             counted = self._counted if duty.name in VARIABLE else self._constant
-            duty.run = counted(rig, duty.name, duty.run)
+            duty.run = counted(rig, duty)
 
-    def _constant(self, rig: Any, name: str, run: Any) -> Any:
-        cost_us, _busy_us = TABLE[name]
-        polled = next(duty.polled for duty in rig.loop.duties if duty.name == name)
-        loop = rig.loop
+    def _constant(self, rig: Any, duty: Any) -> Any:
+        cost_us, _busy_us = TABLE[duty.name]
+        loop, run, polled = rig.loop, duty.run, duty.polled
 
         def counted(now_us: int) -> int:
             due_us: int = run(now_us)
@@ -60,9 +59,9 @@ class Costs:
 
         return counted
 
-    def _counted(self, rig: Any, name: str, run: Any) -> Any:
+    def _counted(self, rig: Any, duty: Any) -> Any:
+        name, run, polled = duty.name, duty.run, duty.polled
         idle_us, busy_us = TABLE[name]
-        polled = next(duty.polled for duty in rig.loop.duties if duty.name == name)
 
         def counted(now_us: int) -> int:
             answered, steps = rig.link.answered, rig.board.stepper.appended_steps

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -204,21 +205,27 @@ def test_two_rigs_are_shown_and_a_stop_goes_to_the_one_that_it_names(
         context.close()
 
 
+def hub_with_page(place: Place) -> tuple[subprocess.Popen[str], str, int]:
+    """(the hub, where its page is)."""
+    hub = place.start("hub", "--page", "127.0.0.1:0")
+    assert hub.stderr is not None
+    address = next(line for line in hub.stderr if line.startswith("page ")).split()[1]
+    host, port = address.split("/")[2].rsplit(":", 1)
+    return hub, host, int(port)
+
+
 def test_a_hub_serves_the_page_too_and_ends_it_with_itself(served: Served, tmp_path: Path) -> None:
     place = Place(tmp_path)
     try:
-        hub = place.start("hub", "--page", "127.0.0.1:0")
-        assert hub.stderr is not None
-        address = next(line for line in hub.stderr if line.startswith("page ")).split()[1]
-        host, port = address.split("/")[2].rsplit(":", 1)
-        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        hub, host, port = hub_with_page(place)
+        connection = http.client.HTTPConnection(host, port, timeout=30)
         connection.request("GET", "/")
         assert connection.getresponse().status == 200
         connection.close()
         hub.terminate()
         assert hub.wait(30) == 0
         with pytest.raises(OSError, match="refused"):
-            socket.create_connection((host, int(port)), 5)
+            socket.create_connection((host, port), 5)
     finally:
         place.end()
 
@@ -226,14 +233,11 @@ def test_a_hub_serves_the_page_too_and_ends_it_with_itself(served: Served, tmp_p
 def test_a_page_ends_with_its_hub_when_that_is_killed(served: Served, tmp_path: Path) -> None:
     place = Place(tmp_path)
     try:
-        hub = place.start("hub", "--page", "127.0.0.1:0")
-        assert hub.stderr is not None
-        address = next(line for line in hub.stderr if line.startswith("page ")).split()[1]
-        host, port = address.split("/")[2].rsplit(":", 1)
-        socket.create_connection((host, int(port)), 5).close()
+        hub, host, port = hub_with_page(place)
+        socket.create_connection((host, port), 5).close()
         hub.kill()
         hub.wait(30)
-        until(lambda: not listens(host, int(port)), "the end of the page", within_s=30)
+        until(lambda: not listens(host, port), "the end of the page", within_s=30)
     finally:
         place.end()
 

@@ -88,15 +88,7 @@ def test_a_stall_is_told_as_one_on_a_coupling_that_slips_already(percent: int) -
 def test_the_third_stall_in_ten_minutes_is_told_as_restarts_by_its_own_name() -> None:
     bench = Bench()
     bench.load(program(basal=24_000_000))
-    for _ in range(3):
-        bench.happen("stall")
-        bench.run("30 s")
-        bench.happen("free")
-        bench.run("1 s")
-        if "restarts" not in bench.alarms():
-            bench.act("ack")
-            bench.act("resume")
-            bench.run("30 s")
+    bench.stall_three_times()
     assert bench.raised() == ["stall", "stall", "stall", "restarts"]
     assert "of=stall" in bench.events("alarm")[-1]
     assert sorted(bench.alarms()) == ["restarts", "stall"]

@@ -164,10 +164,10 @@ class Commands:
             if rig.loop.is_filled(now_us):
                 return now_us
         delivery.settle(now_us)
-        ahead_us = delivery.ahead_us(now_us)
+        lasts_us = delivery.ahead_us(now_us) if delivery.open_us >= 0 else 0
         # filled ticks that it lets pass: within checkpoint.SLACK_US
-        rig.feeding.waits = 5 if delivery.open_us >= 0 and ahead_us > 1_000_000 else 2
-        if delivery.open_us >= 0 and ahead_us > PATIENT_US and rig.loop.is_filled(now_us):
+        rig.feeding.waits = 5 if lasts_us > 1_000_000 else 2
+        if lasts_us > PATIENT_US and rig.loop.is_filled(now_us):
             return now_us + 1  # by the records of what has begun or ended
         return delivery.go_on(now_us)
 

@@ -107,15 +107,7 @@ def pressed(which: str) -> Callable[[Bench], object]:
 def stalled(bench: Bench) -> None:
     """Three times in a row: the last one is told as `restarts`, out of a stop out of an alarm."""
     bench.load(program(basal=24_000_000))
-    for _ in range(3):
-        bench.happen("stall")
-        bench.run("30 s")
-        bench.happen("free")
-        bench.run("1 s")
-        if "restarts" not in bench.alarms():
-            bench.act("ack")
-            bench.act("resume")
-            bench.run("30 s")
+    bench.stall_three_times()
     assert "restarts" in bench.alarms()
     bench.act("ack")
 
