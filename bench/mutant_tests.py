@@ -84,10 +84,9 @@ def is_late_week(item: pytest.Item) -> bool:
 
 
 def collect(tests: Iterable[str], act: Callable[[list[pytest.Item]], None]) -> int:
-    """Collect in this process, with what pytest prints in LOG."""
+    """Collect in this process, with what pytest prints in LOG; stderr stays."""
     fd = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(fd, 1)
-    os.dup2(fd, 2)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", f"--rootdir={ROOT}"]
     return int(pytest.main([*options, *tests], plugins=[Loop(act)]))
 

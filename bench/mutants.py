@@ -58,6 +58,28 @@ TESTS = [
     *(f"tests/oracle/test_{kind}.py" for kind in ("everything", "cuts", "stops", "boluses", "calm")),
     "tests/faults/test_power_cuts.py",
 ]
+# The tests that stand nearest to a module: they meet its mutants first, and alone with --near.
+NEAR = {
+    **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("therapy", "dosing", "delivery")},
+    **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("day_cap", "weigh", "boluses")},
+    **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("counted", "grants")},
+    f"{RIG}/flow/anglemap.py": "tests/unit/flow/test_angle_map",
+    f"{RIG}/flow/overlay.py": "tests/unit/flow/test_boluses",
+    f"{RIG}/flow/requests.py": "tests/unit/flow/test_grants",
+    f"{RIG}/line/session.py": "tests/unit/line/test_session",
+    f"{RIG}/line/access.py": "tests/unit/line/test_access",
+    **{f"{RIG}/log/{name}.py": "tests/unit/log/test_journal" for name in ("journal", "finding")},
+    f"{RIG}/log/checkpoint.py": "tests/unit/log/test_checkpoint",
+    **{f"{RIG}/boot/{name}.py": "tests/unit/boot" for name in ("recovery", "snapshot", "replay")},
+    f"{RIG}/watch/monitor.py": "tests/unit/watch/test_monitor",
+    f"{RIG}/watch/rotation.py": "tests/unit/watch/test_rotation_angle",
+    f"{RIG}/watch/pressure.py": "tests/unit/watch/test_pressure",
+    f"{RIG}/watch/reservoir.py": "tests/unit/watch/test_reservoir",
+    f"{RIG}/watch/thresholds.py": "tests/unit/watch/test_thresholds",
+    f"{WIRE}/daily.py": "tests/unit/flow/test_daily",
+    f"{WIRE}/program.py": "tests/unit/flow/test_program",
+    f"{WIRE}/codec.py": "tests/unit/wire/test_wire",
+}
 GOAL = 0.95
 DONE = runner.ROOT / "out" / "mutants.jsonl"
 KILLED = ("killed", "endless")
@@ -81,15 +103,18 @@ def on_file() -> dict[tuple[str, int], dict[str, Any]]:
 class Sample:
     """The mutants of one draw, and what became of them."""
 
-    def __init__(self, sample: list[tuple[str, int]], budget_s: float, until_s: float, again: bool) -> None:
+    def __init__(
+        self, sample: list[tuple[str, int]], budget_s: float, until_s: float, again: bool, near: bool
+    ) -> None:
         self.sample = sample
+        self.near = near
         self.budget_s = budget_s
         self.until_s = until_s
         self.rows = on_file()
         self.coming = [
             key
             for key in sample
-            if key not in self.rows or (again and self.rows[key]["became"] not in KILLED)
+            if key not in self.rows or ((again or near) and self.rows[key]["became"] not in KILLED)
         ]
         self.sources = {path: runner.source(path) for path, _number in sample}
         self.places = {path: mutated.places(text) for path, text in self.sources.items()}
@@ -115,7 +140,11 @@ class Sample:
         }
         if not place.function:
             near = near or {name for name, row in tests.items() if path in row["lines"]}
-        score = {name: (self.kills[path, name] + 0.2) / (tests[name]["cpu_s"] + 0.1) for name in sorted(near)}
+        score = {
+            name: (self.kills[path, name] + (0.5 if name.startswith(NEAR[path]) else 0.05))
+            / (tests[name]["cpu_s"] + 0.02)
+            for name in sorted(near)
+        }
         return sorted(score, key=lambda name: -score[name])
 
     def keep(self, path: str, number: int, became: dict[str, Any]) -> None:
@@ -132,6 +161,13 @@ class Sample:
         self.rows[path, number] = row
         if row["became"] == "killed":
             self.kills[path, row["by"]] += 1
+        if self.near and row["became"] not in KILLED:
+            print(
+                f"  lives: {path}:{place.line} {place.what} (#{number}, {became['by']})",
+                file=sys.stderr,
+                flush=True,
+            )
+            return  # other tests are still to come
         with DONE.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -140,13 +176,23 @@ class Sample:
 
         None before it is known of every test what it reaches.
         """
-        runner.collected_apart(TESTS, self._inside)
+        runner.collected_apart(self.tests(), self._inside)
         tests = runner.known()
+        if self.near:
+            tests = {name: row for name, row in tests.items() if name.startswith(tuple(NEAR.values()))}
         for path, number in self.coming:
             if time.monotonic() < self.until_s and not self.places[path][number].function:
                 code = mutated.mutant(self.sources[path], number, str(runner.ROOT / path))
                 order = self.order(path, number, tests)
                 self.keep(path, number, runner.at_import(order, tests, path, code, self.budget_s))
+
+    def tests(self) -> list[str]:
+        """All, or those that stand nearest to the sample's modules."""
+        if not self.near:
+            return TESTS
+        begins = {NEAR[path] for path, _number in self.sample}
+        files = [path for begin in begins for path in runner.ROOT.glob(f"{begin}*")]
+        return sorted(str(path.relative_to(runner.ROOT)) for path in files)
 
     def _inside(self, items: list[Any]) -> None:
         named = {item.nodeid: item for item in items}
@@ -207,12 +253,15 @@ def main() -> int:
         "--minutes", type=float, default=1e6, help="stop after so long; the same command goes on"
     )
     parser.add_argument("--again", action="store_true", help="those that lived, once more")
+    parser.add_argument(
+        "--near", action="store_true", help="the nearest tests only; those that live stay open"
+    )
     parser.add_argument("--list", action="store_true", help="run nothing")
     options = parser.parse_args()
     until_s = time.monotonic() + options.minutes * 60
     sample, of = drawn(options.count, options.seed, options.only)
     DONE.parent.mkdir(exist_ok=True)
-    made = Sample(sample, options.budget_s, until_s, options.again)
+    made = Sample(sample, options.budget_s, until_s, options.again, options.near)
     print(f"{len(sample)} of {of} mutants, seed {options.seed}; {len(made.coming)} to run", flush=True)
     if made.coming and not options.list:
         try:

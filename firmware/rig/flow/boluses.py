@@ -173,7 +173,7 @@ class Boluses:
 
     def waits_us(self, now_us):
         """How long until each row's next turn falls due, microseconds."""
-        return [max(0, at_us - now_us) for at_us in self._dues_us(self.turns, now_us)]
+        return [at_us - now_us for at_us in self._dues_us(self.turns, now_us)]
 
     def flowing(self, at_us):
         """The bolus whose steps leave at an instant, or None."""
