@@ -47,13 +47,13 @@ def test_a_lockout_lasts_to_the_microsecond_and_is_told_in_whole_seconds() -> No
     assert bedside.requests.wait_s(0) == 0
     bedside.demand(7)
     bedside.end()
-    for after_us, wait_s in ((0, 1_800), (1, 1_800), (S_US, 1_799), (1_800 * S_US - 1, 1)):
+    for after_us, wait_s in ((0, 1_800), (1, 1_800), (S_US - 1, 1_800), (S_US, 1_799), (1_800 * S_US - 1, 1)):
         assert bedside.requests.wait_s(7 + after_us) == wait_s
         assert bedside.demand(7 + after_us) == ("lockout", {"wait_s": wait_s})
     assert bedside.requests.wait_s(7 + 1_800 * S_US) == 0
     assert bedside.requests.wait_s(7 + 9_800 * S_US) == 0
     assert bedside.demand(7 + 1_800 * S_US).kind == DEMAND
-    assert (bedside.requests.asked, bedside.requests.given) == (6, 2)
+    assert (bedside.requests.asked, bedside.requests.given) == (7, 2)
 
 
 def test_the_count_is_that_of_the_last_24_hours_and_the_wait_until_the_oldest_of_it_is_a_day_old() -> None:
@@ -68,6 +68,8 @@ def test_the_count_is_that_of_the_last_24_hours_and_the_wait_until_the_oldest_of
     bedside.end()
     assert bedside.requests.demands_us == [200 * S_US, 300 * S_US, 100 * S_US + DAY_US]
     assert bedside.demand(101 * S_US + DAY_US)[1]["wait_s"] == 99
+    assert bedside.demand(101 * S_US + DAY_US - 1)[1]["wait_s"] == 100
+    assert bedside.demand(100 * S_US + DAY_US)[1]["wait_s"] == 100
 
 
 def test_of_more_than_the_count_that_a_program_before_gave_the_wait_is_until_enough_are_old() -> None:
@@ -88,12 +90,13 @@ def test_a_count_of_none_has_no_wait() -> None:
 def test_small_demand_boluses_add_up_and_each_has_a_step_and_a_new_program_counts_anew() -> None:
     bedside = Bedside(demand=((10, 1_000, 0, 99),))
     steps = []
-    for k in range(8):
+    for k in range(7):
         overlay = bedside.demand(k)
         steps.append(overlay.steps)
         bedside.end()
     near = [(2 * 10 * k + STEP_NL) // (2 * STEP_NL) for k in range(9)]
-    assert steps == [near[k + 1] - near[k] for k in range(8)]
+    assert steps == [near[k + 1] - near[k] for k in range(7)]
+    assert near[8] - near[7] == 4
     bedside.load(demand=((10, 1_000, 0, 99),))
     assert bedside.demand(9).steps == 3
     bedside.end()
@@ -225,6 +228,7 @@ def test_the_wait_is_until_the_slot_that_holds_what_was_asked_for_is_a_day_old(b
     bedside.cap.put(200 + 145 - back, 0, 200)
     told = grants.cap_wait_s(bedside.cap, bedside.dosing, 500, now_us)
     assert told == (145 - back) * 600 - 17 + 1
+    assert grants.cap_wait_s(bedside.cap, bedside.dosing, 1_000, now_us) == told, "to the nanolitre"
     assert grants.cap_wait_s(bedside.cap, bedside.dosing, 1_001, now_us) == 0
     bedside.cap.pending_steps = 200
     assert grants.cap_wait_s(bedside.cap, bedside.dosing, 500, now_us) == 0, "what still flows will count"

@@ -1,0 +1,316 @@
+"""rig.log.checkpoint: when a record is due although nothing happened, and what a cut before it leaves unknown.
+
+Owns: rule 4 of docs/explanation/interrupted-therapy.md in figures: half a second, then as long as the rig has been up,
+ten minutes; 5 µL or 10 s of flow; of a bolus 500 nL, then as much as it has given; 100 ms before each rise.
+Rules: a rig on the software board with 3 nL a step; what is due and what is assumed is worked out here by hand.
+Units: nL, steps, microseconds of virtual time.
+Leaves: what a boot makes of the losses to tests/unit/boot, cuts within a flash operation to test_journal.py.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parts import S_US, bolus
+from pumpwire import records
+from pumpwire.spec import KINDS
+from rig.log import checkpoint as module
+from rig.log.checkpoint import Checkpoint
+from watched import Watched
+
+STEP_NL = 3
+CALIBRATION = "kind=calibration id=9 nl_num=9600 nl_den=1 u_ppm=20000"
+SINGLE, SPREAD, BRIDGE = (KINDS.index(name) for name in ("single", "spread", "bridge"))
+TICK_US = 20_000
+NL_A_SECOND = 86_400
+
+
+def rig_of(path: Path, program: str = "basal=0:864000") -> Watched:
+    """A rig that has just booted, and runs."""
+    rig = Watched(path, "")
+    rig.load(CALIBRATION)
+    rig.load(f"kind=program name=x {program}")
+    rig.bench.run(20 * S_US)
+    rig.bench.power_off()
+    rig.bench.power_on()
+    rig.rig = rig.host.rig = rig.bench.rig
+    return rig
+
+
+def rows(rig: Watched) -> list[tuple[int, str, int]]:
+    """(instant, event, counted steps) of every record since the boot."""
+    journal = rig.rig.journal
+    found = []
+    for number in range(journal.oldest(), journal.next_number):
+        raw = journal.read(number)
+        if raw is not None:
+            header, state, _text = records.unpack(raw)
+            if header["boot"] == rig.rig.log.boot_number:
+                steps = sum(state[f"{kind}_steps"] for kind in KINDS)
+                found.append((header["mono_us"], records.EVENTS[header["event"]], steps))
+    return found
+
+
+def test_the_figures_are_those_of_the_page() -> None:
+    assert module.INTERVAL_NL == 5_000
+    assert module.FIRST_NL == 500
+    assert module.FAST_INTERVAL_US == 10 * S_US
+    assert module.INTERVAL_US == 600 * S_US
+    assert module.SOON_US == S_US // 2
+    assert module.LOOK_US == S_US
+    assert module.SLACK_US == 150_000
+    assert module.DAY_S == 86_400
+
+
+# --- when a record is due
+
+
+def test_after_a_boot_records_come_soon_and_then_ever_more_rarely_up_to_ten_minutes(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, "basal=0:86400")
+    rig.bench.run(2_900 * S_US)
+    found = rows(rig)
+    slot_ends = rig.rig.cap.slot_end_us(0) + 600 * S_US * 9
+    assert 10 <= len(found) <= 26
+    for (before, *_), (after, event, _steps) in pairwise(found):
+        if event != "checkpoint":
+            continue
+        if before < S_US:  # what a boot has to say
+            continue
+        due_us = before + min(600 * S_US, max(S_US // 2, before))
+        to_slot_us = (slot_ends - before) % (600 * S_US) or 600 * S_US
+        assert min(due_us, before + to_slot_us) <= after + TICK_US
+        assert after <= min(due_us, before + to_slot_us) + 3 * TICK_US
+
+
+def test_a_record_tells_of_each_slot_of_the_24_hours_as_it_ends(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, "basal=0:86400")
+    rig.bench.run(1_500 * S_US)
+    rig.host.request(1, "open")
+    rig.host.change("ack")
+    now_us = rig.rig.clock.now_us()
+    ends_us = rig.rig.cap.slot_end_us(now_us)
+    assert ends_us - now_us < 590 * S_US
+    rig.bench.run(ends_us - now_us + S_US)
+    late_us = rows(rig)[-1][0] - ends_us
+    assert rows(rig)[-1][1] == "checkpoint"
+    assert 0 <= late_us <= 3 * TICK_US
+
+
+@pytest.mark.parametrize(
+    ("rate", "each_nl"), [(8_640_000, 5_000), (30 * NL_A_SECOND, 5_000), (1_000 * NL_A_SECOND, 10_000)]
+)
+def test_a_record_comes_every_5_ul_or_ten_seconds_of_flow(tmp_path: Path, rate: int, each_nl: int) -> None:
+    rig = rig_of(tmp_path, f"basal=0:{rate}")
+    seconds = each_nl * 86_400 // rate
+    rig.bench.run(max(200, 6 * seconds) * S_US)
+    found = rows(rig)[-4:]
+    each = [(after[2] - before[2]) * STEP_NL for before, after in pairwise(found)]
+    assert max(each) <= each_nl + rate * 1.15 / 86_400 + STEP_NL
+    assert [nl for nl in each if each_nl - STEP_NL <= nl], "the others are those of a slot's end"
+
+
+def test_of_a_bolus_the_first_record_comes_after_500_nl_and_each_may_double_what_it_has_given(
+    tmp_path: Path,
+) -> None:
+    rig = rig_of(tmp_path, "basal=0:86400")
+    rig.bench.run(1_250 * S_US)
+    rig.host.request(1, "open")
+    rig.host.change("bolus", volume_nl=18_000, over_ms=600_000)  # 30 nL a second
+    began = rows(rig)[-1][0]
+    before_steps = rows(rig)[-1][2]
+    rig.bench.run(580 * S_US)
+    given = [
+        (steps - before_steps) * STEP_NL
+        for at, event, steps in rows(rig)
+        if at > began and event == "checkpoint"
+    ]
+    due = [500]
+    while due[-1] < 13_000:
+        due.append(due[-1] + max(500, min(5_000, due[-1])))
+    for nl in given[:4]:
+        nearest = min(due, key=lambda at: abs(at - nl))
+        assert abs(nl - nearest) <= 0.08 * nearest + 60, given
+    steps = [after - before for before, after in zip([0, *given], given, strict=False)]
+    assert max(steps) <= 5_000 + 40
+    for before, step in zip([0, *given], steps, strict=False):
+        assert step <= max(500, before) + 40
+
+
+def test_a_rise_is_recorded_100_ms_before_and_a_fall_is_not(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, "phases=700:86400,100:8640000,700:86400")
+    start_us = rig.rig.therapy.start_us
+    rise_us, fall_us = start_us + 700 * S_US, start_us + 800 * S_US
+    rig.bench.run(fall_us + 60 * S_US - rig.rig.clock.now_us())
+    at_us = [row[0] for row in rows(rig)]
+    assert [at for at in at_us if rise_us - 150_000 <= at <= rise_us - 60_000]
+    assert not [at for at in at_us if fall_us - 150_000 <= at <= fall_us - 20_000]
+
+
+def test_a_pump_that_stands_without_a_program_needs_no_records(tmp_path: Path) -> None:
+    rig = Watched(tmp_path, "")
+    rig.bench.run(700 * S_US)
+    before = rig.rig.journal.next_number
+    rig.bench.run(3_600 * S_US)
+    assert rig.rig.journal.next_number == before
+
+
+def test_a_new_checkpoint_has_told_of_nothing() -> None:
+    made: Any = Checkpoint(None)
+    assert (made.at_us, made._at_nl, made._told_until_us, made._day_us) == (0, 0, 0, 0)
+    assert (made._bolus, made._done_steps, made._interval_nl) == (None, 0, 5_000)
+
+
+# --- what may have flowed since the last record
+
+
+def losses(rig: Watched, since_boot_s: float) -> list[tuple[Any, int]]:
+    now_us = rig.rig.clock.now_us()
+    found: list[tuple[Any, int]] = rig.rig.checkpoint.losses(now_us, int(since_boot_s * S_US))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("nl_a_second", "since_s", "steps"),
+    [
+        (1_000, 0.3, 217 + 1),  # half a second and the slack: 650 nL
+        (1_000, 0.5, 217 + 1),
+        (1_000, 2, 717 + 1),  # as long as it had been up
+        (1_000, 100, 3_717 + 1),  # by volume: ten seconds of flow, and a look and the slack of it
+        (10, 300, 1_000 + 1),
+        (10, 100_000, 1_670 + 1),  # by volume: 5 µL and 11 nL
+        (1, 100_000, 200 + 1),  # ten minutes
+        (0, 100_000, 0 + 1),
+    ],
+)
+def test_of_the_base_flow_what_flows_until_the_next_record_was_due_is_assumed(
+    tmp_path: Path, nl_a_second: int, since_s: float, steps: int
+) -> None:
+    rig = rig_of(tmp_path, f"basal=0:{nl_a_second * NL_A_SECOND}")
+    assert losses(rig, since_s) == [(None, steps)]
+    rig.rig.therapy.mode = "stopped"
+    assert losses(rig, since_s) == [(None, 1)]
+
+
+def flowing(tmp_path: Path, *kinds: tuple[int, int, int]) -> tuple[Watched, list[Any]]:
+    """On 10 nL a second, overlays of (kind, steps, nL a second)."""
+    rig = rig_of(tmp_path)
+    made = []
+    for kind, steps, nl_a_second in kinds:
+        overlay = bolus(kind, rig.rig.clock.now_us(), steps)
+        overlay.rate_nl_per_day = nl_a_second * NL_A_SECOND
+        if kind == BRIDGE:
+            rig.rig.therapy.bridge = overlay
+        else:
+            rig.rig.therapy.add(overlay)
+        made.append(overlay)
+    return rig, made
+
+
+def test_of_a_bolus_500_nl_and_what_flows_in_a_look_are_assumed_or_as_much_again_as_it_had_given(
+    tmp_path: Path,
+) -> None:
+    rig, (single,) = flowing(tmp_path, (SINGLE, 1_000, 100))
+    assert losses(rig, 300) == [(single, 209 + 1), (None, 0)]  # 500 nL, and 1.15 s of 110
+    assert losses(rig, 1) == [(single, 38 + 1), (None, 4 + 1)]  # 1.15 s of each
+    single.done_steps = 400
+    assert losses(rig, 300) == [(single, 442 + 1), (None, 0)]
+    single.done_steps = 800
+    assert losses(rig, 300) == [(single, 200), (None, 843 - 200)], "what it has left"
+    single.done_steps = 1_000
+    assert losses(rig, 300) == [(None, 1_001)]
+
+
+def test_of_a_long_bolus_no_more_is_assumed_than_of_a_base_flow(tmp_path: Path) -> None:
+    rig, (single,) = flowing(tmp_path, (SINGLE, 100_000, 100))
+    single.done_steps = 50_000
+    assert losses(rig, 300) == [(single, 1_709 + 1), (None, 0)]
+
+
+def test_two_boluses_share_the_time_one_after_the_other(tmp_path: Path) -> None:
+    rig, (single, spread) = flowing(tmp_path, (SINGLE, 2_000, 100), (SPREAD, 5_000, 50))
+    single.done_steps = 1_700
+    assert losses(rig, 20) == [(single, 300), (spread, 186 + 1), (None, 67 + 1)]
+    single.done_steps = 1_200
+    assert losses(rig, 5) == [(single, 172 + 1), (None, 17 + 1)], "the first alone fills the time"
+
+
+def test_the_base_flow_has_the_time_that_a_bridge_leaves(tmp_path: Path) -> None:
+    rig, (bridge,) = flowing(tmp_path, (BRIDGE, 100, 100))
+    assert losses(rig, 10) == [(bridge, 100), (None, 24 + 1)]
+    bridge.steps = 1_000
+    assert losses(rig, 2) == [(bridge, 72 + 1), (None, 0 + 1)]
+
+
+@pytest.mark.parametrize(("before_us", "steps"), [(100_001, 3_001), (100_000, 13_001), (-1, 13_001)])
+def test_a_rise_of_the_next_100_ms_counts_as_come(tmp_path: Path, before_us: int, steps: int) -> None:
+    """From 10 to 100 nL a second; 300.15 s of it are more than 5 µL, but the interval is asked for alone."""
+    rig = rig_of(tmp_path, "phases=60:864000,600:8640000")
+    therapy = rig.rig.therapy
+    at_us = therapy.start_us + 60 * S_US - before_us
+    rate = rig.rig.checkpoint._base(at_us)
+    assert rate == (864_000 if steps == 3_001 else 8_640_000)
+
+
+def test_a_fall_of_the_next_100_ms_does_not_count(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, "phases=60:8640000,600:864000")
+    at_us = rig.rig.therapy.start_us + 60 * S_US
+    assert rig.rig.checkpoint._base(at_us - 50_000) == 8_640_000
+    assert rig.rig.checkpoint._base(at_us) == 864_000
+
+
+# --- the erase ahead
+
+
+def test_an_erase_is_begun_where_the_queue_outlasts_it_and_what_it_takes_is_kept_first(
+    tmp_path: Path,
+) -> None:
+    rig = rig_of(tmp_path)
+    journal, unread = rig.rig.journal, rig.rig.unread
+    done: list[Any] = []
+    wants = True
+    journal.wants_erase = lambda: wants
+    journal.prepare = lambda: done.append("erased")
+    journal.ahead = lambda: (31, 45)
+    unread.keep = lambda _record, first, last: done.append((first, last))
+    for ahead_us, wanted in ((499_999, [(31, 45)]), (500_000, [(31, 45), "erased"])):
+        rig.rig.delivery.ahead_us = lambda _now_us, ahead_us=ahead_us: ahead_us
+        rig.rig.checkpoint._prepare(5)
+        assert done == wanted
+        done.clear()
+    journal.ahead = lambda: (0, 0)
+    rig.rig.checkpoint._prepare(5)
+    assert done == ["erased"], "an empty block has nothing to keep"
+    wants = False
+    rig.rig.checkpoint._prepare(5)
+    assert done == ["erased"]
+
+
+def test_while_a_block_is_to_be_erased_it_looks_again_at_the_next_tick(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path)
+    rig.bench.run(200 * S_US)
+    now_us = rig.rig.clock.now_us()
+    rig.rig.therapy.halt()
+    rig.rig.therapy.program = None
+    while rig.rig.journal.look():
+        assert rig.rig.checkpoint.run(now_us) == now_us
+    rig.rig.journal.wants_erase = lambda: True
+    rig.rig.journal.prepare = lambda: None
+    assert rig.rig.checkpoint.run(now_us) == now_us + TICK_US
+    rig.rig.journal.wants_erase = lambda: False
+    assert rig.rig.checkpoint.run(now_us) > 1 << 60
+
+
+@pytest.mark.parametrize(
+    ("rate", "a_day"), [(0, 145), (480_000, 145), (720_000, 145), (725_000, 146), (10**6, 201)]
+)
+def test_the_log_holds_as_many_days_as_its_records_at_the_program_s_rate(
+    tmp_path: Path, rate: int, a_day: int
+) -> None:
+    rig = Watched(tmp_path, f"kind=program name=x basal=0:{rate}" if rate else "")
+    for days in (0, 1, 7):
+        for capacity in (days * a_day, (days + 1) * a_day - 1):
+            rig.rig.journal.capacity = lambda capacity=capacity: capacity
+            assert rig.rig.checkpoint.days() == days
