@@ -15,6 +15,7 @@ from pumpwire.spec import KINDS, MODES
 from rig import lend
 from rig.board import flashmap
 from rig.boot import snapshot
+from rig.boot.loss import losses
 from rig.boot.replay import alarms, day
 from rig.flow.delivery import ASKED
 from rig.flow.overlay import Overlay
@@ -31,8 +32,8 @@ def restore(rig, now_us):
     alarms(rig)
     rig.log.hold()
     maintenance = _restore(rig, now_us)
-    for event, fields in rig.log.held():
-        rig.log.record(event, fields)
+    for row in rig.log.held():
+        rig.log.record(*row)
     return maintenance
 
 
@@ -169,7 +170,7 @@ def _power_returned(rig, header, mode, now_us):
     therapy = rig.therapy
     therapy.take_up(mode)
     lost_steps = asked_steps = 0
-    for overlay, steps in rig.checkpoint.losses(now_us, header["mono_us"]):
+    for overlay, steps in losses(rig, now_us, header["mono_us"]):
         lost_steps += steps
         if overlay is not None:
             # it may have had these steps already: a bolus is rather short by them than over

@@ -1,13 +1,12 @@
-"""When a record is due although nothing happened, and what a power cut between two records leaves unknown.
+"""When a record is due although nothing happened: what a power cut between two records leaves unknown is bounded by it.
 
-Owns: the interval of state records by volume and time, the record before each rise of the flow; the bound of the loss;
-the erase ahead.
+Owns: the interval of state records by volume and time, the record before each rise of the flow; the erase ahead.
 Rules: the loss at a power cut is bounded by what can flow until the next record is due, so that many cuts in a row
 cannot add up to more than flowed: after a boot records come soon, then ever more rarely. What is about to begin is
 recorded as begun, shortly before its first step: no cut can let it begin anew. An erase is begun only where the queued
 motion outlasts it.
 Units: nL, nL/day, microseconds of Clock.
-Leaves: records to journal.py, what counts as delivered after a cut to boot/recovery.py.
+Leaves: records to journal.py, the bound of a loss to boot/loss.py.
 """
 
 from pumpwire import program as programs
@@ -54,47 +53,14 @@ class Checkpoint:
         self._day_us = self._rig.cap.slot_end_us(now_us)
         return self._rig.cap.told(now_us, self._rig.requests.demands_us)
 
-    def losses(self, now_us, since_boot_us):
-        """What may have flowed since a record so long after its boot: [(overlay, or None for the base flow, steps)]."""
-        rig = self._rig
-        span_us = min(INTERVAL_US, max(SOON_US, since_boot_us)) + SLACK_US
-        most_nl = 0
-        left_us = span_us
-        rows = []
-        for overlay in rig.therapy.overlays():
-            steps = min(
-                overlay.left(), rig.dosing.near_steps(overlay.rate_nl_per_day * left_us // DAY_US) + 1
-            )
-            if steps:
-                rows.append((overlay, steps))
-                most_nl = max(most_nl, overlay.rate_nl_per_day)
-                left_us -= rig.dosing.nl_of(steps) * DAY_US // overlay.rate_nl_per_day
-            if left_us <= 0:
-                break
-        rate = self._base(now_us) + most_nl
-        bolus = rig.therapy.coming(now_us)
-        by_volume = (
-            self._volume_nl(now_us, bolus, bolus.done_steps if bolus else 0)
-            + rate * (LOOK_US + SLACK_US) // DAY_US
-        )
-        by_volume = rig.dosing.near_steps(by_volume) + 1
-        out = []
-        for overlay, steps in rows:
-            out.append((overlay, min(steps, by_volume)))
-            by_volume -= out[-1][1]
-        base_us = left_us if rig.therapy.bridge is not None else span_us
-        base = rig.dosing.near_steps(self._base(now_us) * max(0, base_us) // DAY_US) + 1
-        out.append((None, max(0, min(base, by_volume))))
-        return out
-
-    def _volume_nl(self, now_us, bolus, done_steps):
+    def volume_nl(self, now_us, bolus, done_steps):
         """How much may flow from a record of the state at an instant to the next one."""
         rig = self._rig
-        rate = self._base(now_us) + (bolus.rate_nl_per_day if bolus else 0)
+        rate = self.base(now_us) + (bolus.rate_nl_per_day if bolus else 0)
         most_nl = max(INTERVAL_NL, rate * FAST_INTERVAL_US // DAY_US)
         return min(most_nl, max(FIRST_NL, rig.dosing.nl_of(done_steps))) if bolus else most_nl
 
-    def _base(self, now_us):
+    def base(self, now_us):
         """The highest base flow until a record tells of a change."""
         therapy, clock = self._rig.therapy, self._rig.clock
         highest = 0
@@ -120,7 +86,7 @@ class Checkpoint:
             rig.log.record("checkpoint", self.told(now_us))
             return now_us
         if not self._interval_nl:
-            self._interval_nl = self._volume_nl(self.at_us, self._bolus, self._done_steps)
+            self._interval_nl = self.volume_nl(self.at_us, self._bolus, self._done_steps)
             return now_us
         interval_nl = self._interval_nl
         since_nl = rig.dosing.delivered_nl() - self._at_nl

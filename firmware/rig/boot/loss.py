@@ -1,0 +1,47 @@
+"""What a power cut between two records leaves unknown.
+
+Owns: the bound of the loss.
+Rules: never less than can have flowed until the next record was due; the end of what flowed first has a record of its
+own, so that nothing behind it counts; a bolus never loses more than it had left.
+Units: nL, nL/day, steps, microseconds of Clock.
+Leaves: when a record is due to log/checkpoint.py, what is made of the loss to recovery.py.
+"""
+
+from pumpwire.program import DAY_US
+
+from rig.flow.boluses import LEAD_US
+from rig.log.checkpoint import INTERVAL_US, LOOK_US, SLACK_US, SOON_US
+
+
+def losses(rig, now_us, since_boot_us):
+    """What may have flowed since a record so long after its boot: [(overlay, or None for the base flow, steps)]."""
+    dosing, therapy, checkpoint = rig.dosing, rig.therapy, rig.checkpoint
+    span_us = min(INTERVAL_US, max(SOON_US, since_boot_us)) + SLACK_US
+    overlays = therapy.overlays() if therapy.mode == "running" else list(therapy.boluses.queue)
+    if overlays:
+        first = overlays[0]
+        lasts_us = dosing.nl_of(first.left() + 1) * DAY_US // first.rate_nl_per_day
+        span_us = min(span_us, LEAD_US + lasts_us + SLACK_US)
+    most_nl = 0
+    left_us = span_us
+    rows = []
+    for overlay in overlays:
+        steps = min(overlay.left(), dosing.near_steps(overlay.rate_nl_per_day * left_us // DAY_US) + 1)
+        if steps:
+            rows.append((overlay, steps))
+            most_nl = max(most_nl, overlay.rate_nl_per_day)
+            left_us -= dosing.nl_of(steps) * DAY_US // overlay.rate_nl_per_day
+        if left_us <= 0:
+            break
+    rate = checkpoint.base(now_us) + most_nl
+    bolus = therapy.coming(now_us)
+    by_volume = checkpoint.volume_nl(now_us, bolus, bolus.done_steps if bolus else 0)
+    by_volume = dosing.near_steps(by_volume + rate * (LOOK_US + SLACK_US) // DAY_US) + 1
+    out = []
+    for overlay, steps in rows:
+        out.append((overlay, min(steps, by_volume)))
+        by_volume -= out[-1][1]
+    base_us = left_us if therapy.bridge is not None else span_us
+    base = dosing.near_steps(checkpoint.base(now_us) * max(0, base_us) // DAY_US) + 1
+    out.append((None, max(0, min(base, by_volume))))
+    return out
