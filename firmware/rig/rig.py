@@ -63,7 +63,7 @@ class Rig:
         self.cap = DayCap(self.dosing)
         self.reservoir = Reservoir(self.dosing)
         self.journal = Journal(find(board.flash, LOG))
-        self.log = Logbook(self.clock, self.journal, self.dosing, self._state, self._recorded)
+        self.log = Logbook(self.clock, self.journal, self.dosing, self._state, self._tell, self._recorded)
         self.alarms = Alarms(self.log.record, board.sound)
         self.unread = Unread()
         self.settings = slots(find(board.documents, SETTINGS))
@@ -173,9 +173,16 @@ class Rig:
     # --- state and log
 
     def _state(self, now_us):
-        """What a record keeps of the rig as it is now."""
-        self.delivery.book(now_us)
+        """What a record keeps of the rig, as far as it is booked."""
         return snapshot.state_of(self, now_us)
+
+    def _tell(self, now_us):
+        """A record of now is coming: tell what has begun or ended before it."""
+        self.delivery.book(now_us)
+        for overlay in self.therapy.overlays():
+            if overlay.done_steps and not (overlay.announced and overlay.left()):
+                self.delivery.settle(now_us)
+                return
 
     def _recorded(self, event, fields, number, utc_us, now_us):
         """A record is in the log: who counts from it, and who foresees by what it changes."""

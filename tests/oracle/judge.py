@@ -20,6 +20,7 @@ from oracle.orders import Orders
 from oracle.peeks import GRACE_US, LATE_US, Peeks
 from oracle.program import DAY_US
 from oracle.scenario import Row, Scenario, Seen
+from oracle.told import Told
 
 TICK_US = 45_000  # two ticks: what is heard in one may act in the next
 STEPS = 2  # of each kind that a record may be off
@@ -52,6 +53,7 @@ class Judge:
         self.edge_nl = Fraction(0)  # what may flow while the pump's mode changes
         self._zeros: dict[int, int] = {}  # of each boot's clock, on the world's
         self.orders = Orders(self)
+        self._told = Told()
         self._handlers: dict[str, Callable[[Row], None]] = {
             "bolus_start": self._on_bolus_start,
             "bolus_end": self._on_bolus_end,
@@ -123,6 +125,8 @@ class Judge:
             return
         if self.cuts.under_way:
             self.cuts.boot(row)
+        untold = self._told.fault(row)
+        self.check(not untold, untold)
         rate, was, flowed = self.model.rate_now(), self.model.mode, self.model.flowing()
         self._stop_begins(row)
         self.model.advance(Fraction(self.written_us(row)))

@@ -63,17 +63,7 @@ KINDS = {
 }
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
-OPEN: dict[tuple[str, int], str] = {
-    (
-        "boluses",
-        351_000_210,
-    ): "a refusal's record holds the first steps of a bolus that is told of in the next record",
-    (
-        "all",
-        351_000_271,
-    ): "more is assumed at a cut than can have left: a spread bolus behind the rest of another",
-    ("all", 351_000_466): "a typed rate under a cap is refused while a calibration delivers",
-}
+OPEN: dict[tuple[str, int], str] = {}
 # Disagreements that fresh seeds found and that are settled, which stay so; and those that are open.
 SETTLED: dict[str, tuple[int, ...]] = {
     "all": (
@@ -98,9 +88,10 @@ SETTLED: dict[str, tuple[int, ...]] = {
         351_000_271,
         351_000_466,
         351_000_474,
+        401_000_056,
     ),
     "boluses": (204_000_172, 351_000_210),
-    "cuts": (141_000_039, 141_000_183, 191_000_446, 191_000_843, 321_000_952),
+    "cuts": (141_000_039, 141_000_183, 191_000_446, 191_000_843, 321_000_952, 401_000_049),
     "days": (131_000_156, 191_000_893, 204_000_199, 231_000_590),
     "stops": (81_000_739, 131_000_233, 191_000_025, 221_000_135),
 }

@@ -146,7 +146,7 @@ class Boluses:
             self.missed.append((self.rows[i], until - turn, turn, why))
 
     def tell_missed(self, log):
-        """Log what was missed since the last time, a record for each row."""
+        """Log what was missed since the last time, a record for each row; returns how many."""
         rows, self.missed = self.missed, []
         for row, times, turn, why in rows:
             volume_nl = row[1]
@@ -158,6 +158,7 @@ class Boluses:
             fields += (("name", name),) if name else ()
             fields += (("times", times),) if times > 1 else ()
             log("missed", fields + (("steps", steps),))
+        return len(rows)
 
     def waiting(self, at_us, bolus):
         """Bit n: the turn of row n that fell due last has not begun; `bolus` counts as begun."""

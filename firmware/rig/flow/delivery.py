@@ -102,30 +102,41 @@ class Delivery:
         )
 
     def settle(self, now_us):
-        """Book what was counted since the last time; tell of the boluses that began, ended or were missed."""
+        """Book what was counted since the last time; tell of the boluses that began, ended or were missed.
+
+        Returns how many records that took.
+        """
+        count = 0
+        while True:  # up to the end of each bolus: no record holds a step of what it has not told of
+            told = self._untold(now_us)
+            for event, fields, at_us in told:
+                self._log(event, fields, at_us)
+            if not told:
+                return count + self._therapy.boluses.tell_missed(self._log)
+            count += len(told)
+
+    def _untold(self, now_us):
+        """Book; -> (event, fields, when) of the boluses that began or ended since the last time, in that order."""
         self.book(now_us)
         therapy = self._therapy
         therapy.pass_time(now_us)
-        if self.relieving:
-            therapy.boluses.tell_missed(self._log)
-            return
+        if self._stopped is not None or self.relieving:
+            return []  # a ramp down tells of them when it stands
         pending = 0
         told = []  # in the order of time: one may end as the next begins
         for overlay in therapy.overlays():
             if not overlay.announced and overlay.done_steps:
                 overlay.announced = True
-                told.append((overlay.first_us, "bolus_start", overlay.told()))
+                told.append(("bolus_start", overlay.told(), overlay.first_us))
             if overlay.kind in ASKED:
                 pending += overlay.left()
         self._cap.pending_steps = pending
         for overlay in therapy.finish():
-            told.append((overlay.end_us, "bolus_end", overlay.told()))
-        for at_us, event, fields in sorted(told, key=lambda row: row[0]):
-            self._log(event, fields, at_us)
-        therapy.boluses.tell_missed(self._log)
+            told.append(("bolus_end", overlay.told(), overlay.end_us))
+        return sorted(told, key=lambda row: row[2])
 
-    def book(self, now_us):
-        """Attribute what was counted until now; a record tells it.
+    def book(self, now_us, wholly=False):
+        """Attribute what was counted until now, or until the end of a bolus, which is told of first.
 
         A ramp down's steps are the flow's that was under way, whether they had been planned or not.
         """
@@ -136,7 +147,9 @@ class Delivery:
         kinds = self._dosing.kind_steps
         asked = sum([kinds[kind] for kind in ASKED])
         apart = kinds[PRIME] + kinds[CALIBRATION]
-        steps, surplus = self._dosing.settle(self._stepper.counted(), overlay.kind if overlay else BASAL)
+        steps, surplus = self._dosing.settle(
+            self._stepper.counted(), overlay.kind if overlay else BASAL, wholly
+        )
         if self._stopped is None:
             self.surplus_steps += surplus
         if steps or self._cap.is_due(now_us):
@@ -250,7 +263,7 @@ class Delivery:
 
     def _go_on_braking(self, now_us):
         standing = self._stepper.ramp_down()
-        self.book(now_us)
+        self.book(now_us, True)
         self.due_us = now_us + SETTLE_US
         if standing:
             self._dosing.rewind(max(0, self._brake_front_us - self._clock.now_us()) * CYCLES_PER_US)

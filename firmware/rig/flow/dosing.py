@@ -263,8 +263,10 @@ class Dosing:
 
     # --- ledger
 
-    def settle(self, counted_steps, surplus_kind=BASAL):
-        """Attribute what was counted since the last call; returns (new steps, surplus that no plan explains)."""
+    def settle(self, counted_steps, surplus_kind=BASAL, wholly=True):
+        """Attribute what was counted since the last call, or up to the end of an overlay; returns (steps attributed,
+        surplus that no plan explains).
+        """
         new_steps = left = counted_steps - self._seen_steps
         self._seen_steps = counted_steps
         while left > 0 and self.spans:
@@ -280,6 +282,9 @@ class Dosing:
             if span.counted < span.steps or len(self.spans) == 1 or not left:
                 break  # a span whose steps are counted may not be over: a rewind gives back the rest of its time
             self.spans.pop(0)
+            if share and not wholly and not span.overlay.left():
+                self._seen_steps -= left
+                return new_steps - left, 0
         if left > 0:
             self.kind_steps[surplus_kind] += left
         return new_steps, left

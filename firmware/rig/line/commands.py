@@ -64,6 +64,8 @@ class Commands:
             yield None
         for _piece in self._prepare(row[0], args):
             yield None
+        while self._rig.delivery.settle(now()):  # what its record holds of a bolus is told before it
+            yield None  # in a tick of its own
         if self._rig.journal.has_room():
             effect = self.begin(row, args, seq, crc, now())
             yield None
@@ -97,8 +99,8 @@ class Commands:
         while rig.log.has_rest():
             rig.log.log_rest()
         self.is_acting = True
-        if verb != "stop":  # which books as it cuts
-            rig.delivery.book(now_us)  # what its record tells is as of now
+        if verb == "silence":  # a stop settles as it cuts; before any other all is settled
+            rig.delivery.settle(now_us)
         rig.log.hold()
         effect = Effect(verb, args, seq, crc, now_us)
         try:

@@ -57,6 +57,7 @@ def begin(rig, now_us):
         return now_us + TICK_US  # the queue is too short for an erase
     _at, override, document = text(rig)
     rig.therapy.later = (0, 0)
+    rig.delivery.settle(now_us)
     rig.log.hold()
     try:
         program, document = preparing.reading(rig, document)
@@ -68,7 +69,7 @@ def begin(rig, now_us):
     rig.staging.forget()
     told = rig.log.held()
     rig.log.record("program", fields)
-    for event, fields in told:
-        rig.log.record(event, fields)
+    for row in told:
+        rig.log.record(*row)
     rig.flow_changed(now_us)
     return now_us
