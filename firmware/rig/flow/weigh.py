@@ -9,6 +9,7 @@ Leaves: what a program brings to pumpwire.daily, what has flowed to day_cap.py.
 """
 
 from pumpwire import daily
+from pumpwire.program import needs_clock
 
 from rig.flow.day_cap import SLOT_US, SLOTS, TOLERANCE_STEPS, UNCAPPED_NL
 from rig.refused import Refused
@@ -50,13 +51,20 @@ def room(program, cap, dosing, bridge, at_us, utc_us):
     if max(ahead[1]) <= program["cap_nl"]:
         yield from slowly(_from_then_on(ahead[0]), SLOT_TURNS)
         return own_nl, ahead[0]
-    # begun later, it begins with a slot, and has the whole of it
-    comes = yield from _comes(program, 0, utc_us and utc_us + first_us, left, SLOT_US)
-    for late in range(1, SLOTS):
-        ahead = yield from slowly(_ahead(held, comes, late, dosing), SLOT_TURNS)
-        yield
-        if max(ahead[1]) <= program["cap_nl"]:
-            break
+    # begun later, it begins with a slot, and has the whole of it, by the clock as it is then
+    utc_us = utc_us if needs_clock(program) else 0
+    late, begins = 1, 0
+    while late != begins:
+        if not begins or utc_us:
+            begin_us = first_us + (late - 1) * SLOT_US
+            comes = yield from _comes(program, 0, utc_us and utc_us + begin_us, left, SLOT_US)
+        begins = late
+        while late < SLOTS:
+            ahead = yield from slowly(_ahead(held, comes, late, dosing), SLOT_TURNS)
+            yield
+            if max(ahead[1]) <= program["cap_nl"]:
+                break
+            late += 1
     wait_s = (first_us + (late - 1) * SLOT_US) // 1_000_000 + 1
     fields = (("held_nl", dosing.nl_of(cap.own_steps + cap.asked_steps)), ("cap_nl", program["cap_nl"]))
     raise Refused("cap", fields + (("wait_s", wait_s),))

@@ -157,3 +157,61 @@ def test_a_request_is_named_by_its_crc_and_taken_apart_before_its_mark(line: str
     covered, mark = codec.split_mark(line)
     assert body == (f"{covered} mark={mark}" if mark else covered)
     assert bool(mark) == ("mark=" in line)
+
+
+# --- each form by itself
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ">1",
+        ">1 ",
+        "<1 ack",
+        ">x ack",
+        ">1 ack a",
+        ">1 ack =1",
+        ">1 ack a=1 a=2",
+        ">1 ack a=%4",
+        ">1 ack a=%FF",
+    ],
+)
+def test_what_is_sealed_and_has_not_the_form_of_a_request_is_refused(body: str) -> None:
+    with pytest.raises(codec.WireError):
+        codec.parse(codec.seal(body), ">")
+
+
+def test_a_field_may_be_empty_and_hold_an_equals_sign_and_bytes_stand_as_they_are() -> None:
+    assert codec.parse(codec.seal(">1 ack a= b==c"), ">") == (1, "ack", {"a": "", "b": "=c"})
+    assert codec.joined(((b"a", b"Qx+/="), ("b", 7), ("c", None), ("d", "x y"))) == b" a=Qx+/= b=7 d=x%20y"
+    assert codec.pairs(()) == ""
+
+
+def test_a_number_has_twenty_digits_at_the_most() -> None:
+    assert codec.number("1" * 20) == int("1" * 20)
+    with pytest.raises(codec.WireError):
+        codec.number("1" * 21)
+    with pytest.raises(codec.WireError):
+        codec.number("")
+
+
+def test_the_shortest_sealed_line_has_nothing_in_it() -> None:
+    assert codec.unseal(codec.seal("")) == ""
+    assert len(codec.seal("")) == 10
+    for line in (codec.seal("")[1:], " " + codec.seal("a")[2:]):
+        with pytest.raises(codec.WireError):
+            codec.unseal(line)
+
+
+def test_a_line_has_480_characters_at_the_most() -> None:
+    assert codec.MAX_LINE == 480
+    assert len(codec.unseal(codec.seal("a" * 470))) == 470
+    with pytest.raises(codec.WireError, match="size"):
+        codec.unseal(codec.seal("a" * 471))
+
+
+def test_letters_and_digits_together_and_each_plain_sign_need_no_escape() -> None:
+    plain = "abcXYZ019-_.,:;/+()!?@~"
+    assert codec.escape(plain) == plain
+    assert codec.escape("a%b\n") == "a%25b%0A"
+    assert codec.escape("é") == "%C3%A9"
