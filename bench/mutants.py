@@ -35,7 +35,7 @@ MODULES = [
     *(f"{RIG}/flow/{name}.py" for name in ("day_cap", "weigh", "boluses", "overlay", "requests", "grants")),
     *(f"{RIG}/line/{name}.py" for name in ("session", "access")),
     *(f"{RIG}/log/{name}.py" for name in ("journal", "finding", "checkpoint")),
-    *(f"{RIG}/boot/{name}.py" for name in ("recovery", "snapshot", "replay")),
+    *(f"{RIG}/boot/{name}.py" for name in ("recovery", "loss", "snapshot", "replay")),
     *(f"{RIG}/watch/{name}.py" for name in ("monitor", "rotation", "pressure", "reservoir", "thresholds")),
     *(f"{WIRE}/{name}.py" for name in ("daily", "program", "codec")),
 ]
@@ -70,7 +70,7 @@ NEAR = {
     f"{RIG}/line/access.py": "tests/unit/line/test_access",
     **{f"{RIG}/log/{name}.py": "tests/unit/log/test_journal" for name in ("journal", "finding")},
     f"{RIG}/log/checkpoint.py": "tests/unit/log/test_checkpoint",
-    **{f"{RIG}/boot/{name}.py": "tests/unit/boot" for name in ("recovery", "snapshot", "replay")},
+    **{f"{RIG}/boot/{name}.py": "tests/unit/boot" for name in ("recovery", "loss", "snapshot", "replay")},
     f"{RIG}/watch/monitor.py": "tests/unit/watch/test_monitor",
     f"{RIG}/watch/rotation.py": "tests/unit/watch/test_rotation_angle",
     f"{RIG}/watch/pressure.py": "tests/unit/watch/test_pressure",

@@ -88,3 +88,19 @@ class Watched:
 
     def alarms(self, name: str) -> list[str]:
         return [text for text in self.told("alarm") if text.split()[0] == f"name={name}"]
+
+
+STEP_OF_3_NL = "kind=calibration id=9 nl_num=9600 nl_den=1 u_ppm=20000"
+NL_A_SECOND = 86_400  # in nL/day
+
+
+def just_booted(path: Path, program: str = "basal=0:864000") -> Watched:
+    """A rig of 3 nL a step that ran for 20 s, was cut and has just booted; it runs at 10 nL a second."""
+    rig = Watched(path, "")
+    rig.load(STEP_OF_3_NL)
+    rig.load(f"kind=program name=x {program}")
+    rig.bench.run(20 * S_US)
+    rig.bench.power_off()
+    rig.bench.power_on()
+    rig.rig = rig.host.rig = rig.bench.rig
+    return rig

@@ -1,4 +1,4 @@
-"""rig.log.checkpoint: when a record is due although nothing happened, and what a cut before it leaves unknown.
+"""rig.log.checkpoint: when a record is due although nothing happened, a little at a time.
 
 Owns: rule 4 of docs/explanation/interrupted-therapy.md in figures: half a second, then as long as the rig has been up,
 ten minutes; 5 µL or 10 s of flow; of a bolus 500 nL, then as much as it has given; 100 ms before each rise.
@@ -14,30 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts import S_US, bolus
+from parts import S_US
 from pumpwire import records
 from pumpwire.spec import KINDS
 from rig.log import checkpoint as module
 from rig.log.checkpoint import Checkpoint
-from watched import Watched
+from watched import NL_A_SECOND, Watched
+from watched import just_booted as rig_of
 
 STEP_NL = 3
-CALIBRATION = "kind=calibration id=9 nl_num=9600 nl_den=1 u_ppm=20000"
-SINGLE, SPREAD, BRIDGE = (KINDS.index(name) for name in ("single", "spread", "bridge"))
 TICK_US = 20_000
-NL_A_SECOND = 86_400
-
-
-def rig_of(path: Path, program: str = "basal=0:864000") -> Watched:
-    """A rig that has just booted, and runs."""
-    rig = Watched(path, "")
-    rig.load(CALIBRATION)
-    rig.load(f"kind=program name=x {program}")
-    rig.bench.run(20 * S_US)
-    rig.bench.power_off()
-    rig.bench.power_on()
-    rig.rig = rig.host.rig = rig.bench.rig
-    return rig
 
 
 def rows(rig: Watched) -> list[tuple[int, str, int]]:
@@ -163,102 +149,22 @@ def test_a_new_checkpoint_has_told_of_nothing() -> None:
     assert (made._bolus, made._done_steps, made._interval_nl) == (None, 0, 5_000)
 
 
-# --- what may have flowed since the last record
+# --- the highest base flow
 
 
-def losses(rig: Watched, since_boot_s: float) -> list[tuple[Any, int]]:
-    now_us = rig.rig.clock.now_us()
-    found: list[tuple[Any, int]] = rig.rig.checkpoint.losses(now_us, int(since_boot_s * S_US))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("nl_a_second", "since_s", "steps"),
-    [
-        (1_000, 0.3, 217 + 1),  # half a second and the slack: 650 nL
-        (1_000, 0.5, 217 + 1),
-        (1_000, 2, 717 + 1),  # as long as it had been up
-        (1_000, 100, 3_717 + 1),  # by volume: ten seconds of flow, and a look and the slack of it
-        (10, 300, 1_000 + 1),
-        (10, 100_000, 1_670 + 1),  # by volume: 5 µL and 11 nL
-        (1, 100_000, 200 + 1),  # ten minutes
-        (0, 100_000, 0 + 1),
-    ],
-)
-def test_of_the_base_flow_what_flows_until_the_next_record_was_due_is_assumed(
-    tmp_path: Path, nl_a_second: int, since_s: float, steps: int
-) -> None:
-    rig = rig_of(tmp_path, f"basal=0:{nl_a_second * NL_A_SECOND}")
-    assert losses(rig, since_s) == [(None, steps)]
-    rig.rig.therapy.mode = "stopped"
-    assert losses(rig, since_s) == [(None, 1)]
-
-
-def flowing(tmp_path: Path, *kinds: tuple[int, int, int]) -> tuple[Watched, list[Any]]:
-    """On 10 nL a second, overlays of (kind, steps, nL a second)."""
-    rig = rig_of(tmp_path)
-    made = []
-    for kind, steps, nl_a_second in kinds:
-        overlay = bolus(kind, rig.rig.clock.now_us(), steps)
-        overlay.rate_nl_per_day = nl_a_second * NL_A_SECOND
-        if kind == BRIDGE:
-            rig.rig.therapy.bridge = overlay
-        else:
-            rig.rig.therapy.add(overlay)
-        made.append(overlay)
-    return rig, made
-
-
-def test_of_a_bolus_500_nl_and_what_flows_in_a_look_are_assumed_or_as_much_again_as_it_had_given(
-    tmp_path: Path,
-) -> None:
-    rig, (single,) = flowing(tmp_path, (SINGLE, 1_000, 100))
-    assert losses(rig, 300) == [(single, 209 + 1), (None, 0)]  # 500 nL, and 1.15 s of 110
-    assert losses(rig, 1) == [(single, 38 + 1), (None, 4 + 1)]  # 1.15 s of each
-    single.done_steps = 400
-    assert losses(rig, 300) == [(single, 442 + 1), (None, 0)]
-    single.done_steps = 800
-    assert losses(rig, 300) == [(single, 200), (None, 843 - 200)], "what it has left"
-    single.done_steps = 1_000
-    assert losses(rig, 300) == [(None, 1_001)]
-
-
-def test_of_a_long_bolus_no_more_is_assumed_than_of_a_base_flow(tmp_path: Path) -> None:
-    rig, (single,) = flowing(tmp_path, (SINGLE, 100_000, 100))
-    single.done_steps = 50_000
-    assert losses(rig, 300) == [(single, 1_709 + 1), (None, 0)]
-
-
-def test_two_boluses_share_the_time_one_after_the_other(tmp_path: Path) -> None:
-    rig, (single, spread) = flowing(tmp_path, (SINGLE, 2_000, 100), (SPREAD, 5_000, 50))
-    single.done_steps = 1_700
-    assert losses(rig, 20) == [(single, 300), (spread, 186 + 1), (None, 67 + 1)]
-    single.done_steps = 1_200
-    assert losses(rig, 5) == [(single, 172 + 1), (None, 17 + 1)], "the first alone fills the time"
-
-
-def test_the_base_flow_has_the_time_that_a_bridge_leaves(tmp_path: Path) -> None:
-    rig, (bridge,) = flowing(tmp_path, (BRIDGE, 100, 100))
-    assert losses(rig, 10) == [(bridge, 100), (None, 24 + 1)]
-    bridge.steps = 1_000
-    assert losses(rig, 2) == [(bridge, 72 + 1), (None, 0 + 1)]
-
-
-@pytest.mark.parametrize(("before_us", "steps"), [(100_001, 3_001), (100_000, 13_001), (-1, 13_001)])
-def test_a_rise_of_the_next_100_ms_counts_as_come(tmp_path: Path, before_us: int, steps: int) -> None:
-    """From 10 to 100 nL a second; 300.15 s of it are more than 5 µL, but the interval is asked for alone."""
+@pytest.mark.parametrize(("before_us", "right"), [(100_001, 864_000), (100_000, 8_640_000), (-1, 8_640_000)])
+def test_a_rise_of_the_next_100_ms_counts_as_come(tmp_path: Path, before_us: int, right: int) -> None:
     rig = rig_of(tmp_path, "phases=60:864000,600:8640000")
     therapy = rig.rig.therapy
     at_us = therapy.start_us + 60 * S_US - before_us
-    rate = rig.rig.checkpoint._base(at_us)
-    assert rate == (864_000 if steps == 3_001 else 8_640_000)
+    assert rig.rig.checkpoint.base(at_us) == right
 
 
 def test_a_fall_of_the_next_100_ms_does_not_count(tmp_path: Path) -> None:
     rig = rig_of(tmp_path, "phases=60:8640000,600:864000")
     at_us = rig.rig.therapy.start_us + 60 * S_US
-    assert rig.rig.checkpoint._base(at_us - 50_000) == 8_640_000
-    assert rig.rig.checkpoint._base(at_us) == 864_000
+    assert rig.rig.checkpoint.base(at_us - 50_000) == 8_640_000
+    assert rig.rig.checkpoint.base(at_us) == 864_000
 
 
 # --- the erase ahead

@@ -1,0 +1,133 @@
+"""rig.boot.loss: what may have flowed between the last record and a cut, to the step.
+
+Owns: rule 4 of docs/explanation/interrupted-therapy.md: as long as the rig had been up before its last record,
+half a second to ten minutes, 5 µL or 10 s of flow; of a bolus 500 nL, then as much as it has given; the first end has a record.
+Rules: a rig on the software board with 3 nL a step; the steps are worked out here by hand, with 1 for rounding.
+Units: nL, steps, microseconds of virtual time.
+Leaves: when a record is due to tests/unit/log/test_checkpoint.py, what a boot makes of the loss to test_boot.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from parts import S_US, bolus
+from pumpwire.spec import KINDS
+from rig.boot import loss as module
+from watched import NL_A_SECOND, Watched, just_booted
+
+SINGLE, SPREAD, BRIDGE = (KINDS.index(name) for name in ("single", "spread", "bridge"))
+
+
+def losses(rig: Watched, since_boot_s: float) -> list[tuple[Any, int]]:
+    now_us = rig.rig.clock.now_us()
+    found: list[tuple[Any, int]] = module.losses(rig.rig, now_us, int(since_boot_s * S_US))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("nl_a_second", "since_s", "steps"),
+    [
+        (1_000, 0.3, 217 + 1),  # half a second and the slack: 650 nL
+        (1_000, 0.5, 217 + 1),
+        (1_000, 2, 717 + 1),  # as long as it had been up
+        (1_000, 100, 3_717 + 1),  # by volume: ten seconds of flow, and a look and the slack of it
+        (10, 300, 1_000 + 1),
+        (10, 100_000, 1_670 + 1),  # by volume: 5 µL and 11 nL
+        (1, 100_000, 200 + 1),  # ten minutes
+        (0, 100_000, 0 + 1),
+    ],
+)
+def test_of_the_base_flow_what_flows_until_the_next_record_was_due_is_assumed(
+    tmp_path: Path, nl_a_second: int, since_s: float, steps: int
+) -> None:
+    rig = just_booted(tmp_path, f"basal=0:{nl_a_second * NL_A_SECOND}")
+    assert losses(rig, since_s) == [(None, steps)]
+    rig.rig.therapy.mode = "stopped"
+    assert losses(rig, since_s) == [(None, 1)]
+
+
+def flowing(tmp_path: Path, *kinds: tuple[int, int, int]) -> tuple[Watched, list[Any]]:
+    """On 10 nL a second, overlays of (kind, steps, nL a second)."""
+    rig = just_booted(tmp_path)
+    made = []
+    for kind, steps, nl_a_second in kinds:
+        overlay = bolus(kind, rig.rig.clock.now_us(), steps)
+        overlay.rate_nl_per_day = nl_a_second * NL_A_SECOND
+        if kind == BRIDGE:
+            rig.rig.therapy.bridge = overlay
+        else:
+            rig.rig.therapy.add(overlay)
+        made.append(overlay)
+    return rig, made
+
+
+def test_of_a_bolus_500_nl_and_what_flows_in_a_look_are_assumed_or_as_much_again_as_it_had_given(
+    tmp_path: Path,
+) -> None:
+    rig, (single,) = flowing(tmp_path, (SINGLE, 1_000, 100))
+    assert losses(rig, 300) == [(single, 209 + 1), (None, 0)]  # 500 nL, and 1.15 s of 110
+    assert losses(rig, 1) == [(single, 38 + 1), (None, 4 + 1)]  # 1.15 s of each
+    single.done_steps = 400
+    assert losses(rig, 300) == [(single, 442 + 1), (None, 0)]
+    single.done_steps = 800
+    assert losses(rig, 300) == [(single, 200), (None, 21 + 1)], "its end has a record: 6.03 s, and 250 ms"
+    single.done_steps = 999
+    assert losses(rig, 300) == [(single, 1), (None, 1 + 1)]
+    single.done_steps = 1_000
+    assert losses(rig, 300) == [(None, 1 + 1)]
+
+
+def test_of_a_long_bolus_no_more_is_assumed_than_of_a_base_flow(tmp_path: Path) -> None:
+    rig, (single,) = flowing(tmp_path, (SINGLE, 100_000, 100))
+    single.done_steps = 50_000
+    assert losses(rig, 300) == [(single, 1_709 + 1), (None, 0)]
+
+
+def test_two_boluses_share_the_time_one_after_the_other(tmp_path: Path) -> None:
+    rig, (single, spread) = flowing(tmp_path, (SINGLE, 2_000, 100), (SPREAD, 5_000, 50))
+    single.done_steps = 1_700
+    assert losses(rig, 20) == [(single, 300), (spread, 5 + 1), (None, 31 + 1)], "9.28 s, 0.28 of them behind"
+    assert losses(rig, 9.05) == [(single, 300), (spread, 3 + 1), (None, 31 + 1)]
+    single.done_steps = 1_200
+    assert losses(rig, 5) == [(single, 172 + 1), (None, 17 + 1)], "the first alone fills the time"
+
+
+def test_the_base_flow_has_the_time_that_a_bridge_leaves(tmp_path: Path) -> None:
+    rig, (bridge,) = flowing(tmp_path, (BRIDGE, 100, 100))
+    assert losses(rig, 10) == [(bridge, 100), (None, 1 + 1)]
+    bridge.steps = 1_000
+    assert losses(rig, 2) == [(bridge, 72 + 1), (None, 0 + 1)]
+
+
+def test_while_the_program_stands_only_what_flows_apart_can_have_flowed(tmp_path: Path) -> None:
+    rig, (spread, bridge) = flowing(tmp_path, (SPREAD, 5_000, 50), (BRIDGE, 100, 100))
+    prime = bolus(KINDS.index("prime"), rig.rig.clock.now_us(), 1_000)
+    prime.rate_nl_per_day = 100 * NL_A_SECOND
+    rig.rig.therapy.add_apart(prime, "priming")
+    assert losses(rig, 1) == [(prime, 38 + 1), (None, 0 + 1)]
+    assert [spread, bridge] == rig.rig.therapy.overlays()[:0:-1]
+
+
+def test_what_is_assumed_covers_all_that_flows_until_the_next_record_and_no_bolus_more_than_it_had(
+    tmp_path: Path,
+) -> None:
+    """Drawn boluses: the judge lets them flow one after the other until the first one's end has its record."""
+    draw = Random(7)
+    rig, (single,) = flowing(tmp_path, (SINGLE, 1_000, 100))
+    for _ in range(300):
+        single.steps = draw.randrange(1, 4_000)
+        single.done_steps = draw.randrange(single.steps)
+        single.rate_nl_per_day = draw.choice([1, 10, 100, 1_000]) * NL_A_SECOND
+        since_s = draw.choice([0.2, 3, 70, 10_000])
+        rate_nl_a_s = single.rate_nl_per_day / NL_A_SECOND
+        given_nl = single.done_steps * 3
+        by_volume_s = min(max(5_000, 10 * (10 + rate_nl_a_s)), max(500, given_nl)) / (10 + rate_nl_a_s)
+        flows_s = min(max(0.5, min(since_s, 600)), by_volume_s, single.left() * 3 / rate_nl_a_s)
+        rows = dict(losses(rig, since_s))
+        assert rows[single] >= min(single.left(), int(flows_s * rate_nl_a_s / 3))
+        assert rows[single] <= single.left()
+        assert rows[single] + rows[None] >= int(flows_s * (rate_nl_a_s + 10) / 3)
