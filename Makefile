@@ -65,9 +65,13 @@ $(NODE_STAMP): tests/package-lock.json
 test: install ## every test that this machine can run; what it cannot is listed with the reason
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=3
 
-check: install ## the gate: everything that must hold before a commit lands
-	@$(MAKE) --no-print-directory format lint contracts compile fresh
-	@$(MAKE) --no-print-directory -j2 types test # types take one core for a minute; tests often wait
+check: ## the gate: everything that must hold before a commit lands
+	@$(MAKE) --no-print-directory -j2 install
+	@$(MAKE) --no-print-directory format lint contracts
+	@$(MAKE) --no-print-directory -j2 beside test
+
+beside: # in one go beside the tests, which often wait
+	@$(MAKE) --no-print-directory compile fresh types
 
 format: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -167,4 +171,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/firmware.py
 	$(PY) bench/commands.py
 
-.PHONY: recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: beside recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

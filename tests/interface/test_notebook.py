@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pytest
 from hub.conftest import Place
 
@@ -12,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_notebook_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    matplotlib.use("Agg")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(ROOT / "examples")
     notebook = json.loads(Path("plan-and-run.ipynb").read_text(encoding="utf-8"))
     names: dict[str, Any] = {"__name__": "__main__"}

@@ -96,14 +96,14 @@ def test_every_change_and_refusal_is_logged_with_its_number_and_outcome() -> Non
 @pytest.mark.requirement("SR-25")
 def test_a_full_log_overwrites_the_oldest_and_never_stops_delivery() -> None:
     flash = NorFlash(seed=1)
-    flash.lay_out_journal(log_blocks=24)
+    flash.lay_out_journal(log_blocks=6)
     bench = Bench(reservoir_nl=50_000_000, flash=flash)
     bench.load(program(basal=24_000_000, reservoir_nl=50_000_000, low_nl=1_000))
     before = bench.status()["delivered_nl"]
-    bench.run("6 h")
+    bench.run("2 h")
     status = bench.status()
-    assert status["log_first"] > 1
-    assert abs(status["delivered_nl"] - before - 6_000_000) <= 24
+    assert status["log_first"] > 2 * 6 * 15, "the ring has turned more than once"
+    assert abs(status["delivered_nl"] - before - 2_000_000) <= 24
     assert status["state"] == "running"
 
 
@@ -238,7 +238,7 @@ def test_an_alarm_outlives_the_ring_with_its_count_its_first_and_its_last_time()
     times_s = [row["utc_us"] // 10**6 for row in rows]
     assert len(times_s) == 3
     want = f"name=over_infusion n=3 first={times_s[0]} for_s={times_s[2] - times_s[0]}"
-    for hours in range(1, 5):
+    for hours in (1, 2):
         before = bench.sim.rig.journal.oldest()
         bench.run("1 h")
         assert bench.sim.rig.journal.oldest() > before + 6 * 15, "the ring has turned"

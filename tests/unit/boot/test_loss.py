@@ -1,7 +1,8 @@
 """rig.boot.loss: what may have flowed between the last record and a cut, to the step.
 
 Owns: rule 4 of docs/explanation/interrupted-therapy.md: as long as the rig had been up before its last record,
-half a second to ten minutes, 5 µL or 10 s of flow; of a bolus 500 nL, then as much as it has given; the first end has a record.
+half a second to ten minutes, 5 µL or 10 s of flow; of a bolus 500 nL, then as much as it has given; the first end has a
+record.
 Rules: a rig on the software board with 3 nL a step; the steps are worked out here by hand, with 1 for rounding.
 Units: nL, steps, microseconds of virtual time.
 Leaves: when a record is due to tests/unit/log/test_checkpoint.py, what a boot makes of the loss to test_boot.py.
