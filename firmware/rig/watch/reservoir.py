@@ -50,19 +50,11 @@ class Reservoir:
 
 def _root(value):
     """Integer square root, rounded up (Newton)."""
-    if value < 2:
-        return value
-    guess = 1 << (_bits(value) + 1) // 2
+    if not value:
+        return 0
+    guess = value
     while True:
         better = (guess + value // guess) // 2
         if better >= guess:
             return guess if guess * guess == value else guess + 1
         guess = better
-
-
-def _bits(value):
-    count = 0
-    while value:
-        value >>= 1
-        count += 1
-    return count
