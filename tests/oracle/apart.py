@@ -27,7 +27,7 @@ class Apart:
 
     def __init__(self) -> None:
         command, environment, self._additions = simulator.rehearsing(simulator.PYPY_FROM_MS)
-        self._command = [command[0], "-m", "oracle.played"]
+        self._command = [*command[: command.index("-m")], "-m", "oracle.played"]
         folders = os.pathsep.join((environment["PYTHONPATH"], str(TESTS.parent / "firmware"), str(TESTS)))
         self._environment = {**environment, "PYTHONPATH": folders}
         self._process: subprocess.Popen[str] | None = None

@@ -34,6 +34,10 @@ START_S = 15.0
 STOP_S = 5.0
 IDLE_S = 86_400  # a rig that no host has talked to for a day ends, and goes on at the next command
 PYPY_FROM_MS = 10 * 86_400_000  # simulated; below it PyPy's compiler has not yet paid for itself
+# A tick is long and branches much: by PyPy's usual settings, where each collection of its small nursery lets the
+# compiler forget a little of what ran often, most of it is never compiled (docs/decisions/pypy.md)
+PYPY_OPTIONS = ("--jit", "decay=0,threshold=500,function_threshold=700,trace_eagerness=80")
+PYPY_NURSERY = "16M"
 WINDOWS = sys.platform == "win32"
 
 
@@ -65,8 +69,13 @@ def rehearsing(for_ms: int) -> tuple[list[str], dict[str, str], dict[str, object
     settings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     heads = tomllib.loads((home / "data" / "pumphead.toml").read_text("utf-8"))
     return (
-        [fast, *arguments[1:]],
-        {**settings, "PYTHONPATH": os.pathsep.join(folders), "PYTHONIOENCODING": "utf-8"},
+        [fast, *PYPY_OPTIONS, *arguments[1:]],
+        {
+            "PYPY_GC_NURSERY": PYPY_NURSERY,
+            **settings,
+            "PYTHONPATH": os.pathsep.join(folders),
+            "PYTHONIOENCODING": "utf-8",
+        },
         {"head_table": heads},
     )
 
