@@ -75,7 +75,7 @@ def _restore(rig, now_us):
     if EVENTS[header["event"]] == "fault":
         rig.faults = int(text.split()[0].partition("=")[2])
         if rig.faults >= thresholds.FAULTS:
-            rig.alarm("self_test", (("why", "the firmware failed again and again"),))
+            rig.alarm("self_test", (("why", "the firmware fails each time"),))
     return EVENTS[header["event"]] == "maintenance" and MODES[state["mode"]] == "stopped"
 
 
