@@ -305,3 +305,18 @@ def commit(model: Model, program: Program) -> Reasons:
         must |= {"cap"} if certain else set()
         may |= {"cap"} if possible else set()
     return must, may
+
+
+def rate(model: Model, program: Program) -> Reasons:
+    """Another base flow alone: what is under way goes on, and counts."""
+    must, may = commit(model, program)
+    if "cap" not in static(program, model.step_nl)[0]:
+        must.discard("cap")
+        certain, possible = cap(model, Fraction(0), program)
+        must |= {"cap"} if certain else set()
+        may |= {"cap"} if possible else set()
+    if model.mode == "running":
+        for over in (model.bolus, model.spread):
+            if over is not None and over.rate + program.highest_rate() > hard_limit(program, model.step_nl):
+                (may if over.left_us() <= NEAR_US + model.steps_us(over) else must).add("limit")
+    return must, may

@@ -22,6 +22,7 @@ from oracle.program import DAY_US
 from oracle.scenario import Row, Scenario, Seen
 from oracle.told import Told
 
+AHEAD_US = 150_000
 TICK_US = 45_000  # two ticks: what is heard in one may act in the next
 STEPS = 2  # of each kind that a record may be off
 LOST_NL = 2_000  # in a stall, before it is known
@@ -118,6 +119,10 @@ class Judge:
         off_us = elapsed_us(row.state) - self.model.elapsed_us
         self.check(abs(off_us) <= TICK_US, f"the program begins {float(off_us) / 1e6:.3f} s off")
         self.model.origin_us -= off_us
+
+    def goes_on(self, row: Row) -> bool:
+        """Whether a record has the model's time of the program; shortly before a bolus it is ahead."""
+        return -TICK_US <= elapsed_us(row.state) - self.model.elapsed_us <= AHEAD_US
 
     def _step(self, row: Row) -> None:
         if row.event == "cut":

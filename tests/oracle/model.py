@@ -250,30 +250,6 @@ class Model(OwnTime):
         if steps:
             self.start(self.bolus_of("periodic", row.volume_nl, row.over_ms, steps, i))
 
-    def set_clock(self, utc_less_t_us: Fraction) -> None:
-        """The wall clock; the first time after a boot it shows for how long there was no power: rule 1."""
-        outage_us = utc_less_t_us - self.utc_less_t_us
-        self.placed_us = self.t_us if outage_us else self.placed_us
-        self.utc_less_t_us = utc_less_t_us
-        if self.clock_restored and outage_us > 0 and self.program is not None:
-            self.fall_due()
-            base_nl = self.outage_nl(outage_us)
-            self.asked_nl += base_nl
-            self.missing.add(self.outage_why or self.standing_why(), base_nl)
-            self.origin_us -= outage_us
-            self.held_us = None if self.held_us is None else self.held_us - outage_us
-            for i, row in enumerate(self.program.periodic):
-                every_us = row.every_s * S_US
-                waits = self.due_us[i] <= self.elapsed_us - outage_us  # until its own next turn
-                turns = max(0, (self.elapsed_us - self.due_us[i]) // every_us + 1)
-                if turns > waits:
-                    nl = Fraction(row.volume_nl)
-                    claim = Claim("missed", self.t_us, "periodic", 0, nl, "power", times=int(turns))
-                    self.claims.append(claim)
-                    self.due_us[i] += turns * every_us
-                    self.asked_nl += turns * row.volume_nl
-        self.clock_restored = False
-
     def standing_why(self) -> tuple[str, str]:
         """Why nothing flows without power: for its lack, or because the pump stands anyhow."""
         return ("power", "") if self.mode == "running" else by_reason(self.why)
@@ -317,6 +293,16 @@ class Model(OwnTime):
         self.due_us = [Fraction(row.first_us) for row in program.periodic]
         self.carry_nl = [ZERO] * len(program.periodic)
         self.demand_carry_nl = ZERO
+        self.run()
+
+    def set_base(self, program: Program) -> None:
+        """Rule 6: the base flow alone changes. Grid, boluses under way, counts and rounding go on."""
+        if self.mode != "running":
+            self.cancel("commit")  # what flows apart
+            self.fall_due()  # while it stood
+        self.program = program
+        self.placed_us = self.t_us
+        self.behind_us, self.held_us = ZERO, None
         self.run()
 
     def run(self) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from oracle import edges, grants
 from oracle.bolus import Bolus, Claim
+from oracle.outage import set_clock
 from oracle.program import Program
 from oracle.scenario import Row
 
@@ -106,7 +107,10 @@ class Orders:
         if verb == "ramp":
             return grants.ramp(model, self._event(row, ("titrate",))["ramp"])
         if verb in ("stage", "commit", "rate"):
-            return grants.commit(model, self._loaded(row))
+            program = self._loaded(row)
+            return (grants.commit if program in self._judge.seen.programs.values() else grants.rate)(
+                model, program
+            )
         return set(), set()
 
     def _refused_nl(self, row: Row) -> int:
@@ -186,12 +190,17 @@ class Orders:
         model.start(Bolus("single", max(1, steps), max(1, steps) * model.step_nl, rate))
 
     def _do_commit(self, row: Row) -> None:
-        program = (
-            self._judge.seen.programs.get(row.fields.get("hash", "")) or self._staged() or self._loaded(row)
-        )
-        self._granted(row, grants.commit(self._judge.model, program))
-        self._judge.model.load(program, self.bridge(program))
-        self._judge.own_time(row)
+        model = self._judge.model
+        program = self._judge.seen.programs.get(row.fields.get("hash", ""))
+        if program is not None:
+            self._granted(row, grants.commit(model, program))
+            model.load(program, self.bridge(program))
+            self._judge.own_time(row)
+        else:
+            program = self._staged() or self._loaded(row)
+            self._granted(row, grants.rate(model, program))
+            self._judge.check(self._judge.goes_on(row), "the program's own time does not go on")
+            model.set_base(program)
 
     def bridge(self, program: Program) -> Bolus | None:
         if program.bridge is None:
@@ -216,7 +225,7 @@ class Orders:
         self._judge.model.fill(int(row.fields["volume_nl"]))
 
     def _do_clock(self, row: Row) -> None:
-        self._judge.model.set_clock(Fraction(row.utc_us - row.mono_us))
+        set_clock(self._judge.model, Fraction(row.utc_us - row.mono_us))
 
     def _do_ack(self, row: Row) -> None:
         self._judge.alarms.acknowledged()

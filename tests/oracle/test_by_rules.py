@@ -3,48 +3,25 @@
 Owns: what should have flowed of each kind, what is missed, refused and alarmed in each case.
 Rules: rates of 10 nL/s and times in seconds, so that a reader can add up; the reference model has to agree, too.
 Units: seconds since the program's start, nL.
-Leaves: sweeps about one instant to test_by_hand.py, random weeks to weeks.py.
+Leaves: their shape to by_rules.py, those with a `rate` to cases_of_rate.py, sweeps about one instant to
+test_by_hand.py, random weeks to weeks.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
+from oracle import cases_of_rate
+from oracle.by_rules import DAY_S, TEN, TURNS, Case, flows
 from oracle.drive import Drive
 from oracle.judge import Judge
 from oracle.program import Periodic, Program
 from oracle.scenario import Event, Scenario
 from oracle.weeks import START_UTC_S
 
-DAY_S = 86_400
 SPRING_UTC_S = 1_774_742_400  # 2026-03-29T00:00:00Z: an hour later Zurich's clocks go from 02:00 to 03:00
 SLACK_NL = 15  # rounding to steps of 3 nL, and a tick at each change
-
-
-def flows(nl_per_s: int, **also: Any) -> Program:
-    return Program("by rules", days={"": ((0, nl_per_s * DAY_S),)}, **also)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A program, what happens, and what is right. `gives`: nL of each kind that is compared; the rest is nothing."""
-
-    program: Program
-    events: tuple[tuple[float, str, dict[str, Any]], ...]
-    until_s: int
-    gives: dict[str, int | None]
-    missed: tuple[str, ...] = ()
-    refused: tuple[tuple[str, str], ...] = ()
-    alarms: tuple[str, ...] = ()
-    start_utc_s: int = START_UTC_S
-    reservoir_nl: int | None = None
-    loads: dict[str, Program] = field(default_factory=dict[str, Program])
-
-
-TEN = flows(10)
-TURNS = flows(10, periodic=(Periodic(600, 3_000, 30_000),))
 SALINE = flows(10, drug="saline", concentration="1 mg/ml")
 BRIDGED = replace(flows(20, drug="dye", concentration="1 mg/ml"), bridge=(2_000, 10 * DAY_S))
 CASES = {
@@ -300,9 +277,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+ALL = {**CASES, **cases_of_rate.CASES}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_what_flows_is_what_the_rules_say(name: str) -> None:
-    case = CASES[name]
+    case = ALL[name]
     events = [
         Event(
             int(at_s * 1000),

@@ -48,6 +48,13 @@ def constant(active, rate_nl_per_day):
     return program
 
 
+def is_base_alone(program, active):
+    """Whether a program is what `rate` makes of the active one (None: there is none): its grid and boluses go on."""
+    if active is None or program["name"] != "constant" or program["bridge"] or not is_constant(program):
+        return False
+    return not [name for name in KEPT if program[name] != active[name]]
+
+
 def finish(steps):
     """Run a generator of this module to its end in one go; returns its value."""
     while True:

@@ -18,13 +18,13 @@ class Requests:
         self.prime_rate_nl_per_day = 0
         self.demands_us = []  # when demand boluses were given, the last 24 h
         self.asked = self.given = 0  # demand boluses since the boot
-        self._program = None  # the one of which _nth counts them, for rounding
+        self._rows = None  # of the program of which _nth counts them, for rounding
         self._nth = 0
 
     def next_steps(self, volume_nl):
         """Steps of the program's next demand bolus: what rounding takes from one, or adds to it, is carried on."""
-        if self._program is not self.therapy.program:
-            self._program, self._nth = self.therapy.program, 0
+        if self._rows is not self.therapy.boluses.rows:
+            self._rows, self._nth = self.therapy.boluses.rows, 0
         self._nth += 1
         near = self.dosing.near_steps
         return max(1, near(self._nth * volume_nl) - near((self._nth - 1) * volume_nl))

@@ -73,8 +73,10 @@ class Therapy:
                 self.bridge = Overlay(BRIDGE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
         self.boluses.use(program["periodic"], self.start_us, now_us, waiting)
 
-    def check(self, program, override, most_nl):
-        """Refuse what pump or limits cannot carry; most_nl: the program's most in any 24 h. Raises Refused."""
+    def check(self, program, override, most_nl, going_on=()):
+        """Refuse what pump or limits cannot carry; most_nl: the program's most in any 24 h; going_on: the boluses under
+        way that it does not end. Raises Refused.
+        """
         active = self.program
         if active and not program["bridge"]:
             for name in ("drug", "concentration"):
@@ -82,6 +84,8 @@ class Therapy:
                     raise Refused("bridge", (("was", active[name]), ("new", program[name])))
         hard = min(program["hard_nl_per_day"], self.max_rate_nl_per_day)
         peak = programs.peak_rate(program)
+        for overlay in going_on:
+            peak = max(peak, programs.max_base_rate(program) + overlay.rate_nl_per_day)
         if peak > hard:
             raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
         if most_nl > program["cap_nl"]:

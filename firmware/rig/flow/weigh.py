@@ -32,23 +32,25 @@ def own(program):
     return own_nl
 
 
-def room(program, cap, dosing, bridge, at_us, utc_us):
+def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=0, late_nl=0):
     """-> (the most of its own in any 24 h, what DayCap.use takes ahead) of a program that is to begin. A generator.
 
-    bridge: the overlay of a bridge that is under way, or None. Raises Refused.
+    bridge: the overlay of a bridge that is under way, or None; of a base flow that changes alone how far its program
+    has come, and what is under way. Raises Refused.
     """
     own_nl = yield from own(program)
     cap.advance(at_us)
-    fits = dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= program["cap_nl"]
+    room_nl = program["cap_nl"] - late_nl
+    fits = dosing.nl_of(cap.own_steps + cap.asked_steps) + own_nl <= room_nl
     if fits and _is_bare(program, cap, bridge):
         return own_nl, ()
     left = _left(bridge, dosing) if bridge is not None and not program["bridge"] else daily.bridge_of(program)
     first_us = cap.slot_end_us(at_us) - at_us
     held = yield from slowly(_held(cap), SLOT_TURNS)
-    comes = yield from _comes(program, 0, utc_us, left, first_us)
+    comes = yield from _comes(program, elapsed_us, utc_us, left, first_us)
     ahead = yield from slowly(_ahead(held, comes, 0, dosing), SLOT_TURNS)
     yield
-    if max(ahead[1]) <= program["cap_nl"]:
+    if max(ahead[1]) <= room_nl:
         yield from slowly(_from_then_on(ahead[0]), SLOT_TURNS)
         return own_nl, ahead[0]
     # begun later, it begins with a slot, and has the whole of it, by the clock as it is then
@@ -57,12 +59,13 @@ def room(program, cap, dosing, bridge, at_us, utc_us):
     while late != begins:
         if not begins or utc_us:
             begin_us = first_us + (late - 1) * SLOT_US
-            comes = yield from _comes(program, 0, utc_us and utc_us + begin_us, left, SLOT_US)
+            from_us = elapsed_us and elapsed_us + begin_us
+            comes = yield from _comes(program, from_us, utc_us and utc_us + begin_us, left, SLOT_US)
         begins = late
         while late < SLOTS:
             ahead = yield from slowly(_ahead(held, comes, late, dosing), SLOT_TURNS)
             yield
-            if max(ahead[1]) <= program["cap_nl"]:
+            if max(ahead[1]) <= room_nl:
                 break
             late += 1
     wait_s = (first_us + (late - 1) * SLOT_US) // 1_000_000 + 1
@@ -92,11 +95,9 @@ def coming(parts, now_us, utc_us, over_us):
     parts: therapy, cap, dosing. A turn that waits or flows counts with what is left of it, whenever that leaves.
     """
     therapy, cap, dosing = parts
-    bridge, boluses = therapy.bridge, therapy.boluses
+    bridge = therapy.bridge
     cap.advance(now_us)
-    late_nl = sum([dosing.nl_of(one.left()) for one in boluses.begun() if one.row >= 0])
-    waiting = boluses.waiting(now_us, None)
-    late_nl += sum([boluses.rows[i][1] for i in range(len(boluses.rows)) if waiting >> i & 1])
+    late_nl = under_way_nl(parts, now_us)
     left = (0, 0) if bridge is None else _left(bridge, dosing)
     count = SLOTS + over_us // SLOT_US
     first_us = cap.slot_end_us(now_us) - now_us
@@ -104,7 +105,17 @@ def coming(parts, now_us, utc_us, over_us):
     comes = yield from _comes(therapy.program, elapsed_us, utc_us, left, first_us, count)
     held = yield from slowly(_held(cap), SLOT_TURNS)
     all_nl = yield from slowly(_fullest(held, comes, cap.own_most_nl(), dosing), SLOT_TURNS)
-    cap.found = (now_us + FOUND_US, all_nl + late_nl + dosing.nl_of(cap.pending_steps))
+    cap.found = (now_us + FOUND_US, all_nl + late_nl)
+
+
+def under_way_nl(parts, now_us):
+    """What is left of the boluses that flow, were granted or wait."""
+    therapy, cap, dosing = parts
+    boluses = therapy.boluses
+    late_nl = sum([dosing.nl_of(one.left()) for one in boluses.begun() if one.row >= 0])
+    waiting = boluses.waiting(now_us, None)
+    late_nl += sum([boluses.rows[i][1] for i in range(len(boluses.rows)) if waiting >> i & 1])
+    return late_nl + dosing.nl_of(cap.pending_steps)
 
 
 def _is_bare(program, cap, bridge):

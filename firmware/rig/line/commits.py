@@ -7,7 +7,7 @@ Units: as in pumpwire.spec.
 Leaves: reading, weighing and staging to preparing.py, what waits for its time to later.py.
 """
 
-from pumpwire import terms
+from pumpwire import daily, terms
 
 from rig import lend
 from rig.board import flashmap
@@ -69,12 +69,24 @@ def begin_program(rig, document, text, override, now_us):
     digest = terms.digest(text)
     rig.delivery.settle(now_us)
     weighed = _preparing().room(rig, document, now_us)
-    rig.therapy.check(document, override, weighed[0])
+    therapy = rig.therapy
+    alone = daily.is_base_alone(document, therapy.program)
+    therapy.check(
+        document, override, weighed[0], therapy.begun() if alone and therapy.mode == "running" else ()
+    )
     rig.need_fluid(1)
     rig.need_ready()
     _keep(rig, flashmap.PROGRAM, text)
-    rig.use_program(document, text, digest, now_us, weighed)
-    rig.therapy.run(now_us)
+    if alone:
+        if therapy.mode != "running":
+            therapy.cancel()  # what flows apart
+        therapy.program, therapy.program_text, therapy.program_hash = document, text, digest
+        therapy.set_ramp(0, False, 0)
+        rig.cap.use(document["cap_nl"], weighed[0], weighed[1], now_us)
+        rig.monitor.check_clock(now_us)
+    else:
+        rig.use_program(document, text, digest, now_us, weighed)
+    therapy.run(now_us)
     return digest
 
 

@@ -58,7 +58,12 @@ def weighing(rig, document, wholly, now_us):
     try:
         if wholly:
             utc_us = rig.clock.utc_us(now_us)
-            found = yield from weigh.room(document, rig.cap, rig.dosing, rig.therapy.bridge, now_us, utc_us)
+            therapy, elapsed_us, late_nl = rig.therapy, 0, 0
+            if daily.is_base_alone(document, therapy.program):
+                elapsed_us = now_us - therapy.start_us
+                late_nl = weigh.under_way_nl((therapy, rig.cap, rig.dosing), now_us)
+            parts = rig.cap, rig.dosing, therapy.bridge
+            found = yield from weigh.room(document, *parts, now_us, utc_us, elapsed_us, late_nl)
         else:
             found = ((yield from weigh.own(document)), ())
     except Refused as refused:

@@ -11,7 +11,7 @@ Leaves: what would flow when to due.py, sums by span and reason to booked.py, of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pumpwire import documents, spec
@@ -23,7 +23,7 @@ from pumprig.store.export import fields_of
 from pumprig.store.not_given import Reason
 from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
-from pumprig.store.under_way import OVERLAYS, OwnTime, bridges, elapsed_us
+from pumprig.store.under_way import OVERLAYS, OwnTime, bridges, elapsed_us, number_of
 
 RUNNING = spec.MODES.index("running")
 STOPPED = spec.MODES.index("stopped")
@@ -46,7 +46,7 @@ class Account:
     programs: dict[int, dict[str, Any]]  # by the half hash that a record carries
     booked: Booked = field(default_factory=Booked)
     unweighed: bool = False  # base flow was counted under a calibration that is not known
-    book: Book | None = None  # is told of each amount
+    book: Book | None = None  # told of each amount
     every_us: int = 0  # of UTC: no amount lasts beyond a whole one of these; 0: they are not told apart
     base_nl: float = 0.0  # asked of the base flow, by the program
     base_given_nl: float = 0.0
@@ -98,7 +98,9 @@ class Account:
             self._pass(last, self._mono_us, until_us - self._mono_us, self._why(last))
             self._mono_us = until_us
             self._outage(last, record)
-        self._own.look(record, anew=(record.boot, record.program_hash) != (last.boot, last.program_hash))
+        if self._cut is not None and self._cut.half == last.program_hash and self._own.goes_on(record):
+            self._cut = replace(self._cut, half=record.program_hash)  # another base flow alone
+        self._own.look(record, anew=record.boot != last.boot)
         self._count(last, record)
         self._hear(last, record)
         self._weigh(record)
@@ -193,7 +195,7 @@ class Account:
 
         That is booked where the power was lost, whatever has happened since.
         """
-        moved_us = _number(fields_of(record.text), "moved_us") if record.event == "clock" else 0
+        moved_us = number_of(fields_of(record.text), "moved_us") if record.event == "clock" else 0
         if moved_us > 0 and self._set is not None and self._set.boot == record.boot:
             last = self._set  # the command's record has the program's time with the outage in it
             jump_us = elapsed_us(record) - elapsed_us(last) - (record.mono_us - last.mono_us)
@@ -226,7 +228,7 @@ class Account:
                     if last.state[name] == record.state[name]:
                         gained -= before
                     elif last.state[name] and ended.get("kind") == what:  # the one before has ended
-                        gained += _number(ended, "done_steps") - before
+                        gained += number_of(ended, "done_steps") - before
                     part = then[what] + gained - now[what]
                     self._not_given(("stalled", ""), self._nl(part, last, record), 0.0, kind=what)
                     lost -= part
@@ -257,11 +259,11 @@ class Account:
         elif event == "bolus_start":
             self._seen += fields.get("kind") == "periodic"
         elif event == "bolus_end":
-            rest = _number(fields, "asked_steps") - _number(fields, "done_steps")
+            rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
             kind = str(fields.get("kind", ""))
             if kind in self._written_off:
                 counted = self._written_off.pop(kind) + record.kind_steps()[kind]
-                assumed = _number(fields, "done_steps") - counted
+                assumed = number_of(fields, "done_steps") - counted
                 self._not_given(("power", ""), self._nl(assumed, record), 0.0, 0, kind)
             if rest > 0:
                 self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
@@ -271,10 +273,10 @@ class Account:
             self._refuse(record, fields)
 
     def _miss(self, record: Record, fields: dict[str, str | int]) -> None:
-        times = _number(fields, "times") or 1
+        times = number_of(fields, "times") or 1
         because = " ".join(str(fields[name]) for name in ("why", "name") if name in fields)
         self._seen += times
-        nl, kind = float(_number(fields, "nl")), str(fields.get("kind", "periodic"))
+        nl, kind = float(number_of(fields, "nl")), str(fields.get("kind", "periodic"))
         self._not_given(("missed", because), nl, 0.0, times, kind)
 
     def _refuse(self, record: Record, fields: dict[str, str | int]) -> None:
@@ -289,7 +291,7 @@ class Account:
             if program is not None and program["periodic"]:
                 self._not_given(why, float(program["periodic"][0][1]), 0.0, kind="periodic")
         elif "nl" in fields:
-            self._not_given(why, float(_number(fields, "nl")), 0.0, kind=KIND_OF.get(what, "single"))
+            self._not_given(why, float(number_of(fields, "nl")), 0.0, kind=KIND_OF.get(what, "single"))
         elif what in ("bolus", "prime", "dispense", "calibrate"):
             self.booked.unknown_request(self._here())
 
@@ -343,8 +345,3 @@ class Account:
 # a refused request's verb; all others ask for a single dose
 KIND_OF = {"prime": "prime", "calibrate": "calibration"}
 HEARD = ("alarm", "stop", "bolus_start", "bolus_end", "missed", "refused")
-
-
-def _number(fields: dict[str, str | int], name: str) -> int:
-    value = fields.get(name, 0)
-    return value if isinstance(value, int) else 0

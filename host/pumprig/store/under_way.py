@@ -30,6 +30,12 @@ def elapsed_us(record: Record) -> int:
     return state["program_elapsed_s"] * 1_000_000 + state["elapsed_part"] * 1_000_000 // 65_536
 
 
+def number_of(fields: dict[str, str | int], name: str) -> int:
+    """A number that a record tells; 0 where it does not."""
+    value = fields.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
 def bridges(record: Record) -> bool:
     """Whether a bridge flows instead of the base flow."""
     state = record.state
@@ -47,7 +53,7 @@ class OwnTime:
     held_us: int | None = None  # where a titration that is held stands: its records tell of it to a second
 
     def look(self, record: Record, anew: bool) -> None:
-        """What a record says of it; anew: of another program, or after a boot."""
+        """What a record says of it; anew: after a boot. Another program's time shows by itself."""
         zero_us = record.mono_us - elapsed_us(record)
         written = record.event not in ("bolus_start", "bolus_end")  # these tell of an instant before
         if anew or zero_us > self.zero_us + AHEAD_US:
@@ -60,6 +66,10 @@ class OwnTime:
             self.held_us = None
         elif anew or self.held_us is None or not -AHEAD_US < at_us - self.held_us < 1_000_000 + AHEAD_US:
             self.held_us = at_us
+
+    def goes_on(self, record: Record) -> bool:
+        """Whether the program's time at a record of the same boot is what it was to be: no program began since."""
+        return abs(elapsed_us(record) - self.at(record.mono_us)) < AHEAD_US
 
     def at(self, mono_us: int) -> int:
         """The program's own time at an instant of the rig's clock."""
