@@ -7,7 +7,7 @@ Units: as in pumpwire.spec.
 Leaves: reading, weighing and staging to preparing.py, what waits for its time to later.py.
 """
 
-from pumpwire import daily, terms
+from pumpwire import terms
 
 from rig import lend
 from rig.board import flashmap
@@ -70,7 +70,7 @@ def begin_program(rig, document, text, override, now_us):
     rig.delivery.settle(now_us)
     weighed = _preparing().room(rig, document, now_us)
     therapy = rig.therapy
-    alone = daily.is_base_alone(document, therapy.program)
+    alone = _preparing().is_base_alone(rig, document)
     therapy.check(
         document, override, weighed[0], therapy.begun() if alone and therapy.mode == "running" else ()
     )

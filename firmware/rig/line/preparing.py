@@ -59,7 +59,7 @@ def weighing(rig, document, wholly, now_us):
         if wholly:
             utc_us = rig.clock.utc_us(now_us)
             therapy, elapsed_us, late_nl = rig.therapy, 0, 0
-            if daily.is_base_alone(document, therapy.program):
+            if is_base_alone(rig, document):
                 elapsed_us = now_us - therapy.start_us
                 late_nl = weigh.under_way_nl((therapy, rig.cap, rig.dosing), now_us)
             parts = rig.cap, rig.dosing, therapy.bridge
@@ -69,6 +69,11 @@ def weighing(rig, document, wholly, now_us):
     except Refused as refused:
         found = refused
     rig.staging.weighed = (document, wholly, found)
+
+
+def is_base_alone(rig, document):
+    """Whether a program changes nothing of the active one but its base flow."""
+    return daily.is_base_alone(document, rig.therapy.program)
 
 
 def room(rig, document, now_us):
