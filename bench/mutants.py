@@ -72,7 +72,7 @@ NEAR = {
     f"{RIG}/log/checkpoint.py": "tests/unit/log/test_checkpoint",
     **{f"{RIG}/boot/{name}.py": "tests/unit/boot" for name in ("recovery", "loss", "snapshot", "replay")},
     f"{RIG}/watch/monitor.py": "tests/unit/watch/test_monitor",
-    f"{RIG}/watch/rotation.py": "tests/unit/watch/test_rotation_angle",
+    f"{RIG}/watch/rotation.py": "tests/unit/watch/test_rotation",
     f"{RIG}/watch/pressure.py": "tests/unit/watch/test_pressure",
     f"{RIG}/watch/reservoir.py": "tests/unit/watch/test_reservoir",
     f"{RIG}/watch/thresholds.py": "tests/unit/watch/test_thresholds",

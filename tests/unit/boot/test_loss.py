@@ -82,6 +82,11 @@ def test_of_a_bolus_500_nl_and_what_flows_in_a_look_are_assumed_or_as_much_again
     assert losses(rig, 300) == [(None, 1 + 1)]
 
 
+def test_the_time_is_that_of_what_it_has_left_and_a_step_more(tmp_path: Path) -> None:
+    rig, (single,) = flowing(tmp_path, (SINGLE, 10, 1))
+    assert losses(rig, 300) == [(single, 10), (None, 111 + 1)], "33.25 s"
+
+
 def test_of_a_long_bolus_no_more_is_assumed_than_of_a_base_flow(tmp_path: Path) -> None:
     rig, (single,) = flowing(tmp_path, (SINGLE, 100_000, 100))
     single.done_steps = 50_000

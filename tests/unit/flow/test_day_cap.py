@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from rig.flow import grants
+from rig.flow import day_cap, grants
 from rig.flow.day_cap import MOST_TEXT, MOST_WORDS, SLOT_US, SLOTS, DayCap
 from rig.flow.dosing import Dosing
 
@@ -22,6 +22,29 @@ def dosing_of(step_nl: int = 3) -> Dosing:
 
 def cap_of(step_nl: int = 3) -> DayCap:
     return DayCap(dosing_of(step_nl))
+
+
+def test_a_new_ring_is_empty_and_in_the_slot_after_a_day() -> None:
+    cap = cap_of()
+    assert (cap.own_steps, cap.asked_steps, cap.pending_steps) == (0, 0, 0)
+    assert (cap.cap_nl, cap.own_day_nl, cap.found) == (0, 0, (0, 0))
+    assert (cap._slot, cap._cursor, cap._from) == (SLOTS, 0, 0)
+    assert cap.own_most_nl() == 0
+    assert (SLOT_US, SLOTS, MOST_WORDS, MOST_TEXT) == (TEN_MIN_US, 145, 12, 56)
+    assert day_cap.UNCAPPED_NL == 14_400_000_000
+    assert day_cap.TOLERANCE_STEPS == 4
+
+
+def test_what_was_found_to_come_holds_until_its_instant_and_only_where_it_is_less() -> None:
+    cap = cap_of()
+    cap.use(1_000, 900, (), 5)
+    assert cap.shortfall_nl(150, 5) == 50
+    cap.found = (10, 800)
+    assert (cap.shortfall_nl(150, 9), cap.shortfall_nl(150, 10)) == (-50, 50)
+    cap.found = (10, 1_000)
+    assert cap.shortfall_nl(150, 9) == 50
+    cap.found = (0, 0)
+    assert cap.shortfall_nl(150, 0) == 50
 
 
 def wait_of(cap: DayCap, volume_nl: int, now_us: int) -> int:

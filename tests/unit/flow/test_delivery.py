@@ -109,6 +109,7 @@ def test_a_tick_is_given_back_after_3_ms_once_the_queue_lasts(
     nl_a_second: float, taken: int, spends_us: int, queued: int
 ) -> None:
     fed = Fed(**at(nl_a_second))
+    fed.time.us = 7 * S_US
     fed.stepper.most_steps, fed.stepper.spends_us = taken, spends_us
     fed.run()
     assert fed.stepper.appended_steps == queued
@@ -117,6 +118,7 @@ def test_a_tick_is_given_back_after_3_ms_once_the_queue_lasts(
 def test_the_stream_began_with_its_cycle_0() -> None:
     fed = Fed()
     fed.time.us = 5_000
+    assert fed.delivery.is_braking() is False
     fed.stepper.late_us = 700
     fed.run()
     assert fed.delivery.open_us == 5_700
@@ -128,19 +130,54 @@ def test_the_stream_began_with_its_cycle_0() -> None:
 @pytest.mark.parametrize(
     ("lasts_us", "ahead_us"),
     [
-        (1_799_000, 1_800_000),
+        (1_790_000, 1_800_000),
         (1_800_000, 1_800_000),
-        (1_801_000, 1_801_000),
-        (2_199_000, 2_199_000),
+        (1_810_000, 1_810_000 + 400_000),
+        (2_190_000, 2_190_000 + 400_000),
         (2_200_000, 1_800_000),
         (9_000_000, 1_800_000),
     ],
 )
 def test_a_bolus_is_not_left_with_an_end_too_short_to_slow_down_in(lasts_us: int, ahead_us: int) -> None:
     fed = Fed(**at(0))
-    granted(fed, lasts_us // 1_000, 3_000)  # a step each millisecond
-    fed.pass_us(0)
+    fed.time.us = 3 * S_US
+    granted(fed, lasts_us // 10_000, 300)  # a step every 10 ms
+    fed.run()
     assert fed.ahead_us == ahead_us
+
+
+def test_also_where_a_part_of_the_bolus_was_planned_before() -> None:
+    fed = Fed(**at(0))
+    granted(fed, 500, 300)
+    for after_us in (0, 1_000_000, 1_000_000, 500_000):
+        fed.run(after_us)
+        assert fed.ahead_us <= 1_800_000
+    fed.run(400_000)
+    assert fed.ahead_us == 5_400_000 - 2_900_000
+
+
+def test_nothing_is_queued_where_the_stepper_takes_nothing() -> None:
+    fed = Fed()
+    append = fed.stepper.append
+    fed.stepper.append = lambda acc, _inc, _quantum, _cycles, _leave_inc: (0, 0, acc)
+    assert fed.run() == 0
+    assert fed.stepper.appended_cycles == 0
+    assert fed.dosing.spans == []
+    fed.stepper.append = append
+    fed.run()
+    assert fed.ahead_us == SLOW[0]
+
+
+def test_the_first_step_of_a_slow_bolus_is_known_once_it_is_planned() -> None:
+    fed = Fed(**at(0))
+    overlay = granted(fed, 2, 0.01)  # a step in 300 s
+    fed.run()
+    assert (overlay.planned_steps, overlay.first_us, fed.known) == (0, 0, 0)
+    fed.pass_us(200 * S_US)
+    assert (overlay.planned_steps, overlay.first_us) == (1, 300 * S_US)
+    assert fed.known == 1
+    fed.pass_us(300 * S_US)
+    assert (overlay.planned_steps, overlay.end_us, fed.known) == (2, 600 * S_US, 2)
 
 
 def test_a_bolus_s_first_and_last_step_are_known_to_the_microsecond_and_told_a_tick_later() -> None:

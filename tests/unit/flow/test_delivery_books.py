@@ -113,8 +113,14 @@ def test_starts_and_ends_are_told_once_in_the_order_of_time() -> None:
     fed = Fed(**at(0))
     one, other = granted(fed, 10, 30), granted(fed, 20, 30)
     fed.run()
-    fed.run(1_500_000)
+    counted: list[int] = []
+    log = fed.delivery._log
+    fed.delivery._log = lambda *row: (counted.append(fed.dosing.kind_steps[SINGLE]), log(*row))
+    fed.time.us += 1_550_000
+    assert fed.delivery.settle(fed.clock.now_us()) == 3
+    assert fed.delivery.settle(fed.clock.now_us()) == 0
     assert events(fed) == ["bolus_start", "bolus_end", "bolus_start"]
+    assert counted == [10, 10, 15], "no record holds a step of what it has not told of"
     assert [row[2] for row in fed.rows] == [one.first_us, one.end_us, other.first_us]
     assert fed.rows[1][1]["done_steps"] == 10
     fed.run(5 * S_US)
@@ -132,7 +138,10 @@ def test_while_pressure_is_relieved_all_that_is_counted_is_relief_and_nothing_is
     fed.therapy.stop()
     fed.delivery.relieving = True
     fed.stepper._count += 16
-    fed.run(60 * S_US)
+    overlay = granted(fed, 5, 30)
+    overlay.done_steps = 5
+    fed.time.us += 60 * S_US
+    assert fed.delivery.settle(fed.clock.now_us()) == 1
     assert fed.dosing.kind_steps[RELIEF] == 16
     assert fed.cap.own_steps == 0
     assert events(fed) == ["missed"]
@@ -220,6 +229,7 @@ def test_a_pump_that_stands_has_stopped_at_once() -> None:
     assert not fed.delivery.is_braking()
     fed.run()
     fed.delivery.relieving = True
+    fed.stepper.ramp_ticks = 5
     fed.delivery.brake(9, stopped.append)
     assert stopped == [7, 9]
 
@@ -261,7 +271,12 @@ def test_the_steps_of_a_ramp_down_are_the_flow_s_that_was_under_way_and_no_surpl
     fed.run(20_000)
     assert fed.dosing.kind_steps[SINGLE] + fed.dosing.kind_steps[BASAL] == fed.stepper.counted()
     assert fed.delivery.surplus_steps == 0
-    assert fed.dosing.kind_steps[SINGLE] >= 100
+    assert fed.dosing.kind_steps[BASAL] == 0
+    assert events(fed) == ["bolus_start"], "its end is told when it stands"
+    assert fed.delivery.settle(fed.clock.now_us()) == 0
+    fed.run(20_000)
+    fed.delivery.settle(fed.clock.now_us())
+    assert events(fed) == ["bolus_start", "bolus_end"]
     assert overlay.done_steps == 100
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts import S_US
+from parts import S_US, bolus
 from pumpwire import records
 from pumpwire.spec import KINDS
 from rig.log import checkpoint as module
@@ -23,6 +23,7 @@ from watched import NL_A_SECOND, Watched
 from watched import just_booted as rig_of
 
 STEP_NL = 3
+SINGLE = KINDS.index("single")
 TICK_US = 20_000
 
 
@@ -147,6 +148,104 @@ def test_a_new_checkpoint_has_told_of_nothing() -> None:
     made: Any = Checkpoint(None)
     assert (made.at_us, made._at_nl, made._told_until_us, made._day_us) == (0, 0, 0, 0)
     assert (made._bolus, made._done_steps, made._interval_nl) == (None, 0, 5_000)
+
+
+# --- to the microsecond
+
+
+def quiet(tmp_path: Path, program: str, ran_s: int = 1_300) -> tuple[Watched, int]:
+    """A rig right after a checkpoint, and its time; what the log still has to look at is looked at."""
+    rig = rig_of(tmp_path, program)
+    rig.bench.run(ran_s * S_US)
+    now_us = rig.rig.clock.now_us()
+    rig.rig.delivery.book(now_us)
+    rig.rig.log.record("checkpoint", rig.rig.checkpoint.told(now_us))
+    return rig, now_us
+
+
+def looks(rig: Watched, now_us: int) -> int:
+    """When it looks again, once it has nothing to do now."""
+    for _ in range(9):
+        due_us: int = rig.rig.checkpoint.run(now_us)
+        if due_us > now_us:
+            return due_us
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize(
+    ("nl_a_second", "after_us"), [(10, 500 * S_US), (100, 50 * S_US), (1_000, 10 * S_US)]
+)
+def test_it_looks_again_when_the_volume_has_flowed_at_the_present_rate(
+    tmp_path: Path, nl_a_second: int, after_us: int
+) -> None:
+    rig, now_us = quiet(tmp_path, f"basal=0:{nl_a_second * NL_A_SECOND}", 1_205)
+    slot_us = rig.rig.cap.slot_end_us(now_us) - now_us
+    assert looks(rig, now_us) - now_us == min(after_us, slot_us)
+    before = rig.rig.journal.next_number
+    interval_nl = 10_000 if nl_a_second == 1_000 else 5_000
+    for left_nl, wanted_us in ((STEP_NL * nl_a_second // 10 + 30, S_US), (3 * nl_a_second, 3 * S_US)):
+        if left_nl >= interval_nl:
+            continue
+        rig.rig.checkpoint._at_nl = rig.rig.dosing.delivered_nl() - interval_nl + left_nl
+        assert looks(rig, now_us) - now_us == max(S_US, left_nl * S_US // nl_a_second)
+        assert wanted_us >= S_US
+    rig.rig.checkpoint._at_nl = rig.rig.dosing.delivered_nl() - interval_nl
+    assert rig.rig.checkpoint.run(now_us) == now_us
+    assert rig.rig.journal.next_number == before, "found to be due in this tick"
+    assert rig.rig.checkpoint.run(now_us) == now_us
+    assert rig.rig.journal.next_number == before + 1, "and made in the next"
+
+
+def test_a_record_is_made_at_its_instant_and_not_a_microsecond_before(tmp_path: Path) -> None:
+    rig, now_us = quiet(tmp_path, "basal=0:86400", 1_205)
+    due_us = looks(rig, now_us)
+    before = rig.rig.journal.next_number
+    looks(rig, due_us - 1)
+    assert rig.rig.journal.next_number == before
+    rig.rig.checkpoint.run(due_us)
+    assert rig.rig.journal.next_number == before + 1
+    rig.rig.checkpoint._day_us = due_us + 5
+    looks(rig, due_us)
+    rig.rig.checkpoint._record_us = due_us + 10**9
+    assert rig.rig.checkpoint.run(due_us + 5) == due_us + 5, "due in this very tick"
+
+
+def test_a_rise_that_a_record_has_told_of_needs_no_other(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, "phases=700:86400,700:8640000")
+    rise_us = rig.rig.therapy.start_us + 700 * S_US
+    rig.bench.run(rise_us - 50_000 - rig.rig.clock.now_us())
+    now_us = rig.rig.clock.now_us()
+    rig.rig.log.record("checkpoint", rig.rig.checkpoint.told(now_us))
+    before = rig.rig.journal.next_number
+    looks(rig, now_us)
+    assert rig.rig.journal.next_number == before
+
+
+def test_a_pump_that_stands_with_a_program_goes_on_recording(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path)
+    rig.change("stop")
+    rig.bench.run(1_900 * S_US)
+    assert len([row for row in rows(rig) if row[1] == "checkpoint" and row[0] > 600 * S_US]) >= 2
+    assert rig.rig.checkpoint.base(rig.rig.clock.now_us()) == 0
+
+
+def test_a_fast_bolus_s_interval_is_ten_seconds_of_it_and_the_base_flow(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path)
+    single = bolus(SINGLE, 0, 200_000)
+    single.rate_nl_per_day = 2_000 * NL_A_SECOND
+    now_us = rig.rig.clock.now_us()
+    assert rig.rig.checkpoint.volume_nl(now_us, single, 100_000) == 20_100
+    assert rig.rig.checkpoint.volume_nl(now_us, single, 500) == 1_500
+    assert rig.rig.checkpoint.volume_nl(now_us, single, 0) == 500
+    assert rig.rig.checkpoint.volume_nl(now_us, None, 0) == 5_000
+
+
+def test_it_erases_ahead_by_itself(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path)
+    for _ in range(200):
+        rig.rig.log.record("alarm_end", (("name", "tube"),))
+        rig.bench.run(100_000)
+        assert rig.rig.journal.has_room()
 
 
 # --- the highest base flow
