@@ -56,6 +56,7 @@ def _fits_in(model: Model, program: Program, wanted_nl: Fraction, over_ms: int) 
     """Whether each 24 h that end until all of a request is a day old have room, counted twenty minutes longer."""
     assert program.cap_nl is not None
     utc_us = model.t_us + model.utc_less_t_us
+    own_us = model.ramp_us(model.t_us)  # a titration that is held may be let go at any time
     rows = list(zip(program.periodic, model.due_us, strict=True))
     waiting = [row.volume_nl for row, due_us in rows if due_us <= model.elapsed_us]
     comes = [Fraction(0)]
@@ -63,7 +64,7 @@ def _fits_in(model: Model, program: Program, wanted_nl: Fraction, over_ms: int) 
     for k in range(last):
         at_us = Fraction(k * day.GRAIN_US)
         span_us = Fraction(day.GRAIN_US)
-        base_nl = day.coming_base_nl(program, model.elapsed_us + at_us, utc_us + at_us, span_us)
+        base_nl = day.coming_base_nl(program, own_us + at_us, utc_us + at_us, span_us)
         until_us = model.elapsed_us + at_us + span_us
         turns = sum(
             row.volume_nl * day.turns_between(due_us, row.every_s * S_US, until_us - span_us, until_us)
@@ -82,7 +83,8 @@ def _fits_in(model: Model, program: Program, wanted_nl: Fraction, over_ms: int) 
 def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fraction) -> bool:
     """Whether the cap is passed in the coming 24 h without doubt: what has flowed, what is wanted, the base flow."""
     assert program.cap_nl is not None
-    elapsed_us = model.elapsed_us if program is model.program else Fraction(0)
+    is_active = program is model.program
+    own_us = model.ramp_us(model.t_us) if is_active else Fraction(0)
     utc_us = model.t_us + model.utc_less_t_us
     lasts_us = max((b.left_us() for b in (model.bolus, model.spread, model.bridge) if b), default=Fraction(0))
     _bridge_nl, before_us = _bridge(model, program)
@@ -92,9 +94,12 @@ def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fr
         ahead_us = Fraction(k * day.GRAIN_US)
         if ahead_us < lasts_us:
             continue  # not all of what is granted has left by then
-        coming += day.coming_base_nl(
-            program, elapsed_us + before_us, utc_us + before_us, ahead_us - before_us
-        )
+        if is_active and model.held_us is not None:  # for all of it, perhaps
+            coming += program.rate(own_us, utc_us)[0] * (ahead_us - before_us) / DAY_US
+        else:
+            coming += day.coming_base_nl(
+                program, own_us + before_us, utc_us + before_us, ahead_us - before_us
+            )
         before_us = ahead_us
         total, _extra = model.past.since(model.t_us + ahead_us - DAY_US)
         if total + wanted_nl + coming > program.cap_nl + slack_nl:

@@ -235,6 +235,12 @@ CASES = {
         300,
         {"basal": 3_000, "single": 90_000},
     ),
+    "a titration that is held counts from where it stands, for it may be let go": Case(
+        Program("held", ramp=(10 * DAY_S, 10 * DAY_S, 3_600, 40 * DAY_S), cap_nl=40 * DAY_S + 50_000),
+        ((100, "titrate", {"ramp": "hold"}), (30_000, "bolus", {"volume_nl": 90_000, "over_ms": 600_000})),
+        31_000,
+        {"basal": 310_000, "single": 90_000},
+    ),
     "a Sunday counts as far as it comes within 24 h": Case(
         Program("sunday", days={"": ((0, DAY_S),), "sun": ((0, 10 * DAY_S),)}, cap_nl=870_000),
         (

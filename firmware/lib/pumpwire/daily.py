@@ -160,9 +160,10 @@ def _widest(pieces):
     return -(-most // DAY_US)
 
 
-def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count):
+def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count, behind_us=0):
     """What base flow, bridge and periodic boluses have brought by the end of each of the coming slots. A generator.
 
+    behind_us: of a titration, which goes on from there.
     bridge: (nL left of it, nL/day); its time belongs to it alone. The first slot ends after first_us. nL, rounded down.
     """
     left = bridge[0] * DAY_US
@@ -177,7 +178,8 @@ def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count):
                 units += min(left, bridge[1] * span_us)
                 left -= bridge[1] * span_us
             else:
-                rate, holds_us = base_rate(program, elapsed_us + at_us, utc_us + at_us if utc_us else 0)
+                own_us = elapsed_us - behind_us + at_us
+                rate, holds_us = base_rate(program, own_us, utc_us + at_us if utc_us else 0)
                 span_us = min(span_us, holds_us)
                 units += rate * span_us
             at_us += span_us

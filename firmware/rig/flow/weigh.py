@@ -102,7 +102,8 @@ def coming(parts, now_us, utc_us, over_us):
     count = SLOTS + over_us // SLOT_US
     first_us = cap.slot_end_us(now_us) - now_us
     elapsed_us = now_us - therapy.start_us
-    comes = yield from _comes(therapy.program, elapsed_us, utc_us, left, first_us, count)
+    behind_us = therapy.ramp_behind_us(now_us)
+    comes = yield from _comes(therapy.program, elapsed_us, utc_us, left, first_us, count, behind_us)
     held = yield from slowly(_held(cap), SLOT_TURNS)
     all_nl = yield from slowly(_fullest(held, comes, cap.own_most_nl(), dosing), SLOT_TURNS)
     cap.found = (now_us + FOUND_US, all_nl + late_nl)
@@ -127,9 +128,9 @@ def _left(bridge, dosing):
     return dosing.nl_of(bridge.left()), bridge.rate_nl_per_day
 
 
-def _comes(program, elapsed_us, utc_us, left, first_us, count=SLOTS - 1):
+def _comes(program, elapsed_us, utc_us, left, first_us, count=SLOTS - 1, behind_us=0):
     """What a program brings by the end of each coming slot, of which the first ends after first_us."""
-    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, first_us, SLOT_US, count))
+    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, first_us, SLOT_US, count, behind_us))
 
 
 def _ahead(held, comes, late, dosing):
