@@ -72,6 +72,7 @@ class Chip:
         self.start_hz = SYSTEM_HZ  # of the system clock that MicroPython leaves at power-on
         self.clock_fault = ""  # of the system clock; one of CLOCK_FAULTS
         self._system_hz = self.start_hz
+        self._levels: dict[int, int] = {}  # what an input reads, as far as anything holds it
         self._driven: dict[int, int] = {}  # from outside, by gpio
         self._pull: dict[int, int] = {}
         self._out: dict[int, int] = {}
@@ -145,7 +146,9 @@ class Chip:
         self.peripherals = {}
         for gpio in list(self._out):
             self.release(gpio)
-        self._pull = {}
+        pulled, self._pull = self._pull, {}
+        for gpio in pulled:
+            self._resolve(gpio)
 
     # --- watchdog
 
@@ -173,12 +176,16 @@ class Chip:
 
     def level(self, gpio: int) -> int:
         """What an input reads: the chip's own output, else the outside, else the pull, else low."""
+        return self._levels.get(gpio, 0)
+
+    def _resolve(self, gpio: int) -> None:
+        """What holds a pin has changed; looked at far more often than that."""
         level = self._out.get(gpio)
         if level is None:
             level = self._driven.get(gpio)
             if level is None:
                 level = self._pull.get(gpio, 0)
-        return level
+        self._levels[gpio] = level
 
     def drive(self, gpio: int, level: int | None) -> None:
         """From outside: hold a pin at a level, or let go of it (None)."""
@@ -190,12 +197,14 @@ class Chip:
             self._driven.pop(gpio, None)
         else:
             self._driven[gpio] = level
+        self._resolve(gpio)
 
     def set_output(self, gpio: int, level: int) -> None:
         """The chip drives the pin."""
         if self.level(gpio) != level:
             self._announce(gpio, level)
         self._out[gpio] = level
+        self._resolve(gpio)
 
     def release(self, gpio: int) -> None:
         """The chip's output goes high impedance."""
@@ -204,6 +213,7 @@ class Chip:
             if after != self._out[gpio]:
                 self._announce(gpio, after)
             del self._out[gpio]
+            self._resolve(gpio)
 
     def set_pull(self, gpio: int, level: int | None) -> None:
         """Pull-up (1), pull-down (0) or none."""
@@ -211,6 +221,7 @@ class Chip:
             self._pull.pop(gpio, None)
         else:
             self._pull[gpio] = level
+        self._resolve(gpio)
 
     def watch(self, gpio: int, watcher: Watcher) -> None:
         """`watcher(cycle, level)` is called for every change, just before it takes effect."""
@@ -226,10 +237,12 @@ class Chip:
 
     def read_adc(self, gpio: int) -> int:
         """A 12-bit conversion as read_u16 scales it; the quantisation error is the converter's own."""
-        self.need_power()
+        if not self.powered:
+            raise PowerCut
         source = self.adc.get(gpio)
-        volts = 0.0 if source is None else source()
-        code = min(4095, max(0, int(volts / ADC_REFERENCE_V * 4095 + 0.5)))
+        code = int(source() / ADC_REFERENCE_V * 4095 + 0.5) if source is not None else 0
+        if not 0 <= code <= 4095:
+            code = 4095 if code > 0 else 0
         return code << 4 | code >> 8
 
 

@@ -59,9 +59,11 @@ class PumpHead:
     _returned: tuple[_Cubic, ...] = field(init=False, repr=False, compare=False)
     _footprint: tuple[tuple[float, float], ...] = field(init=False, repr=False, compare=False)
     _roller_nl: float = field(init=False, repr=False, compare=False)
+    _swept_nl_per_rad: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _refuse_impossible(self)
+        object.__setattr__(self, "_swept_nl_per_rad", self.lumen_mm2 * self.centreline_radius_mm * 1000)
         object.__setattr__(self, "_footprint", self._footprint_heights())
         object.__setattr__(self, "_roller_nl", self._own_volume_nl(0.0))
         if self.seal_deg < 360.0 / self.rollers + self.footprint_deg / 2:
@@ -132,7 +134,7 @@ class PumpHead:
     @property
     def swept_nl_per_rad(self) -> float:
         """What the sealing roller pushes ahead of it per radian."""
-        return self.lumen_mm2 * self.centreline_radius_mm * 1000
+        return self._swept_nl_per_rad
 
     @property
     def roller_nl(self) -> float:
@@ -166,8 +168,8 @@ class PumpHead:
 
     def displacement_nl(self, theta_rad: float, back_pressure_pa: float = 0.0) -> float:
         """Volume that has left the outlet with the rotor at `theta_rad`; 0 at 0; may fall for a moment."""
-        returned_each = self._roller_nl + self.pocket_nl(back_pressure_pa)
-        return self.swept_nl_per_rad * theta_rad - returned_each * self._returned_count(theta_rad)
+        returned_each = self._roller_nl + (self.pocket_nl(back_pressure_pa) if back_pressure_pa else 0.0)
+        return self._swept_nl_per_rad * theta_rad - returned_each * self._returned_count(theta_rad)
 
     def slope_nl_per_rad(self, theta_rad: float, back_pressure_pa: float = 0.0) -> float:
         """The derivative of `displacement_nl`: times the angular speed the flow; negative is backflow."""

@@ -125,8 +125,10 @@ class I2C:
         self.timeout_us = timeout
 
     def _device(self, address: int) -> Any:
-        self.chip.need_power()
-        device = self.chip.i2c.get(address)
+        chip = self.chip
+        if not chip.powered:
+            raise PowerCut
+        device = chip.i2c.get(address)
         if device is None:
             raise OSError(5)
         return device

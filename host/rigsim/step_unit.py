@@ -10,6 +10,7 @@ Leaves: the cost of words to stepmodel.py.
 from __future__ import annotations
 
 import weakref
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 
@@ -34,6 +35,10 @@ class StepUnit:
         self.before = 0  # pulses of blocks that are over
         self.words = 0  # handed over since the last freeze
         self.words_over = 0  # of them in blocks that are over
+        self._seen_at, self._seen = (
+            -1,
+            0,
+        )  # the instant of the last count, and what it was; -1: to be counted anew
         self.listener: Callable[[list[int]], None] | None = None
         chip.peripherals["step_unit"] = self
         if chip not in _watched:
@@ -42,6 +47,7 @@ class StepUnit:
 
     def feed(self, words: list[int]) -> None:
         """DMA may send these words from now on."""
+        self._seen_at = -1
         self.words += len(words)
         if not self.enabled:
             self.early += words
@@ -70,6 +76,7 @@ class StepUnit:
 
     def freeze(self) -> None:
         """Disabled: what has not left the pin never will."""
+        self._seen_at = -1
         now = self.chip.now
         for block in self.blocks:
             self._over(block, block.pulses_by(now))
@@ -80,6 +87,7 @@ class StepUnit:
 
     def retime(self, index: int, done: int, fresh: list[int]) -> None:
         """The words of block number `index` from `done` on, and those behind it, have become others."""
+        self._seen_at = -1
         later = [self.blocks.pop() for _ in range(len(self.blocks) - index - 1)]
         block = self.blocks.pop()
         queued = [(block.words[:done], block.start)] if done else []
@@ -93,6 +101,7 @@ class StepUnit:
 
     def halt(self, press: int) -> None:
         """The stop button went down while a word ran."""
+        self._seen_at = -1
         for block in self.blocks:
             del block.edges[edges_before_press(block.edges, press) :]
         self.halted = True
@@ -104,10 +113,13 @@ class StepUnit:
     def pulses(self) -> int:
         """Pulses by now."""
         now = self.chip.now
-        blocks = self.blocks
-        while blocks and blocks[0].end <= now:
-            self._over(blocks.popleft(), -1)
-        return self.before + (blocks[0].pulses_by(now) if blocks else 0)
+        if now != self._seen_at:
+            blocks = self.blocks
+            while blocks and blocks[0].end <= now:
+                self._over(blocks.popleft(), -1)
+            self._seen = self.before + (bisect_right(blocks[0].edges, now) if blocks else 0)
+            self._seen_at = now
+        return self._seen
 
     def words_left(self) -> int:
         """Words that DMA has not yet put into the FIFO."""

@@ -74,6 +74,8 @@ class Encoder(Sensor):
         """From the register on: 0x0B status, 0x0C raw angle, 0x0E angle, 0x1A gain, 0x1B magnitude."""
         self.need_answer()
         angle = self.counts().to_bytes(2, "big")
+        if self._register == 0x0C and length == 2:  # what the firmware asks for, some thousand times a day
+            return angle
         status, gain, field = MAGNETS[self.magnet]
         bank = bytes(11) + bytes((status,)) + angle + angle + bytes(10)
         bank += bytes((gain,)) + field.to_bytes(2, "big") + bytes(227)
@@ -91,9 +93,9 @@ class Encoder(Sensor):
             angle += 0.16 * math.sin(angle)
         elif self.magnet == "missing":
             angle = 0.0
-        bow_deg = sum(
-            truth.encoder_bow_deg[k] * math.sin((k + 1) * angle + truth.encoder_phase_rad[k]) for k in (0, 1)
-        )
+        first_deg, second_deg = truth.encoder_bow_deg
+        first_rad, second_rad = truth.encoder_phase_rad
+        bow_deg = first_deg * math.sin(angle + first_rad) + second_deg * math.sin(2 * angle + second_rad)
         sigma = truth.encoder_noise_counts * (60.0 if self.failure == "noisy" else 1.0)
         counts = (angle / (2 * math.pi) + bow_deg / 360) * 4096 + truth.encoder_offset_counts
         counts += sigma * noise(truth.seed, 1, instant)
