@@ -11,7 +11,10 @@ Leaves: measuring to bench/firmware.py, bench/commands.py and docs/explanation/t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+Run = Callable[[int], int]
 
 # duty: (us when it finds nothing to do, us when it has something)
 TABLE = {
@@ -24,8 +27,6 @@ TABLE = {
     "journal": (2_500, 8_800),
     "housekeeping": (650, 650),
 }
-# Duties whose cost depends on what they find; the others cost the same each time.
-VARIABLE = ("link", "delivery", "forecast", "journal")
 CHANGE_US = 16_700  # of the link, for a change in its fullest tick: the import of the largest module on loan
 STEP_NS = 2_200  # of delivery, for each step that it queues
 
@@ -34,58 +35,94 @@ class Costs:
     """Adds up the duties of each tick; `worst_us` is the fullest one."""
 
     def __init__(self) -> None:
-        self.worst_us = 0
-        self._tick = -1
-        self._tick_us = 0
+        self._worst_us = 0  # of the ticks that are over
+        self._tick_us = 0  # so far, of the one under way
         self._spent_us = 0  # the firmware's: what is not polled waits when so much of a tick is used up
+
+    @property
+    def worst_us(self) -> int:
+        """The fullest tick's."""
+        return max(self._worst_us, self._tick_us)
 
     def attach(self, rig: Any) -> None:
         """Watch the duties of a rig that has just booted."""
         from rig.loop import SPENT_US  # the firmware is there once a rig has booted
 
-        self._tick, self._spent_us = -1, SPENT_US
+        self._spent_us = SPENT_US
+        first = rig.loop.duties[0]
         for duty in rig.loop.duties:
-            counted = self._counted if duty.name in VARIABLE else self._constant
-            duty.run = counted(rig, duty)
+            counted = self._first if duty is first else getattr(self, "_" + duty.name, self._constant)
+            duty.run = counted(rig, duty.run, duty.polled, *TABLE[duty.name])
 
-    def _constant(self, rig: Any, duty: Any) -> Any:
-        cost_us, _busy_us = TABLE[duty.name]
-        loop, run, polled = rig.loop, duty.run, duty.polled
-
-        def counted(now_us: int) -> int:
-            due_us: int = run(now_us)
-            self._add(loop.ticks, cost_us, polled)
-            return due_us
-
-        return counted
-
-    def _counted(self, rig: Any, duty: Any) -> Any:
-        name, run, polled = duty.name, duty.run, duty.polled
-        idle_us, busy_us = TABLE[name]
-
-        def counted(now_us: int) -> int:
-            answered, steps = rig.link.answered, rig.board.stepper.appended_steps
-            seq, number = rig.session.last_seq, rig.journal.next_number
-            due_us: int = run(now_us)
-            cost_us = idle_us
-            if name == "link" and (rig.link.answered > answered or due_us <= now_us + 1):
-                cost_us = busy_us if rig.session.last_seq == seq else CHANGE_US
-            if name == "forecast" and due_us <= now_us:
-                cost_us = busy_us
-            if name == "journal" and rig.journal.next_number > number:
-                cost_us = busy_us
-            queued = rig.board.stepper.appended_steps - steps
-            if name == "delivery" and queued > 0:
-                cost_us = busy_us + queued * STEP_NS // 1000
-            self._add(rig.loop.ticks, cost_us, polled)
-            return due_us
-
-        return counted
-
-    def _add(self, tick: int, cost_us: int, polled: bool) -> None:
-        if tick != self._tick:
-            self._tick = tick
-            self._tick_us = 0
-        if polled or self._tick_us <= self._spent_us:
+    def _add(self, cost_us: int) -> None:
+        """Of a duty that waits where its tick is filled."""
+        if self._tick_us <= self._spent_us:
             self._tick_us += cost_us
-        self.worst_us = max(self.worst_us, self._tick_us)
+
+    # One for each duty whose cost depends on what it finds; the others cost the same each time.
+
+    def _first(self, rig: Any, run: Run, polled: bool, idle_us: int, busy_us: int) -> Run:
+        """With it each tick begins."""
+
+        def counted(now_us: int) -> int:
+            due_us = run(now_us)
+            if self._tick_us > self._worst_us:
+                self._worst_us = self._tick_us
+            self._tick_us = idle_us
+            return due_us
+
+        return counted
+
+    def _constant(self, rig: Any, run: Run, polled: bool, idle_us: int, busy_us: int) -> Run:
+        def counted(now_us: int) -> int:
+            due_us = run(now_us)
+            if polled or self._tick_us <= self._spent_us:
+                self._tick_us += idle_us
+            return due_us
+
+        return counted
+
+    def _link(self, rig: Any, run: Run, polled: bool, idle_us: int, busy_us: int) -> Run:
+        link, session = rig.link, rig.session
+
+        def counted(now_us: int) -> int:
+            answered, seq = link.answered, session.last_seq
+            due_us = run(now_us)
+            if due_us <= now_us + 1 or link.answered > answered:
+                self._tick_us += busy_us if session.last_seq == seq else CHANGE_US
+            else:
+                self._tick_us += idle_us
+            return due_us
+
+        return counted
+
+    def _delivery(self, rig: Any, run: Run, polled: bool, idle_us: int, busy_us: int) -> Run:
+        stepper = rig.board.stepper
+
+        def counted(now_us: int) -> int:
+            steps = stepper.appended_steps
+            due_us = run(now_us)
+            queued = stepper.appended_steps - steps
+            self._add(busy_us + queued * STEP_NS // 1000 if queued > 0 else idle_us)
+            return due_us
+
+        return counted
+
+    def _journal(self, rig: Any, run: Run, polled: bool, idle_us: int, busy_us: int) -> Run:
+        journal = rig.journal
+
+        def counted(now_us: int) -> int:
+            number = journal.next_number
+            due_us = run(now_us)
+            self._add(busy_us if journal.next_number > number else idle_us)
+            return due_us
+
+        return counted
+
+    def _forecast(self, rig: Any, run: Run, polled: bool, idle_us: int, busy_us: int) -> Run:
+        def counted(now_us: int) -> int:
+            due_us = run(now_us)
+            self._add(busy_us if due_us <= now_us else idle_us)
+            return due_us
+
+        return counted

@@ -180,15 +180,19 @@ class SimRig:
     def step(self, limit: int) -> bool:
         """Do the one thing that comes next, if it comes at or before `limit`; else only let time pass until there."""
         chip = self.chip
-        tick = self.next_tick_cycle()
         events = self._events
+        if self.rig is None or self._woken or self.slow or self.port.waiting_input:
+            tick = self.next_tick_cycle()
+        else:  # the usual case, without a call
+            tick = self._next_cycle
         if events and events[0][0] <= limit and (tick is None or events[0][0] <= tick):
             when, _, action = heapq.heappop(events)
             chip.now = max(chip.now, when)
             action()
             return True
         if tick is not None and tick <= limit:
-            chip.now = max(chip.now, tick)
+            if tick > chip.now:
+                chip.now = tick
             self.tick()
             return True
         chip.now = max(chip.now, limit)
@@ -196,7 +200,8 @@ class SimRig:
 
     def run_until(self, cycle: int) -> None:
         """Everything up to and including this instant."""
-        while self.step(cycle):
+        step = self.step
+        while step(cycle):
             pass
 
     def is_pressing(self) -> bool:
@@ -249,7 +254,7 @@ class SimRig:
             soonest = self._grid_from(chip.now)
         latest = started + LONGEST_JUMP_CYCLES
         self._next_cycle = soonest if wanted < soonest else latest if wanted > latest else wanted
-        if chip.watchdog_us:
+        if chip.watchdog_us and chip.fed_at() < started:
             self._watch(fed)
         if self.after_tick is not None:
             self.after_tick()
@@ -262,10 +267,8 @@ class SimRig:
             self._reset(reset.cause)
 
     def _watch(self, fed_before: int) -> None:
-        """Skipped ticks would have fed the watchdog, if this one did; else it bites in its time."""
+        """This tick has not fed the watchdog; nor would skipped ones have: it bites in its time."""
         chip = self.chip
-        if chip.fed_at() >= self._ticked_cycle:
-            return
         bite = chip.watchdog_bite()
         assert bite is not None
         if fed_before == chip.fed_at() and chip.now >= bite:

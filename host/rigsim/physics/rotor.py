@@ -31,7 +31,8 @@ class Rotor:
         self, truth: Truth, steps_num: int, steps_den: int, cycle_steps: int, torque: Torque = STRONG
     ) -> None:
         self.truth = truth
-        self._curve, self._nominal_v = torque
+        curve, self._nominal_v = torque
+        self._pieces = [(curve[i], curve[i + 1]) for i in range(len(curve) - 1)]
         self.stroke_nl = 10_000.0  # of a revolution: what pressure acts on
         self.steps_num = steps_num  # steps of a revolution = steps_num / steps_den
         self.steps_den = steps_den
@@ -95,7 +96,7 @@ class Rotor:
     def _torque_mnm(self, full_step_hz: float, supply_v: float) -> float:
         """Pull-out torque of this motor at a rate; less on less supply."""
         share = self.truth.torque_share * min(1.0, supply_v / self._nominal_v)
-        for (low, high_mnm), (high, low_mnm) in zip(self._curve, self._curve[1:]):
+        for (low, high_mnm), (high, low_mnm) in self._pieces:
             if full_step_hz <= high:
                 return share * (high_mnm - (high_mnm - low_mnm) * (full_step_hz - low) / (high - low))
         return 0.0
