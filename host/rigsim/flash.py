@@ -23,6 +23,7 @@ BLOCK = 4096
 PAGE = 256
 JOURNAL_MAGIC = b"PUMPRIGJ"
 _ERASED = b"\xff" * BLOCK
+_ALL_ERASED = b"\xff" * (BLOCKS * BLOCK)
 
 
 class FlashRefused(ValueError):
@@ -37,7 +38,7 @@ class NorFlash(bytearray):
     """
 
     def __init__(self, path: str | None = None, seed: int = 0) -> None:
-        super().__init__(b"\xff" * (BLOCKS * BLOCK))
+        super().__init__(_ALL_ERASED)
         self._file = -1
         self._random = random.Random(seed)
         self.powered = True
@@ -70,7 +71,7 @@ class NorFlash(bytearray):
     @property
     def factory_new(self) -> bool:
         """Whether nothing was ever laid out here: the cells are erased from end to end."""
-        return not self.strip(b"\xff")
+        return self == _ALL_ERASED
 
     def lay_out_journal(self, log_blocks: int = 96, settings_blocks: int = 8) -> None:
         """Make the region look as `pumprig flash` leaves it: scattered blocks, marked with role and index."""

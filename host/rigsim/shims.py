@@ -11,6 +11,7 @@ behaviour behind it all to chip.py.
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import importlib
@@ -84,6 +85,14 @@ def _extend_time() -> None:
         setattr(time, name, value)
 
 
+def _write_digest() -> None:
+    """The digest of the protocol's tables is written into a Pico's files when they are put there: never worked out."""
+    from pumpwire import spec
+
+    if not hasattr(spec.digest, "cache_info"):
+        setattr(spec, "digest", functools.cache(spec.digest))  # noqa: B010
+
+
 _collect = gc.collect
 
 
@@ -137,6 +146,7 @@ def install() -> None:
             setattr(stand_in, part, type(part, (), {}))
             sys.modules[name] = stand_in
     _extend_time()
+    _write_digest()
     gc.collect = _collect_outside
     pio = importlib.import_module("rigsim.shim_pio")
     if "rp2" not in sys.modules or not hasattr(sys.modules["rp2"], "Flash"):
