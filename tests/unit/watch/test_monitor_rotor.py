@@ -77,7 +77,7 @@ def test_a_rotor_ahead_by_5_degrees_is_over_infusion_with_its_counts(tmp_path: P
     rig.run(1_000)
     assert rig.active == set()
     rig.ahead_counts = 60
-    rig.run(1_000)
+    assert rig.run(1_000) == 60 * S_US, "it stands from here on"
     told = rig.alarms("over_infusion")
     assert len(told) == 1
     assert int(told[0].split("=")[-1]) in (58, 59, 60)
@@ -105,6 +105,34 @@ def test_what_slips_is_taken_off_its_kind_at_once_and_told_every_quarter_of_an_h
     rows_nl = [int(text.split("nl=")[1]) for text in rig.told("undelivered")]
     rows = [int(text.split()[0].split("=")[1]) for text in rig.told("undelivered")]
     assert rows_nl == [int(steps * STEP_NL) for steps in rows]
+
+
+@pytest.mark.parametrize("kind", ["single", "basal"])
+def test_what_a_rotor_that_stands_has_lost_is_taken_from_what_flowed_also_once_it_is_stopped(
+    tmp_path: Path, kind: str
+) -> None:
+    rig = Watched(tmp_path, PROGRAM % 4_800_000)
+    rig.bench.run(60 * S_US)
+    if kind == "single":
+        rig.host.request(1, "open")
+        rig.host.change("bolus", volume_nl=18_000, over_ms=120_000)
+        rig.bench.run(60 * S_US)
+    dosing = rig.rig.dosing
+    before = dosing.lost_steps
+    rig.bench.pump.stuck = True
+    kinds = list(dosing.kind_steps)
+    rig.bench.run(200_000)
+    while "stall" not in rig.active:
+        rig.bench.run(100_000)
+    lost = dosing.lost_steps - before
+    assert lost > 40
+    made = sum(dosing.kind_steps) - sum(kinds) + lost
+    for name, number in (("single", 3), ("basal", 0)):
+        taken = kinds[number] - dosing.kind_steps[number]
+        if name == kind:
+            assert taken >= lost - made
+        else:
+            assert taken <= 0, "nothing of the other kind"
 
 
 # --- tried again after a stall
@@ -233,7 +261,7 @@ def occluded(tmp_path: Path) -> Watched:
     rig = Watched(tmp_path)
     rig.bench.run(60 * S_US)
     rig.pressure_pa = AIR_PA + 60_000
-    rig.run(1_000)
+    assert rig.run(1_000) == 20_000, "quick from here on"
     assert rig.active == {"occlusion"}
     assert rig.rig.therapy.mode == "stopped"
     assert rig.rig.delivery.relieving
