@@ -140,16 +140,17 @@ class Delivery:
 
         A ramp down's steps are the flow's that was under way, whether they had been planned or not.
         """
+        counted = self._stepper.counted()
         if self.relieving:
-            self._dosing.relieve(self._stepper.counted())
+            self._dosing.relieve(counted)
             return
+        if counted == self._dosing.seen_steps and not self._cap.is_due(now_us):
+            return  # as at most of the several calls of a tick
         overlay = self._therapy.flowing(now_us) if self._stopped is not None else None
         kinds = self._dosing.kind_steps
         asked = sum([kinds[kind] for kind in ASKED])
         apart = kinds[PRIME] + kinds[CALIBRATION]
-        steps, surplus = self._dosing.settle(
-            self._stepper.counted(), overlay.kind if overlay else BASAL, wholly
-        )
+        steps, surplus = self._dosing.settle(counted, overlay.kind if overlay else BASAL, wholly)
         if self._stopped is None:
             self.surplus_steps += surplus
         if steps or self._cap.is_due(now_us):

@@ -92,7 +92,7 @@ class Dosing:
         self._map = None
         self._at_steps = -1  # where the rotor stands at the end of the plan; -1: not known, or no map
         self.lost_steps = 0  # counted, but the rotor did not follow
-        self._seen_steps = 0
+        self.seen_steps = 0  # counted and attributed
 
     # --- calibration and volumes
 
@@ -267,8 +267,8 @@ class Dosing:
         """Attribute what was counted since the last call, or up to the end of an overlay; returns (steps attributed,
         surplus that no plan explains).
         """
-        new_steps = left = counted_steps - self._seen_steps
-        self._seen_steps = counted_steps
+        new_steps = left = counted_steps - self.seen_steps
+        self.seen_steps = counted_steps
         while left > 0 and self.spans:
             span = self.spans[0]
             take = min(left, span.steps - span.counted)
@@ -283,7 +283,7 @@ class Dosing:
                 break  # a span whose steps are counted may not be over: a rewind gives back the rest of its time
             self.spans.pop(0)
             if share and not wholly and not span.overlay.left():
-                self._seen_steps -= left
+                self.seen_steps -= left
                 return new_steps - left, 0
         if left > 0:
             self.kind_steps[surplus_kind] += left
@@ -304,8 +304,8 @@ class Dosing:
 
     def relieve(self, counted_steps):
         """Attribute what was counted since the last call to pressure relief; returns how many steps."""
-        steps = counted_steps - self._seen_steps
-        self._seen_steps = counted_steps
+        steps = counted_steps - self.seen_steps
+        self.seen_steps = counted_steps
         self.kind_steps[RELIEF] += steps
         return steps
 

@@ -34,7 +34,7 @@ def test_a_new_ledger_is_empty_and_knows_no_volume() -> None:
     assert (dosing.commanded_units, dosing.commanded_base_nl, dosing.uneven_units) == (0, 0, 0)
     assert (dosing.commanded_steps(0), dosing.nl_of(7), dosing.delivered_nl()) == (0, 0, 0)
     assert not dosing.is_mapped()
-    assert dosing._at_steps == dosing._seen_steps - 1 == -1
+    assert dosing._at_steps == dosing.seen_steps - 1 == -1
     span: Any = Span(BASAL, 1, None, 0, 7, 0)
     assert (span.cycles, span.steps, span.counted, span.closed_acc, span.heir) == (0, 0, 0, 0, None)
 
