@@ -117,6 +117,7 @@ class Sample:
             if key not in self.rows or ((again or near) and self.rows[key]["became"] not in KILLED)
         ]
         self.sources = {path: runner.source(path) for path, _number in sample}
+        self.digests = {path: runner.digest(path) for path in self.sources}  # a file may change meanwhile
         self.places = {path: mutated.places(text) for path, text in self.sources.items()}
         self.kills: Counter[tuple[str, str]] = Counter()
         for row in self.rows.values():
@@ -156,7 +157,7 @@ class Sample:
             "place": number,
             "line": place.line,
             "what": place.what,
-            "digest": runner.digest(path),
+            "digest": self.digests[path],
         }
         row |= became
         self.rows[path, number] = row

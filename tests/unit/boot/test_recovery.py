@@ -16,6 +16,7 @@ from parts import S_US, bolus
 from pumpwire import documents
 from pumpwire.spec import KINDS
 from rig.board import flashmap
+from rig.boot import recovery
 from rig.log import kept_documents
 from watched import NL_A_SECOND, Watched, just_booted
 
@@ -220,6 +221,16 @@ def test_a_second_bolus_goes_on_as_the_kind_that_it_was(tmp_path: Path, kind: st
     assert (found.kind, found.steps, found.rate_nl_per_day) == (overlay.kind, 1_000, 30 * NL_A_SECOND)
     assert (found.done_steps, found.planned_steps) == (done, done)
     assert (found.announced, found.begun) == (done > 0, True)
+
+
+def test_the_second_bolus_of_an_older_record_is_a_spread_one(tmp_path: Path) -> None:
+    rig = just_booted(tmp_path)
+    state = {"second_kind": 0, "spread_steps_asked": 10, "spread_done_steps": 4, "spread_rate_nl_per_day": 9}
+    for kind in ("bridge", "spread"):
+        recovery._take_up_second(rig.rig, state, kind, 5)
+    assert rig.rig.therapy.bridge is None
+    found = rig.rig.therapy.spread
+    assert (found.kind, found.steps, found.done_steps) == (KINDS.index("spread"), 10, 4)
 
 
 def test_nothing_under_way_is_nothing_under_way(tmp_path: Path) -> None:

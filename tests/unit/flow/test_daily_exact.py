@@ -69,6 +69,8 @@ def test_the_most_of_ramps_phases_and_constant_rates() -> None:
     assert base(ramp=((5_000, 0, 600, 9_000),)) == 5_000
     assert base(phases=((12 * H, 24_000), (24 * H, 48_000), (H, 0))) == 48_000
     assert base(phases=((12 * H, 24_000), (12 * H, 48_000), (H, 0))) == 36_000
+    assert base(phases=((30 * H, 0), (10 * H, 24_000), (20 * H, 48_000), (30 * H, 0))) == 40_000 + 4_000
+    assert base(phases=((30 * H, 0), (20 * H, 48_000), (10 * H, 24_000), (30 * H, 0))) == 40_000 + 4_000
     assert base(phases=((60, 24_000),)) == 24_000
     assert base(phases=((60, 24_000), (60, 0))) == 17, "a minute of it, rounded up"
 
@@ -130,6 +132,18 @@ def test_what_rate_makes_of_a_program_is_known_again_and_nothing_else() -> None:
     ):
         assert daily.is_base_alone(made | {name: value}, active) is False
     assert daily.constant(None, 5_000) == {"kind": "program", "name": "constant", "basal": ((0, 5_000),)}
+
+
+def test_a_titration_that_is_behind_comes_later_by_that_and_its_boluses_do_not() -> None:
+    document = program(ramp=((1_440, 1_440, 1_200, 9_000),), periodic=((600, 100, 60_000, 0),))
+    us = 600_000_000
+
+    def brought(behind_us: int) -> Any:
+        return daily.finish(daily.slots_nl(document, 2 * us, 0, (0, 0), us, us, 3, behind_us))
+
+    assert brought(0) == [20 + 100, 40 + 200, 70 + 300]
+    assert brought(us) == [10 + 100, 30 + 200, 50 + 300]
+    assert brought(2 * us) == [10 + 100, 20 + 200, 40 + 300]
 
 
 def test_what_comes_slot_by_slot_is_rounded_down_and_a_bridge_has_its_time_alone() -> None:

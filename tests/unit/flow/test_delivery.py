@@ -258,6 +258,7 @@ def test_by_the_map_three_cells_are_planned_a_tick_and_24_at_the_most() -> None:
 
 def test_by_the_map_a_fast_flow_goes_on_until_the_queue_outlasts_a_stall() -> None:
     fed = Fed(WEIGHTS, **at(290))  # 0.34 s a cell
+    fed.time.us = 7 * S_US
     fed.run()
     assert 3 < len(fed.dosing.spans) <= 5
     assert fed.ahead_us > 1_200_000

@@ -316,7 +316,7 @@ def test_an_occlusion_is_relieved_once_however_long_the_pressure_lasts(tmp_path:
     assert len(rig.alarms("occlusion")) == 1
 
 
-@pytest.mark.parametrize("stuck", [39, 41])
+@pytest.mark.parametrize("stuck", [39, 40, 41])
 def test_a_rotor_that_does_not_go_back_with_the_motor_is_a_stall_and_nothing_was_relieved(
     tmp_path: Path, stuck: int
 ) -> None:
