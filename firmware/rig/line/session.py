@@ -105,15 +105,11 @@ class Session:
 
     def _rows(self, seq, rows):
         last = None
-        try:
-            for row in rows:
-                yield ""  # a row at a time is read, or written: see link._send
-                if last is not None:
-                    yield codec.answer(seq, "more", last)
-                last = row
-        except Refused as refused:
-            yield from self._error(seq, refused.args[0], refused.args[1])
-            return
+        for row in rows:
+            yield ""  # a row at a time is read, or written: see link._send
+            if last is not None:
+                yield codec.answer(seq, "more", last)
+            last = row
         yield codec.answer(seq, "ok", last or ())
 
     def _error(self, seq, name, fields):

@@ -160,6 +160,22 @@ def test_limits_are_held_to_the_nanolitre_and_told_with_their_numbers() -> None:
     assert refusal(soft_nl_per_day=239_999, override=1) is None
 
 
+def test_the_boluses_that_a_new_rate_does_not_end_are_held_to_its_limits_with_it() -> None:
+    therapy = therapy_of()
+    slow, fast = bolus(SINGLE), bolus(SPREAD)
+    slow.rate_nl_per_day, fast.rate_nl_per_day = 100_000, 500_000
+    for going_on, peak in (
+        ((), 240_000),
+        ((slow,), 340_000),
+        ((slow, fast), 740_000),
+        ((fast, slow), 740_000),
+    ):
+        therapy.check({**program(**BASE), "hard_nl_per_day": peak}, 0, 0, going_on)
+        with pytest.raises(Refused) as refused:
+            therapy.check({**program(**BASE), "hard_nl_per_day": peak - 1}, 0, 0, going_on)
+        assert dict(refused.value.args[1])["rate_nl_per_day"] == peak
+
+
 def test_a_stall_is_tried_again_where_the_program_says_so() -> None:
     assert therapy_of(**BASE, on_stall="retry").retries_stalls() is True
     assert therapy_of(**BASE).retries_stalls() is False
