@@ -208,7 +208,7 @@ def test_it_looks_when_the_flow_changes_and_while_pressure_is_relieved_at_every_
 def test_a_new_calibration_begins_the_windows_of_the_ratio_anew(tmp_path: Path) -> None:
     rig = Watched(tmp_path)
     for _ in range(20):
-        rig.run(S_US)
+        rig.bench.run(10 * S_US)
     rotation = rig.rig.monitor._rotation
     assert rotation._windows
     rig.rig.monitor.restart()
