@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STOPPING = ("self_test", "empty", "count_mismatch", "stall", "occlusion", "over_infusion")
 STOPPING += ("moved_stopped", "supply_stop", "cap", "restarts", "end_of_service")
+SENSORS = {"encoder", "pressure", "supply"}
 KEPT = ("empty", "end_of_service")  # until their condition ends, acknowledged or not
 REMIND_US = 600_000_000
 LOOK_US = 75_000_000  # the longest time between two looks of the monitor, and a little
@@ -42,6 +43,8 @@ class Alarms:
         self._stops: list[tuple[str, int]] = []
         self._stopped_since_us: Fraction | None = None
         self._low_since_us: Fraction | None = None
+        self._held: set[str] = set()  # a self test that failed, until the next start
+        self._seen: set[str] = set()  # of these, what a person has seen
         self._reason_for_discrepancy = False
         self._ran_world_us = 0  # when it was last seen to run
         self._cap_world_us = 0  # when what has flowed was last held against the cap
@@ -50,6 +53,9 @@ class Alarms:
         """One record's worth."""
         if row.event == "alarm":
             self._raised(row)
+        elif row.event == "self_test" and row.fields["failed"] != "none":
+            self._held.add("self_test")
+            self._judge.model.blocking.add("self_test")
         elif row.event == "alarm_end":
             self.active.discard(row.fields["name"])
             self._judge.model.blocking.discard(row.fields["name"])
@@ -57,7 +63,8 @@ class Alarms:
 
     def acknowledged(self) -> None:
         """A person has seen them: nothing forbids motion but what still holds."""
-        self._judge.model.blocking &= set(KEPT)
+        self._judge.model.blocking &= {*KEPT, *self._held}
+        self._seen = set(self._held)
 
     def found(self, row: Row, found_nl: int) -> None:
         """The reservoir held something else than estimated: told where it is beyond the estimate's uncertainty."""
@@ -82,7 +89,9 @@ class Alarms:
         self._reason_for_discrepancy = off_nl >= u_nl - slack_nl
 
     def booted(self) -> None:
-        """Times are counted anew."""
+        """Times are counted anew; a motor that a failed test kept off is free, once a person has seen the alarm."""
+        self._judge.model.blocking -= self._seen
+        self._held, self._seen = set(), set()
         self._stopped_since_us = self._low_since_us = None
 
     def stops(self, row: Row) -> bool:
@@ -132,9 +141,8 @@ class Alarms:
         slack_nl = 4 * model.step_nl
         if name == "power_return":
             return self._judge.cuts.returned
-        if name == "self_test":  # a button that is down at power-on may be a stuck one
-            presses = ("press_bolus", "press_stop")
-            return row.fields.get("failed") == "buttons" and self._did(presses, row, PRESS_MS)
+        if name in ("supply", "supply_stop", "sensor", "self_test"):
+            return self._fails_at_power_on(row) if name == "self_test" else self._is_bad_weather(row)
         if name == "stop_button":
             return self._did(("press_stop",), row, PRESS_MS)
         if name == "stopped_loaded":
@@ -156,6 +164,24 @@ class Alarms:
         if name == "restarts":
             return len(self._stops) >= RESTARTS
         return name == "cap" and self._past_the_cap(model.past.perhaps_since, 0) > -slack_nl
+
+    def _fails_at_power_on(self, row: Row) -> bool:
+        """A button that is down then may be a stuck one; a sensor may not answer."""
+        failed = set(row.fields.get("failed", "").split(","))
+        pressed = self._did(("press_bolus", "press_stop", "press_silence"), row, PRESS_MS)
+        known = ({"buttons"} if pressed else set()) | (SENSORS if self._is_bad_weather(row) else set())
+        return failed <= known
+
+    def _is_bad_weather(self, row: Row) -> bool:
+        """A supply that sags, or a sensor that does not answer."""
+        since_ms = (row.world_us - self._judge.begun_world_us) / 1000
+        fails = {
+            event.fields["sensor"]: event.do == "sensor_fail"
+            for event in self._judge.scenario.events
+            if event.at_ms <= since_ms and event.do in ("sensor_fail", "sensor_ok")
+        }
+        changes = ("brownout", "sensor_fail", "sensor_ok")
+        return any(fails.values()) or self._did(changes, row, LOOK_US // 1_000)
 
     def _past_the_cap(self, since: Since, later_us: int) -> Fraction:
         """By how much more than the cap has flowed in the 24 h that begin so much later. A clock set may bring it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from oracle import played
+from oracle import played, weather
 from oracle.drive import Drive, Play
 from oracle.files import file_faults
 from oracle.judge import Judge
@@ -57,6 +57,14 @@ KINDS = {
     "cuts": Kind(
         (1, 2.5), ("days", "phases", "periodic", "cut", "clock", "bolus", "demand", "press", "bridge", "rate")
     ),
+    "weather": Kind(
+        (1, 3),
+        (
+            *weather.CLASSES,
+            *("days", "periodic", "bolus", "spread", "demand", "press", "stop", "cut", "clock"),
+            *("bridge", "load", "rate", "typed", "cap", "refill"),
+        ),
+    ),
     "all": Kind((1, 3), CLASSES),
     "days": Kind((12, 96), CLASSES),
     "week": Kind((168, 168), CLASSES),
@@ -94,6 +102,7 @@ SETTLED: dict[str, tuple[int, ...]] = {
     "cuts": (141_000_039, 141_000_183, 191_000_446, 191_000_843, 321_000_952, 401_000_049),
     "days": (131_000_156, 191_000_893, 204_000_199, 231_000_590),
     "stops": (81_000_739, 131_000_233, 191_000_025, 221_000_135),
+    "weather": (110, 161, 206, 208, 242, 396, 418, 639),
 }
 
 

@@ -9,9 +9,11 @@ Leaves: running to drive.py, judging to judge.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from oracle import weather
 from oracle.drawn import Programs
 from oracle.program import Program
 from oracle.scenario import Event, Scenario
@@ -93,6 +95,8 @@ class Weeks(Programs):
             "calibrate": self._calibrations,
             "typed": self._typed,
         }
+        for name in weather.CLASSES:
+            makers[name] = self._weather(getattr(weather, name))
         names = [name for name in makers if name in self._classes]
         events: list[Event] = []
         for name in draw.sample(names, min(len(names), draw.randrange(1, 7))):
@@ -101,9 +105,13 @@ class Weeks(Programs):
         events.sort(key=lambda event: event.at_ms)
         spaced: list[Event] = []
         for event in events:
-            at_ms = max(event.at_ms, spaced[-1].at_ms + 700 if spaced else 2_000)
+            gap_ms = 250 if "again" in self._classes else 700
+            at_ms = max(event.at_ms, spaced[-1].at_ms + gap_ms if spaced else 2_000)
             spaced.append(replace(event, at_ms=at_ms))
         return [event for event in spaced if event.at_ms < for_ms]
+
+    def _weather(self, maker: Callable[[Random, int], list[Event]]) -> Callable[[int], list[Event]]:
+        return lambda for_ms: maker(self._random, self._instant(for_ms))
 
     def _boluses(self, for_ms: int) -> list[Event]:
         draw = self._random

@@ -160,13 +160,17 @@ def _widest(pieces):
     return -(-most // DAY_US)
 
 
-def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count, behind_us=0):
+def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count, behind_us=0, is_begun=True):
     """What base flow, bridge and periodic boluses have brought by the end of each of the coming slots. A generator.
 
-    behind_us: of a titration, which goes on from there.
+    behind_us: of a titration, which goes on from there; is_begun: turns that fell due before give what is left of them.
     bridge: (nL left of it, nL/day); its time belongs to it alone. The first slot ends after first_us. nL, rounded down.
     """
     left = bridge[0] * DAY_US
+    rows = program["periodic"]
+    before_nl = [
+        _periodic_nl(row, elapsed_us) if is_begun else turns_before(row, elapsed_us) * row[1] for row in rows
+    ]
     brought = []
     at_us = units = 0
     for slot in range(count):
@@ -184,8 +188,8 @@ def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count, behi
                 units += rate * span_us
             at_us += span_us
         volume_nl = units // DAY_US
-        for row in program["periodic"]:
-            volume_nl += _periodic_nl(row, elapsed_us + end_us) - _periodic_nl(row, elapsed_us)
+        for i in range(len(rows)):
+            volume_nl += max(0, _periodic_nl(rows[i], elapsed_us + end_us) - before_nl[i])
         brought.append(volume_nl)
         yield
     return brought

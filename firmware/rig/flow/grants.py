@@ -99,10 +99,15 @@ def _check_standing(requests):
         raise Refused("state", (("why", "stop the pump first"),))
 
 
-def weighing(requests, volume_nl, over_us, clock):
-    """Before a request that has no room beside the program's own most is judged: what really comes. A generator."""
+def weighing(requests, volume_nl, over_us, clock, mode="running"):
+    """Before a request that has no room beside the program's own most is judged: what really comes. A generator.
+
+    In another mode than this it is refused at once.
+    """
     now_us = clock.now_us()
-    if requests.therapy.program is None or requests.cap.shortfall_nl(volume_nl, now_us) <= 0:
+    if requests.therapy.program is None or requests.therapy.mode != mode:
+        return
+    if requests.cap.shortfall_nl(volume_nl, now_us) <= 0:
         return
     for name in lend.WEIGHED:
         while lend.fetch(name):

@@ -82,7 +82,8 @@ def going_on(program, cap, dosing, bridge, at_us, utc_us, elapsed_us):
     if _is_bare(program, cap, bridge):
         return ()
     left = (0, 0) if bridge is None else _left(bridge, dosing)
-    comes = yield from _comes(program, elapsed_us, utc_us, left, cap.slot_end_us(at_us) - at_us)
+    first_us = cap.slot_end_us(at_us) - at_us
+    comes = yield from _comes(program, elapsed_us, utc_us, left, first_us, is_begun=True)
     held = yield from slowly(_held(cap), SLOT_TURNS)
     own_nl, _all_nl = yield from slowly(_ahead(held, comes, 0, dosing), SLOT_TURNS)
     yield from slowly(_from_then_on(own_nl), SLOT_TURNS)
@@ -128,9 +129,13 @@ def _left(bridge, dosing):
     return dosing.nl_of(bridge.left()), bridge.rate_nl_per_day
 
 
-def _comes(program, elapsed_us, utc_us, left, first_us, count=SLOTS - 1, behind_us=0):
-    """What a program brings by the end of each coming slot, of which the first ends after first_us."""
-    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, first_us, SLOT_US, count, behind_us))
+def _comes(program, elapsed_us, utc_us, left, first_us, count=SLOTS - 1, behind_us=0, is_begun=False):
+    """What a program brings by the end of each coming slot, of which the first ends after first_us.
+
+    Of turns only those that are still to fall due, unless is_begun: what is under way counts apart (under_way_nl).
+    """
+    slots = first_us, SLOT_US, count, behind_us, is_begun
+    return slowly(daily.slots_nl(program, elapsed_us, utc_us, left, *slots))
 
 
 def _ahead(held, comes, late, dosing):

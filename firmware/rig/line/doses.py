@@ -24,7 +24,8 @@ def weighing(rig, verb, args):
         return grants.demand_weighing(rig.requests, rig.clock)
     rate = args.get("rate_nl_per_day")
     over_us = args["volume_nl"] * DAY_US // rate if rate else (args["over_ms"] or 0) * 1000
-    return grants.weighing(rig.requests, args["volume_nl"], over_us, rig.clock)
+    mode = "running" if verb == "bolus" else "stopped"
+    return grants.weighing(rig.requests, args["volume_nl"], over_us, rig.clock, mode)
 
 
 def bolus(rig, args, now_us, effect):
