@@ -26,7 +26,8 @@ from oracle.apart import Apart  # noqa: E402
 from oracle.runs import KINDS, disagreement  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "weeks.jsonl"
-SHARES = {"calm": 10, "boluses": 15, "stops": 15, "cuts": 15, "weather": 10, "all": 25, "days": 9, "week": 1}  # of a hundred
+# Of a hundred
+SHARES = {"calm": 10, "boluses": 15, "stops": 15, "cuts": 15, "weather": 10, "all": 25, "days": 9, "week": 1}
 
 # PyPy's compiler has to learn each program anew: in short weeks that costs what it saves.
 LONG = ("days", "week")
