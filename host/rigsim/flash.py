@@ -23,6 +23,7 @@ BLOCK = 4096
 PAGE = 256
 JOURNAL_MAGIC = b"PUMPRIGJ"
 _ERASED = b"\xff" * BLOCK
+_ERASED_PAGE = b"\xff" * PAGE
 _ALL_ERASED = b"\xff" * (BLOCKS * BLOCK)
 
 
@@ -71,7 +72,7 @@ class NorFlash(bytearray):
     @property
     def factory_new(self) -> bool:
         """Whether nothing was ever laid out here: the cells are erased from end to end."""
-        return self == _ALL_ERASED
+        return bytes(self) == _ALL_ERASED
 
     def lay_out_journal(self, log_blocks: int = 96, settings_blocks: int = 8) -> None:
         """Make the region look as `pumprig flash` leaves it: scattered blocks, marked with role and index."""
@@ -163,12 +164,12 @@ class NorFlash(bytearray):
         asked = data
         if cut:
             data = self._half_programmed(data)
-        if data.count(0xFF) == PAGE:
-            result = bytes(self[start : start + PAGE])
-        else:
-            before = int.from_bytes(self[start : start + PAGE], "little")
-            result = (before & int.from_bytes(data, "little")).to_bytes(PAGE, "little")
-        self._set(start, result)
+        before = bytes(self[start : start + PAGE])
+        if before == _ERASED_PAGE:
+            self._set(start, data)
+        elif data != _ERASED_PAGE:
+            both = int.from_bytes(before, "little") & int.from_bytes(data, "little")
+            self._set(start, both.to_bytes(PAGE, "little"))
         if self.on_program is not None and not (cut and data != asked):
             self.on_program(start // PAGE, data)
         if cut:
