@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from parts import S_US, bolus
-from pumpwire import documents
+from pumpwire import documents, records
 from pumpwire.spec import KINDS
 from rig.board import flashmap
 from rig.boot import recovery
@@ -270,6 +270,20 @@ def test_what_may_have_flowed_of_a_requested_bolus_counts_for_the_24_hours(tmp_p
         assert rig.rig.therapy.cancelled == []
     else:
         assert rig.rig.therapy.mode == "running"
+
+
+def test_a_bolus_that_has_begun_by_what_is_assumed_is_told_of_before_all_else(tmp_path: Path) -> None:
+    rig = just_booted(tmp_path)
+    rig.bench.run(30 * S_US)
+    overlay = bolus(KINDS.index("single"), rig.rig.clock.now_us(), 1_000)
+    overlay.rate_nl_per_day = 100 * NL_A_SECOND
+    rig.rig.therapy.add(overlay)
+    before = rig.rig.journal.next_number
+    cut(rig)
+    journal = rig.rig.journal
+    found = [records.EVENTS[journal.read(number)[3]] for number in range(before + 1, journal.next_number)]
+    assert found[0] == "bolus_start"
+    assert "power_return" in found
 
 
 @pytest.mark.parametrize("on_return", ["resume", "stop"])

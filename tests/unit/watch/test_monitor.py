@@ -205,6 +205,46 @@ def test_it_looks_when_the_flow_changes_and_while_pressure_is_relieved_at_every_
     assert rig.rig.monitor._period_us(now_us) == 20_000
 
 
+def test_an_angle_that_takes_its_time_is_judged_by_the_steps_before_and_after_it(tmp_path: Path) -> None:
+    """300 steps a second, and 0.4 s for an answer: 13 degrees, of which half are past when the angle is read."""
+    rig = Watched(tmp_path, PROGRAM % 80_782_000)
+    rig.bench.run(20 * S_US)
+    angle = rig.rig.board.angle
+
+    def slow_angle() -> int | None:
+        rig.bench.time.us += 200_000
+        found: int | None = angle()
+        rig.bench.time.us += 200_000
+        return found
+
+    for _ in range(5):
+        rig.rig.board.angle = slow_angle
+        rig.run(1_000)
+        rig.rig.board.angle = angle
+        rig.bench.run(2 * S_US)
+        assert rig.active == set()
+
+
+def test_a_rotor_that_turns_more_than_once_between_two_looks_is_followed(tmp_path: Path) -> None:
+    rig = Watched(tmp_path, PROGRAM % 1_120_000_000)  # 1.3 turns a second
+    rig.bench.run(2 * S_US)
+    for _ in range(8):
+        rig.run(S_US)
+        rig.bench.run(200_000)
+        assert rig.active == set()
+
+
+def test_a_stop_and_a_start_begin_the_windows_of_the_ratio_anew(tmp_path: Path) -> None:
+    rig = Watched(tmp_path)
+    rig.bench.run(200 * S_US)
+    rotation = rig.rig.monitor._rotation
+    for verb in ("stop", "resume"):
+        rotation._windows = [(0, 0, 0)]
+        rig.change(verb)
+        rig.run(0)
+        assert (0, 0, 0) not in rotation._windows
+
+
 def test_a_new_calibration_begins_the_windows_of_the_ratio_anew(tmp_path: Path) -> None:
     rig = Watched(tmp_path)
     for _ in range(20):
