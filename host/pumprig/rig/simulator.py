@@ -33,7 +33,7 @@ from pumprig.errors import PumpError, UsageError
 START_S = 15.0
 STOP_S = 5.0
 IDLE_S = 86_400  # a rig that no host has talked to for a day ends, and goes on at the next command
-PYPY_FROM_MS = 10 * 86_400_000  # simulated; below it PyPy's compiler has not yet paid for itself
+PYPY_FROM_MS = 7 * 86_400_000  # simulated; below it PyPy's compiler has not yet paid for itself
 # A tick is long and branches much: by PyPy's usual settings, where each collection of its small nursery lets the
 # compiler forget a little of what ran often, most of it is never compiled (docs/decisions/pypy.md)
 PYPY_OPTIONS = ("--jit", "decay=0,threshold=500,function_threshold=700,trace_eagerness=80")
