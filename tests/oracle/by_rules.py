@@ -34,6 +34,7 @@ class Case:
     alarms: tuple[str, ...] = ()
     start_utc_s: int = START_UTC_S
     reservoir_nl: int | None = None
+    not_given: dict[str, int] | None = None  # nL by reason, where it is compared
     loads: dict[str, Program] = field(default_factory=dict[str, Program])
 
 

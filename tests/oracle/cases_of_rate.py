@@ -74,6 +74,19 @@ CASES = {
         {"basal": None, "periodic": 3_000},
         alarms=("power_return",),
     ),
+    "without power it is the rate before the loss that was not given": Case(
+        TEN,
+        (
+            (299, "ack", {}),  # its record is the last one before the loss
+            (300, "power_cut", {"for_ms": 100_000}),
+            (410, "rate", TO_20),
+            (450, "set_clock", {"by_ms": 0}),
+        ),
+        700,
+        {"basal": None},
+        alarms=("power_return",),
+        not_given={"power": 1_010},
+    ),
     "what is under way counts against the cap of a higher rate": Case(
         flows(10, cap_nl=1_000_000),
         (

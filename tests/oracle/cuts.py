@@ -76,7 +76,7 @@ class Cuts:
         self._steps_as_recorded(kept, self._kept_row)
         self.returned = kept.mode != "stopped"
         self._own_time(kept, self._kept_row)
-        kept.clock_restored, kept.outage_why = True, kept.standing_why()
+        kept.clock_restored, kept.outage_why, kept.before_rate = True, kept.standing_why(), None
         kept.round_anew()
         for claim in kept.claims:  # one that was suspended before its first step is told of by the boot
             claim.at_us = max(claim.at_us, kept.t_us) if claim.what == "bolus_start" else claim.at_us

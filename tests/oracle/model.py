@@ -30,6 +30,7 @@ class Model(OwnTime):
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
     placed_us: Fraction = ZERO  # since when the program's own time and day have gone on without a jump
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set
+    before_rate: OwnTime | None = None  # as it was when a rate took its place, after a boot
     outage_why: tuple[str, str] | None = None  # what kept the program from flowing when the power went
     mode: str = "stopped"
     why: str = "stopped"
@@ -287,7 +288,11 @@ class Model(OwnTime):
         self.cancel("commit")
         self.program = program
         self.origin_us = self.placed_us = self.t_us
-        self.outage_why, self.clock_restored = None, False  # no lack of power before it is its own
+        self.outage_why, self.clock_restored, self.before_rate = (
+            None,
+            False,
+            None,
+        )  # no lack of power before it is its own
         self.behind_us, self.held_us = ZERO, None
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]
@@ -300,6 +305,9 @@ class Model(OwnTime):
         if self.mode != "running":
             self.cancel("commit")  # what flows apart
             self.fall_due()  # while it stood
+        if self.clock_restored and self.before_rate is None:  # which asked while there was no power
+            names = ("t_us", "utc_less_t_us", "program", "origin_us", "behind_us", "held_us")
+            self.before_rate = OwnTime(*(getattr(self, name) for name in names))
         self.program = program
         self.placed_us = self.t_us
         self.behind_us, self.held_us = ZERO, None

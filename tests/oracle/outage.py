@@ -8,6 +8,7 @@ Leaves: what flows to model.py, by how much the clock was off to judge.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,10 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
     model.utc_less_t_us = utc_less_t_us
     if model.clock_restored and outage_us > 0 and model.program is not None:
         model.fall_due()
-        base_nl = model.outage_nl(outage_us)
+        before = model.before_rate
+        if before is not None:
+            before = replace(before, utc_less_t_us=before.utc_less_t_us + outage_us)
+        base_nl = (before or model).outage_nl(outage_us)
         model.asked_nl += base_nl
         model.missing.add(model.outage_why or model.standing_why(), base_nl)
         model.origin_us -= outage_us
@@ -40,4 +44,4 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
                 model.claims.append(claim)
                 model.due_us[i] += turns * every_us
                 model.asked_nl += turns * row.volume_nl
-    model.clock_restored = False
+    model.clock_restored, model.before_rate = False, None

@@ -326,6 +326,10 @@ def test_what_flows_is_what_the_rules_say(name: str) -> None:
     assert tuple(told["name"] for event, told in rows if event == "alarm") == case.alarms
     if case.reservoir_nl is not None:
         assert abs(seen.report["reservoir_nl"] - case.reservoir_nl) <= SLACK_NL
+    if case.not_given is not None:
+        by_reason = {row["why"]: row["nl"] for row in seen.report["not_given"]}
+        assert set(by_reason) == set(case.not_given)
+        assert all(abs(by_reason[why] - nl) <= 2 * SLACK_NL for why, nl in case.not_given.items()), by_reason
     bounds = [(event, told["kind"]) for event, told in rows if event in ("bolus_start", "bolus_end")]
     for kind in case.gives:
         begun = bounds.count(("bolus_start", kind))

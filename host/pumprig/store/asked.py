@@ -98,8 +98,9 @@ class Account:
             self._pass(last, self._mono_us, until_us - self._mono_us, self._why(last))
             self._mono_us = until_us
             self._outage(last, record)
-        if self._cut is not None and self._cut.half == last.program_hash and self._own.goes_on(record):
-            self._cut = replace(self._cut, half=record.program_hash)  # another base flow alone
+        cut, half = self._cut, record.program_hash
+        if cut is not None and half != cut.half == last.program_hash and self._own.goes_on(record):
+            self._cut = replace(cut, half=half, base=cut.base or last)  # another base flow alone
         self._own.look(record, anew=record.boot != last.boot)
         self._count(last, record)
         self._hear(last, record)
@@ -107,9 +108,8 @@ class Account:
 
     def _begin(self, record: Record) -> None:
         self._own.look(record, anew=True)
-        active = [
-            name for bit, name in ALARM_BITS.items() if record.state["alarms"] >> bit & 1 and name in STOPPING
-        ]
+        bits = record.state["alarms"]
+        active = [name for bit, name in ALARM_BITS.items() if bits >> bit & 1 and name in STOPPING]
         self._reason = ("alarm", active[0]) if active else ("stopped", "")
 
     def _why(self, record: Record) -> Reason | None:
@@ -132,11 +132,15 @@ class Account:
             self._due, self._due_nl = self._due + turns, self._due_nl + nl
             if why is None and bridges(record):
                 return
+        flowed, base_us, since_us = record, own_us, from_us
+        if cut is not None and cut.base is not None:
+            flowed, base_us, since_us = cut.base, elapsed_us(cut.base), cut.base.mono_us
+            program = self.programs.get(flowed.program_hash)
         for begin_us, end_us, place in self._parts(record, from_us, span_us, cut):
             if program is None:
                 self.booked.unknown(place, half, (end_us - begin_us) / 1e6)
                 continue
-            asked_nl, rate = base_flow(program, record, self._own, own_us, from_us, begin_us, end_us)
+            asked_nl, rate = base_flow(program, flowed, self._own, base_us, since_us, begin_us, end_us)
             self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
             if why is not None:
                 self._interrupted_nl += asked_nl
@@ -326,8 +330,7 @@ class Account:
 
     def end(self) -> Booked:
         """All that was not given, what no record explains included. Call it once, at the end."""
-        unseen = self._unseen.last
-        if unseen > 0 and self._due:
+        if self._unseen.last > 0 and self._due:
             for place, turns in self._unseen.rises():
                 nl = self._due_nl * turns / self._due
                 self._not_given(("missed", "not recorded"), nl, 0.0, turns, "periodic", place)
