@@ -28,6 +28,7 @@ DOCUMENTS = (  # in this order
 )
 TYPED = ("pumpwire.units", "rig.line.terminal", "rig.line.glance", "rig.line.person")
 DOSED = ("rig.flow.grants", "rig.line.doses")
+STANDING = DOSED + ("rig.flow.apart", "rig.line.standing")
 WEIGHED = ("pumpwire.daily", "rig.flow.weigh")
 LATER = DOCUMENTS + ("rig.line.commits", "rig.line.later")
 _PLACE = "/loan"
@@ -61,7 +62,7 @@ _loaded = []  # what was loaded here, and is to be given back
 def get(name):
     """The module of this name, loaded at once, with what it needs, where it is not in memory."""
     if name not in sys.modules:
-        for row in (LATER, TYPED, DOSED, (name,)):
+        for row in (LATER, TYPED, STANDING, (name,)):
             for needed in row[: row.index(name) + 1] if name in row else ():
                 while fetch(needed):
                     pass

@@ -1,8 +1,9 @@
 """The cyclic executive: one fixed order of duties, each bounded, each timed.
 
 Owns: the order, the due times, the worst times, lateness, the watchdog's food.
-Rules: a tick runs every duty that is due, in order, and never waits; one that comes when most of the tick is used up
-runs in the next one, or the one after; polled duties run at every tick and must do nothing when their inputs have
+Rules: a tick runs every duty that is due, in order, and never waits; one that comes when the tick has had its piece of
+work runs in the next one, or the one after; the tick after a duty has waited its share is reserved for it, and who can
+put his piece off does; polled duties run at every tick and must do nothing when their inputs have
 not changed; a garbage collection and a flash erase are announced and timed
 apart; the watchdog is fed only by a tick in which no duty missed its deadline.
 Units: microseconds of Clock; the grid is TICK_US from power-on.
@@ -11,10 +12,11 @@ Leaves: idling to board.py, what duties do to their modules.
 
 from rig.clock import KEEP_ALIVE_US, NEVER_US, TICK_US
 
-# When so much of a tick is used up, what is not polled waits for the next one: most take 4 to 8 ms.
-SPENT_US = 3_000
-FULL_US = 9_000  # where a duty has filled so much, another one waits two ticks longer, else one
-WAITS = 3  # ticks in a row, at most
+# When so much of a tick is used up, what is not polled waits for the next one: most take 3 to 7 ms.
+SPENT_US = 2_500
+FRESH_US = 2_000  # and a piece that fills a tick is begun only before this: the goal is 10 ms in all
+MOST_PUT_OFF = 6
+WAITS = 3  # ticks in a row; then the next one is reserved
 # So much work leaves 30 to 40 kB of garbage: collected before the heap is full, at the end of a tick.
 LITTER_US = 25_000
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
@@ -51,6 +53,11 @@ class Loop:
         self._late = late
         self._commands = commands
         self.period_us = TICK_US
+        self.reserved = False  # this tick is a duty's that has waited its share
+        self.heard = False  # in this tick what has come on the line has been read: a stop among it has acted
+        self._owes = False  # the next tick to a duty
+        self._put_off = 0  # how often a piece found no room since one did
+        self._start_us = 0  # of this tick
         self.ticks = 0
         self.worst_us = 0
         self.late_ticks = 0
@@ -71,17 +78,21 @@ class Loop:
 
     def tick(self):
         """Run what is due; returns the next microsecond, on the grid, at which a tick is needed."""
-        start_us = self._clock.now_us()
+        start_us = self._start_us = self._clock.now_us()
         self._announced_us = -self._flash.erase_us
+        self.reserved, self._owes, self.heard = self._owes, False, False
         in_time = True
         has_run = 0  # one that is not polled: another one then waits longer
+        spent = False
         before_us = start_us
         for duty in self.duties:
             if not duty.polled:
                 if start_us < duty.due_us or self._commands is not None and self._commands.is_acting:
                     continue
-                if self._spent_us(start_us, before_us) > SPENT_US and duty.waited < duty.waits + has_run:
+                spent = spent or self._spent_us(start_us, before_us) > SPENT_US
+                if spent and duty.waited <= duty.waits + has_run:
                     duty.waited += 1
+                    self._owes = self._owes or not self.reserved and duty.waited >= duty.waits
                     continue
                 duty.waited = 0
                 has_run = 1
@@ -91,8 +102,6 @@ class Loop:
             due_us = duty.run(start_us)
             duty.due_us = min(due_us, duty.due_us)  # what it does may wake a duty, itself too
             after_us = self._clock.now_us()
-            if has_run and self._spent_us(start_us, after_us) > FULL_US:
-                has_run = 2
             if after_us - before_us > duty.worst_us:
                 duty.worst_us = after_us - before_us
             before_us = after_us
@@ -105,6 +114,16 @@ class Loop:
             self._feed()
         self.ticks += 1
         return max(start_us - start_us % TICK_US + TICK_US, -(-due_us // TICK_US) * TICK_US)
+
+    def has_room(self):
+        """Whether a piece that fills a tick may be begun in this one; after MOST_PUT_OFF times without room it may."""
+        if self.reserved or not self.heard:
+            return False
+        if self._spent_us(self._start_us, self._clock.now_us()) > FRESH_US and self._put_off < MOST_PUT_OFF:
+            self._put_off += 1
+            return False
+        self._put_off = 0
+        return True
 
     def is_filled(self, start_us):
         """Whether most of the tick that began at start_us is used up."""

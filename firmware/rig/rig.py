@@ -294,7 +294,9 @@ class Rig:
         """Lines in and out, and what a command has left to do, whether its host reads on or not."""
         due_us = self.link.poll(now_us)
         self.commands.go_on(now_us)
-        return now_us + 1 if self.commands.is_acting or self.log.has_rest() else due_us
+        if self.buttons.go_on(now_us) or self.commands.is_acting or self.log.has_rest():
+            return now_us + 1
+        return due_us
 
     def _watch(self, now_us):
         due_us = self.monitor.run(now_us)

@@ -1,11 +1,12 @@
-"""What is granted: boluses that somebody asks for, priming, a dose from standing.
+"""What is granted: boluses that somebody asks for.
 
 Owns: the rules by which a request is granted or refused.
 Rules: a refused request is an attempt and is told with its numbers; one is granted only if the coming 24 h have room
 for it beside the program's own; a module on loan (rig.lend): functions on requests.Requests, which keeps what was
 given.
 Units: nL/day, nL, steps, microseconds of Clock.
-Leaves: what flows to therapy.py, the cap to day_cap.py, who may ask to the line.
+Leaves: what flows from a standing pump to apart.py, what flows to therapy.py, the cap to day_cap.py, who may ask to the
+line.
 """
 
 from pumpwire import program as programs
@@ -15,7 +16,7 @@ from pumpwire.terms import bolus_rate_nl_per_day
 from rig import lend
 from rig.flow.day_cap import SLOT_US, SLOTS
 from rig.flow.overlay import Overlay
-from rig.flow.therapy import CALIBRATION, DEMAND, PRIME, SINGLE, SPREAD
+from rig.flow.therapy import DEMAND, SINGLE, SPREAD
 from rig.refused import Refused
 
 
@@ -55,50 +56,6 @@ def demand(requests, now_us):
     return overlay
 
 
-def dispense(requests, volume_nl, rate_nl_per_day, now_us):
-    """One dose from a standing pump, which then stands again; returns the overlay. Raises Refused."""
-    _check_standing(requests)
-    hard = requests.therapy.max_rate_nl_per_day
-    if requests.therapy.program is not None:
-        hard = min(hard, requests.therapy.program["hard_nl_per_day"])
-    if rate_nl_per_day > hard:
-        raise Refused("limit", (("rate_nl_per_day", rate_nl_per_day), ("limit_nl_per_day", hard)))
-    if requests.therapy.program is not None:
-        _check_cap(requests, volume_nl, now_us)
-    requests.need_fluid(volume_nl)
-    overlay = Overlay(SINGLE, requests.dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
-    requests.therapy.add_apart(overlay, "dispensing")
-    return overlay
-
-
-def prime(requests, volume_nl, now_us):
-    """Start priming, from stopped only; volume 0 is the program's catheter volume. Returns the overlay."""
-    return _start_apart(requests, PRIME, volume_nl, requests.prime_rate_nl_per_day, now_us)
-
-
-def calibrate(requests, rate_nl_per_day, volume_nl, now_us):
-    """Deliver onto a balance, from stopped only. Returns the overlay. Raises Refused."""
-    if rate_nl_per_day > requests.therapy.max_rate_nl_per_day:
-        raise Refused("limit", (("limit_nl_per_day", requests.therapy.max_rate_nl_per_day),))
-    return _start_apart(requests, CALIBRATION, volume_nl, rate_nl_per_day, now_us)
-
-
-def _start_apart(requests, kind, volume_nl, rate_nl_per_day, now_us):
-    _check_standing(requests)
-    volume_nl = volume_nl or (requests.therapy.program["catheter_nl"] if requests.therapy.program else 0)
-    if not volume_nl:
-        raise Refused("value", (("why", "no catheter volume is stored: name one"),))
-    requests.need_fluid(volume_nl)
-    overlay = Overlay(kind, requests.dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
-    requests.therapy.add_apart(overlay, "priming")
-    return overlay
-
-
-def _check_standing(requests):
-    if requests.therapy.mode != "stopped":
-        raise Refused("state", (("why", "stop the pump first"),))
-
-
 def weighing(requests, volume_nl, over_us, clock, mode="running"):
     """Before a request that has no room beside the program's own most is judged: what really comes. A generator.
 
@@ -124,7 +81,8 @@ def demand_weighing(requests, clock):
         yield from weighing(requests, volume_nl, over_ms * 1000, clock)
 
 
-def _check_cap(requests, volume_nl, now_us):
+def check_cap(requests, volume_nl, now_us):
+    """Refuse what has no room beside the program's own in the coming 24 h. Raises Refused."""
     short_nl = requests.cap.shortfall_nl(volume_nl, now_us)
     requests.cap.found = (0, 0)  # the next request is another one
     if short_nl > 0:
@@ -160,5 +118,5 @@ def _check_bolus(requests, volume_nl, over_ms, now_us):
     peak = rate + programs.max_base_rate(requests.therapy.program)
     if peak > hard:
         raise Refused("limit", (("rate_nl_per_day", peak), ("limit_nl_per_day", hard)))
-    _check_cap(requests, volume_nl, now_us)
+    check_cap(requests, volume_nl, now_us)
     requests.need_fluid(volume_nl)

@@ -30,9 +30,6 @@ class Buttons:
 
     def poll(self, now_us):
         """Look at the buttons; returns when to look again even if nothing moves."""
-        if self._asks and not self._rig.commands.is_acting and not self._prepares():
-            self._asks = False
-            self._request(now_us)
         raw = self._board.buttons()
         if raw != self._raw:
             self._raw = raw
@@ -43,14 +40,20 @@ class Buttons:
             if now_us - self._changed_us < STEADY_US:
                 return self._changed_us + STEADY_US
             self._settle(raw, now_us)
-        if self._asks:
-            return now_us
         if not self._steady:
             return NEVER_US
         if now_us - self._pressed_us >= STUCK_US:
             self._rig.alarm("stuck_key", (("keys", self._steady),))
             return NEVER_US
         return self._pressed_us + STUCK_US
+
+    def go_on(self, now_us):
+        """Once the line has been read: the next piece of a request, in a tick that has room; whether there is more."""
+        while self._asks and not self._rig.commands.is_acting and self._rig.loop.has_room():
+            if not self._prepares() and not self._rig.delivery.settle(now_us):
+                self._asks = False
+                self._request(now_us)
+        return self._asks
 
     def _settle(self, raw, now_us):
         pressed = raw & ~self._steady
@@ -60,9 +63,7 @@ class Buttons:
         if pressed:
             self._pressed_us = now_us
         if pressed & REQUEST:
-            self._asks = self._rig.commands.is_acting or self._prepares()
-            if not self._asks:
-                self._request(now_us)
+            self._asks = True
         if pressed & SILENCE:
             self._rig.alarms.silence(now_us)
             self._rig.sounding.wake()
@@ -88,14 +89,18 @@ class Buttons:
         self._rig.log.owe(act)
 
     def _request(self, now_us):
+        """As a command: what it gives is on record, in a tick of its own, before it flows."""
         rig = self._rig
-        try:
-            rig.need_ready()
-            rig.delivery.settle(now_us)
-            overlay = lend.get("rig.flow.grants").demand(rig.requests, now_us)
-        except Refused as refused:
-            words = [field for field in refused.args[1] if field[0] != "why"]  # the reason has its name
-            rig.log.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(words))
-            return
-        rig.log.record("request", (("steps", overlay.steps),))
-        rig.flow_changed(now_us)
+
+        def act():
+            try:
+                rig.need_ready()
+                overlay = lend.get("rig.flow.grants").demand(rig.requests, now_us)
+            except Refused as refused:
+                words = [field for field in refused.args[1] if field[0] != "why"]  # the reason has its name
+                rig.log.record("refused", (("what", "request"), ("why", refused.args[0])) + tuple(words))
+                return
+            rig.log.record("request", (("steps", overlay.steps),))
+            rig.commands.follow()
+
+        rig.log.owe(act)

@@ -13,15 +13,19 @@ to staging.py.
 from pumpwire import answers, spec
 
 from rig import lend
+from rig.line.session import NEXT_TICK
 from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
 MOST_WAITS = 4  # ticks in a row
 PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
-COMMITS = ("rate", "stage", "commit")
-TITRATION = ("ramp", "tube", "battery")
 WEIGHED = ("bolus", "demand", "dispense", "clock")  # beside what comes under a cap
-DOSES = ("bolus", "demand", "dispense", "prime", "calibrate", "resume", "refill")
+# Verb and module, where that is not acts; each is so small that it is imported in a tick
+MODULES = (
+    b"rate commits stage commits commit commits ramp titration tube titration battery titration clock settings "
+    b"access settings resume supply refill supply bolus doses demand doses dispense standing prime standing "
+    b"calibrate standing"
+)
 
 
 class Effect:
@@ -52,45 +56,58 @@ class Commands:
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
     def perform(self, row, args, seq, crc, now):
-        """Carry a command out: an iterator of None while it is prepared, then of one (error's name or "", fields).
+        """Carry a command out: an iterator of "" and NEXT_TICK on the way, then of one (error's name or "", fields).
 
         now() is the present tick's time; crc is codec.name_of its line, 0 for a typed one.
         """
-        while (
-            self._rig.log.has_rest()
-        ):  # of the command before: it would fall into a tick that loads a module
-            yield None
-            self._rig.log.log_rest()
-            yield None
-        for _piece in self._prepare(row[0], args):
-            yield None
+        while self._rig.log.has_rest():  # of the command before: `go_on` logs it
+            yield NEXT_TICK
+        yield from self._prepare(row[0], args)
+        yield from self.room()
         while self._rig.delivery.settle(now()):  # what its record holds of a bolus is told before it
-            yield None  # in a tick of its own
+            yield ""
+            yield from self.room()  # in a tick of its own
         if self._rig.journal.has_room():
             effect = self.begin(row, args, seq, crc, now())
-            yield None
+            yield ""
+            yield from self.room()
             self.finish()
-            yield None  # its record has filled this tick: the answer comes in the next one
+            yield ""
+            yield from self.room()  # its record has filled this tick: the answer comes in the next one
             yield effect.name, self.told(effect)
         else:
             yield "storage", (("why", "the log waits for an erase; ask again"),)
 
+    def loop(self):
+        """The executive, which knows how full the present tick is."""
+        return self._rig.loop
+
+    def room(self):
+        """Wait for a tick that has room for a piece that fills one: an iterator of NEXT_TICK."""
+        while not self._rig.loop.has_room():
+            yield NEXT_TICK
+
+    def fetch(self, names):
+        """Load modules on loan, a piece where a tick has room for it."""
+        yield from self.room()
+        for name in names:
+            while lend.fetch(name):
+                yield ""
+                yield from self.room()
+
     def _prepare(self, verb, args):
         """What a command takes before it acts, in pieces that each fit a tick; nothing changes by them."""
         if verb in READING:
-            for name in lend.DOCUMENTS:
-                while lend.fetch(name):
-                    yield
-            yield from lend.get("rig.line.preparing").prepare(self._rig, verb, args)
-        for name in lend.DOSED if verb in DOSES else (_module(verb),):
-            while lend.fetch(name):
-                yield
+            yield from self.fetch(lend.DOCUMENTS)
+            for _piece in lend.get("rig.line.preparing").prepare(self._rig, verb, args):
+                yield ""
+        yield from self.fetch(_modules(verb))
         if verb == "commit" and args["at_utc_s"]:
-            while lend.fetch("rig.line.later"):
-                yield
+            yield from self.fetch(("rig.line.later",))
         if verb in WEIGHED:
-            yield from lend.get(_module(verb)).weighing(self._rig, verb, args)
-        yield
+            for _piece in lend.get(_modules(verb)[-1]).weighing(self._rig, verb, args):
+                yield ""
+        yield ""
 
     def begin(self, row, args, seq, crc, now_us):
         """Act; -> the effect, which has the error's name or "" and what the answer tells."""
@@ -107,7 +124,7 @@ class Commands:
             if verb in spec.AT_ONCE:
                 values = self._at_once(verb, now_us)
             else:
-                values = getattr(lend.get(_module(verb)), verb)(rig, args, now_us, effect)
+                values = getattr(lend.get(_modules(verb)[-1]), verb)(rig, args, now_us, effect)
             effect.values = list(values or ())
         except Refused as refused:
             effect.name, effect.fields = refused.args
@@ -133,11 +150,15 @@ class Commands:
             event, fields = self._told(verb, effect.args, effect.seq, effect.name)
             rig.log.record_command(event, fields, rest)
         if effect.replan:
-            self._replan = True
-            rig.feeding.waits = 2
-            rig.feeding.wake()
+            self.follow()
         self.reset_us = effect.reset_us or self.reset_us
         self.is_acting = False
+
+    def follow(self):
+        """Motion is to follow what has changed, once all that it brought about is on record."""
+        self._replan = True
+        self._rig.feeding.waits = 1
+        self._rig.feeding.wake()
 
     def go_on(self, now_us):
         """Polled: record what acted in an earlier tick, then what it brought about, as this tick has room for it."""
@@ -145,7 +166,8 @@ class Commands:
             self.finish()
         log = self._rig.log
         while log.has_rest():
-            if self._rig.loop.is_filled(now_us) and self._waited < MOST_WAITS:
+            loop = self._rig.loop
+            if (loop.reserved or loop.is_filled(now_us)) and self._waited < MOST_WAITS:
                 self._waited += 1
                 return
             self._waited = 0
@@ -168,7 +190,7 @@ class Commands:
         delivery.settle(now_us)
         lasts_us = delivery.ahead_us(now_us) if delivery.open_us >= 0 else 0
         # filled ticks that it lets pass: within checkpoint.SLACK_US
-        rig.feeding.waits = 5 if lasts_us > 1_000_000 else 2
+        rig.feeding.waits = 4 if lasts_us > 1_000_000 else 1
         if lasts_us > PATIENT_US and rig.loop.is_filled(now_us):
             return now_us + 1  # by the records of what has begun or ended
         return delivery.go_on(now_us)
@@ -212,9 +234,12 @@ class Commands:
         return "command", head + tuple([(word, args[word]) for word in words if args[word] not in (None, 0)])
 
 
-def _module(verb):
-    """The module on loan with a verb's function."""
-    for name, verbs in (("titration", TITRATION), ("doses", DOSES), ("commits", COMMITS)):
-        if verb in verbs:
-            return "rig.line." + name
-    return "rig.line.acts"
+def _modules(verb):
+    """The modules on loan of a verb: the last one has its function."""
+    words = MODULES.split()
+    name = b"acts"
+    if verb.encode() in words:
+        name = words[words.index(verb.encode()) + 1]
+    if name == b"doses":
+        return lend.DOSED
+    return lend.STANDING if name == b"standing" else ("rig.line." + name.decode(),)

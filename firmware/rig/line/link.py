@@ -12,12 +12,12 @@ Leaves: meaning to session.py, framing to pumpwire.codec.
 from pumpwire.codec import MAX_LINE
 
 from rig.clock import NEVER_US
-from rig.line.session import is_stop
+from rig.line.session import NEXT_TICK, is_stop
 
 IN_PER_TICK = 256
 OUT_PER_TICK = 1024
 READ_AT_ONCE = 32
-BUDGET_US = 2_500  # then nothing new is begun in this tick; what is begun takes the Pico 5 ms at most
+BUDGET_US = 2_500  # then nothing new is begun in this tick; what fills one asks for room (commands.py)
 STOP_LINE = b">0 stop "
 TYPED, MACHINE = 1, 2
 TAIL = 8  # characters of a typed line that is too long: enough to see that it ends in a stop
@@ -52,6 +52,7 @@ class Link:
         self._escape = False  # a key that sends several characters, an arrow say, has begun
         self._waiting = None  # a line that came while an answer was not yet taken
         self._answer = None
+        self._wants_room = False  # it goes on in a tick that has room, once the line has been read
         self._stop = None  # one that came while an answer was not yet taken, and is not yet on record
         self._out = b""
         self.dropped_lines = 0
@@ -79,7 +80,7 @@ class Link:
         self._end_us = self._now_us() + BUDGET_US
         self._session.now_us = now_us
         self._finish_stop()
-        if self._waiting is not None and self._answer is None and not self._out:
+        if self._waiting is not None and self._answer is None and not self._out and self._has_time():
             line, self._waiting = self._waiting, None
             self.answered += 1
             self._answer = self._taker(line)(_text(line), now_us)
@@ -100,6 +101,7 @@ class Link:
                 self._waiting = line
             else:
                 self.dropped_lines += 1
+        self._session.commands.loop().heard = True
         self._send()
         waits = data or self._out or self._answer or self._waiting is not None
         return now_us + 1 if waits else NEVER_US
@@ -197,19 +199,24 @@ class Link:
 
     def _has_time(self):
         """Whether something new may still be begun in this tick."""
-        return self._now_us() <= self._end_us
+        return self._now_us() <= self._end_us and not self._session.commands.loop().reserved
 
     def _send(self):
         """Hand over what the port takes: at most OUT_PER_TICK characters, no new line once the time is used up."""
         budget = OUT_PER_TICK
         while budget > 0:
             if not self._out:
-                if self._answer is None or not self._has_time():
+                if self._answer is None or self._wants_room and not self._session.commands.loop().heard:
+                    return
+                if not self._has_time():
                     return
                 line = next(self._answer, None)
                 if line is None:
                     self._answer = None
                     continue
+                self._wants_room = line == NEXT_TICK
+                if self._wants_room:
+                    return
                 if not line:
                     continue  # no line yet: a chance to end here
                 self._out = line.encode() + b"\r\n"

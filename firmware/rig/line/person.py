@@ -28,10 +28,10 @@ def typed(session, row, words):
         yield from args
         return
     for done in session.commands.perform(row, args, 0, 0, session.tick_us):
-        if done is None:
-            yield ""
-        else:
+        if done:
             yield from answer(session, row, done[0], done[1])
+        else:
+            yield done
 
 
 def _meant(session, row, words):

@@ -1,4 +1,4 @@
-"""rig.flow.grants: a dose from standing, priming, calibration; and when it is looked at what really comes.
+"""rig.flow.apart: a dose from standing, priming, calibration; and when it is looked at what really comes.
 
 Owns: the limits of what flows apart from the program; the room beside its most.
 Rules: a therapy with its dosing and its cap, without a rig.
@@ -13,7 +13,7 @@ from typing import Any
 from bedside import RATE, Bedside, outcome
 from parts import S_US
 from pumpwire.spec import KINDS
-from rig.flow import grants
+from rig.flow import apart, grants
 
 SLOT_US = 600 * S_US
 SINGLE, PRIME, CALIBRATION = (KINDS.index(name) for name in ("single", "prime", "calibration"))
@@ -29,15 +29,15 @@ def standing(**fields: Any) -> Bedside:
 
 
 def dispense(bedside: Bedside, volume_nl: int = 900, rate: int = 1_000_000) -> Any:
-    return outcome(lambda: grants.dispense(bedside.requests, volume_nl, rate, 5), bedside)
+    return outcome(lambda: apart.dispense(bedside.requests, volume_nl, rate, 5), bedside)
 
 
 def prime(bedside: Bedside, volume_nl: int = 900) -> Any:
-    return outcome(lambda: grants.prime(bedside.requests, volume_nl, 5), bedside)
+    return outcome(lambda: apart.prime(bedside.requests, volume_nl, 5), bedside)
 
 
 def calibrate(bedside: Bedside, rate: int = 1_000_000) -> Any:
-    return outcome(lambda: grants.calibrate(bedside.requests, rate, 900, 5), bedside)
+    return outcome(lambda: apart.calibrate(bedside.requests, rate, 900, 5), bedside)
 
 
 def test_a_dose_from_standing_flows_apart_within_the_motor_s_and_the_program_s_limit() -> None:

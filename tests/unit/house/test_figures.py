@@ -23,7 +23,7 @@ from pumprig.therapy import events
 from pumpwire import terms
 from rig.board import config, drivers
 from rig.flow import counted, day_cap
-from rig.line import doses
+from rig.line import standing
 from rig.watch import alarms, implant_model, thresholds
 from rigsim import shims
 from rigsim.geometry import CLOSED_AT, load_head
@@ -53,7 +53,7 @@ def same(*values: float) -> float:
 
 KNOWN: dict[str, Any] = {
     "CLOSED_AT": CLOSED_AT, "PRINT": SIZES["print"], "PSI_PA": 6894.757, "SIZES": SIZES, "acts": acts, "alarms": alarms,
-    "both": both, "config": config, "counted": counted, "day_cap": day_cap, "doses": doses, "drivers": drivers,
+    "both": both, "config": config, "counted": counted, "day_cap": day_cap, "standing": standing, "drivers": drivers,
     "events": events, "head": load_head("r3"), "implant_model": implant_model, "math": math, "same": same,
     "statistics": statistics, "terms": terms, "thresholds": thresholds, "truth": truth,
     "leak_step": next(step for step in bringup.checklist() if step.id == "leak"),

@@ -111,7 +111,7 @@ def test_a_stop_while_a_command_is_prepared_acts_in_its_tick_and_the_command_goe
 @pytest.mark.requirement("SR-30")
 def test_a_power_cut_between_two_pieces_leaves_the_command_undone_or_done(tmp_path: Path) -> None:
     outcomes = set()
-    for ticks in range(1, 10):
+    for ticks in range(1, 20):
         host = started(tmp_path / str(ticks))
         host.change("stage", part=1, parts=1, text=OTHER)
         slow(host)
@@ -141,7 +141,7 @@ class NoFlash:
     erase_us = 0
 
 
-@pytest.mark.parametrize(("waits", "at_us"), [(1, [20_000, 60_000, 100_000]), (2, [40_000, 100_000])])
+@pytest.mark.parametrize(("waits", "at_us"), [(1, [40_000, 100_000]), (2, [60_000])])
 def test_a_duty_that_comes_when_the_tick_is_used_up_waits_and_then_runs_whatever_the_tick_holds(
     waits: int, at_us: list[int]
 ) -> None:

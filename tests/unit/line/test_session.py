@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from pumpwire import answers, codec, spec
-from rig.line import session as module
 from rig.line.session import NOTHING, Session, arguments, is_stop
 from rig.refused import Refused
 from upy.softhost import Host
@@ -104,24 +103,18 @@ def test_each_wrong_line_is_answered_with_its_error_and_number(host: Any) -> Non
     assert answer(codec.seal(">" + "1" * 21 + " ack"))[2]["name"] == "form"
 
 
-@pytest.mark.parametrize("length", [159, 160, 161, 300])
-def test_a_long_line_is_answered_as_a_short_one_is_a_tick_later(host: Any, length: int) -> None:
-    line = codec.request(next_seq(host), "stage", (("part", 1), ("parts", 2), ("text", "")))
-    text = "a" * (length - len(line))
-    line = codec.request(next_seq(host), "stage", (("part", 1), ("parts", 2), ("text", text)))
-    assert len(line) == length
-    assert module.LONG_LINE == 160
-    now_us = host.rig.clock.now_us() + 1
-    rows = list(host.rig.session.machine(line, now_us))
-    assert (rows[0], host.rig.session.now_us) == ("", now_us)
-    read = codec.request(3, "status")
-    padded = codec.request(3, "status", (("mark", "0" * (length - len(read) - len(" mark="))),))
-    assert len(padded) == length
-    short = [row for row in host.rig.session.machine(read, now_us) if not row]
-    assert len([row for row in host.rig.session.machine(padded, now_us) if not row]) == len(short) + (
-        length > 160
-    )
-    assert codec.parse(rows[-1], "<")[1] == "ok"
+@pytest.mark.parametrize("verb", ["discard", "status", "stop", "silence"])
+def test_what_a_line_asks_waits_for_a_chance_to_end_the_tick_but_for_what_acts_at_once(
+    host: Any, verb: str
+) -> None:
+    before = host.rig.session.last_seq
+    line = codec.request(next_seq(host), verb)
+    rows = host.rig.session.machine(line, host.rig.clock.now_us() + 1)
+    assert host.rig.commands.is_acting == (verb in ("stop", "silence"))
+    assert next(rows) == ""
+    assert host.rig.session.last_seq == before
+    host.bench.run(100_000, True)
+    assert not host.rig.commands.is_acting
 
 
 def test_a_reading_line_has_any_number_and_uses_none_up(host: Any) -> None:
