@@ -36,6 +36,7 @@ def quantity(words: tuple[str, ...], kind: str, what: str) -> int:
 def rate(rate: tuple[str, ...], override: bool, yes: bool) -> None:
     """Constant therapy at RATE, for example `20 ul/h`: stage, review, commit, read back.
 
+    Only the base flow changes: the active program's boluses, limits and all else go on, a bolus under way too.
     RATE may be `minimum`, the lowest rate at which the modelled implant is kept running.
     """
     settings = current()
