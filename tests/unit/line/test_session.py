@@ -182,6 +182,15 @@ def test_only_the_next_number_acts_and_the_last_one_is_answered_again(host: Any)
     assert codec.parse(host.send(other.encode() + b"\n", 500_000)[-1], "<")[2]["name"] == "sequence"
 
 
+def test_a_change_from_no_session_is_refused_and_uses_no_number_up(host: Any) -> None:
+    host.request(1, "close")
+    seq = next_seq(host)
+    _seq, word, fields = host.request(seq, "refill", volume_nl=5_000_000)
+    assert (word, fields["name"]) == ("err", "access")
+    assert next_seq(host) == seq
+    assert host.rig.reservoir.base_nl != 5_000_000
+
+
 def test_a_refused_command_has_used_up_its_number_and_one_that_was_not_understood_has_not(host: Any) -> None:
     seq = next_seq(host)
     _seq, word, fields = host.request(seq, "bolus", volume_nl=20_000_000, over_ms=1_000)

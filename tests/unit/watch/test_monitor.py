@@ -177,7 +177,7 @@ def test_more_than_the_cap_stops_a_running_pump_and_not_a_standing_one(tmp_path:
     rig.run(0)
     assert rig.active == set()
     rig.rig.therapy.take_up("running")
-    rig.run(0)
+    assert rig.run(0) == 60 * S_US, "it stands from here on"
     assert "cap" in rig.active
 
 
