@@ -226,7 +226,7 @@ def test_an_angle_that_takes_its_time_is_judged_by_the_steps_before_and_after_it
 
 
 def test_a_rotor_that_turns_more_than_once_between_two_looks_is_followed(tmp_path: Path) -> None:
-    rig = Watched(tmp_path, PROGRAM % 1_120_000_000)  # 1.3 turns a second
+    rig = Watched(tmp_path, PROGRAM % 1_896_000_000)  # 2.2 turns a second
     rig.bench.run(2 * S_US)
     for _ in range(8):
         rig.run(S_US)
