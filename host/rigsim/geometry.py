@@ -221,9 +221,13 @@ class PumpHead:
         if 0 < position_rad < math.radians(self.seal_deg) / 2 - half:
             return self._roller_nl
         closed_share = 0.0
+        free_mm, seal_rad = self.inner_diameter_mm, math.radians(self.seal_deg) / 2
         for offset, height in self._footprint:
-            lifted = height + self.track_lift_mm(position_rad + offset)
-            flat = 1 - max(0.0, lifted) / self.inner_diameter_mm
+            if height >= free_mm:
+                continue
+            phi_rad = position_rad + offset
+            lifted = height if abs(phi_rad) <= seal_rad else height + self.track_lift_mm(phi_rad)
+            flat = 1 - lifted / free_mm if lifted > 0.0 else 1.0
             if flat > 0:
                 closed_share += flat * flat
         width = self._footprint[1][0] - self._footprint[0][0]
