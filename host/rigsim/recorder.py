@@ -9,6 +9,7 @@ Leaves: the bytes to pumpwire.records.
 
 from __future__ import annotations
 
+import struct
 from base64 import b64encode
 from collections.abc import Callable
 from typing import IO, Any
@@ -16,6 +17,9 @@ from typing import IO, Any
 from pumpwire import codec, records, spec
 
 KEEP_ALARMS = 100_000
+# Of a record only its head and its words are asked for here; its state is 42 fields
+_NAMES = tuple(row[0] for row in records.HEADER)
+_HEADER = struct.Struct("<" + "".join(row[1] for row in records.HEADER))
 
 
 class Recorder:
@@ -47,7 +51,7 @@ class Recorder:
         except records.RecordError as error:
             self.faults.append(f"a record that is no record ({error}) after {self.count}")
             return
-        header, _, text = records.unpack(raw)
+        header = dict(zip(_NAMES, _HEADER.unpack_from(raw)))
         self._follow(raw, header)
         self.count += 1
         self.end = (header["boot"], header["mono_us"], header["number"] + 1)
@@ -56,7 +60,7 @@ class Recorder:
         event = records.EVENTS[header["event"]]
         self._tell(raw, header["boot"], event)
         if event != "checkpoint":
-            self._note(event, text)
+            self._note(event, raw[_HEADER.size + records.SIZES[raw[2] - 1] : -4].decode())
 
     def program_began_utc_us(self) -> int:
         """By the newest record: UTC, less the program's own time."""

@@ -176,6 +176,8 @@ class Wire:
     def pump(self) -> None:
         """Take what the firmware sent and send what waits."""
         port = self.rig.port
+        if not (self._queue or port.tapped or port.waiting_output):
+            return
         if port.waiting_output and (self._queue or not self.shared):
             *lines, rest = port.pull().split(b"\n")
             self.rig.wake()  # there is room again

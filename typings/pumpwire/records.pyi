@@ -6,6 +6,7 @@ VERSION: int
 CHAIN: int
 HEADER: tuple[tuple[str, str], ...]
 HEADER_SIZE: int
+SIZES: tuple[int, ...]
 STATE: tuple[tuple[str, int], ...]
 FIELDS: dict[int, int]
 STATE_SIZE: int
