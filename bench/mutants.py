@@ -32,7 +32,10 @@ WIRE = "firmware/lib/pumpwire"
 # What decides over flow, records and alarms: the window of 24 h is day_cap, the schedule boluses to grants.
 MODULES = [
     *(f"{RIG}/flow/{name}.py" for name in ("therapy", "dosing", "anglemap", "counted", "delivery")),
-    *(f"{RIG}/flow/{name}.py" for name in ("day_cap", "weigh", "boluses", "overlay", "requests", "grants")),
+    *(
+        f"{RIG}/flow/{name}.py"
+        for name in ("day_cap", "weigh", "boluses", "overlay", "requests", "grants", "apart")
+    ),
     *(f"{RIG}/line/{name}.py" for name in ("session", "access")),
     *(f"{RIG}/log/{name}.py" for name in ("journal", "finding", "checkpoint")),
     *(f"{RIG}/boot/{name}.py" for name in ("recovery", "loss", "snapshot", "replay")),
@@ -63,6 +66,7 @@ NEAR = {
     **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("therapy", "dosing", "delivery")},
     **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("day_cap", "weigh", "boluses")},
     **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("counted", "grants")},
+    f"{RIG}/flow/apart.py": "tests/unit/flow/test_grants",
     f"{RIG}/flow/anglemap.py": "tests/unit/flow/test_angle_map",
     f"{RIG}/flow/overlay.py": "tests/unit/flow/test_boluses",
     f"{RIG}/flow/requests.py": "tests/unit/flow/test_grants",
