@@ -119,3 +119,15 @@ def test_what_really_comes_is_looked_at_only_where_a_request_has_no_room_beside_
     for other in (Bedside(loaded=False), Bedside(demand=(), cap_nl=RATE)):
         assert pieces(grants.demand_weighing(other.requests, FixedClock())) == 0
     assert pieces(grants.weighing(Bedside(loaded=False).requests, 10**9, 1, FixedClock())) == 0
+
+
+def test_a_demand_bolus_of_two_hours_is_looked_after_until_it_is_a_day_old() -> None:
+    phases = ((90_000, 1_000), (86_400, 144_000))  # the flow rises 25 h after the program's begin
+    found = []
+    for over_ms in (60_000, 7_200_000):
+        bedside = Bedside(basal=(), phases=phases, own_nl=10**9, demand=((9, over_ms, 0, 3),))
+        bedside.cap.cap_nl = 100_000
+        assert pieces(grants.demand_weighing(bedside.requests, FixedClock())) > 0
+        found.append(bedside.cap.found[1])
+    assert found[0] < 1_100
+    assert found[1] > 2_000
