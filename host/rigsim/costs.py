@@ -27,7 +27,7 @@ TABLE = {
     "journal": (2_500, 8_800),
     "housekeeping": (650, 650),
 }
-CHANGE_US = 16_700  # of the link, for a change in its fullest tick: the import of the largest module on loan
+CHANGE_US = 16_700  # of the link, for a change in its fullest tick, priming's first one
 STEP_NS = 2_200  # of delivery, for each step that it queues
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pumpwire import codec, documents
-from rig.loop import SPENT_US, Duty, Loop
+from rig.loop import MOST_PUT_OFF, SPENT_US, Duty, Loop
 from upy.softhost import PROGRAM, Host
 
 OTHER = "kind=program name=other basal=0:960000"
@@ -166,6 +166,52 @@ def test_a_duty_that_comes_when_the_tick_is_used_up_waits_and_then_runs_whatever
         loop.tick()
         clock.us += 20_000 - clock.us % 20_000
     assert ran == at_us
+
+
+def test_no_tick_has_two_pieces_of_work_and_each_has_its_turn() -> None:
+    clock, ticks = Clock(), []
+
+    def link(now_us: int) -> int:
+        loop.heard = True
+        if loop.has_room():
+            clock.us += SPENT_US + 1
+            ticks[-1] += "link "
+        return now_us + 1
+
+    def monitor(now_us: int) -> int:
+        clock.us += SPENT_US + 1
+        ticks[-1] += "monitor "
+        return now_us + 1
+
+    duties = Duty("link", link, True), Duty("monitor", monitor, False, 2)
+    loop = Loop(clock, duties, lambda: None, lambda us: None, NoFlash())
+    for _ in range(9):
+        ticks.append("")
+        loop.tick()
+        clock.us += 20_000 - clock.us % 20_000
+    assert ticks == 3 * ["link ", "link ", "monitor "]
+
+
+def test_a_piece_that_finds_no_room_time_and_again_is_done_in_a_filled_tick() -> None:
+    clock, ran = Clock(), []
+
+    def buttons(now_us: int) -> int:
+        clock.us += SPENT_US + 1
+        return now_us + 1
+
+    def link(now_us: int) -> int:
+        loop.heard = True
+        if loop.has_room():
+            ran.append(now_us)
+        return now_us + 1
+
+    loop = Loop(
+        clock, (Duty("buttons", buttons, True), Duty("link", link, True)), lambda: None, ran.append, NoFlash()
+    )
+    for _ in range(2 * MOST_PUT_OFF + 2):
+        loop.tick()
+        clock.us += 20_000 - clock.us % 20_000
+    assert ran == [20_000 * MOST_PUT_OFF, 20_000 * (2 * MOST_PUT_OFF + 1)]
 
 
 class SlowPort:
