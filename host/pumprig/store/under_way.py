@@ -16,6 +16,7 @@ from pumprig.store.record import Record
 
 BRIDGE = spec.KINDS.index("bridge") + 1
 PERIODIC = spec.KINDS.index("periodic") + 1
+EDGES = ("bolus_start", "bolus_end")  # these records tell of an instant before their state's
 ROUNDED_US = 100  # of a record's time, at the most
 AHEAD_US = 250_000  # by which a record may tell of what is about to begin
 OVERLAYS = (
@@ -55,7 +56,7 @@ class OwnTime:
     def look(self, record: Record, anew: bool) -> None:
         """What a record says of it; anew: after a boot. Another program's time shows by itself."""
         zero_us = record.mono_us - elapsed_us(record)
-        written = record.event not in ("bolus_start", "bolus_end")  # these tell of an instant before
+        written = record.event not in EDGES
         if anew or zero_us > self.zero_us + AHEAD_US:
             self.fallen_us = elapsed_us(record)
         if anew or zero_us > self.zero_us or (written and zero_us < self.zero_us - AHEAD_US):
@@ -87,5 +88,5 @@ class OwnTime:
         if record is None:
             return False
         state = record.state
-        begun = self.at(record.mono_us) > elapsed_us(record) - ROUNDED_US
+        begun = record.event in EDGES or self.at(record.mono_us) > elapsed_us(record) - ROUNDED_US
         return begun and state["bolus_kind"] == PERIODIC and not state["bolus_done_steps"]
