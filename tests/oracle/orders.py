@@ -157,9 +157,11 @@ class Orders:
         self._judge.model.halt("stopped")
 
     def _do_resume(self, row: Row) -> None:
-        self._granted(row, grants.resume(self._judge.model))
-        edges.settle(self._judge.model)
-        self._judge.model.run()
+        model = self._judge.model
+        self._granted(row, grants.resume(model))
+        if model.mode != "running":  # else it interrupts nothing: what begins at this instant goes on
+            edges.settle(model)
+            model.run()
 
     def _do_prime(self, row: Row) -> None:
         model = self._judge.model

@@ -45,6 +45,7 @@ DUE = 20 * MINUTE
 ABOUT_A_TURN = {
     "stop": lambda at: [Event(at, "stop"), Event(at + 1_000, "resume")],
     "resume": lambda at: [Event(900_000, "stop"), Event(at, "resume"), Event(at + 700, "stop")],
+    "resume while it flows": lambda at: [Event(at, "resume")],
     "cut": lambda at: [Event(at, "power_cut", {"for_ms": 300}), Event(at + 9_000, "set_clock", {"by_ms": 0})],
     "rate": lambda at: [Event(at, "rate", {"rate_nl_per_day": 500_000})],
     "press": lambda at: [Event(at, "press_bolus"), Event(at + 700, "demand")],

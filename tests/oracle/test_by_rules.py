@@ -32,6 +32,9 @@ CASES = {
         {"basal": 9_300, "prime": 40_000},
         missed=("stopped 1",),
     ),
+    "a resume at a turn while it flows changes nothing": Case(
+        TURNS, ((599.98, "resume", {}), (600, "resume", {})), 1_000, {"basal": 10_000, "periodic": 3_000}
+    ),
     "a dose from standing spans a turn": Case(
         TURNS,
         ((590, "stop", {}), (595, "dispense", {"volume_nl": 5_000, "over_ms": 120_000}), (720, "resume", {})),
