@@ -29,7 +29,7 @@ class Kind:
 # what MicroPython calls it (os.uname().machine before " with "): the board
 BOARDS = {
     "Raspberry Pi Pico": Kind("Raspberry Pi Pico", "RP2040", 1408),
-    "Raspberry Pi Pico W": Kind("Raspberry Pi Pico W", "RP2040", 848, 70),
+    "Raspberry Pi Pico W": Kind("Raspberry Pi Pico W", "RP2040", 848, 64),
     "Raspberry Pi Pico2": Kind("Raspberry Pi Pico 2", "RP2350", 3072),
     "Raspberry Pi Pico 2 W": Kind("Raspberry Pi Pico 2 W", "RP2350", 2560),
 }
