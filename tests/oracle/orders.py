@@ -227,6 +227,8 @@ class Orders:
         self._judge.model.fill(int(row.fields["volume_nl"]))
 
     def _do_clock(self, row: Row) -> None:
+        if row is self._judge.rows[-1]:
+            return  # the log ends before the record that tells by how much
         set_clock(self._judge.model, Fraction(row.utc_us - row.mono_us))
 
     def _do_ack(self, row: Row) -> None:
