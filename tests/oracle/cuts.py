@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RECORD_NL = 5_000  # a record is due at least every so much
 FAST_S = 10  # or what flows in so long
 RECORD_S = 600  # or in so long
+LOOK_S = 1  # a volume is looked at as often as this
+SLACK_S = Fraction(150, 1_000)  # by which a record may come late: the ticks before it may be filled
 NEXT_US = 150_000
 LATE_US = Fraction(60_000)  # by which the program's own time may come back late
 
@@ -183,12 +185,14 @@ class Cuts:
                 over = model.bolus
             over_rate = over.rate if over else 0
             rate = base + over_rate
-            by_volume = max(Fraction(RECORD_NL), Fraction(rate * FAST_S, 86_400)) + Fraction(rate, 86_400)
+            by_volume = max(Fraction(RECORD_NL), Fraction(rate * FAST_S, 86_400))
+            by_volume += rate * (LOOK_S + SLACK_S) / 86_400
             left_nl = over.left_nl + 2 * one.step_nl if over else Fraction(0)
-            by_time = Fraction(base * RECORD_S, 86_400) + min(left_nl, Fraction(over_rate * RECORD_S, 86_400))
+            long_days = (RECORD_S + SLACK_S) / 86_400
+            by_time = base * long_days + min(left_nl, over_rate * long_days)
             most = max(most, min(by_volume, by_time))
         highest = model.program.highest_rate() if model.program else 0
-        return most * Fraction(101, 100) + Fraction(highest, 86_400) + 3 * model.step_nl
+        return most + Fraction(highest, 86_400) + 3 * model.step_nl
 
     def _written_off(self, over: Bolus, state: dict[str, int], assumed_nl: Fraction) -> None:
         """Rule 4: a bolus goes on with what was left, less what is assumed, and never with more."""

@@ -24,6 +24,7 @@ SPRING_UTC_S = 1_774_742_400  # 2026-03-29T00:00:00Z: an hour later Zurich's clo
 SLACK_NL = 15  # rounding to steps of 3 nL, and a tick at each change
 SALINE = flows(10, drug="saline", concentration="1 mg/ml")
 BRIDGED = replace(flows(20, drug="dye", concentration="1 mg/ml"), bridge=(2_000, 10 * DAY_S))
+DOSE, OFF, NOW = {"volume_nl": 60, "over_ms": 60_000}, {"for_ms": 100_000}, {"by_ms": 0}
 CASES = {
     "a priming spans a turn: missed, for the pump was stopped": Case(
         TURNS,
@@ -34,6 +35,14 @@ CASES = {
     ),
     "a resume at a turn while it flows changes nothing": Case(
         TURNS, ((599.98, "resume", {}), (600, "resume", {})), 1_000, {"basal": 10_000, "periodic": 3_000}
+    ),
+    "a dose from standing that a loss of power ends: the pump stands for the stop, without power, too": Case(
+        TEN,
+        ((100, "stop", {}), (110, "dispense", DOSE), (140, "power_cut", OFF), (250, "set_clock", NOW)),
+        450,
+        {"basal": 1_000, "single": 3},
+        alarms=("power_return",),
+        not_given={"stopped": 10 * 350, "power": 57},
     ),
     "a dose from standing spans a turn": Case(
         TURNS,

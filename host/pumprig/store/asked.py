@@ -25,8 +25,8 @@ from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
 from pumprig.store.under_way import OVERLAYS, OwnTime, bridges, elapsed_us, number_of
 
-RUNNING = spec.MODES.index("running")
-STOPPED = spec.MODES.index("stopped")
+RUNNING, STOPPED = spec.MODES.index("running"), spec.MODES.index("stopped")
+POWER = 1  # as a record's `halted`
 BASE = "basal"
 SPREAD = spec.KINDS.index("spread") + 1
 STOPPING = {row[1] for row in spec.alarms() if row[1] and row[3] == "stop"}
@@ -191,8 +191,8 @@ class Account:
                 self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, what)
             else:  # its end is told in a moment
                 self._written_off[what] = last.state[done] - then[what]
-        if record.state["mode"] == STOPPED != last.state["mode"]:
-            self._reason = ("power", "")
+        if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
+            self._reason = ("power", "")  # else a dose has ended: it stands as before
 
     def _outage(self, last: Record, record: Record) -> None:
         """A clock set after a loss of power puts the program's grid to where it would be: it was off for so long.
