@@ -309,3 +309,22 @@ def test_a_pressure_sensor_that_cannot_be_believed_alarms_and_its_return_ends_th
     running.happen("sensor_ok", sensor="pressure")
     running.run("2 min")
     assert running.alarms() == []
+
+
+@pytest.mark.requirement("SR-23")
+@pytest.mark.parametrize("basal", [240_000, 480_000, 4_800_000])
+def test_what_short_primings_leave_in_the_line_is_no_fault_of_the_sensor(basal: int) -> None:
+    """A microlitre at the priming's speed is 5 kPa at the outlet, which leave it within seconds."""
+    running = Bench()
+    running.load(program(basal=basal))
+    for _ in range(12):
+        running.act("stop")
+        running.act("prime", volume_nl=1_000)
+        running.run("1 s")
+        running.act("resume")
+        running.run("4 s")
+    running.run("2 min")
+    assert running.alarms() == []
+    running.happen("sensor_fail", sensor="pressure", how="noisy")
+    running.run("30 min")
+    assert running.alarms() == ["sensor"], "and one that fails is found"

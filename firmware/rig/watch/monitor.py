@@ -34,6 +34,8 @@ class Monitor:
         self._slips_told_us = 0
         self._fell = False  # it was away: a driver that is set by its wire has forgotten all
         self._sags = 0  # readings of the supply in a row that were too low for the motor
+        self._rough_us = 0  # when the flow was last too fast for readings of the pressure to be compared
+        self._calm = thresholds.CALM_READINGS  # so many since then that can be
 
     def run(self, now_us):
         """Check; returns when to check again."""
@@ -49,7 +51,7 @@ class Monitor:
         rig.alarm_while(left_stopped and rig.therapy.program is not None, "stopped_loaded", ())
         self._check_rotation(now_us)
         period_us = self._period_us(now_us)
-        self._check_pressure(now_us, period_us >= thresholds.SMOOTH_US)
+        self._check_pressure(now_us, period_us)
         if rig.therapy.mode == "running" and rig.cap.is_full(now_us):
             rig.alarm("cap", ())
         if now_us >= self._retry_us:
@@ -239,8 +241,14 @@ class Monitor:
             rig.therapy.run(now_us)
             rig.flow_changed(now_us)
 
-    def _check_pressure(self, now_us, smooth):
+    def _check_pressure(self, now_us, period_us):
         rig = self._rig
+        if period_us < thresholds.SMOOTH_US:
+            self._rough_us = now_us
+            self._calm = 0
+        elif now_us - self._rough_us >= thresholds.CALM_US:
+            self._calm = min(self._calm + 1, thresholds.CALM_READINGS)
+        smooth = self._calm >= thresholds.CALM_READINGS
         relieving = rig.delivery.relieving
         standing = rig.therapy.mode == "stopped" and not relieving
         self._judge("pressure", self.pressure.read(rig.board.pressure_pa(), standing, smooth))

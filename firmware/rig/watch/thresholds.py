@@ -38,6 +38,9 @@ NOISE_PA = 3_000  # second difference of neighbours; 1 mL/h through the catheter
 NOISE_SCORE = 16
 # Judged only where samples are so far apart: at faster flow the rollers' pulses are as large
 SMOOTH_US = 100_000
+# and so long after a faster one: a priming's 5 kPa leave the line within seconds
+CALM_US = 30_000_000
+CALM_READINGS = 3  # by then both differences are of calm readings
 BACKWARDS_PA = -3_000  # so far below standing, in a fast flow: the pump draws from the outlet
 BACKWARDS_NL_PER_DAY = 900_000_000  # 37 mL/h: forwards it would be 3 kPa above, through 0.31 Pa.s/nL
 BACKWARDS_READINGS = 3

@@ -44,6 +44,8 @@ FIGURES = {
     "NOISE_PA": 3_000,
     "NOISE_SCORE": 8 * 2,  # eight jumps in a row
     "SMOOTH_US": 5 * TICK_US,
+    "CALM_US": MIN_US // 2,
+    "CALM_READINGS": 3,  # two differences
     "BACKWARDS_PA": -3_000,
     "BACKWARDS_NL_PER_DAY": 37_500_000 * 24,
     "BACKWARDS_READINGS": 3,
