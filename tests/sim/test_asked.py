@@ -123,3 +123,28 @@ def test_a_turn_that_falls_due_at_the_very_end_is_not_asked_with_or_without_a_lo
     assert asked.adds_up(report) == []
     by_hand_nl = asked.RATE_NL_PER_H * for_ms // asked.HOUR_MS + turns * 10_000
     assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL, report["not_given"]
+
+
+RAMP = """name = "ramp"
+[reservoir]
+volume = "20 ml"
+[basal]
+ramp = {start = "200 ul/day", step = "160 ul/day", ceiling = "8 ml/day", interval = "5 min"}
+"""
+
+
+@pytest.mark.parametrize("held_ms", [900, 148_900, 600_950])
+def test_a_titration_that_was_held_for_a_part_of_a_second_is_asked_for_as_it_flowed(held_ms):
+    """A record tells of it to the second; the rest would be asked for at each step that follows."""
+    rows = [
+        {"at_ms": 1_950_000, "do": "titrate", "ramp": "hold"},
+        {"at_ms": 1_950_000 + held_ms, "do": "titrate", "ramp": "go"},
+        asked.event(1, "stop"),
+    ]
+    report = asked.rehearsal.run(asked.rehearsal.request(asked.parsed(RAMP), 4 * asked.HOUR_MS, events=rows))
+    assert asked.adds_up(report) == []
+    assert [row["why"] for row in report["not_given"]] == ["stopped"]
+    held_s, rates = held_ms / 1_000, [min(200 + 160 * k, 8_000) / 86.4 for k in range(48)]  # nL/s
+    flowing = sum(rate * min(300, max(0, 14_400 - held_s - 300 * k)) for k, rate in enumerate(rates))
+    by_hand_nl = flowing + held_s * rates[6]
+    assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL

@@ -26,7 +26,7 @@ def base_flow(
     end_us: int,
 ) -> tuple[float, int]:
     """(volume, highest rate) of the base flow between two instants since from_us, the program's own time since_us."""
-    behind_us, held_us = record.state["ramp"] // 2 * 1_000_000, own.held_us
+    behind_us, held_us = own.behind_at(record), own.held_us
     utc_us = (record.rig_utc_us or 0) and (record.rig_utc_us or 0) + from_us - record.mono_us
     units, passed_us, top_rate = 0, begin_us, 0
     while passed_us < end_us:

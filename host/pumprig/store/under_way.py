@@ -45,13 +45,19 @@ def bridges(record: Record) -> bool:
     return state["second_kind"] == BRIDGE and state["spread_done_steps"] < state["spread_steps_asked"]
 
 
+def told_us(record: Record) -> int:
+    """By how much a titration is behind, as a record has it: to the second below."""
+    return record.state["ramp"] // 2 * 1_000_000
+
+
 @dataclass
 class OwnTime:
     """The program's own time between records. A record shortly before a bolus tells of its first instant already."""
 
     zero_us: int = 0  # where the rig's clock stood, by the records, when the program began
     fallen_us: int = 0  # up to which its turns are counted
-    held_us: int | None = None  # where a titration that is held stands: its records tell of it to a second
+    behind_us: int = 0  # by how much a titration is behind: its records tell of it to a second
+    held_us: int | None = None  # where one that is held stands
 
     def look(self, record: Record, anew: bool) -> None:
         """What a record says of it; anew: after a boot. Another program's time shows by itself."""
@@ -61,12 +67,16 @@ class OwnTime:
             self.fallen_us = elapsed_us(record)
         if anew or zero_us > self.zero_us or (written and zero_us < self.zero_us - AHEAD_US):
             self.zero_us = zero_us
-        ramp = record.state["ramp"]
-        at_us = elapsed_us(record) - ramp // 2 * 1_000_000
-        if not ramp & 1:
-            self.held_us = None
-        elif anew or self.held_us is None or not -AHEAD_US < at_us - self.held_us < 1_000_000 + AHEAD_US:
-            self.held_us = at_us
+        now_us = elapsed_us(record)
+        if self.held_us is not None:
+            self.behind_us = now_us - self.held_us
+        self.behind_us = told_us(record) if anew else self.behind_at(record)
+        self.held_us = now_us - self.behind_us if record.state["ramp"] & 1 else None
+
+    def behind_at(self, record: Record) -> int:
+        """By how much a titration is behind in the state of a record; exactly, where it is the one last looked at."""
+        is_it = -AHEAD_US < self.behind_us - told_us(record) < 1_000_000 + AHEAD_US
+        return self.behind_us if is_it else told_us(record)
 
     def goes_on(self, record: Record) -> bool:
         """Whether the program's time at a record of the same boot is what it was to be: no program began since."""

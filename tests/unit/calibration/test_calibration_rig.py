@@ -204,7 +204,7 @@ def test_balance_and_counts_are_recorded_beside_a_running_therapy_and_shown_side
 
 
 def test_a_stop_from_another_program_ends_the_run_and_it_starts_nothing_again(lab: Lab) -> None:
-    run = lab.run(*RUN)
+    run = lab.run(*RUN, "--for", "1 h")  # the stop has half a minute to come in
     wait_for(run.stderr, "3/4 run")
     more_readings(lab.folder, 5)
     stop = subprocess.run(
