@@ -71,11 +71,15 @@ KINDS = {
 }
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
-OPEN: dict[tuple[str, int], str] = {}
+OPEN: dict[tuple[str, int], str] = {
+    ("all", 391_000_170): "after many losses of power a titration comes back elsewhere than the model has it",
+    ("boluses", 391_000_222): "a spread bolus is 2.1 steps behind, 2.0 are allowed",
+}
 # Disagreements that fresh seeds found and that are settled, which stay so; and those that are open.
 SETTLED: dict[str, tuple[int, ...]] = {
     "calm": (381_001_600,),
     "all": (
+        391_000_170,
         81_000_479,
         81_000_571,
         81_000_761,
@@ -100,7 +104,7 @@ SETTLED: dict[str, tuple[int, ...]] = {
         401_000_056,
         372_000_976,
     ),
-    "boluses": (204_000_172, 351_000_210, 405_000_215),
+    "boluses": (391_000_222, 204_000_172, 351_000_210, 405_000_215),
     "cuts": (141_000_039, 141_000_183, 191_000_446, 191_000_843, 321_000_952, 401_000_049, 373_000_752),
     "days": (131_000_156, 191_000_893, 204_000_199, 231_000_590, 372_000_090, 373_000_593),
     "stops": (81_000_739, 131_000_233, 191_000_025, 221_000_135, 373_000_439),
