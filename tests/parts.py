@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pumpwire import documents
+from pumpwire.spec import KINDS
 from rig.flow.boluses import Boluses
 from rig.flow.dosing import Dosing
 from rig.flow.overlay import Overlay
@@ -19,14 +20,19 @@ from rig.flow.therapy import Therapy
 S_US = 1_000_000
 NEVER_US = 1 << 62
 STEP_NL = 3
+SINGLE, SPREAD, BRIDGE, PERIODIC, PRIME = (
+    KINDS.index(name) for name in ("single", "spread", "bridge", "periodic", "prime")
+)
 BASE = {"basal": ((0, 240_000),)}
+PHASES = {"phases": ((600, 240_000), (600, 480_000), (600, 120_000))}
+HOURLY = ((3_600, 3_000, 60_000, 0),)
 Row = tuple[int, int, int, int]  # of a periodic bolus: every s, nL, over ms, first s
 
 
-def dosing_of() -> Any:
+def dosing_of(step_nl: int = STEP_NL) -> Any:
     """Calibrated."""
     dosing: Any = Dosing(3200, 1)
-    dosing.calibrate(1, 3200 * STEP_NL, 1, 10_000)
+    dosing.calibrate(1, 3200 * step_nl, 1, 10_000)
     return dosing
 
 

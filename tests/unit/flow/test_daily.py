@@ -15,15 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parts import program
 from pumpwire import daily, documents
 
 DAY_MIN = 1_440
 RATES = st.integers(1, 10_000).map(lambda hundreds: hundreds * 1_440)  # whole nL a minute
-
-
-def program(**fields: Any) -> dict[str, Any]:
-    """A program with these fields, as the rig holds it."""
-    return documents.parse(documents.canonical({"kind": "program", "name": "x", **fields}))
 
 
 def widest(minutes: list[int]) -> int:

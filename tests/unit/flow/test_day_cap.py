@@ -5,19 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from parts import dosing_of
 from rig.flow import day_cap, grants
 from rig.flow.day_cap import MOST_TEXT, MOST_WORDS, SLOT_US, SLOTS, DayCap
-from rig.flow.dosing import Dosing
 
 S_US = 1_000_000
 DAY_US = 86_400 * S_US
 TEN_MIN_US = 600 * S_US
-
-
-def dosing_of(step_nl: int = 3) -> Dosing:
-    dosing = Dosing(3200, 1)
-    dosing.calibrate(1, 3200 * step_nl, 1, 10_000)
-    return dosing
 
 
 def cap_of(step_nl: int = 3) -> DayCap:

@@ -21,12 +21,18 @@ from rig.flow.overlay import Overlay
 # --- what is counted
 
 
-def test_what_is_counted_belongs_to_the_stretch_that_planned_it() -> None:
+def with_a_bolus() -> tuple[Any, Any]:
+    """(dosing, overlay): a bolus of 5 steps between two stretches of the base flow, 2 s and 3 s."""
     dosing = made()
     overlay = Overlay(SINGLE, 5, 3 * DAY_S)
     plan(dosing, 2)
     plan(dosing, 10, 1, overlay)
     plan(dosing, 3)
+    return dosing, overlay
+
+
+def test_what_is_counted_belongs_to_the_stretch_that_planned_it() -> None:
+    dosing, overlay = with_a_bolus()
     assert dosing.settle(2) == (2, 0)
     assert len(dosing.spans) == 3, "the rest of its time may be given back"
     assert dosing.settle(4) == (2, 0)
@@ -54,11 +60,7 @@ def test_booking_may_stop_at_the_end_of_a_bolus() -> None:
 @pytest.mark.parametrize("ahead_tenths", [0, 1, 7, 13, 24, 25, 40, 70])
 def test_a_cut_gives_back_time_and_steps_to_each_flow(ahead_tenths: int) -> None:
     """2 s of base flow, a bolus of 7/4 s, 3 s of base flow; cut so long before the end."""
-    dosing = made()
-    overlay = Overlay(SINGLE, 5, 3 * DAY_S)
-    plan(dosing, 2)
-    plan(dosing, 10, 1, overlay)
-    plan(dosing, 3)
+    dosing, overlay = with_a_bolus()
     total = Fraction(27, 4)
     passed = max(Fraction(0), total - Fraction(ahead_tenths, 10))
     bolus_s = min(max(Fraction(0), passed - 2), Fraction(7, 4))
@@ -83,11 +85,7 @@ def test_a_cut_gives_back_time_and_steps_to_each_flow(ahead_tenths: int) -> None
 
 
 def test_what_is_commanded_now_is_the_plan_less_what_lies_ahead() -> None:
-    dosing = made()
-    overlay = Overlay(SINGLE, 5, 3 * DAY_S)
-    plan(dosing, 2)
-    plan(dosing, 10, 1, overlay)
-    plan(dosing, 3)
+    dosing, _overlay = with_a_bolus()
     for ahead_tenths, nl in ((0, 11), (10, 10), (30, 8), (40, 5), (47, 2), (67, 0)):
         cycles = ahead_tenths * SECOND // 10
         assert abs(dosing.commanded_nl(cycles) - nl) <= 1

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parts import program
 from pumpwire import documents
 from pumpwire import program as programs
 
@@ -26,12 +27,6 @@ SUMMER_S = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp())  # 02:00 local 
 ZONE = ((SUMMER_S - 10**7, DAY_S + 3_600), (SUMMER_S, DAY_S + 7_200), (WINTER_S, DAY_S + 3_600))
 RATES = st.just(0) | st.integers(1_000, 10**7)  # no rate, or at least the lowest there is
 INSTANTS_S = st.integers(SUMMER_S - 10**6, WINTER_S + 10**7)
-
-
-def program(**fields: Any) -> dict[str, Any]:
-    """A program with these fields, as the rig holds it."""
-    text = documents.canonical({"kind": "program", "name": "x", **fields})
-    return documents.parse(text)
 
 
 @st.composite

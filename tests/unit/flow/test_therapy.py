@@ -13,17 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from parts import BASE, NEVER_US, S_US, bolus, program, therapy_of
+from parts import BASE, BRIDGE, HOURLY, NEVER_US, PHASES, S_US, SINGLE, SPREAD, bolus, program, therapy_of
 from pumpwire.spec import KINDS
 from rig.flow.dosing import Dosing
 from rig.flow.therapy import NO_PIECE, Therapy
 from rig.refused import Refused
-
-SINGLE, SPREAD, BRIDGE, PERIODIC, PRIME = (
-    KINDS.index(name) for name in ("single", "spread", "bridge", "periodic", "prime")
-)
-PHASES = {"phases": ((600, 240_000), (600, 480_000), (600, 120_000))}
-HOURLY = ((3_600, 3_000, 60_000, 0),)
 
 
 def told(therapy: Any) -> list[tuple[str, int]]:

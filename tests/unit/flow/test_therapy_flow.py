@@ -9,15 +9,21 @@ Leaves: programs and stops to test_therapy.py, the base flow that is remembered 
 from __future__ import annotations
 
 import pytest
-from parts import BASE, NEVER_US, S_US, bolus, therapy_of
-from pumpwire.spec import KINDS
-
-SINGLE, SPREAD, BRIDGE, PERIODIC, PRIME = (
-    KINDS.index(name) for name in ("single", "spread", "bridge", "periodic", "prime")
+from parts import (
+    BASE,
+    BRIDGE,
+    HOURLY,
+    NEVER_US,
+    PERIODIC,
+    PHASES,
+    PRIME,
+    S_US,
+    SINGLE,
+    SPREAD,
+    bolus,
+    therapy_of,
 )
-PHASES = {"phases": ((600, 240_000), (600, 480_000), (600, 120_000))}
-HOURLY = ((3_600, 3_000, 60_000, 0),)
-
+from pumpwire.spec import KINDS
 
 # --- what flows
 

@@ -13,32 +13,25 @@ from random import Random
 from typing import Any
 
 import pytest
-from pumpwire import daily, documents
+from parts import STEP_NL, dosing_of, program
+from pumpwire import daily
 from pumpwire.spec import KINDS
 from rig.flow import weigh
 from rig.flow.day_cap import SLOT_US, SLOTS, DayCap
-from rig.flow.dosing import Dosing
 from rig.flow.overlay import Overlay
 from rig.flow.therapy import Therapy
 from rig.refused import Refused
 
-STEP_NL = 3
 S_US = 1_000_000
 BEGIN_US = 3 * SLOT_US + 217 * S_US
 WINDOW = 144  # slots
-
-
-def program(**fields: Any) -> dict[str, Any]:
-    """A program with these fields, as the rig holds it."""
-    return documents.parse(documents.canonical({"kind": "program", "name": "x", **fields}))
 
 
 class Case:
     """What flowed in each of the last slots, drawn, in a ring; slot 0 is the one that is filling."""
 
     def __init__(self, draw: Random, own_too: bool = True) -> None:
-        self.dosing = Dosing(3200, 1)
-        self.dosing.calibrate(1, 3200 * STEP_NL, 1, 10_000)
+        self.dosing = dosing_of()
         self.cap = DayCap(self.dosing)
         self.cap.advance(BEGIN_US)
         now = BEGIN_US // SLOT_US + SLOTS
