@@ -61,29 +61,28 @@ TESTS = [
     *(f"tests/oracle/test_{kind}.py" for kind in ("everything", "cuts", "stops", "boluses", "calm")),
     "tests/faults/test_power_cuts.py",
 ]
-# The tests that stand nearest to a module: they meet its mutants first, and alone with --near.
-NEAR = {
-    **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("therapy", "dosing", "delivery")},
-    **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("day_cap", "weigh", "boluses")},
-    **{f"{RIG}/flow/{name}.py": f"tests/unit/flow/test_{name}" for name in ("counted", "grants")},
-    f"{RIG}/flow/apart.py": "tests/unit/flow/test_grants",
-    f"{RIG}/flow/anglemap.py": "tests/unit/flow/test_angle_map",
-    f"{RIG}/flow/overlay.py": "tests/unit/flow/test_boluses",
-    f"{RIG}/flow/requests.py": "tests/unit/flow/test_grants",
-    f"{RIG}/line/session.py": "tests/unit/line/test_session",
-    f"{RIG}/line/access.py": "tests/unit/line/test_access",
-    **{f"{RIG}/log/{name}.py": "tests/unit/log/test_journal" for name in ("journal", "finding")},
-    f"{RIG}/log/checkpoint.py": "tests/unit/log/test_checkpoint",
-    **{f"{RIG}/boot/{name}.py": "tests/unit/boot" for name in ("recovery", "loss", "snapshot", "replay")},
-    f"{RIG}/watch/monitor.py": "tests/unit/watch/test_monitor",
-    f"{RIG}/watch/rotation.py": "tests/unit/watch/test_rotation",
-    f"{RIG}/watch/pressure.py": "tests/unit/watch/test_pressure",
-    f"{RIG}/watch/reservoir.py": "tests/unit/watch/test_reservoir",
-    f"{RIG}/watch/thresholds.py": "tests/unit/watch/test_thresholds",
-    f"{WIRE}/daily.py": "tests/unit/flow/test_daily",
-    f"{WIRE}/program.py": "tests/unit/flow/test_program",
-    f"{WIRE}/codec.py": "tests/unit/wire/test_wire",
+# Where the tests nearest to a module do not stand under its own name
+ELSEWHERE = {
+    "flow/anglemap": "flow/test_angle_map",
+    "flow/apart": "flow/test_grants",
+    "flow/overlay": "flow/test_boluses",
+    "flow/requests": "flow/test_grants",
+    "log/finding": "log/test_journal",
+    **{f"boot/{name}": "boot" for name in ("recovery", "loss", "snapshot", "replay")},
+    "pumpwire/daily": "flow/test_daily",
+    "pumpwire/program": "flow/test_program",
+    "pumpwire/codec": "wire/test_wire",
 }
+
+
+def nearest(path: str) -> str:
+    """How the names of the tests nearest to a module begin."""
+    room, name = path.removesuffix(".py").split("/")[-2:]
+    return "tests/unit/" + ELSEWHERE.get(f"{room}/{name}", f"{room}/test_{name}")
+
+
+# They meet its mutants first, and alone with --near.
+NEAR = {path: nearest(path) for path in MODULES}
 GOAL = 0.95
 DONE = runner.ROOT / "out" / "mutants.jsonl"
 KILLED = ("killed", "endless")
