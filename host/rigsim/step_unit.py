@@ -35,10 +35,8 @@ class StepUnit:
         self.before = 0  # pulses of blocks that are over
         self.words = 0  # handed over since the last freeze
         self.words_over = 0  # of them in blocks that are over
-        self._seen_at, self._seen = (
-            -1,
-            0,
-        )  # the instant of the last count, and what it was; -1: to be counted anew
+        self._seen_at = -1  # the instant of the last count; -1: to be counted anew
+        self._seen = 0  # what it was
         self.listener: Callable[[list[int]], None] | None = None
         chip.peripherals["step_unit"] = self
         if chip not in _watched:

@@ -288,11 +288,8 @@ class Model(OwnTime):
         self.cancel("commit")
         self.program = program
         self.origin_us = self.placed_us = self.t_us
-        self.outage_why, self.clock_restored, self.before_rate = (
-            None,
-            False,
-            None,
-        )  # no lack of power before it is its own
+        # No lack of power before it is its own
+        self.outage_why, self.clock_restored, self.before_rate = None, False, None
         self.behind_us, self.held_us = ZERO, None
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]

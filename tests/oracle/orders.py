@@ -108,9 +108,8 @@ class Orders:
             return grants.ramp(model, self._event(row, ("titrate",))["ramp"])
         if verb in ("stage", "commit", "rate"):
             program = self._loaded(row)
-            return (grants.commit if program in self._judge.seen.programs.values() else grants.rate)(
-                model, program
-            )
+            is_whole = program in self._judge.seen.programs.values()
+            return grants.commit(model, program) if is_whole else grants.rate(model, program)
         return set(), set()
 
     def _refused_nl(self, row: Row) -> int:

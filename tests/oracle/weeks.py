@@ -104,8 +104,8 @@ class Weeks(Programs):
                 events += makers[name](for_ms)
         events.sort(key=lambda event: event.at_ms)
         spaced: list[Event] = []
+        gap_ms = 250 if "again" in self._classes else 700
         for event in events:
-            gap_ms = 250 if "again" in self._classes else 700
             at_ms = max(event.at_ms, spaced[-1].at_ms + gap_ms if spaced else 2_000)
             spaced.append(replace(event, at_ms=at_ms))
         return [event for event in spaced if event.at_ms < for_ms]

@@ -5,7 +5,8 @@ Rules: a function changes state only and returns the answer's values in the tabl
 record is asked of the effect; it never refuses with an error that uses up no number (pumpwire.spec.NUMBER_FREE); a
 module on loan (rig.lend).
 Units: as in pumpwire.spec.
-Leaves: doses to doses.py, documents to commits.py, what is staged to staging.py, what is rarely told to titration.py.
+Leaves: doses to doses.py and standing.py, resume and refill to supply.py, clock and keys to settings.py, documents to
+commits.py, what is staged to staging.py, what is rarely told to titration.py.
 """
 
 from rig.refused import Refused

@@ -29,9 +29,8 @@ class Logbook:
         self._recorded = recorded
         self.boot_number = 0
         self._told_us = 0  # what the last record says of its time
-        self._held = (
-            None  # rows (event, fields, when; 0: now) that wait for the record of what brought them about
-        )
+        # Rows (event, fields, when; 0: now) that wait for the record of what brought them about
+        self._held = None
         self._rest = []  # what the last command has brought about, to be logged by and by
         self._news = 0  # records of what nobody without a right can bring about again and again
         self._folded = {}  # verb: [news then, times since, first and last of them in UTC s]

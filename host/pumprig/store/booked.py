@@ -34,9 +34,8 @@ class Cut:
     at_us: int | None  # UTC
     why: Reason  # the base flow did not flow in it
     half: int  # of the program in force
-    base: Record | None = (
-        None  # the last one of the base flow that asked then, where a rate has changed it since
-    )
+    # The last one of the base flow that asked then, where a rate has changed it since
+    base: Record | None = None
 
 
 @dataclass
