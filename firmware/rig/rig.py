@@ -149,9 +149,12 @@ class Rig:
             self._motor.prime_steps_per_s * per_step // self.dosing.volume_den
         )
 
-    def use_program(self, document, text, digest, now_us, weighed, elapsed_us=None, waiting=0):
-        """Make a program the active one; motion follows. weighed: what rig.flow.weigh found."""
-        self.therapy.load(document, text, digest, now_us, elapsed_us, waiting)
+    def use_program(self, document, text, digest, now_us, weighed, elapsed_us=None, waiting=0, alone=False):
+        """Make a program the active one; motion follows. weighed: what rig.flow.weigh found; alone: its base flow."""
+        if alone:
+            self.therapy.set_base(document, text, digest)
+        else:
+            self.therapy.load(document, text, digest, now_us, elapsed_us, waiting)
         self.cap.use(document["cap_nl"], weighed[0], weighed[1], now_us)
         self.monitor.check_clock(now_us)
 

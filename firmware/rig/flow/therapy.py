@@ -56,14 +56,9 @@ class Therapy:
         """Make a program the active one, anew or so far into it. What was under way is cancelled."""
         self.boluses.pass_time(now_us, "program" if self.mode == "running" else self.halted_by)
         self.cancel()
-        self.program = program
-        self.program_text = text
-        self.program_hash = digest
+        self._take(program, text, digest)
         self.start_us = now_us - (elapsed_us or 0)
         self.is_taken = elapsed_us is not None
-        self._piece = NO_PIECE
-        self.ramp_held_us = -1
-        self._ramp_behind_us = 0
         if program["bridge"] and elapsed_us is None:
             if self.bridge is not None:
                 self.cancelled.append(self.bridge)
@@ -72,6 +67,20 @@ class Therapy:
             if volume_nl:
                 self.bridge = Overlay(BRIDGE, self._dosing.steps_of(volume_nl), rate_nl_per_day, now_us)
         self.boluses.use(program["periodic"], self.start_us, now_us, waiting)
+
+    def set_base(self, program, text, digest):
+        """Make a program the active one that changes its base flow alone: its grid and what is under way go on."""
+        if self.mode != "running":
+            self.cancel()  # what flows apart
+        self._take(program, text, digest)
+
+    def _take(self, program, text, digest):
+        self.program = program
+        self.program_text = text
+        self.program_hash = digest
+        self._piece = NO_PIECE
+        self.ramp_held_us = -1
+        self._ramp_behind_us = 0
 
     def check(self, program, override, most_nl, going_on=()):
         """Refuse what pump or limits cannot carry; most_nl: the program's most in any 24 h; going_on: the boluses under

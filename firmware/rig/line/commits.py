@@ -71,21 +71,12 @@ def begin_program(rig, document, text, override, now_us):
     weighed = _preparing().room(rig, document, now_us)
     therapy = rig.therapy
     alone = _preparing().is_base_alone(rig, document)
-    therapy.check(
-        document, override, weighed[0], therapy.begun() if alone and therapy.mode == "running" else ()
-    )
+    goes_on = therapy.begun() if alone and therapy.mode == "running" else ()
+    therapy.check(document, override, weighed[0], goes_on)
     rig.need_fluid(1)
     rig.need_ready()
     _keep(rig, flashmap.PROGRAM, text)
-    if alone:
-        if therapy.mode != "running":
-            therapy.cancel()  # what flows apart
-        therapy.program, therapy.program_text, therapy.program_hash = document, text, digest
-        therapy.set_ramp(0, False, 0)
-        rig.cap.use(document["cap_nl"], weighed[0], weighed[1], now_us)
-        rig.monitor.check_clock(now_us)
-    else:
-        rig.use_program(document, text, digest, now_us, weighed)
+    rig.use_program(document, text, digest, now_us, weighed, alone=alone)
     therapy.run(now_us)
     return digest
 
