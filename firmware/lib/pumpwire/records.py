@@ -18,8 +18,10 @@ from hashlib import sha256
 PAGE = 256
 # Of the field `mode`; above them `halted`: 0 a person, 1 a loss of power, 2 + n the alarm of bit n
 MODE_BITS = 3
+# Of the field `demand_wait_s`; above them what of `ramp` does not go into its own as many: 97 days and more
+WAIT_BITS = 24
 MAGIC = b"PR"
-VERSION = 4
+VERSION = 5
 CHAIN = 8
 
 # name, struct code
@@ -85,8 +87,8 @@ STATE = (
 )
 WIDTHS = bytes([row[1] for row in STATE])
 MODE = 17  # where `mode` stands in STATE
-HALTED_SINCE = 4  # the version that added no field, but split `mode`
-FIELDS = {1: 30, 2: 38, 3: 42, 4: 42}  # version: how many of STATE it has
+HALTED_SINCE = 4  # the version that added no field, but split `mode`; 5 did so with `demand_wait_s`
+FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -144,6 +146,9 @@ def pack(header, state, text):
 
     A text (or bytes) that is too long for the page loses its last words, never the state.
     """
+    ramp = state.get("ramp") or 0
+    wait = (state.get("demand_wait_s") or 0) | ramp >> WAIT_BITS << WAIT_BITS
+    state = dict(state, demand_wait_s=wait, ramp=ramp & (1 << WAIT_BITS) - 1)
     values = [state.get(name) or 0 for name, _size in STATE]
     values[MODE] |= state.get("halted", 0) << MODE_BITS
     return page(header, values, text if isinstance(text, bytes) else text.encode())
@@ -212,12 +217,14 @@ def unpack(raw):
     for name, size in STATE[: FIELDS[raw[2]]]:
         state[name] = int.from_bytes(raw[at : at + size], "little")
         at += size
-    split_mode(state, raw[2])
+    split(state, raw[2])
     return header, state, raw[at:-4].decode()
 
 
-def split_mode(state, version):
-    """`mode` as a record of this version has it -> `mode` and `halted`."""
+def split(state, version):
+    """What shares a field in a record of this version -> each by itself: `mode`, `halted`, the lockout, `ramp`."""
+    state["ramp"] |= state["demand_wait_s"] >> WAIT_BITS << WAIT_BITS
+    state["demand_wait_s"] &= (1 << WAIT_BITS) - 1
     state["halted"] = 0
     if version >= HALTED_SINCE:
         state["halted"] = state["mode"] >> MODE_BITS

@@ -6,7 +6,7 @@ Units: as in pumpwire.records.STATE.
 Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
-from pumpwire.records import MODE_BITS
+from pumpwire.records import MODE_BITS, WAIT_BITS
 from pumpwire.spec import MODES, alarm
 
 
@@ -46,7 +46,8 @@ def state_of(rig, now_us):
         MODES.index(therapy.mode) | halted_number(therapy.halted_by) << MODE_BITS,
         program_number(therapy.program_hash),
     )
-    told = rig.requests.wait_s(now_us), elapsed_s, active, acked, therapy.later[0]
+    behind = therapy.ramp_behind_us(now_us) // 1_000_000 << 1 >> WAIT_BITS << WAIT_BITS
+    told = rig.requests.wait_s(now_us) | behind, elapsed_s, active, acked, therapy.later[0]
     rest = (
         second.kind + 1 if second is not None else 0,
         therapy.boluses.waiting(at_us, bolus),

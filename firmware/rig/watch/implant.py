@@ -138,7 +138,7 @@ class Implant:
         self.count(now_us)
         ramp = self._therapy.ramp_behind_us(now_us) // 1_000_000
         return (
-            min(2 * ramp, (1 << 24) - 2) + (1 if self._therapy.ramp_held_us >= 0 else 0),
+            2 * ramp & 0xFFFFFF | (self._therapy.ramp_held_us >= 0),
             self.tube_rev,
             self.tube_day,
             min(65_535, self.used_j + (1 if self._rest_pj else 0)),

@@ -136,7 +136,7 @@ class Record:
             for name, i, j in others:
                 state[name] = _int(raw[i:j], "little")
             state.update(_NONE[self.version])
-            records.split_mode(state, self.version)
+            records.split(state, self.version)
             self._state = state
         return self._state
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pumpwire import records, spec
+from pumpwire import records, shapes, spec
 from rig.boot import recovery, snapshot
 
 HEADER_LIMITS = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32, "Q": 1 << 64}
@@ -28,6 +28,7 @@ def any_record(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, int], str]:
     header["chain"] = draw(st.binary(min_size=records.CHAIN, max_size=records.CHAIN))
     state = {name: draw(st.integers(0, (1 << 8 * size) - 1)) for name, size in records.STATE}
     state["mode"], state["halted"] = draw(st.integers(0, 7)), draw(st.integers(0, 31))
+    state["demand_wait_s"], state["ramp"] = draw(st.integers(0, (1 << 24) - 1)), draw(st.integers(0, (1 << 32) - 1))
     return header, state, draw(st.text("abc =_.0123456789%", max_size=records.MAX_EVENT_TEXT + 20))
 
 
@@ -128,7 +129,7 @@ def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
     assert list(records.FIELDS) == list(range(1, records.VERSION + 1))
     counts = list(records.FIELDS.values())
     assert counts == sorted(counts)
-    assert sorted(set(counts)) == [30, 38, 42]  # version 4 put a second value into the bits above `mode`
+    assert sorted(set(counts)) == [30, 38, 42]  # versions 4 and 5 put a second value above `mode` and the lockout
 
 
 @pytest.mark.requirement("SR-13")
@@ -137,6 +138,12 @@ def test_mode_and_why_the_pump_stands_share_a_byte_that_has_room_for_every_alarm
     assert max(row[0] for row in spec.alarms()) + 2 < 1 << 8 - records.MODE_BITS
     for why in ["stopped", "power", *(f"alarm {row[1]}" for row in spec.alarms())]:
         assert recovery.halted_text(snapshot.halted_number(why)) == why
+
+
+def test_a_lockout_leaves_its_high_byte_to_a_titration_that_is_far_behind() -> None:
+    lockout_s = {name: most for name, _least, most in shapes.DEMAND}["lockout_s"]
+    assert lockout_s < 1 << records.WAIT_BITS
+    assert 60 * 366 * 86_400 * 2 < 1 << 32, "sixty years are told"
 
 
 def test_the_longest_words_of_a_command_fit() -> None:
