@@ -97,7 +97,7 @@ class Checkpoint:
             self._record_us = now_us
         if now_us >= self._record_us:
             return now_us
-        rate = rig.flow_nl_per_day(now_us)
+        rate = rig.flow_nl_per_day(now_us + LEAD_US)  # a rise that was told of just now has not come yet
         if rate:
             left_us = (interval_nl - since_nl) * DAY_US // rate
             due_us = min(due_us, now_us + max(LOOK_US, left_us))

@@ -136,6 +136,15 @@ def test_a_rise_is_recorded_100_ms_before_and_a_fall_is_not(tmp_path: Path) -> N
     assert not [at for at in at_us if fall_us - 150_000 <= at <= fall_us - 20_000]
 
 
+@pytest.mark.requirement("SR-13")
+def test_after_a_rise_the_next_record_comes_as_soon_as_the_new_flow_asks_for_it(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, f"phases=700:86400,600:{25 * NL_A_SECOND}")
+    rise_us = rig.rig.therapy.start_us + 700 * S_US
+    rig.bench.run(rise_us + 210 * S_US - rig.rig.clock.now_us())
+    at_us = [row[0] for row in rows(rig) if row[0] > rise_us]
+    assert rise_us + 198 * S_US <= at_us[0] <= rise_us + 202 * S_US, "5 µL at 25 nL a second"
+
+
 def test_a_pump_that_stands_without_a_program_needs_no_records(tmp_path: Path) -> None:
     rig = Watched(tmp_path, "")
     rig.bench.run(700 * S_US)
