@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from oracle.bolus import Bolus
+from oracle.bolus import Bolus, Claim
 from oracle.program import DAY_US, S_US
 
 if TYPE_CHECKING:
@@ -27,11 +27,27 @@ def settle(model: Model) -> None:
         return
     if model.mode == "running":
         model.fall_due()  # one that waited, and the bolus before it has just ended
+        _begins_next(model)
     for i, row in enumerate(model.program.periodic):
         if model.mode == "running":
             _running(model, i, row.volume_nl, row.every_s * S_US)
         elif _is_near(model, model.due_us[i]) and _look(model, i):
             model.miss(i, "edge")
+
+
+def _begins_next(model: Model) -> None:
+    """One that waited, and the bolus before it was to end just now: it may have begun."""
+    over, program = model.bolus, model.program
+    if over is None or program is None or over.left_us() > EDGE_US + model.steps_us(over):
+        return
+    waiting = [i for i in range(len(program.periodic)) if model.due_us[i] <= model.elapsed_us]
+    first = min(waiting, key=lambda i: (model.due_us[i], i), default=-1)
+    if first >= 0 and model.peek_unstepped(program.periodic[first].volume_nl):
+        model.claims.append(
+            Claim("bolus_end", model.t_us, over.kind, over.steps, over.given_nl, "edge", over.rate)
+        )
+        model.bolus = None
+        model.begin(first)
 
 
 def _is_near(model: Model, due_us: Fraction) -> bool:

@@ -24,6 +24,7 @@ from oracle.told import Told
 
 AHEAD_US = 150_000
 TICK_US = 45_000  # two ticks: what is heard in one may act in the next
+END_US = 150_000  # seven ticks: the report's volume is asked for, then comes the last record
 STEPS = 2  # of each kind that a record may be off
 LOST_NL = 2_000  # in a stall, before it is known
 STOPPED_TOGETHER_US = 300_000
@@ -47,6 +48,7 @@ class Judge:
         self.model = Model(step_nl=seen.step_nl)
         look = Peeks(self)
         self.model.peek_end, self.model.peek_edge = look.end, look.edge
+        self.model.peek_unstepped = look.unstepped
         self.alarms = Alarms(self)
         self.cuts = Cuts(self)
         self.begun_world_us = 0
@@ -90,7 +92,7 @@ class Judge:
         right_nl = self.model.asked_nl - self.model.to_come_nl()
         got_nl = self.seen.report["asked_nl"]
         slack_nl = (STEPS + 1 + self.cuts.count) * self.model.step_nl + self.edge_nl
-        slack_nl += Fraction(self.model.rate_now() * 2 * TICK_US, DAY_US)
+        slack_nl += Fraction(self.model.rate_now() * END_US, DAY_US)
         self.at = len(self.rows) - 1
         self.check(
             abs(got_nl - right_nl) <= slack_nl,

@@ -9,6 +9,7 @@ Leaves: which requests are granted to grants.py, comparing to judge.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import floor
@@ -27,6 +28,7 @@ class Model(OwnTime):
 
     step_nl: Fraction = ZERO
     peek_edge: PeekEdge = lambda _volume_nl, _others: ""
+    peek_unstepped: Callable[[int], bool] = lambda _volume_nl: False
     peek_end: PeekEnd = lambda _over, _at_us, _slack_us: None
     placed_us: Fraction = ZERO  # since when the program's own time and day have gone on without a jump
     clock_restored: bool = False  # from the log, after a boot: late by the outage until it is set

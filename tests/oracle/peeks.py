@@ -51,6 +51,17 @@ class Peeks:
                 return "begun"
         return ""
 
+    def unstepped(self, volume_nl: int) -> bool:
+        """Whether the log says of a turn of this volume that it was stopped before its first step."""
+        rows, at = self._judge.rows, self._judge.at
+        until_us, step_nl = rows[at].mono_us + GRACE_US, self._judge.model.step_nl
+        return any(
+            (row.event, row.fields.get("kind"), row.fields.get("done_steps")) == ("bolus_end", "periodic", "0")
+            and abs(int(row.fields["asked_steps"]) * step_nl - volume_nl) <= 2 * step_nl
+            for row in rows[at : at + BACK]
+            if row.boot == rows[at].boot and row.mono_us <= until_us
+        )
+
     def end(self, over: Bolus, at_us: Fraction, slack_us: Fraction) -> Fraction | None:
         """When the log says that a bolus had its last step, if that is within two steps of the model's."""
         rows, at = self._judge.rows, self._judge.at
