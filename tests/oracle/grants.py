@@ -87,6 +87,8 @@ def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fr
     own_us = model.ramp_us(model.t_us) if is_active else Fraction(0)
     utc_us = model.t_us + model.utc_less_t_us
     lasts_us = max((b.left_us() for b in (model.bolus, model.spread, model.bridge) if b), default=Fraction(0))
+    # A new program is weighed for each 24 h that begin with a slot: each ten minutes less lie within one of those
+    window_us = DAY_US if is_active else DAY_US - day.GRAIN_US
     _bridge_nl, before_us = _bridge(model, program)
     lasts_us = max(lasts_us, before_us)
     coming = Fraction(0)
@@ -101,7 +103,7 @@ def _overflows(model: Model, program: Program, wanted_nl: Fraction, slack_nl: Fr
                 program, own_us + before_us, utc_us + before_us, ahead_us - before_us
             )
         before_us = ahead_us
-        total, _extra = model.past.since(model.t_us + ahead_us - DAY_US)
+        total, _extra = model.past.since(model.t_us + ahead_us - window_us)
         if total + wanted_nl + coming > program.cap_nl + slack_nl:
             return True
     return False
