@@ -22,7 +22,7 @@ from pumprig.rig.status import Status, status_of
 from pumprig.therapy import bridge as bridges
 from pumprig.therapy import forecast
 from pumprig.therapy.program import Program
-from pumprig.therapy.review import Difference, bolus_that_ends, differences
+from pumprig.therapy.review import Difference, becomes_of_bolus, differences
 
 if TYPE_CHECKING:
     from pumprig.api.base import RigBase
@@ -82,8 +82,8 @@ class Plan:
         offset_s = status.clock.offset_s
         if offset_s is not None and abs(offset_s) > CLOCK_S:
             told.append(clock_that_differs(offset_s))
-        ends = bolus_that_ends(status)
-        return [*told, ends] if ends else told
+        bolus = None if self.at_utc_s else becomes_of_bolus(status, self.active, self.program)
+        return [*told, bolus] if bolus else told
 
     def commit(self, override: bool = False) -> Status:
         """Make it active, or let it wait for its time; returns the status after it.

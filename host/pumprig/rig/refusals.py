@@ -16,7 +16,7 @@ from pumprig.errors import LinkError, PumpError, RefusedError
 NEXT_STEPS = {
     "limit": "Ask for less, or load a program with a higher hard limit.",
     "soft_limit": "Repeat it with --override if you mean it; the override is logged.",
-    "cap": "Ask for less, or wait until older delivery leaves the 24 h window.",
+    "cap": "Ask for less; waiting makes no room beside the program's own most in 24 h.",
     "busy": "Wait for its end (`pumprig watch`), or `pumprig stop`.",
     "reservoir": "Fill the reservoir and tell the rig: `pumprig refill VOLUME`.",
     "alarm": "See `pumprig alarms`, mend the cause, then `pumprig alarms ack`.",
@@ -46,7 +46,14 @@ def refused(verb: str, fields: dict[str, str]) -> RefusedError:
 def _next_step(name: str, numbers: dict[str, str]) -> str:
     wait = numbers.get("wait_s", "")
     if wait.isdigit():
-        return f"It would be allowed in {quantities.duration_text(int(wait) * 1000)}."
+        allowed = f"It would be allowed in {quantities.duration_text(int(wait) * 1000)}"
+        if name != "cap":
+            return allowed + "."
+        # of a program the rig says what the last 24 h hold; what flows until then comes on top of it
+        where = "the pump stands until then" if "held_nl" in numbers else "nothing else is asked for"
+        return f"{allowed}, if {where}."
+    if name == "cap" and "daily_nl" in numbers:
+        return "The program itself is above its cap: lower what it delivers, or raise `limits.max_per_24h`."
     return NEXT_STEPS["key" if "mark" in numbers.get("why", "") else name] if name in NEXT_STEPS else ""
 
 

@@ -129,7 +129,8 @@ def check(program: Program, now_us: int, reservoir_nl: int | None = None) -> dic
             }
             for drug in drugs_of(document)
         ],
-        "warnings": _warnings(document, peak, basal_nl + periodic_nl + demand_nl, low),
+        "warnings": _overlapping(bare, now_us)
+        + _warnings(document, peak, basal_nl + periodic_nl + demand_nl, low),
     }
 
 
@@ -161,6 +162,17 @@ def _days(document: dict[str, Any], now_us: int, reservoir_nl: int) -> tuple[flo
             return low, round(day + left_nl / used, 2)
         left_nl -= used
     return low, None
+
+
+def _overlapping(document: dict[str, Any], now_us: int) -> list[dict[str, str]]:
+    """Whether periodic boluses are missed because others take their time, and how many."""
+    rows = document["periodic"]
+    due = sum(arithmetic.turns_before(row, DAYS * DAY_US) for row in rows)
+    missed = due - len(list(periodic_starts(document, now_us, now_us + DAYS * DAY_US)))
+    if missed <= len(rows):  # at the end as many may still wait
+        return []
+    text = f"they need more time than there is: of {due} in {DAYS} days {missed} still wait when their own next turn"
+    return [{"key": "periodic_bolus", "text": text + " is due, and are missed"}]
 
 
 def _warnings(

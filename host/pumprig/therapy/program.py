@@ -20,7 +20,7 @@ from pumpwire import program as arithmetic
 
 from pumprig.paths import configuration
 from pumprig.quantities import now_utc_us, parse, volume_text
-from pumprig.therapy import bridge_table, zones
+from pumprig.therapy import allowed, bridge_table, zones
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
 
@@ -95,25 +95,15 @@ def load(path: FilePath, now_us: int | None = None) -> Program:
     reader = Reader(path)
     document = read_into(reader, (now_utc_us() if now_us is None else now_us) // 1_000_000)
     if not reader.faults:
+        allowed.check_flows(reader, document)
+    if not reader.faults:
         try:
-            _check_cap(reader, documents.parse(documents.canonical(document)))
+            allowed.check_cap(reader, documents.parse(documents.canonical(document)))
         except documents.DocumentError as error:
             field, why = error.args
             reader.fault(_path_of(reader, str(field)), None, str(why))
     reader.finish("therapy program")
     return of_text(documents.canonical(document))
-
-
-def _check_cap(reader: Reader, document: dict[str, Any]) -> None:
-    """The program's own most in any 24 h has to fit the cap, as the rig judges it."""
-    most_nl = daily.finish(daily.most_own_nl(document))
-    if most_nl > document["cap_nl"]:
-        why = f"must be {volume_text(most_nl)} at least, the most that the program delivers by itself in any 24 h"
-        reader.fault(
-            ("limits", "max_per_24h"),
-            units.show(document["cap_nl"], "volume"),
-            why + "; the rig would refuse it",
-        )
 
 
 def constant(active: Program | None, rate_nl_per_day: int) -> Program:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pumpwire import documents, units
+from pumpwire import daily, documents, units
 from pumpwire.program import zone_offset
 
 from pumprig import quantities
@@ -59,16 +59,21 @@ def side_by_side(columns: list[dict[str, str]]) -> list[tuple[str, list[str]]]:
     return [row for row in rows if not set(row[1]) <= NOTHING]
 
 
-def bolus_that_ends(status: Any) -> str | None:
-    """What a commit does to the bolus or bridge under way; `status` is a rig.status.Status."""
+def becomes_of_bolus(status: Any, active: Program | None, new: Program) -> str | None:
+    """What a commit at once does to the bolus or bridge under way; `status` is a rig.status.Status.
+
+    Nothing is said of a bolus that goes on: under a program whose base flow alone is new.
+    """
     bolus = status.bolus
-    if bolus is None:
+    if bolus is None or daily.is_base_alone(new.document, active.document if active else None):
         return None
     given, asked = (quantities.volume_text(value) for value in (bolus.delivered_nl, bolus.requested_nl))
-    text = f"the {bolus.kind} under way, {given} of {asked}, ends here"
-    if bolus.kind == "bridge":
-        text += "; what the line still holds flows at the new rate"
-    return text
+    text = f"the {bolus.kind} under way, {given} of {asked}, "
+    if bolus.kind != "bridge":
+        return text + "ends here"
+    if new.document["bridge"]:
+        return text + "ends here; what the line still holds flows at the new rate"
+    return text + "goes on; the new base flow begins when its volume has left"
 
 
 def _in_order(columns: list[dict[str, str]]) -> list[str]:

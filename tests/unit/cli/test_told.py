@@ -85,3 +85,50 @@ def test_a_stop_works_beside_a_damaged_configuration_and_without_a_port_says_how
     assert "Nothing was sent. Press the stop button on the rig." in told
     assert "`pumprig -p PORT stop`" in told
     assert tool("stop")[0].startswith("stopped")
+
+
+def program_file(tmp_path, name, text):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(f'name = "{name}"\n{text}', encoding="utf-8")
+    return path
+
+
+def test_a_rate_during_a_bolus_says_nothing_of_its_end_for_it_goes_on_and_another_program_does(
+    tool, tmp_path
+):
+    tool("rate", "20 ul/h", "--yes")
+    tool("bolus", "50 ul", "--over", "1 h", "--yes")
+    assert "under way" not in tool("rate", "30 ul/h", "--yes")[1]
+    assert json.loads(tool("status", "--json")[0])["bolus"]["requested_nl"] == pytest.approx(50_000, abs=4)
+    other = program_file(tmp_path, "other", '[basal]\nrate = "30 ul/h"\n')
+    assert "of 50.00 µL, ends here" in tool("program", "load", other, "--yes")[1]
+    assert json.loads(tool("status", "--json")[0])["bolus"] is None
+
+
+def test_of_a_bridge_a_load_says_whether_it_goes_on(tool, tmp_path):
+    bridge = '[bridge]\nvolume = "30 ul"\nrate = "10 ul/h"\n'
+    tool("program", "load", program_file(tmp_path, "old", f'[basal]\nrate = "20 ul/h"\n{bridge}'), "--yes")
+    new = program_file(tmp_path, "new", '[basal]\nrate = "30 ul/h"\n')
+    err = tool("program", "load", new, "--yes")[1]
+    assert "of 30.00 µL, goes on; the new base flow begins when its volume has left" in err
+    assert json.loads(tool("status", "--json")[0])["rate_nl_per_h"] == 10_000
+    none = program_file(tmp_path, "none", '[basal]\nrate = "30 ul/h"\n[bridge]\nnone = true\n')
+    assert "of 30.00 µL, ends here" in tool("program", "load", none, "--yes")[1]
+    assert json.loads(tool("status", "--json")[0])["rate_nl_per_h"] == 30_000
+
+
+def test_a_refusal_for_the_cap_says_what_helps(tool, tmp_path):
+    tool("rate", "60 ml/h", "--yes")
+    while json.loads(tool("status", "--json")[0])["delivered_nl"] < 10_000:
+        pass
+    tool("stop")
+    basal = '[basal]\nrate = "0.1 ul/h"\n[limits]\nmax_per_24h = '
+    _out, err = tool("program", "load", program_file(tmp_path, "low", basal + '"3 ul"\n'), "--yes", code=3)
+    assert "cap 3.00 µL; wait 23 h" in err
+    assert "held " in err  # what has flowed
+    assert "if the pump stands until then." in err
+    tool("program", "load", program_file(tmp_path, "high", basal + '"300 ul"\n'), "--yes")
+    err = tool("rate", "20 ul/h", "--yes", code=3)[1]
+    assert "The program itself is above its cap" in err
+    err = tool("bolus", "299 ul", "--over", "6 h", "--yes", code=3)[1]
+    assert "waiting makes no room" in err

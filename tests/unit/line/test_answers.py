@@ -98,6 +98,27 @@ def test_every_refusal_says_what_the_table_of_refusals_knows(
     assert len(names) > 12
 
 
+def test_every_number_that_the_firmware_can_refuse_with_stands_in_the_table_of_refusals() -> None:
+    known = {name for name, _kind, _text in words.REFUSALS}
+    said = set()
+    for path in FIRMWARE.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef) and "Refused" in {
+                node.func.id
+                for node in ast.walk(function)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            }:
+                said |= {
+                    node.elts[0].value
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Tuple)
+                    and len(node.elts) == 2
+                    and isinstance(node.elts[0], ast.Constant)
+                    and str(node.elts[0].value).endswith(("_nl", "_s", "_per_day", "_per_24h"))
+                }
+    assert {"cap_nl", "held_nl", "wait_s", "limit_nl_per_day"} <= said <= known  # the host drops any other
+
+
 def test_every_field_and_argument_kind_has_its_unit_and_every_field_its_meaning() -> None:
     verbs = {line.split()[0] for line in answers.ANSWERS.decode().splitlines() if line}
     for verb in verbs:
