@@ -2,7 +2,8 @@
 
 Owns: the table of the studies' goals.
 Rules: whole simulated weeks by the real engine; the overhead is the time of the workers in which no run ran; the dask
-workers run some weeks before they are timed, because a cluster stays and its compiler is warm.
+workers run some weeks before they are timed, because a cluster stays and its compiler is warm; the cluster has the
+settings that the docs advise; beside it stands what two simulators gain over one without dask: what the machine gives.
 Units: seconds, shares.
 Leaves: that the results are the same on every engine to tests/unit/study.
 """
@@ -14,14 +15,19 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from pumprig.study import engine, plan, results
 
-PROGRAM = Path(__file__).resolve().parents[1] / "examples" / "night-step.toml"
-WARM = 20  # runs for each worker
-PARTS = ("weeks", "dask")
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PROGRAM = EXAMPLES / "night-step.toml"
+SETTINGS = EXAMPLES / "studies" / "dask.yaml"
+WARM = 60  # runs for each worker: a week's time falls until then (bench/rehearsals.py has a day's)
+PARTS = ("weeks", "plain", "dask")
 
 
 def study(folder: Path, name: str, runs: int, seed: int) -> plan.Study:
@@ -58,10 +64,45 @@ def weeks(folder: Path, runs: int, workers: int) -> dict[str, Any]:
     }
 
 
+def plain(folder: Path, runs: int) -> dict[str, Any]:
+    """The same simulators without an engine: one makes the runs, then two share them."""
+    planned = study(folder, "plain", 2 * WARM + 2 * runs, 20_000)
+    simulators = [engine.Simulator(planned.for_ms * planned.total) for _ in range(2)]
+
+    def make_s(numbers: Iterable[int], workers: int) -> float:
+        free: SimpleQueue[engine.Simulator] = SimpleQueue()
+        for simulator in simulators[:workers]:
+            free.put(simulator)
+
+        def one(request: dict[str, Any]) -> None:
+            simulator = free.get()
+            report, _kind, why = simulator.run(request)
+            free.put(simulator)
+            assert report is not None, why
+
+        requests = [planned.run(number).request for number in numbers]
+        begun_s = time.perf_counter()
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(one, requests))
+        return time.perf_counter() - begun_s
+
+    try:
+        make_s(range(2 * WARM), 2)
+        one_s = make_s(range(2 * WARM, 2 * WARM + runs), 1)
+        two_s = make_s(range(2 * WARM + runs, 2 * WARM + 2 * runs), 2)
+    finally:
+        for simulator in simulators:
+            simulator.close()
+    return {"runs": runs, "one_s": one_s, "two_s": two_s, "ratio": one_s / two_s}
+
+
 def dask(folder: Path, runs: int) -> dict[str, Any]:
     """One worker, then two, each with a scheduler of their own."""
+    import dask.config
     from distributed import LocalCluster
 
+    settings = dask.config.collect_yaml([str(SETTINGS)])
+    dask.config.update(dask.config.config, *settings)  # a worker's process begins with these
     taken: dict[int, float] = {}
     for workers in (1, 2):
         cluster = LocalCluster(
@@ -96,6 +137,12 @@ def main() -> None:
             print(
                 f"  a run {row['a_run_s']:.2f} s; the engine adds       {100 * row['overhead']:8.1f} %      (5 or less)"
             )
+        if "plain" in asked.parts:
+            row = figures["plain"] = plain(Path(name), asked.dask_runs // 2)
+            print(
+                f"{row['runs']} x 7 d, one simulator, then two       {row['one_s']:8.1f} s {row['two_s']:8.1f} s"
+            )
+            print(f"  what the machine gains by the second one {row['ratio']:8.2f}")
         if "dask" in asked.parts:
             row = figures["dask"] = dask(Path(name), asked.dask_runs)
             print(f"{row['runs']} x 7 d, one dask worker              {row['one_s']:8.1f} s")

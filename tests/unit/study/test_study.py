@@ -115,6 +115,25 @@ def test_a_dask_cluster_of_two_workers_gives_the_same_lines(file: Path, tmp_path
     assert lines(tmp_path / "dask") == lines(tmp_path / "serial")
 
 
+def test_the_settings_for_a_cluster_are_ones_that_dask_has_and_change_each() -> None:
+    import distributed
+    import yaml
+
+    def leaves(tree: dict[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], object]:
+        found: dict[tuple[str, ...], object] = {}
+        for name, value in tree.items():
+            here = (*above, name)
+            found |= leaves(value, here) if isinstance(value, dict) else {here: value}
+        return found
+
+    own = leaves(yaml.safe_load((EXAMPLES / "studies" / "dask.yaml").read_text("utf-8")))
+    usual = leaves(
+        yaml.safe_load((Path(distributed.__file__).parent / "distributed.yaml").read_text("utf-8"))
+    )
+    assert own
+    assert all(name in usual and usual[name] != value for name, value in own.items())
+
+
 def test_a_study_goes_on_where_a_kill_left_it_and_does_nothing_the_second_time(
     file: Path, tmp_path: Path
 ) -> None:
