@@ -40,6 +40,8 @@ def _begins_next(model: Model) -> None:
     over, program = model.bolus, model.program
     if over is None or program is None or over.left_us() > EDGE_US + model.steps_us(over):
         return
+    if over.given_nl < 2 * model.step_nl:
+        return  # the one without a step is this one
     waiting = [i for i in range(len(program.periodic)) if model.due_us[i] <= model.elapsed_us]
     first = min(waiting, key=lambda i: (model.due_us[i], i), default=-1)
     if first >= 0 and model.peek_unstepped(program.periodic[first].volume_nl):

@@ -48,10 +48,10 @@ class Span:
         )
 
     def share(self, steps):
-        """How many of the span's first `steps` steps are the overlay's: in proportion to the rates, rounded down."""
+        """How many of the span's first `steps` steps are the overlay's: what its flow has asked for, rounded down."""
         if not self.over_inc:
             return 0
-        return (self.carry + steps * self.over_inc) // (self.base_inc + self.over_inc)
+        return max(0, (self.carry + steps * self.over_inc) // (self.base_inc + self.over_inc))
 
     def steps_until(self, overlay_steps):
         """The span's first step count at which the overlay has had overlay_steps."""
@@ -63,11 +63,7 @@ class Span:
 
     def next_carry(self):
         """What the sharing of the same flow goes on with in the next span."""
-        return (
-            (self.carry + self.steps * self.over_inc) % (self.base_inc + self.over_inc)
-            if self.over_inc
-            else 0
-        )
+        return self.carry + self.steps * self.over_inc - self.share(self.steps) * (self.base_inc + self.over_inc)
 
 
 class Dosing:
@@ -208,11 +204,15 @@ class Dosing:
         if fresh:
             carry = span.next_carry() if same else _carry(overlay, self.base_acc, inc, over_inc, quantum)
             span = Span(base_kind, base_inc, overlay, over_inc, quantum, carry)
-        acc = self.base_acc + (overlay.acc if overlay else 0)
+        # a base flow that does not flow keeps its phase
+        acc = (self.base_acc if base_inc or not overlay else 0) + (overlay.acc if overlay else 0)
         # a phase of more than a step (a bolus that ended a little early) is a step that is due at once
         excess = max(0, acc - quantum + 1)
         acc -= excess
         leave_inc = inc
+        # and what is more than that is due half a step later
+        is_slow = 0 < inc * EVEN_CYCLES <= quantum
+        cycles = min(cycles, quantum // (2 * inc)) if excess and is_slow else cycles
         if cell_steps and inc:
             cycles = min(cycles, max(1, -((acc - cell_steps * quantum) // inc)))
         if overlay:
@@ -343,7 +343,7 @@ def _carry(overlay, base_acc, inc, over_inc, quantum):
 
     A bolus of 3 in a flow of 4 is owed 0.9 of a step while 1.0 of a step is due of both: 0.9 - 3/4 x 1.0, of 4: 0.6.
     """
-    if not overlay:
-        return 0
+    if not overlay or inc == over_inc:
+        return 0  # without a base flow each step is the bolus's
     owed = overlay.acc * inc - over_inc * (base_acc + overlay.acc)
-    return min(max(0, owed // quantum), inc - 1)
+    return min(owed // quantum, inc - 1)

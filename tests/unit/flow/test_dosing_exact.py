@@ -223,7 +223,7 @@ def test_a_new_mix_owes_a_bolus_what_it_had_asked_for_beyond_its_part() -> None:
     overlay = Overlay(SINGLE, 5, DAY_S)
     for acc, base_acc, carry in (
         (900, 100, 600),
-        (100, 900, 0),
+        (100, 900, -2_600),
         (5_000, 0, 3_999),
         (750, 250, 0),
         (751, 249, 4),
