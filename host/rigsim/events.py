@@ -91,6 +91,11 @@ def _slip(world: World, event: Event) -> None:
     world.rig.pump.slip(percent)
 
 
+def _free(world: World, _event: Event) -> None:
+    world.rig.pump.jam(False)
+    world.rig.pump.slip(0)
+
+
 def _press(name: str) -> Action:
     return lambda world, event: buttons.press(world.rig, name, _over(event, buttons.HOLD_US // 1000) * 1000)
 
@@ -218,7 +223,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], Action]] = {
     "stall": ((), lambda world, event: world.rig.pump.jam(True)),
     "field": ((), lambda world, event: world.rig.pump.jam(True, FIELD_SHAKES_DEG)),
     "slip": (("percent",), _slip),
-    "free": ((), lambda world, event: world.rig.pump.jam(False)),
+    "free": ((), _free),
     "air": (
         ("volume",),
         lambda world, event: world.rig.pump.change(air_nl=float(_quantity(event, "volume", "volume", "nl"))),

@@ -163,3 +163,10 @@ def test_a_long_rehearsal_ends_with_the_program_that_asked_for_it(tmp_path: Path
     pid = int(said.stdout)
     while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
         signal.sigtimedwait([], 0.05)  # until it has ended
+
+
+def test_a_coupling_that_is_free_again_slips_no_more() -> None:
+    events = ({"at_ms": HOUR_MS, "do": "slip", "percent": 20}, {"at_ms": 4 * HOUR_MS // 3, "do": "free"})
+    report = run(3, *events, basal=((0, 1_440_000),))
+    assert [row["name"] for row in report["alarms"]] == ["under_infusion"]
+    assert report["commanded_nl"] - report["delivered_nl"] == pytest.approx(4_000, abs=150)  # 20 % of 20 min
