@@ -9,10 +9,9 @@ Leaves: debouncing to the firmware.
 
 from __future__ import annotations
 
-import random
-
 from rigsim.chip import CYCLES_PER_US
 from rigsim.driver import SimRig
+from rigsim.physics.truth import seeded
 
 BOUNCE_US = 5_000
 HOLD_US = 200_000
@@ -25,7 +24,7 @@ def press(rig: SimRig, name: str, hold_us: int = HOLD_US) -> None:
         return
     gpio = rig.wiring.pins[line]
     start = rig.chip.now
-    source = random.Random(f"bounce {rig.chip.seed} {name} {start}")
+    source = seeded(f"bounce {rig.chip.seed} {name} {start}")
     for level, at_us in ((0, 0), (1, hold_us)):
         rest_us = at_us
         for _ in range(source.randrange(5)):

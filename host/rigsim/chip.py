@@ -72,13 +72,13 @@ class Chip:
         self.start_hz = SYSTEM_HZ  # of the system clock that MicroPython leaves at power-on
         self.clock_fault = ""  # of the system clock; one of CLOCK_FAULTS
         self._system_hz = self.start_hz
-        self._levels: dict[int, int] = {}  # what an input reads, as far as anything holds it
+        self.levels: dict[int, int] = {}  # what an input reads, as far as anything holds it
         self._driven: dict[int, int] = {}  # from outside, by gpio
         self._pull: dict[int, int] = {}
         self._out: dict[int, int] = {}
         self._watchers: dict[int, list[Watcher]] = {}
         self.watchdog_us = 0  # 0: not started
-        self._fed_cycle = 0
+        self.fed_cycle = 0  # when the watchdog was last fed
 
     # --- time
 
@@ -158,25 +158,21 @@ class Chip:
         if not 1 <= timeout_ms <= 8388:
             raise ValueError("watchdog timeout is 1 to 8388 ms")
         self.watchdog_us = timeout_ms * 1000
-        self._fed_cycle = self.now
+        self.fed_cycle = self.now
 
     def feed_watchdog(self) -> None:
         """Begin its time anew."""
-        self._fed_cycle = self.now
-
-    def fed_at(self) -> int:
-        """The cycle of the last feeding."""
-        return self._fed_cycle
+        self.fed_cycle = self.now
 
     def watchdog_bite(self) -> int | None:
         """The cycle at which the watchdog resets the chip; None while it is not started."""
-        return self._fed_cycle + self.watchdog_us * CYCLES_PER_US if self.watchdog_us else None
+        return self.fed_cycle + self.watchdog_us * CYCLES_PER_US if self.watchdog_us else None
 
     # --- pins
 
     def level(self, gpio: int) -> int:
         """What an input reads: the chip's own output, else the outside, else the pull, else low."""
-        return self._levels.get(gpio, 0)
+        return self.levels.get(gpio, 0)
 
     def _resolve(self, gpio: int) -> None:
         """What holds a pin has changed; looked at far more often than that."""
@@ -185,7 +181,7 @@ class Chip:
             level = self._driven.get(gpio)
             if level is None:
                 level = self._pull.get(gpio, 0)
-        self._levels[gpio] = level
+        self.levels[gpio] = level
 
     def drive(self, gpio: int, level: int | None) -> None:
         """From outside: hold a pin at a level, or let go of it (None)."""

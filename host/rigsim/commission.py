@@ -10,10 +10,9 @@ Leaves: how a real calibration is made to pumprig.calibration.
 
 from __future__ import annotations
 
-import random
-
 from pumpwire import documents
 
+from rigsim.physics.truth import seeded
 from rigsim.wire import Wire, stage_parts
 
 U_PPM = 10_000  # k = 2
@@ -24,7 +23,7 @@ _SCALE = 1000
 def first_calibration(wire: Wire) -> str:
     """The canonical text of the calibration of this rig's tube."""
     pump = wire.rig.pump
-    error = random.Random(f"first calibration {pump.truth.seed}").gauss(0, U_PPM / 2_000_000)
+    error = seeded(f"first calibration {pump.truth.seed}").gauss(0, U_PPM / 2_000_000)
     nl_per_rev = pump.head.nl_per_rev * pump.truth.stroke_factor * (1 + error)
     document = {
         "kind": "calibration",

@@ -229,7 +229,7 @@ class SimRig:
         before = set_current(chip)
         started = self._ticked_cycle = chip.now
         self._woken = False
-        fed = chip.fed_at()
+        fed = chip.fed_cycle
         try:
             next_us = self.rig.tick()
         except ChipReset as reset:
@@ -254,7 +254,7 @@ class SimRig:
             soonest = self._grid_from(chip.now)
         latest = started + LONGEST_JUMP_CYCLES
         self._next_cycle = soonest if wanted < soonest else latest if wanted > latest else wanted
-        if chip.watchdog_us and chip.fed_at() < started:
+        if chip.watchdog_us and chip.fed_cycle < started:
             self._watch(fed)
         if self.after_tick is not None:
             self.after_tick()
@@ -271,7 +271,7 @@ class SimRig:
         chip = self.chip
         bite = chip.watchdog_bite()
         assert bite is not None
-        if fed_before == chip.fed_at() and chip.now >= bite:
+        if fed_before == chip.fed_cycle and chip.now >= bite:
             self._reset(WDT_RESET)
         else:
             self._next_cycle = self._ticked_cycle + GRID_CYCLES

@@ -72,7 +72,7 @@ class NorFlash(bytearray):
     @property
     def factory_new(self) -> bool:
         """Whether nothing was ever laid out here: the cells are erased from end to end."""
-        return bytes(self) == _ALL_ERASED
+        return self == _ALL_ERASED
 
     def lay_out_journal(self, log_blocks: int = 96, settings_blocks: int = 8) -> None:
         """Make the region look as `pumprig flash` leaves it: scattered blocks, marked with role and index."""

@@ -41,6 +41,8 @@ def _reset() -> None:
 
 
 def _ticks_diff(later: int, earlier: int) -> int:
+    if later == earlier:  # as most in a tick
+        return 0
     return ((later - earlier + _HALF) & TICKS_MASK) - _HALF
 
 

@@ -1,6 +1,7 @@
 """The simulated pump obeys the physics that it states: volume is kept, pressure follows it, lost steps stay lost."""
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from rigsim.physics.fluid import Fluid
 from rigsim.physics.pump import Pump, Wiring
 from rigsim.physics.rotor import Rotor
 from rigsim.physics.sensors import MPRLS_FULL_SCALE_PA
-from rigsim.physics.truth import draw, noise
+from rigsim.physics.truth import draw, noise, seeded
 
 PINS = {"dir": 3, "enable": 4, "stop": 10, "request": 11, "silence": 12, "supply": 26}
 WIRING = Wiring(PINS, 3200, 1, 64, True)
@@ -270,3 +271,9 @@ def test_no_pressure_that_a_tube_can_hold_stalls_the_motor() -> None:
     for _ in range(3):
         rotor.advance(160, 0.1, 12.0, 1_000_000.0)
     assert rotor.rotor_steps == rotor.field_steps
+
+
+@pytest.mark.parametrize("text", ["", "pumprig truth 7", "bounce 0 stop 123", "Ω" * 200])
+def test_what_is_drawn_by_a_text_is_what_pythons_own_generator_draws_by_it(text: str) -> None:
+    ours, theirs = seeded(text), random.Random(text)
+    assert [ours.random() for _ in range(20)] == [theirs.random() for _ in range(20)]

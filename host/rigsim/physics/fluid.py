@@ -64,13 +64,14 @@ class Fluid:
             return 0.0
         wanted_nl = self._available(geometric_nl) if geometric_nl > 0 else geometric_nl
         parts = 1
+        compliance = self.compliance_nl_per_pa
         conductance = self.conductance_nl_per_pa_s
-        if wanted_nl and conductance * elapsed_s < 10 * self.compliance_nl_per_pa:
-            jump_pa = abs(wanted_nl) / self.compliance_nl_per_pa
+        if wanted_nl and conductance * elapsed_s < 10 * compliance:
+            jump_pa = abs(wanted_nl) / compliance
             parts = min(MAX_PARTS, 1 + int(jump_pa / SPLIT_PA))
         moved_nl = 0.0
         for _ in range(parts):
-            moved_nl += self._node(wanted_nl / parts, elapsed_s / parts)
+            moved_nl += self._node(wanted_nl / parts, elapsed_s / parts, compliance, conductance)
         self.reservoir_nl -= moved_nl
         if self.inlet_occluded:
             self.inlet_debt_nl += moved_nl
@@ -89,10 +90,8 @@ class Fluid:
             return left_nl * -math.expm1(-wanted_nl / self.truth.inlet_nl)
         return min(wanted_nl, max(0.0, self.reservoir_nl))
 
-    def _node(self, wanted_nl: float, elapsed_s: float) -> float:
+    def _node(self, wanted_nl: float, elapsed_s: float, compliance: float, conductance: float) -> float:
         """One part of a chunk in closed form; returns the inflow after slip."""
-        compliance = self.compliance_nl_per_pa
-        conductance = self.conductance_nl_per_pa_s
         flow = wanted_nl / elapsed_s
         slip = abs(flow) * self.truth.slip_per_pa
         before_pa = self.pressure_pa

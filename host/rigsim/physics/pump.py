@@ -91,7 +91,7 @@ class Pump:
         chip, pins = self.chip, self.wiring.pins
         chip.i2c[AS5600_ADDRESS] = self.encoder
         chip.i2c[MPRLS_ADDRESS] = self.pressure
-        chip.adc[pins["supply"]] = lambda: self._supply_seen_v() / self.divider
+        chip.adc[pins["supply"]] = self._supply_pin_v
         chip.watch(pins["dir"], self._on_direction)
         if self.wiring.has_enable:
             chip.drive(pins["enable"], 1)  # the pull-up that keeps the motor off while the Pico resets
@@ -138,7 +138,7 @@ class Pump:
             steps, self._pulses_seen = seen - self._pulses_seen, seen
             self.pulses_total += steps
         self._cycle = now
-        if steps or self.fluid.pressure_pa or self.fluid.back_pressure_pa:
+        if not self._leak_known and (steps or self.fluid.pressure_pa or self.fluid.back_pressure_pa):
             self._find_leak()
         if not steps:
             self.fluid.advance(0.0, elapsed_s)
@@ -151,7 +151,8 @@ class Pump:
             signed = 0
         elif wires.microsteps_open:
             signed *= 2  # an eighth of a step for a sixteenth
-        self._mark()
+        if self._displaced_nl is None:
+            self._mark()
         self.rotor.advance(signed, elapsed_s, self.supply_v(), self.fluid.pressure_pa)
         displaced_nl = self._displaced_since() * self._stroke(steps, elapsed_s)
         self.fluid.advance(-displaced_nl if wires.tube_reversed else displaced_nl, elapsed_s)
@@ -165,10 +166,9 @@ class Pump:
 
     def _find_leak(self) -> None:
         """What the rollers' gap lets back follows from the head, once that is made."""
-        if not self._leak_known:
-            self._leak_known = True
-            self.rotor.stroke_nl = self.head.nl_per_rev
-            self.fluid.leak_nl_per_pa_s = self.head.leak_nl_per_pa_s(self.truth.gap_error_mm)
+        self._leak_known = True
+        self.rotor.stroke_nl = self.head.nl_per_rev
+        self.fluid.leak_nl_per_pa_s = self.head.leak_nl_per_pa_s(self.truth.gap_error_mm)
 
     def _mark(self) -> None:
         """Remember the displacement at the present angle, if that is not known."""
@@ -215,14 +215,15 @@ class Pump:
         self.advance()
         self.supply_override_v = volts
 
-    def _supply_seen_v(self) -> float:
-        if self.supply_failure == "absent":
+    def _supply_pin_v(self) -> float:
+        """What the ADC's pin sees of it, noise and all."""
+        failure, truth = self.supply_failure, self.truth
+        if failure == "absent":
             return 0.0
-        if self.supply_failure == "stuck":
-            return self._supply_stuck_v
-        sigma_v = self.truth.supply_noise_v * (200.0 if self.supply_failure == "noisy" else 1.0)
-        self._supply_stuck_v = self.supply_v() + sigma_v * noise(self.truth.seed, 4, self.chip.now)
-        return self._supply_stuck_v
+        if failure != "stuck":
+            sigma_v = truth.supply_noise_v * (200.0 if failure == "noisy" else 1.0)
+            self._supply_stuck_v = self.supply_v() + sigma_v * noise(truth.seed, 4, self.chip.now)
+        return self._supply_stuck_v / self.divider
 
     # --- the boundary
 

@@ -9,6 +9,7 @@ Leaves: the head's geometry to geometry.py.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import math
 import random
@@ -57,9 +58,15 @@ class Truth:
     gap_error_mm: float  # of the printed head, between roller and track
 
 
+def seeded(text: str) -> random.Random:
+    """As random.Random(text), draw for draw: that takes the text and its SHA-512, which PyPy works out in Python."""
+    data = text.encode()
+    return random.Random(int.from_bytes(data + hashlib.sha512(data).digest(), "big"))
+
+
 def draw(seed: int) -> Truth:
     """The rig of a seed."""
-    source = random.Random(f"pumprig truth {seed}")
+    source = seeded(f"pumprig truth {seed}")
 
     def spread(value: float, relative: float) -> float:
         return value * (1 + max(-2.0, min(2.0, source.gauss(0, 1))) * relative / 2)
