@@ -67,8 +67,11 @@ test: install ## every test that this machine can run; what it cannot is listed 
 
 check: ## the gate: everything that must hold before a commit lands
 	@$(MAKE) --no-print-directory -j2 install
-	@$(MAKE) --no-print-directory format lint contracts
+	@$(MAKE) --no-print-directory -j2 collected format lint contracts
 	@$(MAKE) --no-print-directory -j2 beside test
+
+collected: # once: else each of the workers compiles every test and every package for itself, all at the same time
+	@$(PY) -m pytest --collect-only -q >/dev/null
 
 beside: # in one go beside the tests, which often wait
 	@$(MAKE) --no-print-directory compile fresh types
@@ -171,4 +174,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/firmware.py
 	$(PY) bench/commands.py
 
-.PHONY: beside recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: beside collected recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace

@@ -56,7 +56,8 @@ class Peeks:
         rows, at = self._judge.rows, self._judge.at
         until_us, step_nl = rows[at].mono_us + GRACE_US, self._judge.model.step_nl
         return any(
-            (row.event, row.fields.get("kind"), row.fields.get("done_steps")) == ("bolus_end", "periodic", "0")
+            (row.event, row.fields.get("kind"), row.fields.get("done_steps"))
+            == ("bolus_end", "periodic", "0")
             and abs(int(row.fields["asked_steps"]) * step_nl - volume_nl) <= 2 * step_nl
             for row in rows[at : at + BACK]
             if row.boot == rows[at].boot and row.mono_us <= until_us

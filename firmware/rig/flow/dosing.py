@@ -63,7 +63,9 @@ class Span:
 
     def next_carry(self):
         """What the sharing of the same flow goes on with in the next span."""
-        return self.carry + self.steps * self.over_inc - self.share(self.steps) * (self.base_inc + self.over_inc)
+        return (
+            self.carry + self.steps * self.over_inc - self.share(self.steps) * (self.base_inc + self.over_inc)
+        )
 
 
 class Dosing:

@@ -37,7 +37,13 @@ def check_flows(reader: Reader, fields: dict[str, Any]) -> None:
 
 
 def _check_bolus(
-    reader: Reader, path: Path, over: object, volume_nl: int, over_ms: int, base: int, document: dict[str, Any]
+    reader: Reader,
+    path: Path,
+    over: object,
+    volume_nl: int,
+    over_ms: int,
+    base: int,
+    document: dict[str, Any],
 ) -> None:
     hard = document["hard_nl_per_day"]
     rate = base + bolus_rate_nl_per_day(volume_nl, over_ms)

@@ -64,7 +64,9 @@ class Mixes:
                 base_rate = draw.choice([0, draw.randrange(1_000, 500_000)])
                 continue
             single = Overlay(SINGLE, draw.randrange(1, 40), draw.randrange(10_000, 3_000_000))
-            self.flow(base_rate, {"spread": spread, "bolus": single, "none": None}[what], draw.randrange(1, 600))
+            self.flow(
+                base_rate, {"spread": spread, "bolus": single, "none": None}[what], draw.randrange(1, 600)
+            )
 
 
 @pytest.mark.parametrize("seed", range(0, 1_000, 4))

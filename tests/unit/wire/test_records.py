@@ -28,7 +28,10 @@ def any_record(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, int], str]:
     header["chain"] = draw(st.binary(min_size=records.CHAIN, max_size=records.CHAIN))
     state = {name: draw(st.integers(0, (1 << 8 * size) - 1)) for name, size in records.STATE}
     state["mode"], state["halted"] = draw(st.integers(0, 7)), draw(st.integers(0, 31))
-    state["demand_wait_s"], state["ramp"] = draw(st.integers(0, (1 << 24) - 1)), draw(st.integers(0, (1 << 32) - 1))
+    state["demand_wait_s"], state["ramp"] = (
+        draw(st.integers(0, (1 << 24) - 1)),
+        draw(st.integers(0, (1 << 32) - 1)),
+    )
     return header, state, draw(st.text("abc =_.0123456789%", max_size=records.MAX_EVENT_TEXT + 20))
 
 
@@ -129,7 +132,11 @@ def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
     assert list(records.FIELDS) == list(range(1, records.VERSION + 1))
     counts = list(records.FIELDS.values())
     assert counts == sorted(counts)
-    assert sorted(set(counts)) == [30, 38, 42]  # versions 4 and 5 put a second value above `mode` and the lockout
+    assert sorted(set(counts)) == [
+        30,
+        38,
+        42,
+    ]  # versions 4 and 5 put a second value above `mode` and the lockout
 
 
 @pytest.mark.requirement("SR-13")
