@@ -26,6 +26,10 @@ COMMAND = re.compile(
 # the page and the beginning of the line: why it is not run here
 NOT_RUN = {
     (
+        "studies.md",
+        "pumprig study examples/studies/pressing-habits.toml -o out/habits --engine dask",
+    ): "needs a scheduler on a fixed port; tests/unit/study runs a study on a real one",
+    (
         "README.md",
         "make demo",
     ): "a target of the gate's own environment: tests/examples/test_examples.py runs it",

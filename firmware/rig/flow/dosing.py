@@ -63,9 +63,8 @@ class Span:
 
     def next_carry(self):
         """What the sharing of the same flow goes on with in the next span."""
-        return (
-            self.carry + self.steps * self.over_inc - self.share(self.steps) * (self.base_inc + self.over_inc)
-        )
+        base_share = self.share(self.steps) * (self.base_inc + self.over_inc)
+        return self.carry + self.steps * self.over_inc - base_share
 
 
 class Dosing:
