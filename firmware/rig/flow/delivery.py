@@ -112,7 +112,9 @@ class Delivery:
             for event, fields, at_us in told:
                 self._log(event, fields, at_us)
             if not told:
-                return count + self._therapy.boluses.tell_missed(self._log)
+                # What was cancelled may have steps that no record tells of yet: it comes first, see end_cancelled
+                missed = 0 if self._therapy.cancelled else self._therapy.boluses.tell_missed(self._log)
+                return count + missed
             count += len(told)
 
     def _untold(self, now_us):
@@ -297,3 +299,4 @@ class Delivery:
             if not overlay.announced:  # it was under way, if it had no step yet or one of the last tick
                 self._log("bolus_start", overlay.told())
             self._log("bolus_end", overlay.told())
+        self._therapy.boluses.tell_missed(self._log)
