@@ -46,8 +46,10 @@ def state_of(rig, now_us):
         MODES.index(therapy.mode) | halted_number(therapy.halted_by) << MODE_BITS,
         program_number(therapy.program_hash),
     )
-    behind = therapy.ramp_behind_us(now_us) // 1_000_000 << 1 >> WAIT_BITS << WAIT_BITS
-    told = rig.requests.wait_s(now_us) | behind, elapsed_s, active, acked, therapy.later[0]
+    kept = rig.implant.state(now_us)
+    ramp = kept[0]  # what of it does not go into its own field stands above the lockout
+    wait = rig.requests.wait_s(now_us) | ramp >> WAIT_BITS << WAIT_BITS
+    told = wait, elapsed_s, active, acked, therapy.later[0], ramp & (1 << WAIT_BITS) - 1
     rest = (
         second.kind + 1 if second is not None else 0,
         therapy.boluses.waiting(at_us, bolus),
@@ -55,7 +57,7 @@ def state_of(rig, now_us):
         rig.session.last_crc,
     )
     boluses = _bolus(bolus) + _bolus(second)[1:]
-    return tuple(dosing.kind_steps) + delivered + boluses + told + rig.implant.state(now_us) + rest
+    return tuple(dosing.kind_steps) + delivered + boluses + told + kept[1:] + rest
 
 
 def _bolus(overlay):

@@ -134,11 +134,11 @@ class Implant:
         return demands * program["demand"][0][0] // 7 if program and program["demand"] else 0
 
     def state(self, now_us):
-        """What a record keeps of it, in the order of records.STATE; what is not whole counts as used."""
+        """What a record keeps of it, in the order of records.STATE, `ramp` whole; what is not whole counts as used."""
         self.count(now_us)
         ramp = self._therapy.ramp_behind_us(now_us) // 1_000_000
         return (
-            2 * ramp & 0xFFFFFF | (self._therapy.ramp_held_us >= 0),
+            2 * ramp | (self._therapy.ramp_held_us >= 0),
             self.tube_rev,
             self.tube_day,
             min(65_535, self.used_j + (1 if self._rest_pj else 0)),
