@@ -30,7 +30,7 @@ COLLECTION_MS = 21.5  # a tick with a collection in it takes longer, one without
 AFTER_S = 1.2
 GOAL_MS = 10.0
 STOP_PIN, REQUEST_PIN = 10, 11
-# name: (verb, arguments) in order; each begins where the one before left the rig
+# name: (verb, arguments) in order; each begins where the one before left the rig. Not `maintenance`: it begins anew
 COMMANDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("discard", "discard", {}),
     ("bolus", "bolus", {"volume_nl": 2_000, "over_ms": 60_000}),
@@ -60,7 +60,6 @@ COMMANDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("dispense", "dispense", {"volume_nl": 100_000, "rate_nl_per_day": 120_000_000}),
     ("stop of a dose", "stop", {}),
     ("access", "access", {"plain": 1}),
-    ("maintenance", "maintenance", {}),
 )
 NOT_FIRST = (
     "stop in a bolus",
@@ -179,7 +178,7 @@ def measure(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
             flush=True,
         )
         for name, verb, arguments in COMMANDS:
-            if name == "maintenance" or (wanted and name not in wanted):  # after it the rig begins anew
+            if wanted and name not in wanted:
                 continue
             assert not verb or spec.command(verb) is not None
             refused = meter.run(name, verb, arguments)
@@ -203,7 +202,7 @@ def measure_first(folder: Path, wanted: list[str]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     try:
         for name, verb, arguments in COMMANDS:
-            if name in NOT_FIRST or name == "maintenance" or (wanted and name not in wanted):
+            if name in NOT_FIRST or (wanted and name not in wanted):
                 continue
             row: dict[str, Any] = {"command": name}
             for when in ("start", "quiet"):
