@@ -113,8 +113,9 @@ class Delivery:
                 self._log(event, fields, at_us)
             if not told:
                 # What was cancelled may have steps that no record tells of yet: it comes first, see end_cancelled
-                missed = 0 if self._therapy.cancelled else self._therapy.boluses.tell_missed(self._log)
-                return count + missed
+                if not self._therapy.cancelled:
+                    count += self._therapy.boluses.tell_missed(self._log)
+                return count
             count += len(told)
 
     def _untold(self, now_us):

@@ -12,13 +12,12 @@ from typing import Any
 
 from pumpwire import daily, documents, units
 from pumpwire import program as arithmetic
-from pumpwire.terms import bolus_rate_nl_per_day
+from pumpwire.terms import DAY_S, bolus_rate_nl_per_day
 
 from pumprig.quantities import rate_text, volume_text
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
 
-DAY_MS = 86_400_000
 DEFAULTS = {field: default for field, _kind, default in documents.FIELDS["program"]}
 
 
@@ -51,7 +50,7 @@ def _check_bolus(
         return
     why = f"is {rate_text(rate / 24)} with the base flow, above limits.hard_max_rate, {rate_text(hard / 24)}"
     if base < hard:
-        least_ms = -(-volume_nl * DAY_MS // (hard - base) // 1000) * 1000
+        least_ms = -(-volume_nl * DAY_S * 1000 // (hard - base) // 1000) * 1000
         why += f"; allowed: {units.show(least_ms, 'time')} and more"
     reader.fault(path, over, why)
 
