@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event, get_ident
 from typing import Any
 
 import pytest
@@ -96,6 +97,28 @@ def test_whatever_strangers_send_an_honest_store_still_comes_through(
     assert in_database(address, device) == rows
     stranger.loop_stop()
     ended(*running.values())
+
+
+def test_a_connection_is_written_to_by_the_thread_that_serves_it_alone(server: Broker) -> None:
+    """Two that write at once turn messages round. Paho calls on_publish in the thread that has written."""
+    link = Link(server.address, "one-writer", None, print)
+    writers: list[int] = []
+    up, all_out = Event(), Event()
+
+    def written(*_what: object) -> None:
+        writers.append(get_ident())
+        if len(writers) == 50:
+            all_out.set()
+
+    link.client.on_publish = written
+    link.when_connected(lambda _client: up.set())
+    link.start()
+    assert up.wait(60)
+    for _each in range(50):
+        link.client.publish("mine", b"", qos=0)
+    assert all_out.wait(60)
+    link.end()
+    assert get_ident() not in writers
 
 
 def test_a_birth_of_a_clock_that_was_ahead_is_outlived(server: Broker, store: Path) -> None:

@@ -1,6 +1,6 @@
 """A connection to the broker: paho's client, set up as every end needs it.
 
-Owns: address, user, TLS, the waiting time between attempts, the thread that serves the connection.
+Owns: address, user, TLS, the waiting time between attempts, the one thread that serves and writes.
 Rules: MQTT 5, a message is acknowledged by hand, after what it asks for was done; a broker that cannot be reached is
 tried again, later each time up to a minute, with jitter, so that twenty do not come back at once; a fault in what a
 message caused ends the program, which would else stay and do nothing.
@@ -70,6 +70,9 @@ class Link:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.client.on_connect_fail = self._unreachable
         self.client.on_disconnect = self._dropped
+        # The serving thread alone writes. Without this paho writes in whichever thread publishes, and two that write at
+        # once turn messages round: a birth came before the subscription that was to bring the one before it.
+        self.client.on_socket_register_write = lambda *_what: None
         self._delay()
 
     def start(self) -> None:
