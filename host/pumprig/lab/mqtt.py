@@ -72,7 +72,7 @@ class Link:
         self.client.on_disconnect = self._dropped
         # The serving thread alone writes. Without this paho writes in whichever thread publishes, and two that write at
         # once turn messages round: a birth came before the subscription that was to bring the one before it.
-        self.client.on_socket_register_write = lambda *_what: None
+        self.client.on_socket_register_write = self._queued
         self._delay()
 
     def start(self) -> None:
@@ -170,6 +170,9 @@ class Link:
             self._say(f"The broker {self._host}:{self._port} cannot be reached. Tried again until it can.")
         self._tries += 1
         self._delay()
+
+    def _queued(self, *_what: object) -> None:
+        """A message waits: paho has woken the thread that writes it."""
 
     def _delay(self) -> None:
         delay_s = wait_s(self._tries, self._source)
