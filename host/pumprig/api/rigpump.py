@@ -36,9 +36,8 @@ class RigPump:
         self._looked_s = 0.0
         self._utc_s = 0.0
         self._shift_s = 0.0
-        self._given: tuple[int, int, int] | None = (
-            None  # boot, counted steps with which it ends, those of its volume
-        )
+        # Of our last delivery: boot, counted steps with which it ends, those of its volume
+        self._given: tuple[int, int, int] | None = None
 
     def run(self, rate_nl_per_h: float, duration_s: float) -> None:
         """Deliver at a rate for a time; the rig stops by itself at the end."""
@@ -73,14 +72,19 @@ class RigPump:
             stops.append("a therapy is running")
         turn = int(fields["angle"]) / ENCODER_COUNTS if "angle" in fields else None
         steps, boot, alarm = int(fields["delivered_steps"]), int(fields["boot"]), ", ".join(stops)
-        return PumpState(steps, rate, boot, alarm, turn, self._stopped(calibrates, steps, boot))
+        if alarm:
+            self._given = None  # that has ended it, or keeps it from going on
+        stopped = not calibrates and self._ends_early(steps, boot)
+        return PumpState(steps, rate, boot, alarm, turn, stopped)
 
-    def _stopped(self, calibrates: bool, steps: int, boot: int) -> bool:
-        """Whether a delivery of ours stands before its volume was out, and neither we nor a loss of power ended it."""
-        if calibrates or self._given is None:
+    def _ends_early(self, steps: int, boot: int) -> bool:
+        """Whether our last delivery, if it stands, does so before its volume was out, and no loss of power ended it.
+
+        It is so at each look until we deliver or stop again, or an alarm comes.
+        """
+        if self._given is None:
             return False
         begun_in, end, volume = self._given
-        self._given = None
         return boot == begun_in and end - steps > max(ROUNDED_STEPS, volume // 1000)
 
     def device_id(self) -> str:
