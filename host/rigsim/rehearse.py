@@ -241,9 +241,15 @@ class _Run:
         }
 
     def _last_status(self) -> dict[str, str]:
-        """What the rig says at the end; a rig without power at the end is switched on once more to be asked."""
-        if not self.rig.powered:
-            self.rig.power_on()
+        """What the rig says at the end; a rig without power, or at its prompt, is started once more to be asked."""
+        rig = self.rig
+        while rig.rig is None:  # at the prompt, where the stop button was held at its start
+            rig.power_off()
+            rig.power_on()
+            upcoming = rig.next_cycle()  # the button is let go, or is held for good
+            if rig.rig is not None or upcoming is None:
+                break
+            rig.run_until(upcoming)
         self.rig.port.plug(True)
         self.wire.reset()
         return self.wire.status()

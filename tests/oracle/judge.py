@@ -150,9 +150,10 @@ class Judge:
         self.cuts.keep(row)
 
     def _stop_begins(self, row: Row) -> None:
-        """A stop ends boluses before it is logged itself."""
-        whole = row.event == "bolus_end" and row.fields["done_steps"] == row.fields["asked_steps"]
+        """A stop ends boluses before it is logged itself; never a bridge, which keeps its rest."""
         kind = row.fields.get("kind")
+        whole = row.event == "bolus_end" and row.fields["done_steps"] == row.fields["asked_steps"]
+        whole = whole or kind == "bridge"
         told = any(
             (c.what, c.kind) == (row.event, kind) and c.why for c in self.model.claims
         )  # of a command before

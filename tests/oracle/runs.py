@@ -69,6 +69,38 @@ KINDS = {
     "days": Kind((12, 96), CLASSES),
     "week": Kind((168, 168), CLASSES),
 }
+# Aimed at causes that cross each other: many in a short week.
+AIMED = {
+    "titrations": Kind(
+        (0.5, 2.5), ("ramp", "hold", "cut", "clock", "zone", "days", "bridge", "load", "phases")
+    ),
+    "turns": Kind(
+        (0.3, 1.5),
+        ("periodic", "bolus", "spread", "demand", "press", "stop", "cut", "load", "bridge", "again"),
+    ),
+    "requests": Kind(
+        (0.5, 3),
+        ("cap", "demand", "press", "bolus", "spread", "cut", "clock", "rate", "load", "typed", "days"),
+    ),
+    "apart": Kind(
+        (0.5, 2),
+        (
+            *("refill", "found", "prime", "dispense", "calibrate", "stop", "cut"),
+            *("tiny", "periodic", "occlude", "stall", "bolus"),
+        ),
+    ),
+    "caps": Kind(
+        (26, 40),
+        (
+            *("cap", "demand", "press", "bolus", "cut", "clock", "rate"),
+            *("load", "zone", "days", "ramp", "hold", "bridge"),
+        ),
+    ),
+    "tiny": Kind(
+        (0.3, 1.5), ("periodic", "tiny", "spread", "bolus", "cut", "brownout", "stop", "rate", "days")
+    ),
+}
+KINDS.update(AIMED)
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
 OPEN: dict[tuple[str, int], str] = {
@@ -129,6 +161,7 @@ SETTLED: dict[str, tuple[int, ...]] = {
     ),
     "stops": (81_000_739, 131_000_233, 191_000_025, 221_000_135, 373_000_439, 401_002_130, 411_004_630),
     "weather": (110, 161, 206, 208, 242, 396, 418, 639, 381_000_162, 381_000_764, 411_000_661),
+    "turns": (700_001_104, 700_001_502, 700_003_645),
 }
 
 

@@ -112,6 +112,20 @@ def test_an_invalid_program_names_its_field() -> None:
         rehearse({"program": "kind=program name=x", "for_ms": 1000})
 
 
+@pytest.mark.parametrize("held_ms", [200, 3 * HOUR_MS])
+def test_a_stop_button_held_as_the_power_comes_leaves_the_rig_at_its_prompt_until_the_end(
+    held_ms: int,
+) -> None:
+    report = run(
+        2,
+        {"at_ms": HOUR_MS, "do": "power_cut", "for_ms": 10_000},
+        {"at_ms": HOUR_MS + 9_900, "do": "press_stop", "for_ms": held_ms},
+        {"at_ms": HOUR_MS + 60_000, "do": "resume"},
+    )
+    assert report["delivered_nl"] == pytest.approx(20_000, abs=5)
+    assert [row["name"] for row in report["alarms"]] == ["power_return"]
+
+
 @pytest.mark.requirement("SR-13")
 @pytest.mark.parametrize("operation", range(1, 25))
 def test_a_power_cut_in_any_flash_operation_loses_no_record_before_it(operation: int) -> None:
