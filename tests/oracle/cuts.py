@@ -16,7 +16,7 @@ from oracle import edges
 from oracle.bolus import KINDS, Bolus
 from oracle.model import Model
 from oracle.peeks import told_steps
-from oracle.program import S_US
+from oracle.program import DAY_US, S_US
 from oracle.scenario import Row
 
 if TYPE_CHECKING:
@@ -177,22 +177,38 @@ class Cuts:
         """The most that can have left since the last record."""
         model, flowed = self._judge.model, self._flowed
         most = Fraction(0)
+        base, base_nl = self._base(model)
         for one in (model, flowed):
-            base, over = one.base_rate()[0], one.flowing()
-            if one.bridge is not None and one.program is not None:
-                base = one.program.highest_rate()  # which follows it
-            if over is None and model.bolus:
-                over = model.bolus
+            over = one.flowing() or model.bolus
             over_rate = over.rate if over else 0
             rate = base + over_rate
             by_volume = max(Fraction(RECORD_NL), Fraction(rate * FAST_S, 86_400))
             by_volume += rate * (LOOK_S + SLACK_S) / 86_400
             left_nl = over.left_nl + 2 * one.step_nl if over else Fraction(0)
-            long_days = (RECORD_S + SLACK_S) / 86_400
-            by_time = base * long_days + min(left_nl, over_rate * long_days)
+            by_time = base_nl + min(left_nl, over_rate * (RECORD_S + SLACK_S) / 86_400)
             most = max(most, min(by_volume, by_time))
         highest = model.program.highest_rate() if model.program else 0
         return most + Fraction(highest, 86_400) + 3 * model.step_nl
+
+    def _base(self, model: Model) -> tuple[int, Fraction]:
+        """(the highest nL/day, nL) of the base flow after a record, until one is due again: at a rise, or by time."""
+        if model.mode != "running" or model.program is None:
+            return 0, Fraction(0)
+        if model.bridge is not None:  # the base flow follows it
+            rate = model.program.highest_rate()
+            return rate, rate * (RECORD_S + SLACK_S) / 86_400
+        at_us, until_us = model.t_us, model.t_us + (RECORD_S + SLACK_S) * S_US
+        highest = before = 0
+        flowed = Fraction(0)
+        while at_us < until_us:
+            rate, holds_us = model.own_rate(at_us)
+            if rate > before and at_us > model.t_us + NEXT_US:
+                break
+            span_us = min(holds_us, until_us - at_us)
+            highest, before = max(highest, rate), rate
+            flowed += rate * span_us
+            at_us += span_us
+        return highest, flowed / DAY_US
 
     def _written_off(self, over: Bolus, state: dict[str, int], assumed_nl: Fraction) -> None:
         """Rule 4: a bolus goes on with what was left, less what is assumed, and never with more."""

@@ -142,3 +142,20 @@ def test_a_request_under_a_program_that_began_after_the_loss_of_power(volume_nl)
         Event(back + 120_000, "bolus", {"volume_nl": volume_nl, "over_ms": 60_000}),
     ]
     assert not faults(program, events, back + hour)
+
+
+@pytest.mark.parametrize("falls_s", [60, 120, 300])
+@pytest.mark.parametrize("cut_ms", [-50, 0, 200, 60_000])
+def test_a_rise_of_the_base_flow_behind_a_fall_has_its_record_before_a_cut(falls_s, cut_ms):
+    """The fall comes before the next look at what has flowed: who looks for the rise has to see past it."""
+    phases = ((720, 300_000), (falls_s, 1_000), (600, 4_000_000), (3_600, 300_000))
+    program = Program("by hand", phases=phases)
+    cut = Event((720 + falls_s) * 1_000 + cut_ms, "power_cut", {"for_ms": 10_000})
+    assert not faults(program, [cut], 20 * MINUTE)
+
+
+@pytest.mark.parametrize("lasts_s", [60, 120, 300])
+def test_after_a_cut_no_more_of_a_short_phase_is_assumed_than_it_lasts(lasts_s):
+    phases = ((900, 15_000), (lasts_s, 1_100_000), (3_600, 450_000))
+    cut = Event(900_000 + 240_000, "power_cut", {"for_ms": 10_000})
+    assert not faults(Program("by hand", phases=phases), [cut], 20 * MINUTE)

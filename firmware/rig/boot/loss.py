@@ -2,12 +2,13 @@
 
 Owns: the bound of the loss.
 Rules: never less than can have flowed until the next record was due; the end of what flowed first has a record of its
-own, so that nothing behind it counts; a bolus never loses more than it had left.
+own, and so has a rise of the base flow: nothing behind it counts; a bolus never loses more than it had left.
 Units: nL, nL/day, steps, microseconds of Clock.
 Leaves: when a record is due to log/checkpoint.py, what is made of the loss to recovery.py.
 """
 
-from pumpwire.program import DAY_US
+from pumpwire import program as programs
+from pumpwire.program import DAY_US, NEVER_US
 
 from rig.flow.boluses import LEAD_US
 from rig.log.checkpoint import INTERVAL_US, LOOK_US, SLACK_US, SOON_US
@@ -41,7 +42,24 @@ def losses(rig, now_us, since_boot_us):
     for overlay, steps in rows:
         out.append((overlay, min(steps, by_volume)))
         by_volume -= out[-1][1]
-    base_us = left_us if therapy.bridge is not None else span_us
-    base = dosing.near_steps(checkpoint.base(now_us) * max(0, base_us) // DAY_US) + 1
+    base_us = max(0, left_us) if therapy.bridge is not None else span_us
+    base = dosing.near_steps(_base_nl(rig, now_us, now_us + span_us - base_us, now_us + span_us)) + 1
     out.append((None, max(0, min(base, by_volume))))
     return out
+
+
+def _base_nl(rig, record_us, at_us, until_us):
+    """The base flow in a span after a record, up to the record that its next rise would have had."""
+    therapy = rig.therapy
+    before, flowed = -1, 0
+    while at_us < until_us and therapy.program is not None and therapy.mode == "running":
+        rate, holds_us = programs.base_rate(
+            therapy.program, therapy.elapsed_us(at_us), rig.clock.utc_us(at_us)
+        )
+        if 0 <= before < rate and at_us > record_us + LEAD_US:
+            until_us = min(until_us, at_us + SLACK_US - LEAD_US)
+        span_us = min(until_us - at_us, NEVER_US if therapy.ramp_held_us >= 0 else holds_us)
+        flowed += rate * span_us
+        before = rate
+        at_us += span_us
+    return flowed // DAY_US

@@ -90,7 +90,7 @@ class Checkpoint:
             return now_us
         interval_nl = self._interval_nl
         since_nl = rig.dosing.delivered_nl() - self._at_nl
-        rise_us = self._rise_us(now_us)
+        rise_us, change_us = self._changes_us(now_us)
         by_time_us = self.at_us + min(INTERVAL_US, max(SOON_US, self.at_us))
         self._record_us = min(by_time_us, self._day_us, rise_us - LEAD_US)
         if since_nl >= interval_nl:
@@ -101,12 +101,14 @@ class Checkpoint:
         if rate:
             left_us = (interval_nl - since_nl) * DAY_US // rate
             due_us = min(due_us, now_us + max(LOOK_US, left_us))
-        return min(due_us, self._record_us)
+        return min(due_us, self._record_us, change_us)
 
-    def _rise_us(self, now_us):
-        """The next rise of the flow that no record has told of."""
+    def _changes_us(self, now_us):
+        """(next rise that no record has told of, next change of the base flow: a fall hides what follows)."""
         after_us = max(now_us, self._told_until_us)
-        return self._rig.therapy.next_rise_us(after_us, self._rig.clock.utc_us(after_us))
+        utc_us = self._rig.clock.utc_us(after_us)
+        _kind, _rate, change_us = self._rig.therapy.base(after_us, utc_us)
+        return self._rig.therapy.next_rise_us(after_us, utc_us), change_us
 
     def _prepare(self, now_us):
         """Erase the next block of the log, when the queue outlasts that."""

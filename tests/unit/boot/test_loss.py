@@ -51,6 +51,36 @@ def test_of_the_base_flow_what_flows_until_the_next_record_was_due_is_assumed(
     assert losses(rig, since_s) == [(None, 1)]
 
 
+@pytest.mark.parametrize(
+    ("phases", "ran_s", "nl"),
+    [
+        (((60, 10), (60, 5), (600, 1)), 0, 600 + 300 + 480.15),  # each for its time
+        (((60, 10), (60, 5), (600, 1)), 50, 100 + 300 + 530.15),
+        (((60, 10), (60, 5), (600, 9)), 0, 600 + 300 + 0.45),  # a rise: a record was due 100 ms before
+        (((60, 0), (600, 9), (600, 1)), 0, 0.45),
+        (((60, 1), (600, 9), (600, 1)), 59.95, 0.05 + 5_000 + 10),  # it was told of: 5 µL, and 1.15 s
+    ],
+)
+def test_of_a_base_flow_that_falls_no_more_is_assumed_than_flows(
+    tmp_path: Path, phases: Any, ran_s: float, nl: float
+) -> None:
+    rows = ",".join(f"{for_s}:{nl_a_second * NL_A_SECOND}" for for_s, nl_a_second in phases)
+    rig = just_booted(tmp_path, f"phases={rows}")
+    rig.rig.therapy.start_us = rig.rig.clock.now_us() - int(ran_s * S_US)
+    ((base, steps),) = losses(rig, 100_000)
+    assert base is None
+    assert abs(steps - 1 - nl / 3) <= 1
+
+
+def test_of_a_titration_that_is_held_the_step_on_which_it_is_is_assumed(tmp_path: Path) -> None:
+    rig = just_booted(tmp_path, f"ramp={NL_A_SECOND}:{NL_A_SECOND}:60:{9 * NL_A_SECOND}")
+    rig.rig.therapy.set_ramp(0, True, rig.rig.clock.now_us())
+    assert losses(rig, 100_000) == [(None, 200 + 1)], "ten minutes"
+    rig.rig.therapy.set_ramp(0, False, rig.rig.clock.now_us())
+    ((_base, steps),) = losses(rig, 100_000)
+    assert steps <= 20 + 2, "a minute: the next step has a record"
+
+
 def flowing(tmp_path: Path, *kinds: tuple[int, int, int]) -> tuple[Watched, list[Any]]:
     """On 10 nL a second, overlays of (kind, steps, nL a second)."""
     rig = just_booted(tmp_path)

@@ -137,6 +137,14 @@ def test_a_rise_is_recorded_100_ms_before_and_a_fall_is_not(tmp_path: Path) -> N
 
 
 @pytest.mark.requirement("SR-13")
+def test_a_rise_behind_a_fall_is_recorded_too(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, "phases=720:300000,60:86400,700:8640000")
+    rise_us = rig.rig.therapy.start_us + 780 * S_US
+    rig.bench.run(rise_us + S_US - rig.rig.clock.now_us())
+    assert [row[0] for row in rows(rig) if rise_us - 150_000 <= row[0] <= rise_us - 60_000]
+
+
+@pytest.mark.requirement("SR-13")
 def test_after_a_rise_the_next_record_comes_as_soon_as_the_new_flow_asks_for_it(tmp_path: Path) -> None:
     rig = rig_of(tmp_path, f"phases=700:86400,600:{25 * NL_A_SECOND}")
     rise_us = rig.rig.therapy.start_us + 700 * S_US
