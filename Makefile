@@ -9,6 +9,7 @@ NODE_STAMP := tests/node_modules/.installed
 STUBS = $(shell $(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 WORKERS ?= 5
 LOCK ?= locks/dev.txt
+HALVES := build/halves
 TOOLS := build/lock
 LOWEST := build/lowest
 SHORT_SUITE := tests/unit/cli tests/unit/store tests/unit/calibration/test_calibration_fit.py \
@@ -37,7 +38,11 @@ ifeq ($(LOCK),)
 	$(PY) $(PIP) --no-deps adafruit-circuitpython-motor
 else
 	$(PY) $(PIP) $(LOCKED) -r locks/build.txt
-	@$(PY) $(PIP) $(LOCKED) --no-build-isolation -r $(LOCK) || { echo "The locked packages could not be installed; \
+	@# every other package each: pip has one thread, and spends most of its time with what an index tells
+	@mkdir -p $(HALVES) && awk -v n=2 '/^[^ ]/ { n = 3 - n } { print > ("$(HALVES)/half-" n) }' $(LOCK)
+	@$(PY) $(PIP) $(LOCKED) --no-build-isolation -r $(HALVES)/half-1 & \
+	$(PY) $(PIP) $(LOCKED) --no-build-isolation -r $(HALVES)/half-2; second=$$?; \
+	wait $$! && test $$second = 0 || { echo "The locked packages could not be installed; \
 	why stands above. Not checked against the lock, the newest that fit: make install LOCK="; exit 1; }
 	$(PY) $(PIP) --no-deps --no-build-isolation -e .
 endif
@@ -67,14 +72,17 @@ test: install ## every test that this machine can run; what it cannot is listed 
 
 check: ## the gate: everything that must hold before a commit lands
 	@$(MAKE) --no-print-directory -j2 install
-	@$(MAKE) --no-print-directory -j2 collected format lint contracts
-	@$(MAKE) --no-print-directory -j2 beside test
+	@$(MAKE) --no-print-directory -j2 format lint
+	@$(MAKE) --no-print-directory -j2 tested beside
+
+tested: collected
+	@$(MAKE) --no-print-directory test
 
 collected: # once: else each of the workers compiles every test and every package for itself, all at the same time
 	@$(PY) -m pytest --collect-only -q >/dev/null
 
-beside: # in one go beside the tests, which often wait
-	@$(MAKE) --no-print-directory compile fresh types
+beside: # in one go beside the tests, which often wait; first types, which takes longest and compiles nothing
+	@$(MAKE) --no-print-directory types contracts compile fresh
 
 format: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -174,4 +182,4 @@ bench-timing: $(STAMP) $(NODE_STAMP) ## every row of the timing table, 60 s of t
 	$(PY) bench/firmware.py
 	$(PY) bench/commands.py
 
-.PHONY: beside collected recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
+.PHONY: beside collected tested recipes lab lab-servers lab-stop lab-faults mutants adapters lock lowest pictures bench bench-timing faults bench-long hardware flash demo help install test check format lint types contracts compile docs fresh trace
