@@ -128,8 +128,14 @@ class Boluses:
 
     def pass_time(self, now_us, why):
         """Note what has begun and what was missed; why: what keeps everything from flowing, empty if nothing."""
-        for overlay in self.queue:
+        granted = self._granted()
+        for overlay in list(self.queue):
             if overlay.row >= 0 and not overlay.begun and overlay.start_us <= now_us:
+                if granted is not None and not overlay.done_steps:
+                    break  # the next plan takes it back: it waits
+                if granted is not None:  # so soon after the request that its first steps have left
+                    self.queue.remove(overlay)
+                    self.queue.insert(self.queue.index(granted), overlay)
                 overlay.begun = True
                 self._miss(overlay.row, overlay.turn, "overlap")
                 self.turns[overlay.row] = overlay.turn + 1
@@ -180,6 +186,20 @@ class Boluses:
         """The bolus whose steps leave at an instant, or None."""
         for overlay in self.queue:
             if overlay.flows(at_us):
+                return overlay
+        return None
+
+    def add(self, overlay):
+        """A granted one begins with the next plan, which is some ticks away, ahead of what has not begun by then."""
+        at = 0
+        while at < len(self.queue) and (self.queue[at].row < 0 or self.queue[at].begun):
+            at += 1
+        self.queue.insert(at, overlay)
+
+    def _granted(self):
+        """The request that is in no plan yet, or None."""
+        for overlay in self.queue:
+            if overlay.row < 0 and not overlay.placed:
                 return overlay
         return None
 

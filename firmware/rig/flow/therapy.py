@@ -274,7 +274,7 @@ class Therapy:
         if overlay.kind == SPREAD:
             self.spread = overlay
         else:
-            self.boluses.queue.append(overlay)
+            self.boluses.add(overlay)
 
     def add_apart(self, overlay, mode):
         """Begin what flows while the program does not; it stands again afterwards."""

@@ -216,6 +216,29 @@ def test_the_place_is_taken_while_a_bolus_flows_or_a_granted_one_waits_and_not_b
     assert not boluses.is_taken(100), "it has all its steps"
 
 
+@pytest.mark.parametrize("left_steps", [0, 1])
+def test_a_turn_that_falls_due_between_a_grant_and_its_plan_waits_unless_a_step_of_it_has_left(
+    left_steps: int,
+) -> None:
+    boluses = boluses_of(HOURLY, LATE)
+    first_us, at_us = due_us(LATE, 0), due_us(HOURLY, 0)
+    begun = boluses.begin_turn(first_us)
+    boluses.pass_time(first_us, "")
+    turn = boluses.begin_turn(at_us)
+    turn.planned_steps = turn.steps
+    granted = Overlay(SINGLE, 10, 1_000, at_us - 20_000)
+    boluses.add(granted)
+    assert boluses.queue == [begun, granted, turn]
+    turn.done_steps = left_steps  # of the turn, before the next plan
+    boluses.pass_time(at_us, "")
+    assert turn.begun == bool(left_steps)
+    assert boluses.waiting(at_us, None) & 1 == 1 - left_steps
+    assert boluses.unplan() == ([] if left_steps else [turn])
+    begun.planned_steps, turn.planned_steps = begun.steps, left_steps  # as a cut leaves them
+    assert boluses.at(at_us) is (turn if left_steps else granted)
+    assert missed(boluses) == []
+
+
 def test_a_cancel_drops_all_and_tells_of_what_had_begun() -> None:
     boluses = boluses_of(HOURLY, LATE)
     at_us = due_us(LATE, 0)
