@@ -185,6 +185,55 @@ def test_anyway_computes_after_saying_what_is_wrong(tried):
         assert bool(files) == (name != "total")
 
 
+ANYWAY = {
+    name: (*words, "--anyway")
+    for name, words in {**tampering.COMMANDS, "json": ("log", "total", "--json")}.items()
+    if name != "verify"
+}
+NOTHING_LEFT = ("all records are gone",)
+RECORD_COLUMNS = [
+    ("boot", "INTEGER"),
+    ("number", "INTEGER"),
+    ("event", "TEXT"),
+    ("mono_us", "INTEGER"),
+    ("utc_us", "INTEGER"),
+    ("calibration_id", "INTEGER"),
+    ("net_steps", "INTEGER"),
+    ("text", "TEXT"),
+]
+
+
+@pytest.mark.parametrize("row", sorted(set(tampering.ROWS) - set(NOTHING_LEFT)))
+def test_anyway_goes_on_whatever_was_done_to_the_rows(tried, row):
+    for name, (code, _out, err, _files) in tried(tampering.ROWS[row], ANYWAY).items():
+        assert code == 0, f"{name}: {err}"
+        assert "in the store" in err
+
+
+def test_anyway_the_figures_are_those_of_the_records_whose_own_seal_is_right(tried, stores):
+    """An edited column changes no figure; a damaged record is left out, and that is said."""
+    right = json.loads(tried(None, _total())["json"][1])
+    for column, kind in RECORD_COLUMNS:
+        edit = partial(tampering.edit, table="records", column=column, kind=kind)
+        code, out, err, _files = tried(edit, _total())["json"]
+        assert code == 0, f"{column}: {err}"
+        told = json.loads(out)
+        assert {**told, "verified": True, "digest": ""} == {**right, "digest": ""}, column
+        assert "left out" not in err
+    for what, act in tampering.kinds_of_records(stores[0]).items():
+        if what.startswith("the bytes of"):
+            code, out, err, _files = tried(act, _total())["json"]
+            assert code == 0, f"{what}: {err}"
+            assert "damaged records are left out of what follows: 1" in err
+            told = json.loads(out)
+            assert told["asked_nl"] == told["delivered_nl"] + sum(row["nl"] for row in told["not_given"])
+            assert sum(told["by_kind_nl"].values()) == told["delivered_nl"] <= right["delivered_nl"]
+
+
+def _total():
+    return {"json": ANYWAY["json"]}
+
+
 def test_of_steps_without_a_calibration_the_volume_is_not_known_and_nothing_is_made_up(tried):
     """Figures that no calibration has, and a hash that is none: what was given is told in steps."""
     anyway = {name: (*words, "--anyway") for name, words in tampering.COMMANDS.items() if name != "verify"}

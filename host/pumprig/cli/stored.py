@@ -14,6 +14,7 @@ from pumprig import quantities
 from pumprig.cli.settings import Settings
 from pumprig.errors import PumpError, UsageError
 from pumprig.store import Store
+from pumprig.store.anyway import read_whole_alone
 from pumprig.store.believed import verdict_of
 from pumprig.store.verify import Verdict
 from pumprig.terminal import painted
@@ -98,7 +99,10 @@ def named(verdict: Verdict, most: int = MOST_NAMED) -> list[str]:
 
 
 def believed(settings: Settings, store: Store, device_id: str, anyway: bool) -> Verdict:
-    """The store's verdict, before anything is computed from it. Raises VerifyError unless `anyway`."""
+    """The store's verdict, before anything is computed from it. Raises VerifyError unless `anyway`.
+
+    Then what follows is computed from the records whose own seal is right.
+    """
     verdict = verdict_of(store, device_id)
     if verdict.ok:
         return verdict
@@ -109,4 +113,7 @@ def believed(settings: Settings, store: Store, device_id: str, anyway: bool) -> 
     settings.say(painted("warning:", fg="yellow"), f" {summary(verdict)}")
     for line in named(verdict):
         settings.say(f"  {line}")
+    left_out = read_whole_alone(store, device_id)
+    if left_out:
+        settings.say(f"  damaged records are left out of what follows: {left_out}")
     return verdict

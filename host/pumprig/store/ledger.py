@@ -29,12 +29,13 @@ __all__ = [
     "raw_of",
     "read",
     "record_at",
+    "row_of",
     "told",
 ]
 
 CLEARED = "The rig's journal was cleared or edited. Keep this database, and pull into a new one (PUMPRIG_DB)."
-INSERT = (
-    "INSERT INTO records (device_id, boot, number, raw, event, mono_us, utc_us, calibration_id, "
+INTO = (
+    "INTO records (device_id, boot, number, raw, event, mono_us, utc_us, calibration_id, "
     "net_steps, text, at_utc_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
@@ -81,29 +82,28 @@ def add(store: Store, device_id: str, page: list[bytes]) -> int:
     with store.transaction() as db:
         new = _unknown(db, device_id, taken)
         dates.date_new(db, device_id, new)
-        db.executemany(
-            INSERT,
-            [
-                (
-                    device_id,
-                    record.boot,
-                    record.number,
-                    record.raw,
-                    record.event,
-                    record.mono_us,
-                    record.rig_utc_us,
-                    record.calibration_id,
-                    record.net_steps,
-                    record.text,
-                    record.at_utc_us,
-                )
-                for record in new
-            ],
-        )
+        db.executemany(f"INSERT {INTO}", [row_of(device_id, record) for record in new])
         for record in new:
             dates.take(db, device_id, record)
             known.take(db, device_id, record)
     return len(new)
+
+
+def row_of(device_id: str, record: Record) -> tuple[object, ...]:
+    """A record as its table has it, in the order of the columns. Raises ValueError for words that are no text."""
+    return (
+        device_id,
+        record.boot,
+        record.number,
+        record.raw,
+        record.event,
+        record.mono_us,
+        record.rig_utc_us,
+        record.calibration_id,
+        record.net_steps,
+        record.text,
+        record.at_utc_us,
+    )
 
 
 def _verified(store: Store, device_id: str, page: list[bytes]) -> list[Record]:
