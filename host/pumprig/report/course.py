@@ -22,6 +22,7 @@ from pumprig.store import Store, ledger
 from pumprig.store.given import Delivery, account_of, delivery
 from pumprig.store.ledger import Record
 from pumprig.store.totals import Calibration, Total, nl_of
+from pumprig.store.under_way import titrated_us
 
 MOST_POINTS = 1_500
 MOST_EVENTS = 400
@@ -239,7 +240,7 @@ class _Walk:
         program = None if record is None else self._programs.get(record.program_hash)
         if record is None or program is None or record.at_utc_us is None or record.state["mode"] != RUNNING:
             return
-        elapsed_us = record.state["program_elapsed_s"] * 1_000_000 - record.state["ramp"] // 2 * 1_000_000
+        elapsed_us = titrated_us(record)
         passed_us, span_us = 0, until_us - record.at_utc_us
         over = flow_nl_per_day(record, program) - _base(program, record, elapsed_us, 0)[0]
         while passed_us < span_us and not record.state["ramp"] & 1:
@@ -269,11 +270,10 @@ def flow_nl_per_day(record: Record, program: dict[str, Any] | None) -> int:
         return bolus if spec.MODES[state["mode"]] != "stopped" else 0
     if program is None or spec.KINDS.index("bridge") + 1 in (state["bolus_kind"], state["second_kind"]):
         return bolus
-    elapsed_us = state["program_elapsed_s"] * 1_000_000 - state["ramp"] // 2 * 1_000_000
-    return _base(program, record, elapsed_us, 0)[0] + bolus
+    return _base(program, record, titrated_us(record), 0)[0] + bolus
 
 
 def _base(program: dict[str, Any], record: Record, elapsed_us: int, passed_us: int) -> tuple[int, int]:
     """(nL/day, us for which it holds) of the base flow, some time after a record."""
     utc_us = record.rig_utc_us + passed_us if record.rig_utc_us else 0
-    return base_rate(program, max(0, elapsed_us + passed_us), utc_us)
+    return base_rate(program, elapsed_us + passed_us, utc_us)

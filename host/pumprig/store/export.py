@@ -29,6 +29,7 @@ from pumprig.shown import cell
 from pumprig.store.database import Store
 from pumprig.store.ledger import Record
 from pumprig.store.totals import nl_of
+from pumprig.store.under_way import titrated_us
 from pumprig.wholefile import whole
 
 FORMATS = ("csv", "jsonl", "parquet")
@@ -98,9 +99,7 @@ class Rows:
             return 0.0
         if program is None:
             return None
-        rate, _holds_us = base_rate(
-            program, record.state["program_elapsed_s"] * 1_000_000, record.rig_utc_us or 0
-        )
+        rate, _holds_us = base_rate(program, titrated_us(record), record.rig_utc_us or 0)
         return rate / 24
 
 

@@ -50,6 +50,11 @@ def told_us(record: Record) -> int:
     return record.state["ramp"] // 2 * 1_000_000
 
 
+def titrated_us(record: Record) -> int:
+    """The program's time at a record, less what a titration is behind: where its base flow is. To the second above."""
+    return max(0, elapsed_us(record) - told_us(record))
+
+
 @dataclass
 class OwnTime:
     """The program's own time between records. A record shortly before a bolus tells of its first instant already."""
