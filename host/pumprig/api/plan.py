@@ -82,6 +82,10 @@ class Plan:
         offset_s = status.clock.offset_s
         if offset_s is not None and abs(offset_s) > CLOCK_S:
             told.append(clock_that_differs(offset_s))
+        waiting = status.waiting
+        if waiting is not None:
+            begins = f", to begin on {waiting.begins_at:%Y-%m-%d at %H:%M} UTC" if waiting.begins_at else ""
+            told.append(f"a program waits for its time{begins}; the commit gives it up")
         bolus = None if self.at_utc_s else becomes_of_bolus(status, self.active, self.program)
         return [*told, bolus] if bolus else told
 

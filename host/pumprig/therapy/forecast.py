@@ -154,14 +154,30 @@ def _days(document: dict[str, Any], now_us: int, reservoir_nl: int) -> tuple[flo
     low: float | None = None
     for day in range(MAX_DAYS):
         start_us = now_us + day * DAY_US
-        used = base_volume_nl(document, start_us, now_us, start_us + DAY_US) + extra_nl
-        used = min(used, document["cap_nl"])
+        base_nl = base_volume_nl(document, start_us, now_us, start_us + DAY_US)
+        besides_nl = max(0, min(extra_nl, document["cap_nl"] - base_nl))
+        used = base_nl + besides_nl
         if low is None and used and left_nl - used < document["low_nl"]:
-            low = round(max(0.0, day + (left_nl - document["low_nl"]) / used), 2)
+            spent_nl = max(0.0, left_nl - document["low_nl"])
+            low = round(day + _day_part(document, start_us, now_us, besides_nl, spent_nl), 2)
         if used and left_nl - used <= 0:
-            return low, round(day + left_nl / used, 2)
+            return low, round(day + _day_part(document, start_us, now_us, besides_nl, left_nl), 2)
         left_nl -= used
     return low, None
+
+
+def _day_part(
+    document: dict[str, Any], start_us: int, begun_us: int, besides_nl: int, spent_nl: float
+) -> float:
+    """Which part of a day that begins at start_us has passed when so much is spent; boluses are spread over it."""
+    need = spent_nl * DAY_US
+    for part in base_segments(document, start_us, begun_us, start_us + DAY_US):
+        rate = part.rate_nl_per_day + besides_nl
+        brings = rate * (part.end_us - part.start_us)
+        if rate and brings >= need:
+            return (part.start_us - start_us + need / rate) / DAY_US
+        need -= brings
+    return 1.0
 
 
 def _overlapping(document: dict[str, Any], now_us: int) -> list[dict[str, str]]:

@@ -168,6 +168,10 @@ def test_load_later_titrate_tube_battery_and_refusals_over_a_real_link(
     code, shown, _err = rig(capsys, "program", "show")
     assert "[bridge]" in shown["waiting"]["toml"]
     assert shown["bridge"] is None
+    code, _told, err = rig(capsys, "program", "load", str(path), "--yes", "--bridge", "auto", "--at", "+3 h")
+    assert code == 0
+    assert "a program waits for its time, to begin on " in err
+    assert "the commit gives it up" in err
     assert rig(capsys, "stop")[0] == 0
     assert rig(capsys, "status")[1]["waiting"] is None
     assert rig(capsys, "tube", "new", "--yes")[1]["tube"]["since"]
