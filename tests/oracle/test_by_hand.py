@@ -159,3 +159,58 @@ def test_after_a_cut_no_more_of_a_short_phase_is_assumed_than_it_lasts(lasts_s):
     phases = ((900, 15_000), (lasts_s, 1_100_000), (3_600, 450_000))
     cut = Event(900_000 + 240_000, "power_cut", {"for_ms": 10_000})
     assert not faults(Program("by hand", phases=phases), [cut], 20 * MINUTE)
+
+
+BEHIND = {  # what may begin before the record of the end ahead of it: (program, what happens, when the first ends)
+    "two turns due together": (
+        constant(10_000, periodic=(Periodic(1_800, 8_000, 1_000, 1), Periodic(1_800, 7_129, 1_000, 1))),
+        [],
+        2_000,
+    ),
+    "a turn due as another ends": (
+        constant(10_000, periodic=(Periodic(1_800, 8_000, 1_000, 1), Periodic(1_800, 7_129, 1_000, 2))),
+        [],
+        2_000,
+    ),
+    "a spread bolus that was suspended": (
+        constant(10_000, periodic=(Periodic(1_800, 8_000, 1_000, 1),)),
+        [Event(500, "bolus", {"volume_nl": 50_000, "over_ms": 1_800_000, "spread": 1})],
+        2_000,
+    ),
+    "a turn behind a single bolus": (
+        constant(10_000, periodic=(Periodic(1_800, 8_000, 1_000, 1),)),
+        [Event(500, "bolus", {"volume_nl": 8_000, "over_ms": 1_000})],
+        1_520,
+    ),
+    "a turn that a rate takes back from the plan": (
+        constant(10_000, periodic=(Periodic(1_800, 8_000, 1_000, 1),)),
+        [Event(960, "rate", {"rate_nl_per_day": 500_000})],
+        1_000,
+    ),
+    "a turn behind a bridge": (
+        constant(10_000, drug="saline", concentration="1 mg/ml"),
+        [
+            Event(
+                5_000,
+                "load",
+                {},
+                replace(
+                    constant(8_000, drug="dye", concentration="1 mg/ml"),
+                    bridge=(8_100, 35_000_000),
+                    periodic=(Periodic(1_800, 8_000, 1_000, 10),),
+                ),
+            )
+        ],
+        25_240,
+    ),
+}
+
+
+@pytest.mark.parametrize("off_ms", [-100, -40, 0, 20, 30, 40, 60, 80])
+@pytest.mark.parametrize("what", BEHIND)
+def test_a_cut_at_what_begins_behind_another(what, off_ms):
+    """Neither is more lost than assumed, nor does anything begin anew: the model weighs each of these."""
+    program, events, ends_ms = BEHIND[what]
+    cut = Event(ends_ms + off_ms, "power_cut", {"for_ms": 300})
+    for on_return in ("resume", "stop"):
+        assert not faults(replace(program, on_return=on_return), [*events, cut], ends_ms + 60_000)

@@ -2,7 +2,8 @@
 
 Owns: the bound of the loss.
 Rules: never less than can have flowed until the next record was due; the end of what flowed first has a record of its
-own, and so has a rise of the base flow: nothing behind it counts; a bolus never loses more than it had left.
+own, and so has a rise of the base flow: what waits behind it may have begun by then, but no later; a bolus never loses
+more than it had left.
 Units: nL, nL/day, steps, microseconds of Clock.
 Leaves: when a record is due to log/checkpoint.py, what is made of the loss to recovery.py.
 """
@@ -15,37 +16,66 @@ from rig.log.checkpoint import INTERVAL_US, LOOK_US, SLACK_US, SOON_US
 
 
 def losses(rig, now_us, since_boot_us):
-    """What may have flowed since a record so long after its boot: [(overlay, or None for the base flow, steps)]."""
+    """What may have flowed since a record so long after its boot: [(overlay, or None for the base flow, steps)].
+
+    A turn that waits, of which steps may have flowed, stands in the plan from here on.
+    """
     dosing, therapy, checkpoint = rig.dosing, rig.therapy, rig.checkpoint
     span_us = min(INTERVAL_US, max(SOON_US, since_boot_us)) + SLACK_US
-    overlays = therapy.overlays() if therapy.mode == "running" else list(therapy.boluses.queue)
-    if overlays:
-        first = overlays[0]
-        lasts_us = dosing.nl_of(first.left() + 1) * DAY_US // first.rate_nl_per_day
-        span_us = min(span_us, LEAD_US + lasts_us + SLACK_US)
-    most_nl = 0
-    left_us = span_us
+    bolus = therapy.coming(now_us)
+    volume_nl = checkpoint.volume_nl(now_us, bolus, bolus.done_steps if bolus else 0)
+    most_nl, left_us, base_us = 0, None, span_us
     rows = []
-    for overlay in overlays:
-        steps = min(overlay.left(), dosing.near_steps(overlay.rate_nl_per_day * left_us // DAY_US) + 1)
+    for overlay in _in_order(therapy, now_us):
+        rate = overlay.rate_nl_per_day
+        if left_us is None:
+            lasts_us = dosing.nl_of(overlay.left() + 1) * DAY_US // rate
+            span_us = base_us = left_us = min(span_us, LEAD_US + lasts_us + SLACK_US)
+        steps = min(overlay.left(), dosing.near_steps(rate * left_us // DAY_US) + 1)
         if steps:
             rows.append((overlay, steps))
-            most_nl = max(most_nl, overlay.rate_nl_per_day)
-            left_us -= dosing.nl_of(steps) * DAY_US // overlay.rate_nl_per_day
+            most_nl = max(most_nl, rate)
+            # its end has a record, whenever it came
+            left_us = min(SLACK_US, left_us - dosing.nl_of(steps) * DAY_US // rate)
+        if overlay is therapy.bridge:
+            base_us = left_us
         if left_us <= 0:
             break
-    rate = checkpoint.base(now_us) + most_nl
-    bolus = therapy.coming(now_us)
-    by_volume = checkpoint.volume_nl(now_us, bolus, bolus.done_steps if bolus else 0)
-    by_volume = dosing.near_steps(by_volume + rate * (LOOK_US + SLACK_US) // DAY_US) + 1
+    base_nl = checkpoint.base(now_us)
+    by_volume = dosing.near_steps(volume_nl + (base_nl + most_nl) * (LOOK_US + SLACK_US) // DAY_US) + 1
     out = []
     for overlay, steps in rows:
-        out.append((overlay, min(steps, by_volume)))
-        by_volume -= out[-1][1]
-    base_us = max(0, left_us) if therapy.bridge is not None else span_us
-    base = dosing.near_steps(_base_nl(rig, now_us, now_us + span_us - base_us, now_us + span_us)) + 1
+        steps = min(steps, by_volume)
+        by_volume -= steps
+        if steps or overlay.begun:
+            out.append((overlay, steps))
+    flowed_nl = _base_nl(rig, now_us, now_us + span_us - max(0, base_us), now_us + span_us)
+    base = dosing.near_steps(flowed_nl) + 1
     out.append((None, max(0, min(base, by_volume))))
+    if therapy.mode == "running":
+        therapy.boluses.keep([overlay for overlay, steps in out if steps], now_us)
     return out
+
+
+def _in_order(therapy, now_us):
+    """What flowed at the last record, then what waits behind it. A turn is planned as it is asked for."""
+    queue = list(therapy.boluses.queue)
+    if therapy.mode != "running":
+        yield from queue
+        return
+    bridge = therapy.bridge
+    if bridge is not None and not (queue and queue[0].done_steps):  # what was told of ahead begins at its end
+        queue.insert(0, bridge)
+    yield from queue
+    if bridge is not None and bridge not in queue:
+        yield bridge
+    while True:
+        overlay = therapy.boluses.begin_turn(now_us)
+        if overlay is None:
+            break
+        yield overlay
+    if therapy.spread is not None:
+        yield therapy.spread
 
 
 def _base_nl(rig, record_us, at_us, until_us):

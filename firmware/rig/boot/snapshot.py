@@ -6,8 +6,11 @@ Units: as in pumpwire.records.STATE.
 Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
+from pumpwire.program import DAY_US
 from pumpwire.records import MODE_BITS, WAIT_BITS
 from pumpwire.spec import MODES, alarm
+
+from rig.flow.boluses import LEAD_US
 
 
 def program_number(digest):
@@ -29,9 +32,7 @@ def state_of(rig, now_us):
     dosing = rig.dosing
     active, acked = rig.alarms.masks()
     bolus = therapy.coming(now_us)
-    at_us = (
-        max(now_us, bolus.start_us) if bolus is not None else now_us
-    )  # what begins at once counts as begun
+    at_us = _reached_us(rig, bolus, now_us)
     elapsed_s, elapsed_part = _elapsed(therapy, at_us)
     second = therapy.bridge or therapy.spread  # never both
     delivered = (
@@ -58,6 +59,19 @@ def state_of(rig, now_us):
     )
     boluses = _bolus(bolus) + _bolus(second)[1:]
     return tuple(dosing.kind_steps) + delivered + boluses + told + kept[1:] + rest
+
+
+def _reached_us(rig, bolus, now_us):
+    """Up to where the program's time counts as over: what begins at once has begun, what waits behind it falls due."""
+    if bolus is None:
+        return now_us
+    boluses = rig.therapy.boluses
+    at_us = max(now_us, bolus.start_us if bolus.row < 0 else boluses.due_us(bolus.row, bolus.turn))
+    soon_us = now_us + LEAD_US
+    left = max(0, bolus.left() - 2)
+    if max(now_us, bolus.start_us) + rig.dosing.nl_of(left) * DAY_US // bolus.rate_nl_per_day <= soon_us:
+        at_us = max(at_us, boluses.last_due_us(soon_us))
+    return at_us
 
 
 def _bolus(overlay):

@@ -107,6 +107,32 @@ class Boluses:
         self._planned_given[i] += 1
         return self._dosing.near_steps((nth + 1) * volume_nl) - self._dosing.near_steps(nth * volume_nl)
 
+    def coming_turn(self, now_us, until_us):
+        """The turn that begins now, or falls due until an instant, as far as nothing is planned; or None."""
+        best, best_turn, best_us = -1, 0, until_us + 1
+        for i in range(len(self.rows)):
+            turn = max(self.turns[i], self._due(i, now_us) - 1)
+            at_us = self.due_us(i, turn)
+            if at_us < best_us:
+                best, best_turn, best_us = i, turn, at_us
+        if best < 0:
+            return None
+        given = self._planned_given[best]
+        overlay = self._turn(best, best_turn, max(now_us, best_us))
+        self._planned_given[best] = given
+        return overlay if overlay.steps else None
+
+    def keep(self, begun, now_us):
+        """Of the turns that are planned these have begun by now; the others are taken back."""
+        self.queue = [overlay for overlay in self.queue if overlay.row < 0 or overlay in begun]
+        self.pass_time(now_us, "")
+        self._plan_anew()
+
+    def last_due_us(self, at_us):
+        """When the turn that fell due last until an instant did so; 0: none has."""
+        dues = [(i, self._due(i, at_us)) for i in range(len(self.rows))]
+        return max([0] + [self.due_us(i, due - 1) for i, due in dues if due])
+
     def planned_due_us(self, front_us):
         """When the next turn after the plan's end falls due."""
         return min([NEVER_US] + self._dues_us(self._planned, front_us))
@@ -199,7 +225,7 @@ class Boluses:
     def _granted(self):
         """The request that is in no plan yet, or None."""
         for overlay in self.queue:
-            if overlay.row < 0 and not overlay.placed:
+            if overlay.row < 0 and not overlay.placed and not overlay.begun:
                 return overlay
         return None
 

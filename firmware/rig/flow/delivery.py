@@ -133,9 +133,10 @@ class Delivery:
                 told.append(("bolus_start", overlay.told(), overlay.first_us))
             if overlay.kind in ASKED:
                 pending += overlay.left()
+            if overlay.steps and not overlay.left():
+                told.append(("bolus_end", overlay.told(), overlay.end_us))
         self._cap.pending_steps = pending
-        for overlay in therapy.finish():
-            told.append(("bolus_end", overlay.told(), overlay.end_us))
+        therapy.finish()
         return sorted(told, key=lambda row: row[2])
 
     def book(self, now_us, wholly=False):

@@ -227,8 +227,12 @@ class Therapy:
         return self.boluses.flowing(now_us) or self.bridge or self.spread
 
     def coming(self, now_us):
-        """The bolus in the slot now, or the one that begins within LEAD_US; or None."""
-        return self.boluses.flowing(now_us) or self.boluses.flowing(now_us + LEAD_US)
+        """The bolus in the slot now, or the one that begins within LEAD_US, be it planned or not; or None."""
+        until_us = now_us + LEAD_US
+        found = self.boluses.flowing(now_us) or self.boluses.flowing(until_us)
+        if found is None and self.mode == "running" and self.bridge is None:
+            found = self.boluses.coming_turn(now_us, until_us)
+        return found
 
     def unplan(self):
         """The plan's end is now: what was planned ahead and has not begun is taken back."""

@@ -23,12 +23,11 @@ from pumprig.store.export import fields_of
 from pumprig.store.not_given import Reason
 from pumprig.store.record import Record
 from pumprig.store.totals import Calibration
-from pumprig.store.under_way import OVERLAYS, OwnTime, bridges, elapsed_us, number_of
+from pumprig.store.under_way import EDGES, OVERLAYS, SPREAD, Assumed, OwnTime, bridges, elapsed_us, number_of
 
 RUNNING, STOPPED = spec.MODES.index("running"), spec.MODES.index("stopped")
 POWER = 1  # as a record's `halted`
 BASE = "basal"
-SPREAD = spec.KINDS.index("spread") + 1
 STOPPING = {row[1] for row in spec.alarms() if row[1] and row[3] == "stop"}
 ALARM_BITS = {row[0]: row[1] for row in spec.alarms() if row[1]}
 SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
@@ -65,7 +64,7 @@ class Account:
     _edges: int = 0
     _off: Rising = field(default_factory=Rising)  # nL of the base flow that no record explains
     _unseen: Rising = field(default_factory=Rising)  # turns that no record tells of
-    _written_off: dict[str, int] = field(default_factory=dict[str, int])  # at a power loss: done less counted
+    _assumed: Assumed = field(default_factory=Assumed)  # at a power loss
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
 
@@ -180,17 +179,8 @@ class Account:
         self._pass(last, last.mono_us, span_us, why)
         ended_us = None if last.at_utc_us is None else last.at_utc_us + span_us
         self._cut = Cut(place_of(record), ended_us, why, record.program_hash)
-        now, then = record.kind_steps(), last.kind_steps()
-        self._written_off.clear()
-        for name, done, kind in OVERLAYS:
-            if not last.state[name]:
-                continue
-            what = spec.KINDS[(last.state[kind] or SPREAD) - 1]
-            if last.state[name] == record.state[name]:
-                assumed = record.state[done] - last.state[done] - (now[what] - then[what])
-                self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, what)
-            else:  # its end is told in a moment
-                self._written_off[what] = last.state[done] - then[what]
+        for kind, assumed in self._assumed.boot(last, record):
+            self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, kind)
         if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
             self._reason = ("power", "")  # else a dose has ended: it stands as before
 
@@ -250,6 +240,8 @@ class Account:
         if event not in HEARD:
             if record.state["mode"] != last.state["mode"]:
                 self._edges += 1
+            if event == "power_return":
+                self._assumed.booted()
             return
         fields = fields_of(record.text)
         if event == "alarm":
@@ -260,21 +252,25 @@ class Account:
             if caused or fields.get("was") not in ("priming", "dispensing"):  # else it stands as before
                 self._reason = ("alarm", name) if caused else ("stopped", "")
             self._edges += 1
-        elif event == "bolus_start":
-            self._seen += fields.get("kind") == "periodic"
-        elif event == "bolus_end":
-            rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
-            kind = str(fields.get("kind", ""))
-            if kind in self._written_off:
-                counted = self._written_off.pop(kind) + record.kind_steps()[kind]
-                assumed = number_of(fields, "done_steps") - counted
-                self._not_given(("power", ""), self._nl(assumed, record), 0.0, 0, kind)
-            if rest > 0:
-                self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
+        elif event in EDGES:
+            self._edge(last, record, fields)
         elif event == "missed":
             self._miss(record, fields)
         elif event == "refused":
             self._refuse(record, fields)
+
+    def _edge(self, last: Record, record: Record, fields: dict[str, str | int]) -> None:
+        """A bolus has begun or ended."""
+        kind = str(fields.get("kind", ""))
+        assumed = self._assumed.told(last, record, fields)
+        if assumed:
+            self._not_given(("power", ""), self._nl(assumed, record), 0.0, 0, kind)
+        if record.event == "bolus_start":
+            self._seen += kind == "periodic"
+            return
+        rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
+        if rest > 0:
+            self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
 
     def _miss(self, record: Record, fields: dict[str, str | int]) -> None:
         times = number_of(fields, "times") or 1

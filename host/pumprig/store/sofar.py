@@ -59,7 +59,7 @@ class LiveAccount(Account):
         kind_steps: counted then, as a record has them.
         """
         later = copy.copy(self)
-        later.booked, later._written_off = self.booked.copy(), dict(self._written_off)
+        later.booked, later._assumed = self.booked.copy(), self._assumed.copy()
         later._off, later._unseen = self._off.copy(), self._unseen.copy()
         last = later._last
         if last is not None and mono_us > later._mono_us:

@@ -8,12 +8,15 @@ Leaves: the bytes to record.py, the account to asked.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from pumpwire import spec
 
+from pumprig.store.export import fields_of
 from pumprig.store.record import Record
 
+SPREAD = spec.KINDS.index("spread") + 1
 BRIDGE = spec.KINDS.index("bridge") + 1
 PERIODIC = spec.KINDS.index("periodic") + 1
 EDGES = ("bolus_start", "bolus_end")  # these records tell of an instant before their state's
@@ -105,3 +108,58 @@ class OwnTime:
         state = record.state
         begun = record.event in EDGES or self.at(record.mono_us) > elapsed_us(record) - ROUNDED_US
         return begun and state["bolus_kind"] == PERIODIC and not state["bolus_done_steps"]
+
+
+@dataclass
+class Assumed:
+    """Steps of boluses that a boot takes for given, because no record tells of them: done less counted."""
+
+    _less: dict[str, int] = field(
+        default_factory=dict[str, int]
+    )  # the same, of one whose end is told in a moment
+    _unstepped: set[str] = field(
+        default_factory=set[str]
+    )  # had none at the last record: its start is told in a moment
+    _booting: bool = False
+
+    def copy(self) -> Assumed:
+        """As it is now."""
+        return replace(self, _less=dict(self._less), _unstepped=set(self._unstepped))
+
+    def boot(self, last: Record, first: Record) -> Iterator[tuple[str, int]]:
+        """(kind, steps) of what goes on; `first` is the first record after a loss of power, `last` the one before."""
+        self._less.clear()
+        self._unstepped.clear()
+        self._booting = True
+        now, then = first.kind_steps(), last.kind_steps()
+        for name, done, number in OVERLAYS:
+            if not last.state[name]:
+                continue
+            what = spec.KINDS[(last.state[number] or SPREAD) - 1]
+            if not last.state[done]:
+                self._unstepped.add(what)
+            if last.state[name] == first.state[name] and not _tells_its_end(first, what):
+                yield what, first.state[done] - last.state[done] - (now[what] - then[what])
+            else:
+                self._less[what] = last.state[done] - then[what]
+
+    def told(self, last: Record, record: Record, fields: dict[str, str | int]) -> int:
+        """Steps that the start or the end of a bolus tells of and nothing has counted."""
+        kind, done = str(fields.get("kind", "")), number_of(fields, "done_steps")
+        now = record.kind_steps().get(kind, 0)
+        if record.event == "bolus_end":
+            return done - self._less.pop(kind) - now if kind in self._less else 0
+        if not self._booting or kind in self._unstepped:
+            self._unstepped.discard(kind)
+            return 0
+        return done - (now - last.kind_steps().get(kind, 0))  # it waited, and may have begun
+
+    def booted(self) -> None:
+        """All that the boot took for given is told."""
+        self._booting = False
+
+
+def _tells_its_end(record: Record, kind: str) -> bool:
+    fields = fields_of(record.text) if record.event in EDGES else {}
+    whole = number_of(fields, "done_steps") >= number_of(fields, "asked_steps")
+    return fields.get("kind") == kind and (record.event == "bolus_end" or whole)

@@ -126,17 +126,46 @@ def test_of_a_long_bolus_no_more_is_assumed_than_of_a_base_flow(tmp_path: Path) 
 def test_two_boluses_share_the_time_one_after_the_other(tmp_path: Path) -> None:
     rig, (single, spread) = flowing(tmp_path, (SINGLE, 2_000, 100), (SPREAD, 5_000, 50))
     single.done_steps = 1_700
-    assert losses(rig, 20) == [(single, 300), (spread, 5 + 1), (None, 31 + 1)], "9.28 s, 0.28 of them behind"
-    assert losses(rig, 9.05) == [(single, 300), (spread, 3 + 1), (None, 31 + 1)]
+    assert losses(rig, 20) == [(single, 300), (spread, 2 + 1), (None, 31 + 1)], "9.28 s, 0.15 of them behind"
+    assert losses(rig, 9.05) == [(single, 300), (spread, 2 + 1), (None, 31 + 1)]
     single.done_steps = 1_200
     assert losses(rig, 5) == [(single, 172 + 1), (None, 17 + 1)], "the first alone fills the time"
 
 
 def test_the_base_flow_has_the_time_that_a_bridge_leaves(tmp_path: Path) -> None:
     rig, (bridge,) = flowing(tmp_path, (BRIDGE, 100, 100))
-    assert losses(rig, 10) == [(bridge, 100), (None, 1 + 1)]
+    assert losses(rig, 10) == [(bridge, 100), (None, 0 + 1)], "0.15 s"
     bridge.steps = 1_000
     assert losses(rig, 2) == [(bridge, 72 + 1), (None, 0 + 1)]
+
+
+PERIODIC = "periodic=1800:3000:1000:1,1800:600:1000:1"  # 1000 and 200 steps a second
+
+
+@pytest.mark.parametrize(("left", "behind"), [(30, 150 + 1), (250, 150 + 1), (600, 50 + 1), (700, 0)])
+def test_of_a_turn_that_waits_what_flows_until_the_record_of_the_end_before_it_is_assumed(
+    tmp_path: Path, left: int, behind: int
+) -> None:
+    """After 0.5 s of power, 0.65 s: of a bolus of 1000 steps a second some are left. Two turns wait behind it."""
+    rig = just_booted(tmp_path, f"basal=0:864000 {PERIODIC}")
+    therapy = rig.rig.therapy
+    now_us = rig.rig.clock.now_us()
+    single = bolus(SINGLE, now_us, 1_000)
+    single.rate_nl_per_day, single.begun = 3_000 * NL_A_SECOND, True
+    single.done_steps = single.planned_steps = 1_000 - left
+    therapy.boluses.use(therapy.program["periodic"], now_us - int(1.2 * S_US), now_us, 0b11)
+    therapy.boluses.queue = [single]
+    rows = losses(rig, 0.5)
+    kinds = [(overlay.kind, steps) for overlay, steps in rows if overlay is not None]
+    assert kinds == [(SINGLE, min(left, 650 + 1)), (KINDS.index("periodic"), behind)][: 2 if behind else 1]
+    assert therapy.boluses.turns == [bool(behind), 0], "the second waits behind both"
+    assert [overlay.row for overlay in therapy.boluses.queue] == ([-1, 0] if behind else [-1])
+
+
+def test_a_bridge_comes_before_the_turn_that_was_told_of_ahead(tmp_path: Path) -> None:
+    rig, (bridge, single) = flowing(tmp_path, (BRIDGE, 8, 100), (SINGLE, 1_000, 30))
+    assert losses(rig, 10) == [(bridge, 8), (single, 1 + 1), (None, 0 + 1)], "0.15 s behind it"
+    assert losses(rig, 0.5)[0] == (bridge, 8)
 
 
 def test_while_the_program_stands_only_what_flows_apart_can_have_flowed(tmp_path: Path) -> None:
