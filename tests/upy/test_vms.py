@@ -44,6 +44,18 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> str:
     return vms.cpython(TALK, vms.gather(tmp_path_factory.mktemp("cpython"))).decode()
 
 
+@pytest.fixture(scope="module")
+def shrunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware as `pumprig flash` rewrites it; each run has a copy of its own."""
+    return vms.shrink(vms.gather(tmp_path_factory.mktemp("shrunk")))
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory, shrunk: Path) -> Path:
+    """That, as .mpy files; each run has a copy of its own."""
+    return vms.compile_to_mpy(vms.copied(shrunk, tmp_path_factory.mktemp("compiled") / "vm"))
+
+
 def figures(printed: bytes) -> dict[str, list[int]]:
     """Lines of `name value` by name."""
     rows: dict[str, list[int]] = {}
@@ -98,9 +110,9 @@ def test_a_conversation_gives_the_same_bytes_and_the_same_flash_as_on_cpython(
 
 
 def test_the_shrunk_firmware_has_the_same_conversation_and_leaves_the_same_flash(
-    talk: str, tmp_path: Path
+    talk: str, shrunk: Path, tmp_path: Path
 ) -> None:
-    folder = vms.shrink(vms.gather(tmp_path / "vm"))
+    folder = vms.copied(shrunk, tmp_path / "vm")
     assert vms.cpython(TALK, folder).decode() == talk
     assert vms.wasm(TALK, folder).decode() == talk
 
@@ -116,8 +128,10 @@ def test_no_heap_is_lost_over_100_000_ticks(tmp_path: Path) -> None:
     assert rows["boot_free"][0] >= LEAST_FREE_64_BIT_BYTES
 
 
-def test_the_firmware_leaves_room_on_a_200_kb_heap_of_the_pico_s_word_size(tmp_path: Path) -> None:
-    rows = figures(vms.wasm(AFTER_BOOT, vms.compile_to_mpy(vms.shrink(vms.gather(tmp_path / "vm")))))
+def test_the_firmware_leaves_room_on_a_200_kb_heap_of_the_pico_s_word_size(
+    compiled: Path, tmp_path: Path
+) -> None:
+    rows = figures(vms.wasm(AFTER_BOOT, vms.copied(compiled, tmp_path / "vm")))
     free = HEAP_KB * 1024 - rows["boot"][0]
     print(
         f"heap of {HEAP_KB} kB, 32-bit words, from .mpy: {rows['import'][0]} imported, {free} free after boot"
@@ -146,8 +160,10 @@ print("again", int(lend.get("pumpwire.documents").parse is not None))
 """
 
 
-def test_a_module_on_loan_comes_in_two_pieces_and_is_gone_when_it_is_given_back(tmp_path: Path) -> None:
-    rows = figures(vms.wasm(IN_PIECES, vms.compile_to_mpy(vms.shrink(vms.gather(tmp_path / "vm")))))
+def test_a_module_on_loan_comes_in_two_pieces_and_is_gone_when_it_is_given_back(
+    compiled: Path, tmp_path: Path
+) -> None:
+    rows = figures(vms.wasm(IN_PIECES, vms.copied(compiled, tmp_path / "vm")))
     assert rows["pieces"] == [2 * len(lend.DOCUMENTS)]
     assert rows["read"] == rows["again"] == [1]
     assert rows["left"] == [0]

@@ -63,6 +63,11 @@ def gather(folder: Path) -> Path:
     return folder
 
 
+def copied(folder: Path, target: Path) -> Path:
+    """A gathered folder once more; returns the copy."""
+    return Path(shutil.copytree(folder, target))
+
+
 def shrink(folder: Path) -> Path:
     """Rewrite a gathered folder as `pumprig flash` rewrites the sources before it compiles them; returns it."""
     found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.py")}

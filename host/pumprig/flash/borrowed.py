@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from pumprig.flash.constants import PACKAGES, Trees
+from pumprig.flash.parts import parts
 
 # Scripts of a bench use these modules' names; rig.start's is in main.py, which is not rewritten.
 OPEN_MODULES = (
@@ -128,9 +129,7 @@ def borrow(trees: Trees, kept: Iterable[str] = ()) -> None:
 
 def _on_loan(trees: Trees) -> list[str]:
     """The modules that rig.lend names, and those that it is asked for by their folder and name."""
-    told = (
-        node.value for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Constant)
-    )
+    told = (node.value for tree in trees.values() for node in parts(tree) if isinstance(node, ast.Constant))
     return sorted({name for name in told if isinstance(name, str) and name in trees})
 
 
@@ -151,7 +150,7 @@ def _modules(trees: Trees) -> set[str]:
 
 def _names(tree: ast.AST) -> Iterator[str]:
     """Every name in a tree."""
-    for node in ast.walk(tree):
+    for node in parts(tree):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name):
                 yield name
@@ -170,7 +169,7 @@ def _names(tree: ast.AST) -> Iterator[str]:
 
 def _defined(tree: ast.Module) -> Iterator[str]:
     """Names of functions, classes, attributes, parameters and of a module's and a class's own variables."""
-    for node in ast.walk(tree):
+    for node in parts(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.arg(arg=name) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield name
@@ -184,14 +183,14 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 
 def _assigned(body: list[ast.stmt]) -> Iterator[str]:
     for node in body:
-        for inner in ast.walk(node) if isinstance(node, ast.Assign | ast.For) else ():
+        for inner in parts(node) if isinstance(node, ast.Assign | ast.For) else ():
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
                 yield inner.id
 
 
 def _reached_otherwise(tree: ast.AST) -> Iterator[str]:
     """Names that stand in texts, in functions that a decorator reads, and those of foreign modules."""
-    for node in ast.walk(tree):
+    for node in parts(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
             yield from node.value.split(".")

@@ -15,6 +15,8 @@ import struct
 from collections import Counter
 from typing import Any
 
+from pumprig.flash.parts import parts
+
 SMALL = 1 << 30  # beyond it a number is an object on the Pico
 KEPT_MODULES = ("rig.board.config",)  # handed on as an object, and what a person looks into
 PACKAGES = ("rig", "pumpwire")
@@ -38,17 +40,21 @@ def inline(trees: Trees) -> None:
 def modules_of(tree: ast.Module) -> dict[str, str]:
     """{name in this module: our module that it stands for, and nothing else}."""
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    nodes = parts(tree)
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in PACKAGES:
             for alias in node.names:
                 found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    bound = _stores(tree, imports=False)
+    bound = _stores(nodes, imports=False)
     return {name: module for name, module in found.items() if not bound[name]}
 
 
 def _values(trees: Trees) -> dict[str, dict[str, Any]]:
     """{module: {name: value}} of everything that can be computed, tables of text and numbers included."""
     values: dict[str, dict[str, Any]] = {module: {} for module in trees}
+    twice = {
+        module: [name for name, n in _stores(parts(tree)).items() if n > 1] for module, tree in trees.items()
+    }
     before = -1
     while before != (before := sum(len(rows) for rows in values.values())):
         for module, tree in trees.items():
@@ -59,7 +65,7 @@ def _values(trees: Trees) -> dict[str, dict[str, Any]]:
                     scope |= {a.asname or a.name: rows[a.name] for a in node.names if a.name in rows}
                 elif isinstance(node, ast.Assign):
                     _take(node, scope)
-            for name in [name for name, times in _stores(tree).items() if times > 1]:
+            for name in twice[module]:
                 scope.pop(name, None)
     return values
 
@@ -77,10 +83,10 @@ def _take(node: ast.Assign, scope: dict[str, Any]) -> None:
         scope[target.id] = value
 
 
-def _stores(tree: ast.Module, imports: bool = True) -> Counter[str]:
-    """How often each name is bound anywhere in a module."""
+def _stores(nodes: list[ast.AST], imports: bool = True) -> Counter[str]:
+    """How often each name is bound anywhere in a module's parts."""
     names: Counter[str] = Counter()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names[node.id] += 1
         elif isinstance(node, ast.arg):
@@ -100,7 +106,7 @@ def _visible(module: str, tree: ast.Module, values: dict[str, dict[str, Any]]) -
     """The numbers that a bare name of this module stands for."""
     if module in KEPT_MODULES:
         return {}
-    bound = _stores(tree)
+    bound = _stores(parts(tree))
     return {name: value for name, value in values[module].items() if _small(value) and bound[name] == 1}
 
 
@@ -130,7 +136,7 @@ def _number(value: int) -> ast.expr:
 def _loads(tree: ast.AST, attributes: bool = True) -> set[str]:
     """Names and texts that a tree refers to."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in parts(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif attributes and isinstance(node, ast.Attribute):
@@ -145,7 +151,7 @@ def _wanted(trees: Trees) -> dict[str, set[str]]:
     wanted: dict[str, set[str]] = {module: set() for module in trees}
     for tree in trees.values():
         modules = modules_of(tree)
-        for node in ast.walk(tree):
+        for node in parts(tree):
             if isinstance(node, ast.ImportFrom) and node.module in wanted:
                 wanted[node.module].update(alias.name for alias in node.names)
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -171,7 +177,7 @@ def _drop_definitions(trees: Trees, values: dict[str, dict[str, Any]]) -> None:
     """Remove numbers to which nothing anywhere refers any more."""
     used = set[str]().union(*(_loads(tree) for tree in trees.values()))
     for tree in trees.values():
-        for node in ast.walk(tree):
+        for node in parts(tree):
             if isinstance(node, ast.ImportFrom):
                 used.update(alias.name for alias in node.names)
     for module, tree in trees.items():

@@ -13,22 +13,27 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pumprig.flash.constants import PACKAGES, Trees
+from pumprig.flash.parts import parts
 
+Held = dict[str, list[ast.AST]]  # each module's parts
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def shorten(trees: Trees) -> None:
     """Rename in all modules, by dotted name. ValueError for a class derived from another module's."""
-    kept = _kept(trees)
-    for module, tree in trees.items():
-        _check_bases(module, tree)
-        counts = Counter(name for name in _identifiers(tree) if _is_private(name) and name not in kept)
-        fresh = _fresh(set(_identifiers(tree)))
-        _Renamer({name: next(fresh) for name, _times in counts.most_common()}).visit(tree)
-    open_names = _open_names(trees)
+    held: Held = {module: parts(tree) for module, tree in trees.items()}  # a new name makes no new part
+    keywords, texts = _keywords(held), _texts(held)
+    kept = _kept(held, keywords, texts)
+    for module, nodes in held.items():
+        _check_bases(module, nodes)
+        every = list(_identifiers(nodes))
+        counts = Counter(name for name in every if _is_private(name) and name not in kept)
+        fresh = _fresh(set(every))
+        _rename(nodes, {name: next(fresh) for name, _times in counts.most_common()})
+    open_names = keywords | texts | _open_names(trees, held)
     for tree in trees.values():
         for function in _functions(tree):
             _shorten_parameters(function, open_names)
@@ -47,9 +52,9 @@ def _fresh(taken: set[str]) -> Iterator[str]:
             yield name
 
 
-def _identifiers(tree: ast.AST) -> Iterator[str]:
-    """Every name in a tree, as often as it stands there."""
-    for node in ast.walk(tree):
+def _identifiers(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Every name in a tree's parts, as often as it stands there."""
+    for node in nodes:
         if isinstance(node, ast.Name):
             yield node.id
         elif isinstance(node, ast.Attribute):
@@ -62,31 +67,31 @@ def _identifiers(tree: ast.AST) -> Iterator[str]:
             yield node.asname or node.name
 
 
-def _keywords(trees: Trees) -> set[str]:
+def _keywords(held: Held) -> set[str]:
     """Names by which a call gives an argument."""
     return {
         keyword.arg
-        for tree in trees.values()
-        for node in ast.walk(tree)
+        for nodes in held.values()
+        for node in nodes
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg
     }
 
 
-def _texts(trees: Trees) -> set[str]:
+def _texts(held: Held) -> set[str]:
     return {
         node.value
-        for tree in trees.values()
-        for node in ast.walk(tree)
+        for nodes in held.values()
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
 
-def _defined(tree: ast.Module) -> set[str]:
+def _defined(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that a module gives to something of its own."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.arg):
@@ -98,29 +103,29 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def _kept(trees: Trees) -> set[str]:
+def _kept(held: Held, keywords: set[str], texts: set[str]) -> set[str]:
     """Private names that have to stay: reached from elsewhere, by a text, or by a call's keyword."""
-    kept = _keywords(trees)
-    prefixes = tuple(text for text in _texts(trees) if _is_private(text) and text.isidentifier())
-    for tree in trees.values():
-        own = _defined(tree)
-        for name in _identifiers(tree):
+    kept = set(keywords)
+    prefixes = tuple(text for text in texts if _is_private(text) and text.isidentifier())
+    for nodes in held.values():
+        own = _defined(nodes)
+        for name in _identifiers(nodes):
             if _is_private(name) and (name not in own or (prefixes and name.startswith(prefixes))):
                 kept.add(name)
     return kept
 
 
-def _check_bases(module: str, tree: ast.Module) -> None:
+def _check_bases(module: str, nodes: list[ast.AST]) -> None:
     ours = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in PACKAGES
         for alias in node.names
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef):
             for base in node.bases:
-                if ours & set(_identifiers(base)):
+                if ours & set(_identifiers(parts(base))):
                     raise ValueError(f"{module}.{node.name} derives from another module's class")
 
 
@@ -133,51 +138,39 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
                 yield function
 
 
-def _open_names(trees: Trees) -> set[str]:
+def _open_names(trees: Trees, held: Held) -> set[str]:
     """Names that are more than parameters: on the Pico they are there anyway."""
-    names = _keywords(trees) | _texts(trees) | {"self"}
-    for tree in trees.values():
-        for node in ast.walk(tree):
+    names = {"self"}
+    for nodes in held.values():
+        for node in nodes:
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)
             elif isinstance(node, ast.FunctionDef | ast.ClassDef):
                 names.add(node.name)
             elif isinstance(node, ast.alias):
                 names.add(node.asname or node.name)
+    for tree in trees.values():
         for node in tree.body:
             if isinstance(node, ast.Assign):
-                names.update(name for target in node.targets for name in _identifiers(target))
+                names.update(name for target in node.targets for name in _identifiers(parts(target)))
     return names
 
 
 def _shorten_parameters(function: ast.FunctionDef, open_names: set[str]) -> None:
-    inside = list(_identifiers(function))
-    fresh = _fresh(set(inside))
-    names = dict.fromkeys(node.arg for node in ast.walk(function) if isinstance(node, ast.arg))
-    _Renamer({name: next(fresh) for name in names if name not in open_names}).visit(function)
+    nodes = parts(function)
+    fresh = _fresh(set(_identifiers(nodes)))
+    names = dict.fromkeys(node.arg for node in nodes if isinstance(node, ast.arg))
+    _rename(nodes, {name: next(fresh) for name in names if name not in open_names})
 
 
-class _Renamer(ast.NodeTransformer):
-    """Changes names wherever they stand, the same one always to the same."""
-
-    def __init__(self, names: dict[str, str]) -> None:
-        self._names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        node.id = self._names.get(node.id, node.id)
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        node.attr = self._names.get(node.attr, node.attr)
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.arg = self._names.get(node.arg, node.arg)
-        return self.generic_visit(node)
-
-    def _visit_named(self, node: ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) -> ast.AST:
-        if node.name:
-            node.name = self._names.get(node.name, node.name)
-        return self.generic_visit(node)
-
-    visit_FunctionDef = visit_ClassDef = visit_ExceptHandler = _visit_named
+def _rename(nodes: Iterable[ast.AST], names: dict[str, str]) -> None:
+    """Change names wherever they stand, the same one always to the same."""
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            node.id = names.get(node.id, node.id)
+        elif isinstance(node, ast.Attribute):
+            node.attr = names.get(node.attr, node.attr)
+        elif isinstance(node, ast.arg):
+            node.arg = names.get(node.arg, node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
+            node.name = names.get(node.name, node.name)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 
 from pumprig.flash.borrowed import CALLED, OPEN_MODULES
 from pumprig.flash.constants import PACKAGES, Trees
+from pumprig.flash.parts import parts
 
 
 def drop(trees: Trees, asked: Iterable[str] = ()) -> None:
@@ -40,7 +41,7 @@ def _name(node: ast.stmt) -> str:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return node.name
     if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        does = any(isinstance(part, ast.Call | ast.Await | ast.Yield) for part in ast.walk(node.value))
+        does = any(isinstance(part, ast.Call | ast.Await | ast.Yield) for part in parts(node.value))
         return "" if does else node.targets[0].id
     return ""
 
@@ -90,7 +91,7 @@ class _Reach:
             return
         self._seen.add(id(tree))
         imports = self._imports[module]
-        for node in _walk(tree):
+        for node in parts(tree, _is_no_remark):
             match node:
                 case ast.Name(id=name):
                     place = imports.get(name, (module, name))
@@ -113,17 +114,14 @@ class _Reach:
                     pass
 
 
-def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """A tree's parts, but texts that stand for themselves: they are for a reader."""
-    yield tree
-    for part in ast.iter_child_nodes(tree):
-        if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)):
-            yield from _walk(part)
+def _is_no_remark(part: ast.AST) -> bool:
+    """A text that stands for itself is for a reader."""
+    return not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
     """(name in this module, (module, name there) that it stands for)."""
-    for node in ast.walk(tree):
+    for node in parts(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in PACKAGES:
             for alias in node.names:
                 yield alias.asname or alias.name, (node.module, alias.name)
@@ -131,6 +129,6 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
 
 def _foreign(tree: ast.Module) -> Iterator[str]:
     """Names of MicroPython's and the libraries' modules in this one."""
-    for node in ast.walk(tree):
+    for node in parts(tree):
         if isinstance(node, ast.Import):
             yield from (alias.asname or alias.name for alias in node.names if "." not in alias.name)
