@@ -63,6 +63,7 @@ class Chip:
         self.powered = False
         self.reset_cause = PWRON_RESET
         self.on_power_off: list[Callable[[], None]] = []
+        self.while_waiting: Callable[[int], None] | None = None  # what happens meanwhile, up to a cycle
         self.i2c: dict[int, I2CDevice] = {}
         # Of the UART: what comes back of what was sent
         self.single_wire: Callable[[bytes], bytes | None] | None = None
@@ -96,7 +97,10 @@ class Chip:
         if bite is not None and bite <= end:
             self.now = max(self.now, bite)
             raise ChipReset(WDT_RESET)
-        self.now = end
+        if self.while_waiting is not None:
+            self.while_waiting(end)
+            self.need_power()
+        self.now = max(self.now, end)
 
     def system_clock(self, hz: int | None = None) -> int | None:
         """machine.freq: read the system clock's frequency, or set it."""

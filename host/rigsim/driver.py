@@ -121,7 +121,12 @@ class SimRig:
         stepper = Stepper(config)
         self.pump.attach_pulses(pulse_counter(self.chip, self.wiring.pins["step"]))
         board = Board(stepper)
-        if board.stop_held():
+        self.chip.while_waiting = self._pass
+        try:
+            is_held = board.stop_held()
+        finally:
+            self.chip.while_waiting = None
+        if is_held:
             self.port.write(PROMPT)
             return
         self.chip.spend_us(START_US)
@@ -134,6 +139,13 @@ class SimRig:
                 self.on_boot(rig)
         else:
             self.port.write(PROMPT)
+
+    def _pass(self, cycle: int) -> None:
+        """What happens while the firmware's start waits: a finger lifts, the power goes."""
+        while self._events and self._events[0][0] <= cycle and self.chip.powered:
+            when, _, action = heapq.heappop(self._events)
+            self.chip.now = max(self.chip.now, when)
+            action()
 
     # --- events
 

@@ -214,3 +214,17 @@ def test_a_cut_at_what_begins_behind_another(what, off_ms):
     cut = Event(ends_ms + off_ms, "power_cut", {"for_ms": 300})
     for on_return in ("resume", "stop"):
         assert not faults(replace(program, on_return=on_return), [*events, cut], ends_ms + 60_000)
+
+
+@pytest.mark.parametrize("held_ms", [200, 600, 5_000])
+@pytest.mark.parametrize("start", ["resume", "load", "rate"])
+def test_a_start_while_the_stop_button_is_down(start, held_ms):
+    again = constant(20_000, periodic=(Periodic(600, 3_000, 30_000),))
+    fields = {"rate_nl_per_day": 500_000} if start == "rate" else {}
+    events = [
+        Event(60_000, "stop"),
+        Event(65_000, "press_stop", {"for_ms": held_ms}),
+        Event(65_150, start, fields, again if start == "load" else None),
+        Event(80_000, "resume"),
+    ]
+    assert not faults(constant(10_000), events, 20 * MINUTE)

@@ -153,6 +153,47 @@ def test_the_stop_button_works_without_link_host_or_session(running: Bench) -> N
     assert running.status()["state"] == "stopped"
 
 
+@pytest.mark.requirement("SR-28")
+@pytest.mark.parametrize("start", ["resume", "load", "rate", "boot"])
+def test_who_starts_the_pump_while_the_stop_button_is_down_has_it_stopped_and_told(
+    running: Bench, start: str
+) -> None:
+    """The state machine has cut the pulses, and would stand for ever: nobody presses the button any more."""
+    if start == "boot":
+        running.happen("power_cut", **{"for": "2 s"})
+        running.happen("press_stop", "2100 ms", **{"for": "20 s"})
+        running.run("2300 ms")
+    else:
+        running.act("stop")
+        running.happen("press_stop", **{"for": "20 s"})
+        running.run("1 s")
+        pulses = running.sim.rig.board.stepper.counted()
+        if start == "load":
+            running.load(program(basal=240_000))
+        elif start == "rate":
+            running.wire.rate(240_000)
+        else:
+            running.act("resume")
+        running.run("1 s")
+        assert running.sim.rig.board.stepper.counted() == pulses
+    assert running.status()["state"] == "stopped"
+    assert "stop_button" in running.alarms()
+    running.run("1 min")
+    pulses = running.sim.rig.board.stepper.counted()
+    running.act("resume")
+    running.run("1 min")
+    assert running.sim.rig.board.stepper.counted() > pulses
+
+
+@pytest.mark.requirement("SR-28")
+@pytest.mark.parametrize("held_ms", [1, 3, 9, 19])
+def test_a_press_shorter_than_a_tick_stops_and_is_told(running: Bench, held_ms: int) -> None:
+    running.happen("press_stop", "7 ms", **{"for": f"{held_ms} ms"})
+    running.run("1 s")
+    assert running.status()["state"] == "stopped"
+    assert "stop_button" in running.alarms()
+
+
 @pytest.mark.requirement("SR-29")
 def test_no_flood_garbage_or_slow_reader_delays_a_step(running: Bench) -> None:
     quiet = Bench()

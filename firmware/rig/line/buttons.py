@@ -1,8 +1,9 @@
 """The three buttons of the rig: stop, request, silence.
 
 Owns: debouncing, what a press does, stuck keys.
-Rules: stop needs no link, host or session, and PIO has cut the pulses before this looks; contact bounce never
-makes two requests; a button held at power-on does nothing until it was released once.
+Rules: stop needs no link, host or session, and PIO has cut the pulses before this looks: where it has, the pump is
+stopped, however short the press was, and whatever started while the button was down; contact bounce never
+makes two requests; any other button held at power-on does nothing until it was released once.
 Units: microseconds of Clock.
 Leaves: the lockout to therapy.py, the cut to delivery.py through rig.py.
 """
@@ -34,7 +35,9 @@ class Buttons:
         if raw != self._raw:
             self._raw = raw
             self._changed_us = now_us
-        if raw & STOP and not self._steady & STOP and self._rig.therapy.mode != "stopped":
+        if self._rig.therapy.mode != "stopped" and (
+            raw & STOP and not self._steady & STOP or self._board.stepper.halted
+        ):
             self._stop(now_us)  # a stop does not wait for the contact to settle
         if raw != self._steady:
             if now_us - self._changed_us < STEADY_US:
@@ -42,10 +45,11 @@ class Buttons:
             self._settle(raw, now_us)
         if not self._steady:
             return NEVER_US
-        if now_us - self._pressed_us >= STUCK_US:
+        due_us = self._pressed_us + STUCK_US
+        if now_us >= due_us:
             self._rig.alarm("stuck_key", (("keys", self._steady),))
-            return NEVER_US
-        return self._pressed_us + STUCK_US
+            due_us = NEVER_US
+        return now_us + 1 if self._steady & STOP else due_us
 
     def go_on(self, now_us):
         """Once the line has been read: the next piece of a request, in a tick that has room; whether there is more."""
