@@ -19,9 +19,8 @@ from pumpwire.program import DAY_US
 
 from pumprig.store.booked import Booked, Cut, Place, Rising, parts, place_of
 from pumprig.store.due import base_flow, turns_due
-from pumprig.store.export import fields_of
 from pumprig.store.not_given import Reason
-from pumprig.store.record import Record
+from pumprig.store.record import Record, fields_of
 from pumprig.store.totals import Calibration
 from pumprig.store.under_way import EDGES, OVERLAYS, SPREAD, Assumed, OwnTime, bridges, elapsed_us, number_of
 

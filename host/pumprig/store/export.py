@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from pumpwire import codec, documents, identity, spec
+from pumpwire import documents, identity, spec
 from pumpwire.program import base_rate
 
 from pumprig.errors import PumpError, UsageError
@@ -28,6 +28,7 @@ from pumprig.quantities import EPOCH, iso
 from pumprig.shown import cell
 from pumprig.store.database import Store
 from pumprig.store.ledger import Record
+from pumprig.store.record import fields_of
 from pumprig.store.totals import nl_of
 from pumprig.store.under_way import titrated_us
 from pumprig.wholefile import whole
@@ -111,21 +112,6 @@ def moment(utc_us: int | None) -> datetime | None:
 def alarm_names(mask: int) -> list[str]:
     """The alarms of a bit mask, by name."""
     return [row[1] for row in spec.alarms() if row[1] and mask >> row[0] & 1]
-
-
-def fields_of(text: str) -> dict[str, str | int]:
-    """An event's words, decoded; whole numbers as numbers; of a name that stands twice the first."""
-    fields: dict[str, str | int] = {}
-    for word in text.split(" "):
-        name, equals, value = word.partition("=")
-        if not equals:
-            continue
-        try:
-            told = codec.unescape(value)
-        except codec.WireError:
-            told = value
-        fields.setdefault(name, int(told) if told.lstrip("-").isdigit() and len(told) < 19 else told)
-    return fields
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:

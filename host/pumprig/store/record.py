@@ -1,6 +1,6 @@
 """One record of the log as the host reads it: its seal checked at once, its state decoded where it is asked for.
 
-Owns: the class Record, and where each field of a version lies.
+Owns: the class Record, where each field of a version lies, and the words of its text.
 Rules: nothing is decoded that its CRC does not cover; places follow from the tables of pumpwire.records, so that a new
 version needs nothing here; the bytes are kept as they came.
 Units: by the names' endings; steps are net counted steps since the rig's first boot.
@@ -13,7 +13,7 @@ import struct
 from binascii import crc32
 from typing import Any
 
-from pumpwire import records, spec
+from pumpwire import codec, records, spec
 
 _HEADER = struct.Struct("<" + "".join(row[1] for row in records.HEADER))
 _FIELD = {row[0]: i for i, row in enumerate(records.HEADER)}
@@ -164,3 +164,18 @@ class Record:
             self._kinds = dict(zip(spec.KINDS, self.counted(), strict=True))
             self._kinds["relief"] = -self._kinds["relief"]
         return self._kinds
+
+
+def fields_of(text: str) -> dict[str, str | int]:
+    """An event's words, decoded; whole numbers as numbers; of a name that stands twice the first."""
+    fields: dict[str, str | int] = {}
+    for word in text.split(" "):
+        name, equals, value = word.partition("=")
+        if not equals:
+            continue
+        try:
+            told = codec.unescape(value)
+        except codec.WireError:
+            told = value
+        fields.setdefault(name, int(told) if told.lstrip("-").isdigit() and len(told) < 19 else told)
+    return fields

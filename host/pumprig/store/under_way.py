@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from pumpwire import spec
 
-from pumprig.store.export import fields_of
-from pumprig.store.record import Record
+from pumprig.store.record import Record, fields_of
 
 SPREAD = spec.KINDS.index("spread") + 1
 BRIDGE = spec.KINDS.index("bridge") + 1
