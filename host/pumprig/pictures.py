@@ -8,8 +8,11 @@ Leaves: what is drawn to who draws it.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from pumprig.wholefile import put
 
 BLUE, ORANGE, GREY = "#0b5394", "#c8500a", "#666666"
 STYLE: dict[Any, Any] = {
@@ -36,6 +39,8 @@ def legend_below(axes: Any, columns: int) -> None:
 
 
 def save(drawing: Any, path: Path) -> None:
-    """Write a figure without a date in it, so that the same data give the same bytes."""
+    """Write a figure without a date in it, so that the same data give the same bytes. Raises OSError."""
     meta: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})
-    drawing.savefig(path, dpi=160, metadata=meta)
+    written = BytesIO()
+    drawing.savefig(written, format=path.suffix[1:], dpi=160, metadata=meta)
+    put(path, written.getvalue())

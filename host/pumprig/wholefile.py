@@ -2,7 +2,8 @@
 
 Owns: writing beside the file and putting it in its place.
 Rules: a device, a pipe and a socket are written to and never replaced; a link stays a link, and what it points at keeps
-its permissions; a failure leaves nothing beside the file.
+its permissions; a failure leaves nothing beside the file. A file that is written is an effect: whether
+its command's text can be printed decides nothing from then on.
 Units: none.
 Leaves: what is written to its caller, as the words for a failure.
 """
@@ -15,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from pumprig import streams
+
 
 @contextmanager
 def whole(path: Path) -> Generator[IO[bytes]]:
@@ -22,6 +25,7 @@ def whole(path: Path) -> Generator[IO[bytes]]:
     if path.exists() and not path.is_file():
         with open(path, "wb") as file:
             yield file
+        streams.acts()
         return
     place = Path(os.path.realpath(path))
     part = place.with_name(f"{place.name}.{os.getpid()}.part")
@@ -37,3 +41,10 @@ def whole(path: Path) -> Generator[IO[bytes]]:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+    streams.acts()
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a whole file. Raises OSError."""
+    with whole(path) as file:
+        file.write(content)

@@ -81,6 +81,10 @@ DEEDS: list[tuple[str, str]] = [
     ("log pull", "file data/pumprig.db"),
     ("log export -o EXPORT", "file EXPORT"),
     ("report -o REPORT", "file REPORT"),
+    ("program save SAVED", "file SAVED"),
+    ("program new NEW", "file NEW"),
+    ("program plot PROGRAM -o PLOT", "file PLOT"),
+    ("calibrate report CALIBRATION -o CERTIFICATE", "file CERTIFICATE"),
     ("stop", "verb=stop"),
 ]
 
@@ -108,7 +112,8 @@ class Deeds:
             self.private.stop()
             self.port = self.private.ensure()
             return ""
-        made = {"KEY": "key.txt", "EXPORT": "export.csv", "REPORT": "report.html"}
+        made = {"KEY": "key.txt", "EXPORT": "export.csv", "REPORT": "report.html", "SAVED": "saved.toml"}
+        made |= {"NEW": "new.toml", "PLOT": "plot.svg", "CERTIFICATE": "certificate.html"}
         paths = {name: str(self.home / file) for name, file in {**self.files, **made}.items()}
         for name in made:
             Path(paths[name]).unlink(missing_ok=True)

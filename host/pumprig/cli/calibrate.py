@@ -23,6 +23,7 @@ from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import Settings, current, yes_option
 from pumprig.cli.watching import doses_command, record_command, verify_command
 from pumprig.errors import PumpError, UsageError
+from pumprig.wholefile import put
 
 if TYPE_CHECKING:
     from pumprig.api.rig import Rig
@@ -177,7 +178,7 @@ def report_command(number: int, output: Path) -> None:
     record = register.load(number)
     data = certificate.pdf(record) if output.suffix == ".pdf" else certificate.html(record).encode()
     try:
-        output.write_bytes(data)
+        put(output, data)
     except OSError as error:
         raise PumpError(f"{output}: {error.strerror}.", "No certificate was written.") from error
     settings.show(f"certificate: {output}")

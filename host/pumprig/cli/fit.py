@@ -20,6 +20,7 @@ from pumprig.cli.readas import reading_options
 from pumprig.cli.settings import current
 from pumprig.errors import UsageError
 from pumprig.quantities import k_text, plus_minus
+from pumprig.wholefile import put
 
 if TYPE_CHECKING:
     from pumprig.calibration.anglemap import AngleMap
@@ -147,7 +148,7 @@ def _certify(fits: list[Fit], output: Path, person: str, tube: str) -> None:
     pdf = output.suffix == ".pdf"
     data = certificate.pdf(record, pictures) if pdf else certificate.html(record, pictures).encode()
     try:
-        output.write_bytes(data)
+        put(output, data)
     except OSError as error:
         raise PumpError(f"{output}: {error.strerror}.", "No certificate was written.") from error
 

@@ -26,6 +26,7 @@ from pumprig.therapy import forecast
 from pumprig.therapy import program as programs
 from pumprig.therapy.program import Program
 from pumprig.therapy.save import to_toml
+from pumprig.wholefile import put
 
 file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 text_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
@@ -61,13 +62,10 @@ def new(file: Path, force: bool) -> None:
     if to_stdout(file, settings.json):
         streams.write_bytes(text.encode())
         return
+    if file.exists() and not force:
+        raise PumpError(f"{file} exists.", "Nothing was written.", "Choose another name, or add --force.")
     try:
-        with open(file, "w" if force else "x", encoding="utf-8") as target:
-            target.write(text)
-    except FileExistsError:
-        raise PumpError(
-            f"{file} exists.", "Nothing was written.", "Choose another name, or add --force."
-        ) from None
+        put(file, text.encode())
     except OSError as error:
         raise PumpError(f"{file} cannot be written: {error.strerror}.", "Nothing was written.") from None
     settings.show(f"wrote {file}; edit it, then `pumprig program check {file}`")
@@ -182,7 +180,7 @@ def save(file: Path, force: bool) -> None:
         streams.write_bytes(to_toml(found.document).encode())
         return
     try:
-        file.write_text(to_toml(found.document), encoding="utf-8")
+        put(file, to_toml(found.document).encode())
     except OSError as error:
         raise PumpError(f"{file} cannot be written: {error.strerror}.", "Nothing was written.") from None
     settings.show(f"wrote {file} ({found.name}, hash {found.hash})")

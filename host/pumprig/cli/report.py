@@ -33,7 +33,7 @@ from pumprig.store import Store
 from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
 from pumprig.store.verify import Verdict
-from pumprig.wholefile import whole
+from pumprig.wholefile import put
 
 SUFFIXES = (".html", ".htm", ".pdf")
 
@@ -93,7 +93,6 @@ def write(store: Store, verdict: Verdict, from_us: int | None, to_us: int | None
     page = rendered(store, verdict, from_us, to_us, output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with whole(output) as file:
-            file.write(page)
+        put(output, page)
     except OSError as error:
         raise PumpError(f"{output} cannot be written: {error.strerror}.", "No report was made.") from None

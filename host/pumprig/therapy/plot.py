@@ -13,6 +13,7 @@ from typing import Any
 
 from pumpwire.program import demand_a_day_nl
 
+from pumprig.pictures import save
 from pumprig.quantities import rate_text, volume_text
 from pumprig.shown import label
 from pumprig.therapy import bridge_table
@@ -45,7 +46,7 @@ def plot(program: Program, path: Path, now_us: int, days: int = 7) -> None:
         x=0.01,
         ha="left",
     )
-    figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    save(figure, path)
 
 
 def _rates(axis: Any, program: Program, now_us: int, end_us: int) -> None:
