@@ -69,6 +69,11 @@ class Recorder:
         own_us = state["program_elapsed_s"] * 1_000_000 + state["elapsed_part"] * 1_000_000 // 65_536
         return int(header["utc_us"]) - own_us
 
+    def relief_steps(self) -> int:
+        """By the newest record."""
+        assert self._previous is not None
+        return int(records.unpack(self._previous)[1]["relief_steps"])
+
     def _follow(self, raw: bytes, header: dict[str, Any]) -> None:
         before = self._previous
         self._previous = raw

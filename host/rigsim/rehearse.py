@@ -195,6 +195,7 @@ class _Run:
         self._last_record(self.began_utc_us + for_ms * 1000 - 1000)
         if recorder.undelivered_nl != undelivered_nl:  # found just now: no kind has those steps any more
             status = self._last_status()
+        status = self._relieved(status)
         by_kind = self._by_kind(status)
         return {
             "seed": self.rig.chip.seed,
@@ -253,6 +254,17 @@ class _Run:
         self.rig.port.plug(True)
         self.wire.reset()
         return self.wire.status()
+
+    def _relieved(self, status: dict[str, str]) -> dict[str, str]:
+        """The status with the relief of the log's end, which may have gone on since: the account is of the log."""
+        steps = self.recorder.relief_steps()
+        more = steps - _number(status, "relief_steps")
+        if not more:
+            return status
+        more_nl = more * _number(status, "step_nl_num") // _number(status, "step_nl_den")
+        delivered = _number(status, "delivered_nl") - more_nl, _number(status, "delivered_steps") - more
+        told = {"relief_steps": steps, "delivered_nl": delivered[0], "delivered_steps": delivered[1]}
+        return {**status, **{name: str(value) for name, value in told.items()}}
 
     def _last_record(self, end_utc_us: int) -> None:
         """One more record, of the end; the clock that it sets tells of time without power, too.
