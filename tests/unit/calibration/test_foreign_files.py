@@ -19,12 +19,12 @@ from pumprig.calibration.weighing import WeighingError
 from pumprig.cli import run
 
 RATE_G_PER_H = 30.0
-BEGIN = datetime(2024, 6, 20, 23, 30, 0, 250_000)
-N = 3600
+BEGIN = datetime(2024, 6, 20, 23, 50, 0, 250_000)  # midnight is half way
+N = 1200
 
 
 def grams(seed: int = 1, sd: float = 0.002, digits: int = 3) -> list[float]:
-    """An hour at 30 g/h, one reading a second, with a balance's noise."""
+    """Twenty minutes at 30 g/h, one reading a second, with a balance's noise."""
     t_s = np.arange(N)
     noise = np.random.default_rng(seed).normal(0.0, sd, N)
     return [float(v) for v in np.round(12.5 + RATE_G_PER_H * t_s / 3600.0 + noise, digits)]
@@ -91,8 +91,8 @@ SHAPES: dict[str, tuple[str, ReadAs]] = {
         ReadAs(falling=True),
     ),
     "LabVIEW with its times": (
-        "LabVIEW Measurement\t\nWriter_Version\t2\nSeparator\tTab\nDate\t2024/06/20\nTime\t23:30:00.25\n"
-        "***End_of_Header***\t\n\t\nChannels\t1\t\t\nSamples\t3600\t\t\nY_Unit_Label\tg\t\t\nDelta_X\t1.000000\t\t\n"
+        "LabVIEW Measurement\t\nWriter_Version\t2\nSeparator\tTab\nDate\t2024/06/20\nTime\t23:50:00.25\n"
+        "***End_of_Header***\t\n\t\nChannels\t1\t\t\nSamples\t1200\t\t\nY_Unit_Label\tg\t\t\nDelta_X\t1.000000\t\t\n"
         "***End_of_Header***\t\t\t\nX_Value\tBalance\tComment\n" + rows(lambda i, at, m: f"{i:.6f}\t{m:.6f}"),
         ReadAs(),
     ),
@@ -204,7 +204,7 @@ def test_the_options_that_the_answer_names_read_the_file(
     [
         ('{"name": "pumpcal", "coefficients": [0.7, 0.7]}', "JSON document"),
         ("1\t1.025\t1\n0\t0\t0\n0\t0\t0\n", "no readings over time"),
-        ("t_s,mass_g\n" + rows(lambda i, at, m: f"{i},12 34"), "none of the 3600 rows could be read"),
+        ("t_s,mass_g\n" + rows(lambda i, at, m: f"{i},12 34"), "none of the 1200 rows could be read"),
         ("t_s,mass_g\n" + rows(lambda i, at, m: f"noon,{m}"), "'noon', which is not a number"),
         ("a,b\n" + rows(lambda i, at, m: f"{i},{m}"), "not t_s,mass_g"),
     ],
@@ -252,7 +252,7 @@ BOTH = ReadAs("Time", "Weight")
         (
             "t_s,mass_g\n" + rows(lambda i, at, m: f"{serial(at):.9f},{m:.3f}"),
             ReadAs(),
-            "2024-06-20 23:30:00",
+            "2024-06-20 23:50:00",
         ),
         (
             "t_s,mass_g\n" + rows(lambda i, at, m: f"{1.7e12 + 1000 * i:.0f},{m}"),
@@ -332,8 +332,8 @@ def test_a_flow_sensor_s_pauses_are_pauses() -> None:
 
 
 def test_a_part_of_a_record_is_chosen_by_its_times() -> None:
-    text = "t_s,mass_g\n" + rows(lambda i, at, m: f"{i},{m if i < 1800 else 27.5:.3f}")
-    found = parse(text.encode(), "w.csv", ReadAs(from_s=60.0, to_s=1700.0))
-    assert (found.t_s[0], found.t_s[-1]) == (60.0, 1700.0)
+    text = "t_s,mass_g\n" + rows(lambda i, at, m: f"{i},{m if i < 600 else 27.5:.3f}")
+    found = parse(text.encode(), "w.csv", ReadAs(from_s=60.0, to_s=500.0))
+    assert (found.t_s[0], found.t_s[-1]) == (60.0, 500.0)
     with pytest.raises(WeighingError, match="between --from and --to"):
         parse(text.encode(), "w.csv", ReadAs(from_s=7000.0))
