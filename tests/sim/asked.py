@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pumprig import rehearsal
 from pumprig.therapy import events, program
+from sim import rehearsed
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 START_US = rehearsal.START_UTC_US
@@ -112,7 +113,7 @@ INTERFERING = {
 def constant(name, seed=0):
     """(the report, what is asked for by hand) of one of the rows above."""
     rows, extra_nl, why = INTERFERING[name]
-    report = rehearsal.run(rehearsal.request(parsed(CONSTANT), FOR_MS, events=rows, seed=seed))
+    report = rehearsed.run(rehearsal.request(parsed(CONSTANT), FOR_MS, events=rows, seed=seed))
     return report, RATE_NL_PER_H * FOR_MS // HOUR_MS + extra_nl, why
 
 
@@ -130,7 +131,7 @@ def example(path, for_ms):
     """The report of an example with the events that stand beside it."""
     beside = path.with_name(path.stem + "-events.toml")
     listed = events.load(beside, START_US) if beside.exists() else []
-    return rehearsal.run(rehearsal.request(program.load(path, START_US), for_ms, events=listed))
+    return rehearsed.run(rehearsal.request(program.load(path, START_US), for_ms, events=listed))
 
 
 def programs():

@@ -1,7 +1,7 @@
 """Asked, given, not given: they add up for whatever interferes, and what is asked is what arithmetic by hand says."""
 
 import pytest
-from sim import asked
+from sim import asked, rehearsed
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ OFTEN = {
 def test_how_often_a_reason_was_one_is_told_by_its_stretches_not_by_the_records_within(name):
     rows, expected = OFTEN[name]
     request = asked.rehearsal.request(asked.parsed(asked.CONSTANT), asked.FOR_MS, events=rows)
-    told = {row["why"]: row for row in asked.rehearsal.run(request)["not_given"]}
+    told = {row["why"]: row for row in rehearsed.run(request)["not_given"]}
     assert {why: row["times"] for why, row in told.items()} == {
         why: times for why, (times, _s) in expected.items()
     }
@@ -92,7 +92,7 @@ def test_a_titration_that_is_held_asks_without_power_for_the_rate_that_it_is_hel
         asked.event(2.5 + set_s / 3600, "set_clock"),
     ]
     request = asked.rehearsal.request(asked.parsed(TITRATION), 4 * asked.HOUR_MS, events=rows)
-    report = asked.rehearsal.run(request)
+    report = rehearsed.run(request)
     assert asked.adds_up(report) == []
     by_hand_nl = 240_000 * sum(range(1, 7)) / 144 + 7 * 240_000 / 24 * 3
     assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL, report["not_given"]
@@ -119,7 +119,7 @@ def test_a_turn_that_falls_due_at_the_very_end_is_not_asked_with_or_without_a_lo
     rows, for_ms, turns
 ):
     request = asked.rehearsal.request(asked.parsed(HOURLY), for_ms, events=rows)
-    report = asked.rehearsal.run(request)
+    report = rehearsed.run(request)
     assert asked.adds_up(report) == []
     by_hand_nl = asked.RATE_NL_PER_H * for_ms // asked.HOUR_MS + turns * 10_000
     assert abs(report["asked_nl"] - by_hand_nl) <= 3 * asked.STEP_NL, report["not_given"]
@@ -141,7 +141,7 @@ def test_a_titration_that_was_held_for_a_part_of_a_second_is_asked_for_as_it_flo
         {"at_ms": 1_950_000 + held_ms, "do": "titrate", "ramp": "go"},
         asked.event(1, "stop"),
     ]
-    report = asked.rehearsal.run(asked.rehearsal.request(asked.parsed(RAMP), 4 * asked.HOUR_MS, events=rows))
+    report = rehearsed.run(asked.rehearsal.request(asked.parsed(RAMP), 4 * asked.HOUR_MS, events=rows))
     assert asked.adds_up(report) == []
     assert [row["why"] for row in report["not_given"]] == ["stopped"]
     held_s, rates = held_ms / 1_000, [min(200 + 160 * k, 8_000) / 86.4 for k in range(48)]  # nL/s

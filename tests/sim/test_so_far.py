@@ -7,7 +7,7 @@ from pumprig import rehearsal
 from pumprig.store import Store, ledger
 from pumprig.store.record import Record
 from pumprig.store.sofar import Live, Now
-from sim import asked
+from sim import asked, rehearsed
 
 
 def recorded(tmp_path, name):
@@ -15,7 +15,7 @@ def recorded(tmp_path, name):
     rows, _extra_nl, _why = asked.INTERFERING[name]
     request = rehearsal.request(asked.parsed(asked.CONSTANT), asked.FOR_MS, events=rows)
     request["records"] = str(tmp_path / "records")
-    report = rehearsal.run(request)
+    report = rehearsed.run(request)
     rehearsal.keep(tmp_path / "whole.db", request, report)
     whole = Store(tmp_path / "whole.db")
     store = Store(tmp_path / "growing.db")

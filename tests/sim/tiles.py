@@ -15,7 +15,7 @@ from pumprig.report import course
 from pumprig.store import Store
 from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
-from sim import asked
+from sim import asked, rehearsed
 
 HOUR_US = 3_600_000_000
 PROGRAM = asked.CONSTANT + '[[periodic_bolus]]\nevery = "47 min"\nvolume = "3 ul"\nover = "90 s"\n'
@@ -80,7 +80,7 @@ def run(folder, program, rows, for_ms, seed=0):
     """The same of a run that is given."""
     request = rehearsal.request(asked.parsed(program), for_ms, events=rows, seed=seed)
     request["records"] = str(folder / f"records-{seed}.txt")
-    report = rehearsal.run(request)
+    report = rehearsed.run(request)
     rehearsal.keep(folder / f"run-{seed}.db", request, report)
     store = Store(folder / f"run-{seed}.db")
     return store, store.devices()[0], report

@@ -11,7 +11,7 @@ from pumprig.report.page import render
 from pumprig.store import Store, ledger
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
-from sim import asked
+from sim import asked, rehearsed
 
 HOUR_US = 3_600_000_000
 
@@ -27,7 +27,7 @@ def store(tmp_path_factory):
     ]
     request = rehearsal.request(asked.parsed(asked.CONSTANT), 3 * asked.HOUR_MS, events=rows)
     request["records"] = str(folder / "records.txt")
-    report = rehearsal.run(request)
+    report = rehearsed.run(request)
     rehearsal.keep(folder / "run.db", request, report)
     opened = Store(folder / "run.db")
     yield opened
@@ -79,7 +79,7 @@ def test_a_refusal_that_is_the_log_s_last_word_is_booked_once(tmp_path):
         events=[asked.event(0.5, "press_bolus"), asked.event(0.6, "press_bolus")],  # the second: locked out
     )
     request["records"] = str(tmp_path / "records.txt")
-    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    rehearsal.keep(tmp_path / "run.db", request, rehearsed.run(request))
     opened = Store(tmp_path / "run.db")
     device = opened.devices()[0]
     sums = total(opened, device, None, None)
@@ -100,7 +100,7 @@ def test_a_rig_whose_clock_was_wrong_until_a_restart_gives_no_curve_that_runs_ba
     ]
     request = rehearsal.request(asked.parsed(asked.CONSTANT), 6 * asked.HOUR_MS, events=rows)
     request["records"] = str(tmp_path / "records.txt")
-    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    rehearsal.keep(tmp_path / "run.db", request, rehearsed.run(request))
     opened = Store(tmp_path / "run.db")
     sums = total(opened, opened.devices()[0], None, None)
     drawn = course.course(opened, sums)
@@ -125,7 +125,7 @@ def test_a_refill_is_drawn_as_a_step_at_its_instant(tmp_path):
         events=[asked.event(3.05, "refill", volume_nl=9_000_000)],
     )
     request["records"] = str(tmp_path / "records.txt")
-    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    rehearsal.keep(tmp_path / "run.db", request, rehearsed.run(request))
     opened = Store(tmp_path / "run.db")
     drawn = course.course(opened, total(opened, opened.devices()[0], None, None))
     refill = next(r for r in drawn.events if "verb=refill" in r.text and "9000000" in r.text)
@@ -143,7 +143,7 @@ def test_the_counted_rate_is_drawn_as_means_and_no_rate_in_between(tmp_path):
     rows = [asked.event(1, "bolus", volume_nl=5_000, over_ms=30_000)]
     request = rehearsal.request(asked.parsed(asked.CONSTANT), 2 * asked.HOUR_MS, events=rows)
     request["records"] = str(tmp_path / "records.txt")
-    rehearsal.keep(tmp_path / "run.db", request, rehearsal.run(request))
+    rehearsal.keep(tmp_path / "run.db", request, rehearsed.run(request))
     opened = Store(tmp_path / "run.db")
     drawn = course.course(opened, total(opened, opened.devices()[0], None, None))
     opened.close()
