@@ -218,6 +218,28 @@ def test_cancelled_boluses_are_told_with_what_they_had_and_ask_for_nothing_more(
     assert len(fed.rows) == 4
 
 
+@pytest.mark.parametrize("why", ["stopped", "alarm occlusion"])
+@pytest.mark.parametrize("flowed_us", [0, 20_000, 150_000])
+def test_a_missed_turn_is_told_after_the_bolus_that_the_stop_cancelled(why: str, flowed_us: int) -> None:
+    """The record of what was missed would hold steps of a bolus that no record has told of."""
+    fed = Fed(**at(0), periodic=((60, 300, 60_000, 0),))
+    fed.pass_us(60 * S_US - 10_000)
+    overlay = granted(fed, 100, 30)
+    fed.delivery.replan(fed.clock.now_us())
+    fed.run()
+    fed.time.us += 20_000 + flowed_us  # a turn falls due, and waits
+    fed.therapy.pass_time(fed.clock.now_us())
+    fed.therapy.stop(why)
+    fed.delivery.settle(fed.clock.now_us())
+    assert "missed" not in events(fed)
+    fed.delivery.replan(fed.clock.now_us())
+    told = events(fed)
+    assert told == ["bolus_start", "bolus_end", "missed"]
+    assert overlay.done_steps == fed.dosing.kind_steps[SINGLE] == fed.rows[1][1]["done_steps"]
+    fed.delivery.settle(fed.clock.now_us())
+    assert events(fed) == told, "each of them once"
+
+
 # --- a ramp down
 
 
