@@ -138,12 +138,16 @@ def live_functions(modules: Iterable[str]) -> dict[str, dict[tuple[str, int], li
     for path in modules:
         importlib.import_module(module_name(path))  # some are in memory only when they are needed
     found: dict[str, dict[tuple[str, int], list[types.FunctionType]]] = {path: {} for path in modules}
+    gc.unfreeze()  # what the tests have set apart is not shown otherwise
     for thing in gc.get_objects():
         if isinstance(thing, types.FunctionType):
             code = thing.__code__
             path = paths.get(code.co_filename)
             if path and "<locals>" not in code.co_qualname:
                 found[path].setdefault((code.co_qualname, code.co_firstlineno), []).append(thing)
+    missing = [path for path, functions in found.items() if not functions and "def " in source(path)]
+    if missing:
+        raise RuntimeError(f"no function in memory of {', '.join(missing)}: every mutant there would live")
     return found
 
 
