@@ -24,25 +24,30 @@ def losses(rig, now_us, since_boot_us):
     span_us = min(INTERVAL_US, max(SOON_US, since_boot_us)) + SLACK_US
     bolus = therapy.coming(now_us)
     volume_nl = checkpoint.volume_nl(now_us, bolus, bolus.done_steps if bolus else 0)
+    base_nl = checkpoint.base(now_us)
     most_nl, left_us, base_us = 0, None, span_us
     rows = []
+    given = by_volume = 0
     for overlay in _in_order(therapy, now_us):
         rate = overlay.rate_nl_per_day
+        if rows and given >= by_volume:
+            break  # a record was due by volume before this one could begin
         if left_us is None:
             lasts_us = dosing.nl_of(overlay.left() + 1) * DAY_US // rate
             span_us = base_us = left_us = min(span_us, LEAD_US + lasts_us + SLACK_US)
         steps = min(overlay.left(), dosing.near_steps(rate * left_us // DAY_US) + 1)
         if steps:
             rows.append((overlay, steps))
+            given += steps
             most_nl = max(most_nl, rate)
+            by_volume = _by_volume(dosing, volume_nl, base_nl + most_nl)
             # its end has a record, whenever it came
             left_us = min(SLACK_US, left_us - dosing.nl_of(steps) * DAY_US // rate)
         if overlay is therapy.bridge:
             base_us = left_us
         if left_us <= 0:
             break
-    base_nl = checkpoint.base(now_us)
-    by_volume = dosing.near_steps(volume_nl + (base_nl + most_nl) * (LOOK_US + SLACK_US) // DAY_US) + 1
+    by_volume = _by_volume(dosing, volume_nl, base_nl + most_nl)
     out = []
     for overlay, steps in rows:
         steps = min(steps, by_volume)
@@ -55,6 +60,11 @@ def losses(rig, now_us, since_boot_us):
     if therapy.mode == "running":
         therapy.boluses.keep([overlay for overlay, steps in out if steps], now_us)
     return out
+
+
+def _by_volume(dosing, volume_nl, rate_nl_per_day):
+    """Steps until a record was due by volume, which is looked at by and by."""
+    return dosing.near_steps(volume_nl + rate_nl_per_day * (LOOK_US + SLACK_US) // DAY_US) + 1
 
 
 def _in_order(therapy, now_us):

@@ -123,6 +123,13 @@ def test_of_a_long_bolus_no_more_is_assumed_than_of_a_base_flow(tmp_path: Path) 
     assert losses(rig, 300) == [(single, 1_709 + 1), (None, 0)]
 
 
+def test_what_cannot_begin_before_a_record_is_due_by_volume_does_not_count(tmp_path: Path) -> None:
+    rig, (single, spread) = flowing(tmp_path, (SINGLE, 100_000, 100), (SPREAD, 5_000, 1_000))
+    single.done_steps = 50_000
+    assert losses(rig, 300) == [(single, 1_709 + 1), (None, 0)], "as if nothing waited behind it"
+    assert spread.done_steps == 0
+
+
 def test_two_boluses_share_the_time_one_after_the_other(tmp_path: Path) -> None:
     rig, (single, spread) = flowing(tmp_path, (SINGLE, 2_000, 100), (SPREAD, 5_000, 50))
     single.done_steps = 1_700
