@@ -28,7 +28,8 @@ SECTIONS = ("connectors", "cables")
 def _source(name: str) -> dict[str, Any]:
     import yaml
 
-    return yaml.safe_load((HERE / "wiring" / f"{name}.yml").read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built
+    return yaml.load((HERE / "wiring" / f"{name}.yml").read_text(encoding="utf-8"), loader)
 
 
 def wiring_plan(name: str) -> dict[str, Any]:

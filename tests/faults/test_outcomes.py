@@ -21,6 +21,15 @@ def rig(tmp_path_factory):
     private.stop()
 
 
+@pytest.fixture(scope="module")
+def pulled(rig):
+    """The rig, with its log so far in the store: what there is to be read."""
+    home, port = rig
+    code, err, _out = outcomes.run(home, "ascii", "-p", port, "log", "pull")
+    assert code == 0, err
+    return rig
+
+
 def state(port):
     client = Client(SerialLink(port))
     try:
@@ -102,9 +111,8 @@ ANSWERS = {
 
 @pytest.mark.parametrize("lines", [0, 1])
 @pytest.mark.parametrize("words", ANSWERS)
-def test_a_read_whose_reader_went_away_ends_quietly_with_one_code_whatever_the_command(rig, words, lines):
-    home, port = rig
-    outcomes.run(home, "ascii", "-p", port, "log", "pull")
+def test_a_read_whose_reader_went_away_ends_quietly_with_one_code_whatever_the_command(pulled, words, lines):
+    home, port = pulled
     to_rig = words in ("status", "alarms", "watch", "calibrate list", "log pull")
     lines = 0 if words == "log pull" else lines  # it says nothing until a record comes, and ends all the same
     where = ("-p", port) if to_rig else ()
@@ -114,9 +122,8 @@ def test_a_read_whose_reader_went_away_ends_quietly_with_one_code_whatever_the_c
     assert "Traceback" not in err
 
 
-def test_a_fault_of_the_store_is_the_exit_code_where_nobody_reads_of_it_too(rig):
-    home, port = rig
-    outcomes.run(home, "ascii", "-p", port, "log", "pull")
+def test_a_fault_of_the_store_is_the_exit_code_where_nobody_reads_of_it_too(pulled):
+    home, _port = pulled
     (path,) = home.rglob("pumprig.db")
     with sqlite3.connect(path) as db:
         db.execute("DELETE FROM records WHERE number = 2")

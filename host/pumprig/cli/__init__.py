@@ -10,7 +10,6 @@ Leaves: what a command does to its module.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import io
 import os
@@ -180,6 +179,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib
+
             meant = difflib.get_close_matches(args[0], COMMANDS, n=3)
             if not meant:
                 raise
