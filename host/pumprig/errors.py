@@ -8,6 +8,7 @@ Leaves: the wording of each case to the module that meets it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 MOST_FAULTS = 20  # of a file, told to a person
@@ -67,12 +68,18 @@ class RefusedError(PumpError):
     exit_code = 3
 
     def __init__(
-        self, happened: str, not_done: str, next_step: str, code: int, name: str, numbers: dict[str, str]
+        self,
+        happened: str,
+        not_done: str,
+        next_step: str,
+        code: int,
+        name: str,
+        numbers: Mapping[str, int | str],
     ) -> None:
         super().__init__(happened, not_done, next_step)
         self.code = code
         self.name = name
-        self.numbers = numbers
+        self.numbers: dict[str, int | str] = dict(numbers)
         self._at = datetime.now(UTC)
 
     @property
@@ -83,8 +90,8 @@ class RefusedError(PumpError):
     @property
     def allowed_at(self) -> datetime | None:
         """When the request would be allowed, where time alone decides that; else None."""
-        wait_s = self.numbers.get("wait_s", "")
-        return self._at + timedelta(seconds=int(wait_s)) if wait_s.isdigit() else None
+        wait_s = self.numbers.get("wait_s")
+        return self._at + timedelta(seconds=wait_s) if isinstance(wait_s, int) else None
 
     def details(self) -> dict[str, object]:
         return {"code": self.code, "rule": self.name, "numbers": self.numbers}

@@ -20,6 +20,7 @@ from typing import TextIO
 
 import click
 
+from pumprig import acting
 from pumprig.errors import PumpError
 from pumprig.sign import Sign
 
@@ -51,7 +52,6 @@ class OutputLost(PumpError):
 class _State:
     """Of the command that runs."""
 
-    acts = False  # what is printed from here on decides nothing
     told = False  # that something could not be printed
     left = False  # the reader wanted no more
     absent = False  # the process was started without a standard output
@@ -78,14 +78,14 @@ def prepare() -> None:
 
 def begin(within: bool = False) -> None:
     """A command begins; it only reads until it says otherwise. `within` another: what that one told stays told."""
-    _State.acts = False
+    acting.begin()
     _State.told = within and _State.told
     _State.left = within and _State.left
 
 
 def acts() -> None:
     """The command has an effect from here on: whether its text can be printed decides nothing any more."""
-    _State.acts = True
+    acting.acts()
 
 
 def reader_has_left() -> bool:
@@ -193,7 +193,7 @@ def _is_broken(descriptor: int) -> bool:
 
 def _lost(why: str, closed: bool) -> None:
     _State.left = _State.left or closed
-    if not _State.acts:
+    if not acting.has_acted():
         raise OutputLost(why, closed)
     if not _State.told and not closed:
         _State.told = True

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from pumprig import streams
+from pumprig import acting
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def whole(path: Path) -> Generator[IO[bytes]]:
     if path.exists() and not path.is_file():
         with open(path, "wb") as file:
             yield file
-        streams.acts()
+        acting.acts()
         return
     place = Path(os.path.realpath(path))
     part = place.with_name(f"{place.name}.{os.getpid()}.part")
@@ -41,7 +41,7 @@ def whole(path: Path) -> Generator[IO[bytes]]:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
-    streams.acts()
+    acting.acts()
 
 
 def put(path: Path, content: bytes) -> None:

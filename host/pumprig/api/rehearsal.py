@@ -33,16 +33,21 @@ class Rehearsal:
     seed: int
     simulated_s: float
     wall_s: float
+    asked_nl: int | None
     delivered_nl: int
+    not_given: list[dict[str, Any]]
     true_nl: int
     commanded_nl: int
     by_kind: dict[str, int]
     demand: dict[str, int]
     alarms: list[dict[str, Any]]
+    refused: list[dict[str, Any]]
     refills: int
     reservoir_nl: int
     power_cuts: int
     undelivered_nl: int
+    delivered_steps: int
+    loop: dict[str, int]
     log_records: int
     log_verified: bool
     report: dict[str, Any] = field(repr=False)

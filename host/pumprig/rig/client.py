@@ -139,7 +139,7 @@ class Client(Talk):
         """Whether another user of a shared link came in between; a wrong mark is no such thing."""
         if not getattr(self._transport, "shared", False):
             return False
-        why = refused.numbers.get("why", "")
+        why = str(refused.numbers.get("why", ""))
         return refused.name == "sequence" or (refused.name == "access" and in_session and "mark" not in why)
 
     def _change_once(self, verb: str, values: dict[str, Value]) -> Answer:

@@ -9,10 +9,12 @@ Leaves: exit codes to errors.py.
 from __future__ import annotations
 
 from pumpwire import VERSION, spec, texts
+from pumpwire.refusals import REFUSALS
 
 from pumprig import quantities
 from pumprig.errors import LinkError, PumpError, RefusedError
 
+FIGURES = {name for name, kind, _meaning in REFUSALS if kind not in ("text", "hex")}
 NEXT_STEPS = {
     "limit": "Ask for less, or load a program with a higher hard limit.",
     "soft_limit": "Repeat it with --override if you mean it; the override is logged.",
@@ -40,7 +42,16 @@ def refused(verb: str, fields: dict[str, str]) -> RefusedError:
     rule = texts.ERRORS.get(name, name or "refused")
     told = [_number_text(key, value) for key, value in numbers.items()]
     happened = f"`{verb}` was refused: {rule}" + (f" ({'; '.join(told)})." if told else ".")
-    return RefusedError(happened, "Nothing was changed.", _next_step(name, numbers), code, name, numbers)
+    step = _next_step(name, numbers)
+    return RefusedError(happened, "Nothing was changed.", step, code, name, figures_of(numbers))
+
+
+def figures_of(fields: dict[str, str]) -> dict[str, int | str]:
+    """The fields of a refusal, by their kinds: numbers are whole numbers, texts stay texts."""
+    return {
+        key: int(value) if key in FIGURES and value.removeprefix("-").isdecimal() else value
+        for key, value in fields.items()
+    }
 
 
 def _next_step(name: str, numbers: dict[str, str]) -> str:
