@@ -65,9 +65,13 @@ class Past:
         for a, b, nl, extra_nl, _asked_nl in reversed(self._rows):
             if b <= from_us:
                 break
-            share = Fraction(1) if a >= from_us or a == b else (b - from_us) / (b - a)
-            total += nl * share
-            extra += extra_nl * share
+            if a >= from_us or a == b:
+                total += nl
+                extra += extra_nl
+            else:
+                share = (b - from_us) / (b - a)
+                total += nl * share
+                extra += extra_nl * share
         return total, extra
 
     def asked_since(self, from_us: Fraction) -> Fraction:

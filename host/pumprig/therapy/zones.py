@@ -10,6 +10,7 @@ Leaves: the database of zones to the system (or the package tzdata).
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -31,15 +32,21 @@ def transitions(name: str, now_s: int) -> Transitions:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise KeyError(name) from None
-    year = (EPOCH + timedelta(seconds=now_s)).year
+    return _around(zone, (EPOCH + timedelta(seconds=now_s)).year)
+
+
+@cache
+def _around(zone: ZoneInfo, year: int) -> Transitions:
+    """Of the calendar years about this one."""
     at_s, end_s = max(0, _new_year_s(year - YEARS)), _new_year_s(year + YEARS + 1)
-    found = [(at_s, _offset(zone, at_s) + DAY_S)]
+    offset = _offset(zone, at_s)
+    found = [(at_s, offset + DAY_S)]
     while at_s < end_s:
         next_s = min(at_s + STEP_S, end_s)
-        if _offset(zone, at_s) != _offset(zone, next_s):
-            change_s = _change(zone, at_s, next_s)
-            found.append((change_s, _offset(zone, change_s) + DAY_S))
-        at_s = next_s
+        after = _offset(zone, next_s)
+        if after != offset:
+            found.append((_change(zone, at_s, next_s), after + DAY_S))
+        at_s, offset = next_s, after
     if len(found) > 1:
         return (*found, (end_s, found[-1][1]))
     return () if found[0][1] == DAY_S else ((0, found[0][1]),)
