@@ -139,6 +139,7 @@ class Cuts:
         self._judge.check(abs(behind_us - right_us) <= S_US + LATE_US, "a titration comes back elsewhere")
         kept.behind_us = behind_us
         kept.held_us = kept.t_us if row.state["ramp"] & 1 else None
+        kept.stood_us = kept.ramp_us(kept.t_us) if kept.held_us is not None else None
 
     def _returns(self, first: Row) -> None:
         """It ran: the loss is bounded, stated, and counted as delivered."""

@@ -292,7 +292,7 @@ class Model(OwnTime):
         self.origin_us = self.placed_us = self.t_us
         # No lack of power before it is its own
         self.outage_why, self.clock_restored, self.before_rate = None, False, None
-        self.behind_us, self.held_us = ZERO, None
+        self.behind_us, self.held_us, self.stood_us = ZERO, None, None
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]
         self.carry_nl = [ZERO] * len(program.periodic)
@@ -305,11 +305,11 @@ class Model(OwnTime):
             self.cancel("commit")  # what flows apart
             self.fall_due()  # while it stood
         if self.clock_restored and self.before_rate is None:  # which asked while there was no power
-            names = ("t_us", "utc_less_t_us", "program", "origin_us", "behind_us", "held_us")
+            names = ("t_us", "utc_less_t_us", "program", "origin_us", "behind_us", "held_us", "stood_us")
             self.before_rate = OwnTime(*(getattr(self, name) for name in names))
         self.program = program
         self.placed_us = self.t_us
-        self.behind_us, self.held_us = ZERO, None
+        self.behind_us, self.held_us, self.stood_us = ZERO, None, None
         self.run()
 
     def run(self) -> None:

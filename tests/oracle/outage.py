@@ -33,7 +33,10 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
         model.asked_nl += base_nl
         model.missing.add(model.outage_why or model.standing_why(), base_nl)
         model.origin_us -= outage_us
-        model.held_us = None if model.held_us is None else model.held_us - outage_us
+        if model.held_us is not None:
+            model.held_us -= outage_us
+        elif model.stood_us is not None:
+            model.behind_us += outage_us
         for i, row in enumerate(model.program.periodic):
             every_us = row.every_s * S_US
             waits = model.due_us[i] <= model.elapsed_us - outage_us  # until its own next turn
@@ -44,4 +47,4 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
                 model.claims.append(claim)
                 model.due_us[i] += turns * every_us
                 model.asked_nl += turns * row.volume_nl
-    model.clock_restored, model.before_rate = False, None
+    model.clock_restored, model.before_rate, model.stood_us = False, None, None

@@ -25,6 +25,7 @@ class OwnTime:
     origin_us: Fraction = ZERO  # where the program's elapsed time is zero
     behind_us: Fraction = ZERO  # a titration that was held, and is
     held_us: Fraction | None = None
+    stood_us: Fraction | None = None  # where a titration stood that was held at a boot, and so without power
 
     @property
     def elapsed_us(self) -> Fraction:
@@ -67,6 +68,7 @@ class OwnTime:
         total_nl = done_us = ZERO
         while done_us < outage_us:
             own_us = self.ramp_us(self.t_us) + (ZERO if self.held_us is not None else done_us)
+            own_us = own_us if self.stood_us is None else self.stood_us
             rate, holds_us = self.program.rate(own_us, utc_us + done_us)
             span_us = min(outage_us - done_us, holds_us)
             total_nl += rate * span_us / DAY_US

@@ -228,3 +228,19 @@ def test_a_start_while_the_stop_button_is_down(start, held_ms):
         Event(80_000, "resume"),
     ]
     assert not faults(constant(10_000), events, 20 * MINUTE)
+
+
+@pytest.mark.parametrize("again", ["go", "hold", "back", ""])
+@pytest.mark.parametrize("before", ["hold", "back"])
+def test_a_titration_that_was_held_over_a_loss_of_power_stands_still_in_it(before, again):
+    """Also where it has been let go when the clock tells for how long there was no power."""
+    program = Program(
+        "by hand", ramp=(100_000, 50_000, 600, 900_000), periodic=(Periodic(900, 3_000, 30_000),)
+    )
+    events = [
+        Event(25 * MINUTE, "titrate", {"ramp": before}),
+        Event(40 * MINUTE, "power_cut", {"for_ms": 50 * MINUTE}),
+        *([Event(95 * MINUTE, "titrate", {"ramp": again})] if again else []),
+        Event(110 * MINUTE, "set_clock", {"by_ms": 0}),
+    ]
+    assert not faults(program, events, 150 * MINUTE)

@@ -48,6 +48,7 @@ class Therapy:
         self._piece = NO_PIECE
         self.ramp_held_us = -1  # since when the ramp is held; -1: it goes on
         self._ramp_behind_us = 0  # by how much the ramp is behind the program's time
+        self.was_held = False  # when this boot came: then it stood still while there was no power
         self.later = (0, 0)  # the program that waits: (number of its text, when it begins, UTC s); 0: none
 
     # --- program
@@ -81,6 +82,7 @@ class Therapy:
         self._piece = NO_PIECE
         self.ramp_held_us = -1
         self._ramp_behind_us = 0
+        self.was_held = False
 
     def check(self, program, override, most_nl, going_on=()):
         """Refuse what pump or limits cannot carry; most_nl: the program's most in any 24 h; going_on: the boluses under
@@ -120,8 +122,9 @@ class Therapy:
         """The clock says how long the program was without power: its grid has gone on meanwhile."""
         self.start_us -= outage_us
         self._piece = NO_PIECE
-        if self.ramp_held_us >= 0:
+        if self.ramp_held_us >= 0 or self.was_held:
             self._ramp_behind_us += outage_us
+        self.was_held = False
         self.boluses.add_outage(outage_us, now_us)
 
     # --- mode

@@ -177,7 +177,9 @@ class Account:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
         ended_us = None if last.at_utc_us is None else last.at_utc_us + span_us
-        self._cut = Cut(place_of(record), ended_us, why, record.program_hash)
+        self._cut = Cut(
+            place_of(record), ended_us, why, record.program_hash, stood_us=self._own.stood(record)
+        )
         for kind, assumed in self._assumed.boot(last, record):
             self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, kind)
         if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
@@ -198,9 +200,8 @@ class Account:
                     cut = None
                 why = (self._why(last) or ("power", "")) if cut is None else cut.why
                 self._stretch = why  # it was counted when it began
-                self._own.zero_us += moved_us
-                self._pass(last, record.mono_us, moved_us, why, cut)
-                self._own.zero_us -= moved_us
+                with self._own.without_power(moved_us, cut and cut.stood_us):
+                    self._pass(last, record.mono_us, moved_us, why, cut)
                 self._stretch = now
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
             self._set = record

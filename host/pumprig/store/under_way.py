@@ -8,7 +8,8 @@ Leaves: the bytes to record.py, the account to asked.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from pumpwire import spec
@@ -84,6 +85,19 @@ class OwnTime:
         """By how much a titration is behind in the state of a record; exactly, where it is the one last looked at."""
         is_it = -AHEAD_US < self.behind_us - told_us(record) < 1_000_000 + AHEAD_US
         return self.behind_us if is_it else told_us(record)
+
+    @staticmethod
+    def stood(record: Record) -> int | None:
+        """Where a titration stands that is held at a record; None: it goes on."""
+        return titrated_us(record) if record.state["ramp"] & 1 else None
+
+    @contextmanager
+    def without_power(self, outage_us: int, stood_us: int | None) -> Generator[None]:
+        """As it was while there was no power for so long; a titration that was held then stood."""
+        now, held_us = self.zero_us, self.held_us
+        self.zero_us, self.held_us = now + outage_us, held_us if stood_us is None else stood_us
+        yield
+        self.zero_us, self.held_us = now, held_us
 
     def goes_on(self, record: Record) -> bool:
         """Whether the program's time at a record of the same boot is what it was to be: no program began since."""
