@@ -19,6 +19,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timezone
 from typing import IO, Any
 
+from pumpwire.refusals import figures_of
 from pumpwire.spec import KINDS
 
 from rigsim import geometry
@@ -226,7 +227,12 @@ class _Run:
                 for row in recorder.alarms
             ],
             "refused": [
-                {"at": _iso(self.world.utc_us_at(cycle)), "verb": error.verb, "why": error.name}
+                {
+                    "at": _iso(self.world.utc_us_at(cycle)),
+                    "verb": error.verb,
+                    "why": error.name,
+                    "numbers": figures_of(error.fields),
+                }
                 for cycle, error in self.wire.refusals[:1000]
             ],
             "refills": recorder.refills - 1,  # the first fill is none

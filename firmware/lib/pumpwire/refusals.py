@@ -30,3 +30,15 @@ REFUSALS = (
     ("staged_hash", "hex", "of what is staged"),
     ("field", "text", "the field of the document"),
 )
+
+FIGURES = {row[0] for row in REFUSALS if row[1] not in ("text", "hex")}
+
+
+def figures_of(fields):
+    """{name: text} of an error, by kind: numbers become whole numbers, texts stay; without code and name."""
+    found = {}
+    for name, text in fields.items():
+        if name not in ("code", "name"):
+            is_number = name in FIGURES and text.lstrip("-").isdigit()
+            found[name] = int(text) if is_number else text
+    return found

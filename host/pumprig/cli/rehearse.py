@@ -21,6 +21,7 @@ from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
 from pumprig.delivered import delivery_lines
 from pumprig.errors import PumpError, UsageError
+from pumprig.rig.refusals import numbers_text
 from pumprig.store.given import Delivery
 from pumprig.therapy import events as event_files
 from pumprig.therapy import program as programs
@@ -135,7 +136,8 @@ def _show(settings: Settings, report: dict[str, Any]) -> None:
             f"  demand boluses: {demand['asked']} asked, {demand['given']} given, {demand['refused']} refused"
         )
     for row in report["refused"][:MOST_SHOWN]:
-        settings.show(f"  refused: {row['verb']} at {row['at']} ({row['why']})")
+        told = "; ".join(text for text in (row["why"], numbers_text(row["numbers"])) if text)
+        settings.show(f"  refused: {row['verb']} at {row['at']} ({told})")
     if len(report["refused"]) > MOST_SHOWN:
         settings.show(f"  and {len(report['refused']) - MOST_SHOWN} more refusals; --json has them")
     settings.show(f"  reservoir {volume(report['reservoir_nl'])} after {report['refills']} refills")

@@ -8,13 +8,14 @@ Leaves: exit codes to errors.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pumpwire import VERSION, spec, texts
-from pumpwire.refusals import REFUSALS
+from pumpwire.refusals import figures_of
 
 from pumprig import quantities
 from pumprig.errors import LinkError, PumpError, RefusedError
 
-FIGURES = {name for name, kind, _meaning in REFUSALS if kind not in ("text", "hex")}
 NEXT_STEPS = {
     "limit": "Ask for less, or load a program with a higher hard limit.",
     "soft_limit": "Repeat it with --override if you mean it; the override is logged.",
@@ -40,18 +41,15 @@ def refused(verb: str, fields: dict[str, str]) -> RefusedError:
     name = fields.get("name", "")
     code = int(fields.get("code", "0")) if fields.get("code", "0").isdigit() else 0
     rule = texts.ERRORS.get(name, name or "refused")
-    told = [_number_text(key, value) for key, value in numbers.items()]
-    happened = f"`{verb}` was refused: {rule}" + (f" ({'; '.join(told)})." if told else ".")
+    told = numbers_text(numbers)
+    happened = f"`{verb}` was refused: {rule}" + (f" ({told})." if told else ".")
     step = _next_step(name, numbers)
     return RefusedError(happened, "Nothing was changed.", step, code, name, figures_of(numbers))
 
 
-def figures_of(fields: dict[str, str]) -> dict[str, int | str]:
-    """The fields of a refusal, by their kinds: numbers are whole numbers, texts stay texts."""
-    return {
-        key: int(value) if key in FIGURES and value.removeprefix("-").isdecimal() else value
-        for key, value in fields.items()
-    }
+def numbers_text(numbers: Mapping[str, int | str]) -> str:
+    """What a refusal says besides its rule, with units."""
+    return "; ".join(_number_text(key, str(value)) for key, value in numbers.items())
 
 
 def _next_step(name: str, numbers: dict[str, str]) -> str:

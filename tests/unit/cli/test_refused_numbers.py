@@ -55,3 +55,44 @@ def test_a_rehearsal_has_the_figures_of_its_document_as_attributes(
     ]
     for name in contract:
         assert type(getattr(given, name)) is type(document[name]), name
+
+
+def test_a_rehearsal_tells_of_each_refusal_with_its_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, listed = tmp_path / "limited.toml", tmp_path / "events.toml"
+    path.write_text(LIMITED)
+    listed.write_text("".join(f"[[event]]\n{row}\n" for row in ASKED))
+    words = ["rehearse", str(path), "--for", "6 h", "--events", str(listed)]
+    assert cli.run([*words, "--json"]) == 0
+    hasty, over, again = json.loads(capsys.readouterr().out)["refused"]
+    assert (hasty["why"], hasty["numbers"]["limit_nl_per_day"]) == ("limit", 6_000_000)
+    assert hasty["numbers"]["rate_nl_per_day"] == 240_000 + 100_000 * 1440
+    assert over["why"] == "cap"
+    assert over["numbers"]["short_nl"] == pytest.approx(40_000, abs=50)  # 240 + 100 uL of 300
+    assert again["why"] == "lockout"
+    assert again["numbers"]["wait_s"] == pytest.approx(3_600, abs=2)
+    assert cli.run(words) == 0
+    told = capsys.readouterr().out
+    assert "(lockout; wait 1 h)" in told
+    assert "rate 6.01 mL/h; limit 250 µL/h (6 mL/day))" in told
+
+
+LIMITED = """name = "limited"
+[limits]
+hard_max_rate = "6 ml/day"
+max_per_24h = "300 ul"
+[basal]
+rate = "10 ul/h"
+[demand_bolus]
+volume = "1 ul"
+over = "1 min"
+lockout = "2 h"
+max_per_24h = 6
+"""
+ASKED = [
+    'at = "1 h"\ndo = "bolus"\nvolume = "100 ul"\nover = "1 min"',
+    'at = "2 h"\ndo = "bolus"\nvolume = "100 ul"\nover = "1 h"',
+    'at = "3 h"\ndo = "demand"',
+    'at = "4 h"\ndo = "demand"',
+]
