@@ -20,8 +20,11 @@ PAGE = 256
 MODE_BITS = 3
 # Of the field `demand_wait_s`; above them what of `ramp` does not go into its own as many: 97 days and more
 WAIT_BITS = 24
+# `reservoir_assumed_nl` has a byte above the low 32 bits of each of these, the lowest first
+PARTS_BITS = 32
+PARTS = ("reservoir_base_nl", "assumed_steps", "lost_steps")
 MAGIC = b"PR"
-VERSION = 5
+VERSION = 6
 CHAIN = 8
 
 # name, struct code
@@ -53,10 +56,10 @@ STATE = (
     ("calibration_steps", 5),
     ("delivered_base_nl", 6),  # delivered before the present calibration took effect
     ("base_steps", 5),  # net steps at that moment
-    ("reservoir_base_nl", 5),  # reservoir at the last refill, or when the calibration changed
+    ("reservoir_base_nl", 5),  # reservoir at the last refill, less what was assumed since; see PARTS
     ("reservoir_base_delivered_nl", 6),  # total delivered at that moment
-    ("assumed_steps", 5),  # counted as delivered at a power loss without having been counted
-    ("lost_steps", 5),  # counted, but the rotor did not follow
+    ("assumed_steps", 5),  # see PARTS; counted as delivered at a power loss without having been counted
+    ("lost_steps", 5),  # see PARTS; counted, but the rotor did not follow
     ("last_seq", 4),
     ("last_code", 1),  # 0: done; else the error code it was refused with
     ("mode", 1),  # low three bits: index into spec.MODES, what to resume; the others: `halted`, why it stands
@@ -87,8 +90,8 @@ STATE = (
 )
 WIDTHS = bytes([row[1] for row in STATE])
 MODE = 17  # where `mode` stands in STATE
-HALTED_SINCE = 4  # the version that added no field, but split `mode`; 5 did so with `demand_wait_s`
-FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42}  # version: how many of STATE it has
+HALTED_SINCE = 4  # the version that added no field, but split `mode`; 5 split `demand_wait_s`, 6 PARTS
+FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42, 6: 42}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -149,6 +152,10 @@ def pack(header, state, text):
     ramp = state.get("ramp") or 0
     wait = (state.get("demand_wait_s") or 0) | ramp >> WAIT_BITS << WAIT_BITS
     state = dict(state, demand_wait_s=wait, ramp=ramp & (1 << WAIT_BITS) - 1)
+    assumed_nl = state.get("reservoir_assumed_nl") or 0
+    for name in PARTS:
+        state[name] = (state.get(name) or 0) | (assumed_nl & 0xFF) << PARTS_BITS
+        assumed_nl >>= 8
     values = [state.get(name) or 0 for name, _size in STATE]
     values[MODE] |= state.get("halted", 0) << MODE_BITS
     return page(header, values, text if isinstance(text, bytes) else text.encode())
@@ -222,7 +229,12 @@ def unpack(raw):
 
 
 def split(state, version):
-    """What shares a field in a record of this version -> each by itself: `mode`, `halted`, the lockout, `ramp`."""
+    """What shares a field -> each by itself: `mode` and `halted`, lockout and `ramp`, `reservoir_assumed_nl`."""
+    assumed_nl = 0
+    for name in reversed(PARTS):
+        assumed_nl = assumed_nl << 8 | state[name] >> PARTS_BITS
+        state[name] &= (1 << PARTS_BITS) - 1
+    state["reservoir_assumed_nl"] = assumed_nl
     state["ramp"] |= state["demand_wait_s"] >> WAIT_BITS << WAIT_BITS
     state["demand_wait_s"] &= (1 << WAIT_BITS) - 1
     state["halted"] = 0

@@ -311,9 +311,9 @@ HEADER = {
 STATE = {
     "delivered_base_nl": "volume delivered before the present calibration took effect",
     "base_steps": "counted steps, relief subtracted, at that moment",
-    "reservoir_base_nl": "what the reservoir held at the last filling, or when the calibration changed",
+    "reservoir_base_nl": "at the last filling, less what was assumed since; its fifth byte is the low byte of that, nL",
     "reservoir_base_delivered_nl": "all that had been delivered at that moment",
-    "lost_steps": "counted, but the rotor did not follow",
+    "lost_steps": "counted, but the rotor did not follow; its fifth byte is the high one of the reservoir's",
     "last_crc": "which command `last_seq` was",
     "mode": "what the pump is set to do: an index into the modes below; plus 8 times why it stands: 0 a person, "
     "1 a loss of power, 2 + n the alarm of bit n",

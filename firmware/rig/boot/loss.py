@@ -58,13 +58,20 @@ def losses(rig, now_us, since_boot_us):
     base = dosing.near_steps(flowed_nl) + 1
     out.append((None, max(0, min(base, by_volume))))
     if therapy.mode == "running":
-        therapy.boluses.keep([overlay for overlay, steps in out if steps], now_us)
+        _take_back(therapy.boluses, [overlay for overlay, steps in out if steps], now_us)
     return out
 
 
 def _by_volume(dosing, volume_nl, rate_nl_per_day):
     """Steps until a record was due by volume, which is looked at by and by."""
     return dosing.near_steps(volume_nl + rate_nl_per_day * (LOOK_US + SLACK_US) // DAY_US) + 1
+
+
+def _take_back(boluses, begun, now_us):
+    """Of the turns that are planned these have begun by now, the others not."""
+    boluses.queue = [overlay for overlay in boluses.queue if overlay.row < 0 or overlay in begun]
+    boluses.pass_time(now_us, "")
+    boluses.unplan()
 
 
 def _in_order(therapy, now_us):

@@ -63,9 +63,11 @@ def _restore(rig, now_us):
     if header["utc_us"]:
         rig.clock.set_utc(header["utc_us"], now_us, "restored")
     rig.alarms.restore(state["alarms"], state["acked"], now_us)
-    rig.reservoir.base_nl = state["reservoir_base_nl"]
-    rig.reservoir.base_delivered_nl = state["reservoir_base_delivered_nl"]
-    rig.reservoir.u_base_nl = rig.reservoir.base_nl // 200
+    reservoir, assumed_nl = rig.reservoir, state["reservoir_assumed_nl"]
+    reservoir.fill(state["reservoir_base_nl"] + assumed_nl)
+    reservoir.base_delivered_nl = state["reservoir_base_delivered_nl"]
+    reservoir.assume(assumed_nl)
+    reservoir.base_nl = state["reservoir_base_nl"]
     rig.assumed_steps = state["assumed_steps"]
     rig.implant.restore(state, now_us)
     given_us = day(rig, rig.journal, now_us)

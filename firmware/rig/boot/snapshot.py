@@ -7,7 +7,7 @@ Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
 from pumpwire.program import DAY_US
-from pumpwire.records import MODE_BITS, WAIT_BITS
+from pumpwire.records import MODE_BITS, PARTS_BITS, WAIT_BITS
 from pumpwire.spec import MODES, alarm
 
 from rig.flow.boluses import LEAD_US
@@ -27,7 +27,7 @@ def halted_number(why):
 
 
 def state_of(rig, now_us):
-    """The state block of a record: its values in the order of records.STATE, `halted` in the upper bits of the mode."""
+    """The state block of a record: its values in the order of records.STATE, what shares a field put together."""
     therapy = rig.therapy
     dosing = rig.dosing
     active, acked = rig.alarms.masks()
@@ -35,13 +35,14 @@ def state_of(rig, now_us):
     at_us = _reached_us(rig, bolus, now_us)
     elapsed_s, elapsed_part = _elapsed(therapy, at_us)
     second = therapy.bridge or therapy.spread  # never both
+    assumed_nl = rig.reservoir.assumed_nl
     delivered = (
         dosing.base_nl,
         dosing.base_steps,
-        rig.reservoir.base_nl,
+        rig.reservoir.base_nl | (assumed_nl & 0xFF) << PARTS_BITS,
         rig.reservoir.base_delivered_nl,
-        rig.assumed_steps,
-        dosing.lost_steps,
+        rig.assumed_steps | (assumed_nl >> 8 & 0xFF) << PARTS_BITS,
+        dosing.lost_steps | assumed_nl >> 16 << PARTS_BITS,
         rig.session.last_seq,
         rig.session.last_code,
         MODES.index(therapy.mode) | halted_number(therapy.halted_by) << MODE_BITS,
@@ -66,12 +67,14 @@ def _reached_us(rig, bolus, now_us):
     if bolus is None:
         return now_us
     boluses = rig.therapy.boluses
-    at_us = max(now_us, bolus.start_us if bolus.row < 0 else boluses.due_us(bolus.row, bolus.turn))
-    soon_us = now_us + LEAD_US
-    left = max(0, bolus.left() - 2)
-    if max(now_us, bolus.start_us) + rig.dosing.nl_of(left) * DAY_US // bolus.rate_nl_per_day <= soon_us:
-        at_us = max(at_us, boluses.last_due_us(soon_us))
-    return at_us
+    begins_us = at_us = max(now_us, bolus.start_us)
+    if bolus.row >= 0:
+        at_us = max(now_us, boluses.due_us(bolus.row, bolus.turn))
+    lasts_us = rig.dosing.nl_of(max(0, bolus.left() - 2)) * DAY_US // bolus.rate_nl_per_day
+    if begins_us + lasts_us > now_us + LEAD_US:
+        return at_us
+    due_us = boluses.next_us(now_us)
+    return max(at_us, due_us) if due_us <= now_us + LEAD_US else at_us
 
 
 def _bolus(overlay):

@@ -122,17 +122,6 @@ class Boluses:
         self._planned_given[best] = given
         return overlay if overlay.steps else None
 
-    def keep(self, begun, now_us):
-        """Of the turns that are planned these have begun by now; the others are taken back."""
-        self.queue = [overlay for overlay in self.queue if overlay.row < 0 or overlay in begun]
-        self.pass_time(now_us, "")
-        self._plan_anew()
-
-    def last_due_us(self, at_us):
-        """When the turn that fell due last until an instant did so; 0: none has."""
-        dues = [(i, self._due(i, at_us)) for i in range(len(self.rows))]
-        return max([0] + [self.due_us(i, due - 1) for i, due in dues if due])
-
     def planned_due_us(self, front_us):
         """When the next turn after the plan's end falls due."""
         return min([NEVER_US] + self._dues_us(self._planned, front_us))

@@ -7,6 +7,7 @@ Leaves: alarms to monitor.py, refusals to rig.py.
 """
 
 COUNT_UNCERTAINTY_NL = 1_000  # of a fill as measured by a person, at least
+MOST_ASSUMED_NL = 0xFFFFFF
 
 
 class Reservoir:
@@ -16,12 +17,14 @@ class Reservoir:
         self._dosing = dosing
         self.base_nl = 0
         self.base_delivered_nl = 0
+        self.assumed_nl = 0  # since the fill, as far as a record has room; base_nl is less by it
         self.u_base_nl = 0
 
     def fill(self, volume_nl):
         """The reservoir now holds volume_nl."""
         self.base_nl = volume_nl
         self.base_delivered_nl = self._dosing.delivered_nl()
+        self.assumed_nl = 0
         self.u_base_nl = max(COUNT_UNCERTAINTY_NL, volume_nl // 200)
 
     def volume_nl(self):
@@ -39,6 +42,7 @@ class Reservoir:
     def assume(self, volume_nl):
         """Up to volume_nl may have left uncounted: the estimate takes it as gone."""
         self.base_nl = max(0, self.base_nl - volume_nl)
+        self.assumed_nl = min(MOST_ASSUMED_NL, self.assumed_nl + volume_nl)
         self.u_base_nl += volume_nl
 
     def u_nl(self):

@@ -144,14 +144,29 @@ def test_a_document_that_is_not_the_record_s_is_damage_and_the_pump_stays_off(
 # --- books
 
 
-def test_the_reservoir_is_known_to_half_a_per_cent_after_a_boot(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fill_nl", [20_000, 7_654_321, 100_000_000])
+@pytest.mark.parametrize("assumed_nl", [0, 10, 649, 19_999, 3_000_000])
+def test_the_reservoir_is_as_well_known_after_boots_as_before(
+    tmp_path: Path, fill_nl: int, assumed_nl: int
+) -> None:
+    """Half a per cent of the fill or a microlitre, and all that was assumed since, however often it was cut."""
     rig = just_booted(tmp_path)
     rig.change("stop")
-    rig.change("refill", volume_nl=7_654_321)
-    rig.rig.reservoir.assume(10)
-    cut(rig)
-    assert rig.rig.reservoir.base_nl == 7_654_311
-    assert rig.rig.reservoir.u_base_nl == 7_654_311 // 200
+    rig.change("refill", volume_nl=fill_nl)
+    rig.rig.dosing.lost_steps, rig.rig.assumed_steps = 70_001, 90_001
+    rig.rig.reservoir.assume(assumed_nl)
+    for _ in range(3):
+        before = rig.rig.reservoir.u_nl(), rig.rig.reservoir.volume_nl()
+        cut(rig)
+        reservoir = rig.rig.reservoir
+        assert reservoir.volume_nl() == before[1]
+        assert reservoir.u_nl() == before[0] or reservoir.u_nl() > before[0] > fill_nl, (
+            "all of it may be gone"
+        )
+        assert reservoir.base_nl == max(0, fill_nl - assumed_nl)
+        assert (rig.rig.dosing.lost_steps, rig.rig.assumed_steps) == (70_001, 90_001)
+        if assumed_nl < fill_nl:
+            assert reservoir.u_base_nl == max(1_000, fill_nl // 200) + assumed_nl
 
 
 def test_the_books_of_the_modelled_implant_go_on(tmp_path: Path) -> None:

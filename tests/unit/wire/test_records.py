@@ -32,6 +32,9 @@ def any_record(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, int], str]:
         draw(st.integers(0, (1 << 24) - 1)),
         draw(st.integers(0, (1 << 32) - 1)),
     )
+    for name in records.PARTS:
+        state[name] = draw(st.integers(0, (1 << records.PARTS_BITS) - 1))
+    state["reservoir_assumed_nl"] = draw(st.integers(0, (1 << 24) - 1))
     return header, state, draw(st.text("abc =_.0123456789%", max_size=records.MAX_EVENT_TEXT + 20))
 
 
@@ -136,7 +139,7 @@ def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
         30,
         38,
         42,
-    ]  # versions 4 and 5 put a second value above `mode` and the lockout
+    ]  # versions 4, 5 and 6 put a second value above `mode`, the lockout and three others
 
 
 @pytest.mark.requirement("SR-13")
@@ -151,6 +154,15 @@ def test_a_lockout_leaves_its_high_byte_to_a_titration_that_is_far_behind() -> N
     lockout_s = {name: most for name, _least, most in shapes.DEMAND}["lockout_s"]
     assert lockout_s < 1 << records.WAIT_BITS
     assert 60 * 366 * 86_400 * 2 < 1 << 32, "sixty years are told"
+
+
+def test_a_fill_of_any_size_leaves_room_for_what_was_assumed_since() -> None:
+    _verb, arguments, *_rest = spec.command("refill")
+    assert max(row[3] for row in arguments) < 1 << records.PARTS_BITS
+    state = dict.fromkeys(records.PARTS, (1 << records.PARTS_BITS) - 1) | {"reservoir_assumed_nl": 0x123456}
+    header = {row[0]: 0 for row in FREE} | {"chain": bytes(records.CHAIN)}
+    _header, got, _text = records.unpack(records.pack(header, state, ""))
+    assert {name: got[name] for name in state} == state
 
 
 def test_the_longest_words_of_a_command_fit() -> None:
