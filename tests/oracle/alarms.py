@@ -108,9 +108,11 @@ class Alarms:
         )
 
     def _did(self, names: tuple[str, ...], row: Row, within_ms: int) -> bool:
+        """Whether it happened so shortly before, or lasted until then."""
         since_ms = (row.world_us - self._judge.begun_world_us) / 1000
         return any(
-            e.do in names and since_ms - within_ms <= e.at_ms <= since_ms for e in self._judge.scenario.events
+            e.do in names and e.at_ms <= since_ms <= e.at_ms + e.fields.get("for_ms", 0) + within_ms
+            for e in self._judge.scenario.events
         )
 
     def _lasts(self, begins: str, ends: str, row: Row) -> bool:

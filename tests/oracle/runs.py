@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from oracle import played, weather
 from oracle.drive import Drive, Play
 from oracle.files import file_faults
 from oracle.judge import Judge
+from oracle.scenario import Scenario
 from oracle.weeks import CLASSES, Weeks
 
 
@@ -27,10 +29,23 @@ class Kind:
 
     hours: tuple[float, float]
     classes: tuple[str, ...]
+    presses_ms: tuple[int, ...] = ()  # of the stop button; else each as long as a press is
 
     def week(self, seed: int) -> Weeks:
         shortest, longest = self.hours
         return Weeks(seed, (int(shortest * 3_600), int(longest * 3_600)), self.classes)
+
+    def scenario(self, seed: int) -> Scenario:
+        """The week that a seed draws."""
+        drawn = self.week(seed).scenario()
+        if not self.presses_ms:
+            return drawn
+        draw = Random(seed)
+        events = [
+            replace(one, fields={"for_ms": draw.choice(self.presses_ms)}) if one.do == "press_stop" else one
+            for one in drawn.events
+        ]
+        return replace(drawn, events=tuple(events))
 
 
 BASE = ("days", "phases", "ramp", "zone", "hold")
@@ -98,6 +113,11 @@ AIMED = {
     ),
     "tiny": Kind(
         (0.3, 1.5), ("periodic", "tiny", "spread", "bolus", "cut", "brownout", "stop", "rate", "days")
+    ),
+    "presses": Kind(
+        (0.3, 1.5),
+        ("periodic", "bolus", "spread", "demand", "press", "stop", "cut", "load", "bridge", "again", "rate"),
+        (1, 3, 8, 15, 25, 60, 200, 700, 2_500, 6_000),
     ),
 }
 KINDS.update(AIMED)
@@ -180,7 +200,7 @@ def weeks(kind: str, count: int) -> list[Any]:
 
 def disagreement(kind: str, seed: int, play: Play = played.play) -> str:
     """Run and judge one; empty: model and rig agree."""
-    scenario = KINDS[kind].week(seed).scenario()
+    scenario = KINDS[kind].scenario(seed)
     seen = Drive(scenario, play).run()
     faults = file_faults(scenario, seen) or (Judge(scenario, seen).run() if seen.rows else [])
     return "".join(f"{fault} [python -m oracle.runs {seed} {kind}]" for fault in faults)
@@ -188,7 +208,7 @@ def disagreement(kind: str, seed: int, play: Play = played.play) -> str:
 
 def show(kind: str, seed: int) -> int:
     """Programs, events, the log up to the disagreement."""
-    scenario = KINDS[kind].week(seed).scenario()
+    scenario = KINDS[kind].scenario(seed)
     print(scenario.program.toml())
     for event in scenario.events:
         text = event.program.toml().replace("\n", "; ") if event.program else ""

@@ -39,3 +39,8 @@ def test_model_and_rig_agree_on_caps(seed):
 @pytest.mark.parametrize("seed", weeks("tiny", 1))
 def test_model_and_rig_agree_on_tiny_boluses(seed):
     assert not disagreement("tiny", seed)
+
+
+@pytest.mark.parametrize("seed", weeks("presses", 8))
+def test_model_and_rig_agree_on_presses_from_a_millisecond_to_seconds(seed):
+    assert not disagreement("presses", seed)

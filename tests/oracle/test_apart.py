@@ -12,7 +12,7 @@ from pumprig.rig import simulator
 @pytest.mark.skipif(simulator.pypy() is None, reason="no PyPy here (Debian: pypy3)")
 @pytest.mark.parametrize("kind", ["boluses", "cuts", "all"])
 def test_a_week_in_pypy_has_the_same_rows_and_report(kind: str) -> None:
-    scenario = KINDS[kind].week(7).scenario()
+    scenario = KINDS[kind].scenario(7)
     with Apart() as apart:
         there, here = Drive(scenario, apart).run(), Drive(scenario).run()
     assert here.rows
