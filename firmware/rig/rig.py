@@ -235,7 +235,7 @@ class Rig:
     def stop(self, now_us, halted_by=""):
         """Stop now, within one pulse: cut the queue, cancel boluses, keep the program loaded."""
         mode, was_open = self.therapy.mode, self.delivery.open_us >= 0
-        self.therapy.pass_time(now_us)
+        self.delivery.settle(now_us)  # what has ended is told before what the stop cancels
         self.therapy.stop(halted_by)
         self.flow_changed(now_us)
         self._stopped(mode, was_open)

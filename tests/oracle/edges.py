@@ -95,5 +95,7 @@ def take_back(model: Model, over: Bolus, volume_nl: int) -> None:
     model.given[over.kind] -= over.given_nl
     model.asked_nl -= over.nl
     model.carry_nl[over.row] += over.nl - volume_nl
-    model.claims = [c for c in model.claims if (c.what, c.kind) != ("bolus_start", over.kind)]
+    own = [c for c in model.claims if (c.what, c.kind, c.steps) == ("bolus_start", over.kind, over.steps)]
+    if own:  # one that began before it, and whose start is told in a moment, keeps its own
+        model.claims.remove(own[-1])
     model.bolus = None
