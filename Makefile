@@ -79,10 +79,10 @@ tested: collected
 	@$(MAKE) --no-print-directory test
 
 collected: # once: else each of the workers compiles every test and every package for itself, all at the same time
-	@$(PY) -m pytest --collect-only -q >/dev/null
+	@told=$$($(PY) -m pytest --collect-only -q) || { echo "$$told" | tail -60; exit 1; }
 
-beside: # in one go beside the tests, which often wait; first types, which takes longest and compiles nothing
-	@$(MAKE) --no-print-directory types contracts compile fresh
+beside: # in one go beside the tests, which often wait; first types, which takes longest; `compile` is one of the tests
+	@$(MAKE) --no-print-directory types contracts fresh
 
 format: $(STAMP)
 	$(BIN)/ruff format --check .
