@@ -137,13 +137,13 @@ class Judge:
         rate, was, flowed = self.model.rate_now(), self.model.mode, self.model.flowing()
         self._stop_begins(row)
         self.model.advance(Fraction(self.written_us(row)))
+        self._relief(row)  # before what the record tells of: a fill comes after it
         handler = self._handlers.get(row.event)
         if handler is not None:
             handler(row)
         if self.model.mode != was:  # the log tells of it in the tick after it
             self.edge_nl += Fraction(max(rate, self.model.rate_now()) * TICK_US, DAY_US)
         self._lost(row)
-        self._relief(row)
         self.alarms.look(row)
         self._volumes(row, flowed)
         self._overdue(row)

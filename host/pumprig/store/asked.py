@@ -98,7 +98,9 @@ class Account:
             self._outage(last, record)
         cut, half = self._cut, record.program_hash
         if cut is not None and half != cut.half == last.program_hash and self._own.goes_on(record):
-            self._cut = replace(cut, half=half, base=cut.base or last)  # another base flow alone
+            self._cut = replace(
+                cut, half=half, base=cut.base or last, rate_us=cut.rate_us or record.mono_us
+            )  # another base flow alone
         self._own.look(record, anew=record.boot != last.boot)
         self._count(last, record)
         self._hear(last, record)
@@ -132,7 +134,8 @@ class Account:
                 return
         flowed, base_us, since_us = record, own_us, from_us
         if cut is not None and cut.base is not None:
-            flowed, base_us, since_us = cut.base, elapsed_us(cut.base), cut.base.mono_us
+            flowed, since_us = cut.base, cut.rate_us
+            base_us = elapsed_us(flowed) + since_us - flowed.mono_us
             program = self.programs.get(flowed.program_hash)
         for begin_us, end_us, place in self._parts(record, from_us, span_us, cut):
             if program is None:

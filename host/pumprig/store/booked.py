@@ -36,6 +36,7 @@ class Cut:
     half: int  # of the program in force
     # The last one of the base flow that asked then, where a rate has changed it since
     base: Record | None = None
+    rate_us: int = 0  # when that rate came, on the rig's clock
     stood_us: int | None = None  # where a titration stood that was held then
 
 
