@@ -8,7 +8,8 @@ Units: microseconds.
 Leaves: nothing.
 
 Finding a file takes the Pico 4 ms in a folder of fifty, and an import looks four times. So the first piece reads the
-file, and the second imports it from memory, out of a file system that holds nothing else.
+file, and the last one imports it from memory, out of a file system that holds nothing else. In between its names are
+looked up: an import looks for each among all that MicroPython knows, 0.1 ms a name, and takes it by its number, too.
 """
 
 import gc
@@ -32,6 +33,8 @@ STANDING = DOSED + ("rig.flow.apart", "rig.line.standing")
 WEIGHED = ("pumpwire.daily", "rig.flow.weigh")
 LATER = DOCUMENTS + ("rig.line.commits", "rig.line.later")
 _PLACE = "/loan"
+_NUMBERS = "rig.numbers"  # comes before any other
+MPY = b"M\x06"  # such a file's begin, of the version whose names may stand as numbers
 
 
 class _Shelf:
@@ -39,6 +42,9 @@ class _Shelf:
 
     name = ""
     data = b""
+    where = 0  # the names begin that are to be looked up, `left` of them; `head` stands in the place of all before
+    left = 0
+    head = b""
 
     def mount(self, *_how):
         pass
@@ -70,9 +76,11 @@ def get(name):
 
 
 def fetch(name):
-    """Do the next piece of loading a module; False once it is in memory. 11 ms on the Pico, units 19, texts 43."""
+    """Do the next piece of loading a module; False once it is in memory."""
     if name in sys.modules:
         return False
+    if _NUMBERS not in sys.modules and name != _NUMBERS and fetch(_NUMBERS):
+        return True
     if name not in _loaded:
         _loaded.append(name)
     package, _dot, last = name.rpartition(".")
@@ -85,8 +93,13 @@ def fetch(name):
             __import__(name)
             return False
         _shelf.name = name
-        return True
-    _import_from_shelf(name, owner)
+        data = _shelf.data
+        is_plain = data[:2] != MPY or max(data[4], data[5]) > 127 or name == _NUMBERS
+        _shelf.where, _shelf.left, _shelf.head = 6, 0 if is_plain else data[4], data[:6]
+    elif _shelf.left:
+        sys.modules[_NUMBERS].look_up(_shelf)
+    else:
+        _import_from_shelf(name, owner)
     return True
 
 

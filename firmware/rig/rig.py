@@ -81,7 +81,7 @@ class Rig:
         self.assumed_steps = 0
         self.collect_us = 0
         self.faults = 0  # in a row
-        self._reserve = [0] * 512  # words that the record of a fault may take
+        self._reserve = [0] * 256  # words that the record of a fault may take
         self.checkpoint = Checkpoint(self)
         counts = self.clock, self.dosing, self.therapy
         self.implant = Implant(counts, self.requests, lambda: self.link.answered, self.alarm_while)

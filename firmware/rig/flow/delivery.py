@@ -109,14 +109,16 @@ class Delivery:
         count = 0
         while True:  # up to the end of each bolus: no record holds a step of what it has not told of
             told = self._untold(now_us)
+            ended = False
             for event, fields, at_us in told:
                 self._log(event, fields, at_us)
-            if not told:
+                ended = ended or event == "bolus_end"
+            count += len(told)
+            if not ended:
                 # What was cancelled may have steps that no record tells of yet: it comes first, see end_cancelled
                 if not self._therapy.cancelled:
                     count += self._therapy.boluses.tell_missed(self._log)
                 return count
-            count += len(told)
 
     def _untold(self, now_us):
         """Book; -> (event, fields, when) of the boluses that began or ended since the last time, in that order."""
@@ -171,12 +173,14 @@ class Delivery:
             self._dosing.align(self._angle())
         ahead_us, low_us = self._reach(now_us)
         enough_us = ENOUGH_US if ahead_us > FAST_AHEAD_US else FAST_ENOUGH_US
-        goal_us = self._whole_end_us(now_us + ahead_us)
-        queued_steps = self._stepper.appended_steps
         front_us = self._front_us()
+        planned = self._therapy.plan_at(front_us)
+        goal_us = self._whole_end_us(now_us + ahead_us, front_us, planned[0])
+        queued_steps = self._stepper.appended_steps
         bites = SPANS_A_RUN  # of the angle map
         while 0 <= front_us < goal_us:
-            front_us = self._extend(front_us, goal_us)
+            front_us = self._extend(front_us, goal_us, planned)
+            planned = None
             if fresh:  # cycle 0 came with the first words, which took the Pico a millisecond or more
                 fresh = False
                 self.open_us = self._clock.now_us() - self._stepper.age_us()
@@ -200,21 +204,23 @@ class Delivery:
             return FAST_AHEAD_US, FAST_LOW_US
         return SLOW_AHEAD_US, SLOW_LOW_US
 
-    def _whole_end_us(self, goal_us):
+    def _whole_end_us(self, goal_us, front_us, overlay):
         """The goal, moved so that a bolus is not left with an end too short to slow down in."""
-        overlay, _until = self._therapy.plan_at(self._front_us())
         if overlay is None:
             return goal_us
         left_cycles = (overlay.steps - overlay.planned_steps) * self._dosing.step_cycles(
             overlay.rate_nl_per_day
         )
-        end_us = self._front_us() + left_cycles // CYCLES_PER_US
+        end_us = front_us + left_cycles // CYCLES_PER_US
         return end_us + RAMP_US if goal_us < end_us < goal_us + RAMP_US else goal_us
 
-    def _extend(self, front_us, goal_us):
-        """Plan one stretch from front_us; returns the new front, or -1 where no more can be planned now."""
+    def _extend(self, front_us, goal_us, planned):
+        """Plan one stretch from front_us; returns the new front, or -1 where no more can be planned now.
+
+        planned: what therapy.plan_at gave for it, if it was asked.
+        """
         therapy = self._therapy
-        overlay, over_until_us = therapy.plan_at(front_us)
+        overlay, over_until_us = planned or therapy.plan_at(front_us)
         kind, rate, base_until_us = therapy.base(front_us, self._clock.utc_us(front_us))
         if not rate and overlay is None and therapy.mode != "running":
             return -1

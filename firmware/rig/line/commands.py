@@ -22,7 +22,7 @@ PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
 WEIGHED = ("bolus", "demand", "dispense", "clock")  # beside what comes under a cap
 # Verb and module, where that is not acts; each is so small that it is imported in a tick
 MODULES = (
-    b"rate commits stage commits commit commits ramp titration tube titration battery titration clock settings "
+    b" rate commits stage commits commit commits ramp titration tube titration battery titration clock settings "
     b"access settings resume supply refill supply bolus doses demand doses dispense standing prime standing "
     b"calibrate standing"
 )
@@ -236,10 +236,8 @@ class Commands:
 
 def _modules(verb):
     """The modules on loan of a verb: the last one has its function."""
-    words = MODULES.split()
-    name = b"acts"
-    if verb.encode() in words:
-        name = words[words.index(verb.encode()) + 1]
+    at = MODULES.find(b" %s " % verb.encode())
+    name = MODULES[at:].split(None, 2)[1] if at >= 0 else b"acts"
     if name == b"doses":
         return lend.DOSED
     return lend.STANDING if name == b"standing" else ("rig.line." + name.decode(),)

@@ -7,8 +7,6 @@ Units: as in pumpwire.spec.
 Leaves: reading, weighing and staging to preparing.py, what waits for its time to later.py.
 """
 
-from pumpwire import terms
-
 from rig import lend
 from rig.board import flashmap
 from rig.refused import Refused
@@ -31,7 +29,7 @@ def commit(rig, args, now_us, effect):
     text = staging.text
     if not text:
         raise Refused("nothing", ())
-    digest = terms.digest(text)
+    digest = staging.digest
     if args["hash"] != digest:
         raise Refused("hash", (("staged_hash", digest),))
     document, _text = _preparing().reading(rig, text)
@@ -45,7 +43,7 @@ def commit(rig, args, now_us, effect):
     elif args["at_utc_s"]:
         _commit_later(rig, document, text, args, now_us)
     else:
-        begin_program(rig, document, text, args["override"], now_us)
+        begin_program(rig, document, text, digest, args["override"], now_us)
         rig.give_up_later("commit")
         effect.replan = True
     staging.drop()
@@ -64,10 +62,8 @@ def _commit_later(rig, document, text, args, now_us):
     rig.watching.wake()
 
 
-def begin_program(rig, document, text, override, now_us):
-    """Make a program the active one, running; motion is to follow. Returns its hash. Raises Refused."""
-    digest = terms.digest(text)
-    rig.delivery.settle(now_us)
+def begin_program(rig, document, text, digest, override, now_us):
+    """Make a program the active one, running; motion is to follow, and all is settled. Raises Refused."""
     weighed = _preparing().room(rig, document, now_us)
     therapy = rig.therapy
     alone = _preparing().is_base_alone(rig, document)
@@ -78,7 +74,6 @@ def begin_program(rig, document, text, override, now_us):
     _keep(rig, flashmap.PROGRAM, text)
     rig.use_program(document, text, digest, now_us, weighed, alone=alone)
     therapy.run(now_us)
-    return digest
 
 
 def _preparing():

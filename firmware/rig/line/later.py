@@ -61,7 +61,8 @@ def begin(rig, now_us):
     rig.log.hold()
     try:
         program, document = preparing.reading(rig, document)
-        digest = lend.get("rig.line.commits").begin_program(rig, program, document, int(override), now_us)
+        digest = terms.digest(document)
+        lend.get("rig.line.commits").begin_program(rig, program, document, digest, int(override), now_us)
         fields = (("hash", digest), ("waited", 1))
     except Refused as refused:
         fields = (("waited", 1), ("why", refused.args[0]))

@@ -111,19 +111,17 @@ class Link:
         left = IN_PER_TICK
         while data:
             left -= len(data)
-            if self._is_plain(data):
-                self._line += data
-                data = b""
-            elif self._is_plain(data[:-1]):  # and then the line's end
-                self._line += data[:-1]
-                data = data[-1:]
-            for byte in data:
-                if byte not in (10, 13):
-                    self._take(byte)
-                    continue
-                line = self._end()
+            ends = False
+            for part in bytes(data).replace(b"\r", b"\n").split(b"\n"):
+                line = ends and self._end()
                 if line:
                     yield line
+                ends = True
+                if self._is_plain(part):
+                    self._line += part
+                else:
+                    for byte in part:
+                        self._take(byte)
             data = self._port.read(min(left, READ_AT_ONCE)) if left > 0 and self._has_time() else b""
 
     def _is_plain(self, data):
@@ -245,8 +243,8 @@ class Stdio:
         """At most `limit` bytes that have arrived."""
         data = bytearray()
         ready, take = self._poll.ipoll, self._in.read
-        while len(data) < limit:
-            for _ in ready(0):
+        for _ in range(limit):
+            for _ready in ready(0):
                 data += take(1)
                 break
             else:

@@ -154,7 +154,8 @@ def _stage(rig, text, now_us):
         rig.therapy.check(document, True, own_nl(rig, document))
     elif document["kind"] != "calibration":
         raise Refused("document", (("field", "kind"), ("why", "is set by its own command")))
-    rig.staging.keep(text, now_us)
+    digest = terms.digest(text)
+    rig.staging.keep(text, digest, now_us)
     if document["kind"] != "program":
-        return terms.digest(text), None, None
-    return terms.digest(text), programs.max_day_nl(document), programs.max_base_rate(document)
+        return digest, None, None
+    return digest, programs.max_day_nl(document), programs.max_base_rate(document)

@@ -8,7 +8,7 @@ Leaves: status to status.py, what is wired to probe.py, changing commands to com
 
 from binascii import b2a_base64
 
-from pumpwire import VERSION, spec, terms
+from pumpwire import VERSION, spec
 from pumpwire.answers import row, told
 
 from rig import lend
@@ -62,9 +62,9 @@ class Readings:
     def _read_program(self, args, now_us):
         therapy = self._rig.therapy
         self._rig.staging.watch(now_us)
-        staged = self._rig.staging.text
-        yield told(row("program", "hashes"), (therapy.program_hash, terms.digest(staged) if staged else ""))
-        texts = [therapy.program_text, staged, ""]
+        staging = self._rig.staging
+        yield told(row("program", "hashes"), (therapy.program_hash, staging.digest if staging.text else ""))
+        texts = [therapy.program_text, staging.text, ""]
         if therapy.later[0]:
             texts[2] = lend.get("rig.line.later").text(self._rig)[2]
         for place in range(3):

@@ -123,15 +123,17 @@ class Session:
 
     def _change(self, seq, row, args, line, now_us):
         """Raises Refused."""
+        at_once = row[0] in spec.AT_ONCE
+        if at_once and not seq:
+            return self._ended(0, 0, line, self.commands.begin(row, args, 0, 0, now_us))
         body, mark = codec.split_mark(line)
         crc = codec.name_of(line)
         if seq and seq == self.last_seq and crc == self.last_crc and self._last_line in (line, ""):
             return self._again(seq)
-        at_once = row[0] in spec.AT_ONCE
-        if seq != self.last_seq + 1 and not (seq == 0 and at_once):
+        if seq != self.last_seq + 1:
             raise Refused("sequence", (("last_seq", self.last_seq),))
         if at_once:
-            number = seq if seq and self.access.is_proven(body, mark, now_us) else 0
+            number = seq if self.access.is_proven(body, mark, now_us) else 0
             effect = self.commands.begin(row, args, number, crc, now_us)
             return self._ended(seq, number, line, effect)
         self.access.check_host(row, body, mark, now_us)

@@ -23,15 +23,17 @@ class Staging:
         self._rig = rig
         self.parts = []
         self.text = ""
+        self.digest = ""  # its hash
         self._since_us = 0
         self._reminded = False
         self._later = None  # the reading of the program that waits
         self.weighed = NOTHING  # a document, whether beside what has flowed, and what was found
         self.read = NOTHING  # what the coming command is about: a text, its document, its canonical text
 
-    def keep(self, text, now_us):
+    def keep(self, text, digest, now_us):
         """This waits for its commit."""
         self.text = text
+        self.digest = digest
         self._since_us = now_us
         self._reminded = False
 

@@ -108,10 +108,25 @@ def shrunk(found: dict[str, Path], kept: Iterable[str] = ()) -> dict[str, str]:
     constants.inline(trees)
     names.shorten(trees)
     borrowed.borrow(trees, asked)
+    empty = _left_empty(trees)
     return {
         name: ast.unparse(trees[dotted(name)]) if dotted(name) in trees else text
         for name, text in texts.items()
+        if dotted(name) not in empty
     }
+
+
+def _left_empty(trees: Mapping[str, ast.Module]) -> set[str]:
+    """Modules of which nothing is left, once their numbers stand where they are used: each would take a block."""
+    imported = {
+        f"{node.module}.{alias.name}"
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    bare = {name for name, tree in trees.items() if all(isinstance(node, ast.Expr) for node in tree.body)}
+    return bare - imported
 
 
 def build(changed: Mapping[str, Path] | None = None) -> dict[str, bytes]:

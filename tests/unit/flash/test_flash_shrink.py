@@ -179,7 +179,7 @@ def test_no_name_of_the_firmware_that_micropython_s_own_objects_have_is_changed(
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 known.add(node.target.id)
     for name, tree in what_is_reached().items():
-        text = shrunken[name]
+        text = shrunken.get(name, "")
         before = {node.attr for node in ast.walk(tree) if is_attribute(node)}
         after = {node.attr for node in ast.walk(ast.parse(text)) if is_attribute(node)}
         assert {attr for attr in (before - after) & known if not attr.startswith("_")} == set(), name
@@ -195,7 +195,7 @@ def test_the_firmware_keeps_its_shape_and_what_scripts_reach(shrunken: dict[str,
                 for node in ast.walk(tree)
                 if isinstance(node, ast.FunctionDef | ast.ClassDef)
             ]
-            for tree in (reached_tree, ast.parse(texts[name]))
+            for tree in (reached_tree, ast.parse(texts.get(name, "")))
         ]
         assert shapes[0] == shapes[1], name
     for module in borrowed.OPEN_MODULES:
@@ -211,9 +211,10 @@ def test_the_digest_of_the_protocol_in_the_image_is_that_of_its_own_tables(
     assert f"return '{spec.digest()}'" in shrunken["lib/pumpwire/spec"]
 
 
-def test_the_image_holds_a_file_for_each_source_and_is_the_same_twice() -> None:
+def test_the_image_holds_a_file_for_each_source_that_is_more_than_numbers_and_is_the_same_twice() -> None:
     image = build()
-    assert set(image) == {f"{name}.mpy" for name in sources()} | {"main.py", "manifest"}
+    there = set(sources()) - {"rig/watch/thresholds"}
+    assert set(image) == {f"{name}.mpy" for name in there} | {"main.py", "manifest"}
     assert image == build()
 
 

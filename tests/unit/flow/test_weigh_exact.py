@@ -25,7 +25,7 @@ DAY_US = 86_400 * S_US
 
 def test_the_figures_of_the_walk() -> None:
     assert weigh.FOUND_US == 2 * S_US
-    assert (weigh.TURNS, weigh.SLOT_TURNS) == (6, 36)
+    assert (weigh.TURNS, weigh.SLOT_TURNS) == (6, 24)
     assert len(list(weigh.slowly(iter(range(109)), 36))) == 3
 
 

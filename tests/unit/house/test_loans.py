@@ -14,7 +14,7 @@ RESIDENT_FROM = ("rig.rig", "rig.start", "rig.board.board", "rig.line.link", "ri
 BOOT_ONLY = ("rig.boot", "rig.log.finding", "rig.log.blocks", "rig.log.kept_documents")
 ALONE = (
     *("rig.line.acts", "rig.line.commits", "rig.line.titration", "rig.line.settings", "rig.line.supply"),
-    *("rig.line.probe", "rig.board.tmc2209"),
+    *("rig.line.probe", "rig.board.tmc2209", "rig.numbers"),
 )
 LISTS = (lend.LATER, lend.TYPED, lend.STANDING, *((name,) for name in ALONE))
 
