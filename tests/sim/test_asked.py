@@ -1,6 +1,9 @@
 """Asked, given, not given: they add up for whatever interferes, and what is asked is what arithmetic by hand says."""
 
+import random
+
 import pytest
+from pumprig import rehearsal
 from sim import asked, rehearsed
 
 
@@ -24,6 +27,21 @@ def test_what_interferes_with_a_constant_program_is_told_and_what_was_asked_is_r
     assert asked.adds_up(report) == []
     assert {why} - {""} <= {row["why"] for row in report["not_given"]}
     assert abs(report["asked_nl"] - by_hand_nl) <= 2 * asked.STEP_NL, report["not_given"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_losses_of_power_at_a_slow_flow_leave_nothing_unexplained(seed):
+    """At each the base flow may lose the part of a step that it was owed."""
+    draw = random.Random(seed)
+    rows, at_h = [], 1.0
+    while len(rows) < 40:
+        rows += [asked.event(at_h, "power_cut"), asked.event(at_h + draw.choice([0.001, 0.01]), "power_on")]
+        at_h += draw.uniform(0.1, 0.4)
+    slow = asked.parsed('name = "slow"\n[basal]\nrate = "1.5 ul/h"\n')
+    report = rehearsed.run(rehearsal.request(slow, 12 * asked.HOUR_MS, events=rows, seed=seed))
+    assert asked.adds_up(report) == []
+    assert report["power_cuts"] == 20
+    assert report["asked_nl"] == pytest.approx(18_000, abs=22 * asked.STEP_NL)
 
 
 def test_an_occlusion_at_night_is_no_delivery_as_asked():

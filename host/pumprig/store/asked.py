@@ -61,6 +61,7 @@ class Account:
     _own: OwnTime = field(default_factory=OwnTime)
     _seen: int = 0
     _edges: int = 0
+    _cuts: int = 0  # at each the base flow may lose the part of a step that it was owed
     _off: Rising = field(default_factory=Rising)  # nL of the base flow that no record explains
     _unseen: Rising = field(default_factory=Rising)  # turns that no record tells of
     _assumed: Assumed = field(default_factory=Assumed)  # at a power loss
@@ -173,6 +174,7 @@ class Account:
     def _power(self, last: Record, record: Record) -> None:
         """From the last record before a loss of power to the first one after it."""
         why = self._why(last) or ("power", "")
+        self._cuts += 1
         if why[0] == "power" or any(last.state[name] for name, _done, _kind in OVERLAYS):
             self._not_given(("power", ""), 0.0, 0.0, 1)  # how long it was is known later
         span_us = max(0, elapsed_us(record) - self._own.at(last.mono_us))
@@ -333,7 +335,9 @@ class Account:
             for place, turns in self._unseen.rises():
                 nl = self._due_nl * turns / self._due
                 self._not_given(("missed", "not recorded"), nl, 0.0, turns, "periodic", place)
-        rounding_nl = self.step_nl() * 2 + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
+        rounding_nl = (
+            self.step_nl() * (2 + self._cuts) + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
+        )
         if self._off.last > rounding_nl and not self.booked.is_unknown() and not self.unweighed:
             for place, nl in self._off.rises():
                 self._not_given(("unexplained", ""), nl, 0.0, place=place)
