@@ -25,8 +25,9 @@ def press(rig: SimRig, name: str, hold_us: int = HOLD_US) -> None:
     gpio = rig.wiring.pins[line]
     start = rig.chip.now
     source = seeded(f"bounce {rig.chip.seed} {name} {start}")
+    rest_us = 0
     for level, at_us in ((0, 0), (1, hold_us)):
-        rest_us = at_us
+        rest_us = max(rest_us, at_us)  # a press shorter than its bouncing is over after that
         for _ in range(source.randrange(5)):
             rig.at(start + rest_us * CYCLES_PER_US, lambda level=level: rig.chip.drive(gpio, level))
             rest_us += source.randrange(20, BOUNCE_US // 10)

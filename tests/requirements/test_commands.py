@@ -192,6 +192,9 @@ def test_a_press_shorter_than_a_tick_stops_and_is_told(running: Bench, held_ms: 
     running.run("1 s")
     assert running.status()["state"] == "stopped"
     assert "stop_button" in running.alarms()
+    running.act("resume")
+    running.run("1 s")
+    assert running.status()["state"] == "running", "the button is up again"
 
 
 @pytest.mark.requirement("SR-29")
