@@ -182,19 +182,15 @@ class Account:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
         ended_us = None if last.at_utc_us is None else last.at_utc_us + span_us
-        self._cut = Cut(
-            place_of(record), ended_us, why, record.program_hash, stood_us=self._own.stood(record)
-        )
+        stood_us = self._own.stood(record)
+        self._cut = Cut(place_of(record), ended_us, why, record.program_hash, stood_us=stood_us)
         for kind, assumed in self._assumed.boot(last, record):
             self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, kind)
         if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
             self._reason = ("power", "")  # else a dose has ended: it stands as before
 
     def _outage(self, last: Record, record: Record) -> None:
-        """A clock set after a loss of power puts the program's grid to where it would be: it was off for so long.
-
-        That is booked where the power was lost, whatever has happened since.
-        """
+        """A clock set after a loss of power tells how long it was. It is booked where the power was lost."""
         moved_us = number_of(fields_of(record.text), "moved_us") if record.event == "clock" else 0
         if moved_us > 0 and self._set is not None and self._set.boot == record.boot:
             last = self._set  # the command's record has the program's time with the outage in it
