@@ -123,7 +123,10 @@ AIMED = {
 KINDS.update(AIMED)
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
-OPEN: dict[tuple[str, int], str] = {}
+OPEN: dict[tuple[str, int], str] = {
+    ("requests", 730_000_008): "a rate that was typed is refused for the cap, the model grants it",
+    ("tiny", 730_000_042): "at a boot a turn of one step begins and ends that the model has not",
+}
 # Disagreements that fresh seeds found and that are settled, which stay so; and those that are open.
 SETTLED: dict[str, tuple[int, ...]] = {
     "calm": (381_001_600,),
@@ -180,9 +183,9 @@ SETTLED: dict[str, tuple[int, ...]] = {
     "stops": (81_000_739, 131_000_233, 191_000_025, 221_000_135, 373_000_439, 401_002_130, 411_004_630),
     "weather": (110, 161, 206, 208, 242, 396, 418, 639, 381_000_162, 381_000_764, 411_000_661),
     "titrations": (700_000_767,),
-    "requests": (700_001_520,),
+    "requests": (700_001_520, 730_000_008),
     "apart": (700_000_179, 700_000_714, 700_003_410, 700_003_971),
-    "tiny": (700_002_734, 700_002_824, 700_003_973, 700_003_997, 700_004_221),
+    "tiny": (700_002_734, 700_002_824, 700_003_973, 700_003_997, 700_004_221, 730_000_042),
     "turns": (700_001_104, 700_001_502, 700_002_064, 700_003_350, 700_003_645, 740_000_130),
 }
 
