@@ -167,7 +167,7 @@ CALLS = (  # each changing verb of the wire, and a call that sends it; in an ord
     ("withdraw", "rig.propose(pumprig.constant('45 ul/h'), at=LATER).commit(); rig.withdraw()"),
     ("battery", "rig.new_battery()"),
     ("access", "rig.set_typing(allowed=True)"),
-    ("demand", "rig.propose('demand.toml').commit(); rig.demand()"),
+    ("demand", "rig.stop(); rig.propose('demand.toml').commit(); rig.demand()"),
     ("ramp", "rig.propose('trial-titration.toml').commit(); rig.titrate('hold')"),
 )
 NOT_CALLS = {
