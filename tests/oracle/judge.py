@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from oracle import displaced
 from oracle.alarms import Alarms
 from oracle.bolus import APART, KINDS, Bolus, Claim
 from oracle.cuts import Cuts, elapsed_us
@@ -295,7 +296,8 @@ class Judge:
         if kind == "bridge" and int(row.fields["done_steps"]) < int(row.fields["asked_steps"]):
             self.model.given[kind] = row.state[f"{kind}_steps"] * self.model.step_nl
             rest = int(row.fields["asked_steps"]) - int(row.fields["done_steps"])
-            self.model.missing.add(("cancelled", kind), rest * self.model.step_nl)
+            rest_nl = displaced.end(self.model, rest * self.model.step_nl)
+            self.model.missing.add(("cancelled", kind), rest_nl)
             return  # a new program's takes its place
         claim = self.take("bolus_end", kind)
         self.check(claim is not None, f"no {kind} bolus ends here")

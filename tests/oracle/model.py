@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import floor
 
-from oracle import edges
+from oracle import displaced, edges
 from oracle.bolus import APART, ASKED, KINDS, ZERO, Bolus, Claim, PeekEdge, PeekEnd
 from oracle.day import Past
 from oracle.missing import Missing, by_reason
@@ -39,6 +39,8 @@ class Model(OwnTime):
     bolus: Bolus | None = None  # single, demand, periodic; prime apart
     spread: Bolus | None = None
     bridge: Bolus | None = None
+    owed: displaced.Owed = ()  # microseconds that it stood before its own end, not made up for
+    owed_before: displaced.Owed = ()  # nL, of one whose place was taken, until its end is told
     due_us: list[Fraction] = field(default_factory=list[Fraction])  # elapsed, of each periodic row
     carry_nl: list[Fraction] = field(default_factory=list[Fraction])
     demand_carry_nl: Fraction = ZERO
@@ -150,7 +152,9 @@ class Model(OwnTime):
             span_us = min(to_us - self.t_us, holds_us, asked_us, self.next_due_us())
             if over is not None:
                 span_us = min(span_us, self._ends_us(over))
-            if self.mode != "running" or self.bridge is None:
+            if self.bridge is not None:
+                span_us = displaced.pass_by(self, span_us, asked, over)
+            else:
                 self.asked_nl += asked * span_us / DAY_US
                 if self.mode != "running":
                     self.missing.add(by_reason(self.why), asked * span_us / DAY_US)
@@ -206,6 +210,7 @@ class Model(OwnTime):
         if over is self.bolus:
             self.bolus = None
         elif over is self.bridge:
+            displaced.end(self, ZERO)
             self.bridge = None
         else:
             self.spread = None
@@ -293,6 +298,8 @@ class Model(OwnTime):
         # No lack of power before it is its own
         self.outage_why, self.clock_restored, self.before_rate = None, False, None
         self.behind_us, self.held_us, self.stood_us = ZERO, None, None
+        if bridge is not self.bridge:
+            self.owed_before, self.owed = displaced.kept(self), ()
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]
         self.carry_nl = [ZERO] * len(program.periodic)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from oracle.bolus import Claim
+from oracle import displaced
+from oracle.bolus import ZERO, Claim
 from oracle.program import S_US
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
         before = model.before_rate
         if before is not None:
             before = replace(before, utc_less_t_us=before.utc_less_t_us + outage_us)
-        base_nl = (before or model).outage_nl(outage_us)
+        why = model.outage_why or model.standing_why()
+        ahead_us = ZERO
+        if model.bridge is not None:
+            ahead_us = min(outage_us, max(ZERO, displaced.ahead_us(model)))
+            displaced.stand(model, why, ahead_us)
+        base_nl = (before or model).outage_nl(outage_us, ahead_us)
         model.asked_nl += base_nl
-        model.missing.add(model.outage_why or model.standing_why(), base_nl)
+        model.missing.add(why, base_nl)
         model.origin_us -= outage_us
         if model.held_us is not None:
             model.held_us -= outage_us

@@ -61,11 +61,11 @@ class OwnTime:
         self.behind_us = self.elapsed_us - at_us
         self.held_us = None if do == "go" else self.t_us
 
-    def outage_nl(self, outage_us: Fraction) -> Fraction:
-        """What the base flow would have been in so long without power, up to now."""
+    def outage_nl(self, outage_us: Fraction, from_us: Fraction = ZERO) -> Fraction:
+        """What the base flow would have been in so long without power, up to now; from an instant of it on."""
         assert self.program is not None
         utc_us = self.t_us + self.utc_less_t_us - outage_us
-        total_nl = done_us = ZERO
+        total_nl, done_us = ZERO, from_us
         while done_us < outage_us:
             own_us = self.ramp_us(self.t_us) + (ZERO if self.held_us is not None else done_us)
             own_us = own_us if self.stood_us is None else self.stood_us

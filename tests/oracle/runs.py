@@ -97,6 +97,10 @@ AIMED = {
         (0.5, 3),
         ("cap", "demand", "press", "bolus", "spread", "cut", "clock", "rate", "load", "typed", "days"),
     ),
+    "bridges": Kind(
+        (0.3, 2),
+        ("bridge", "load", "stop", "cut", "clock", "days", "press", "demand", "bolus", "rate", "again"),
+    ),
     "apart": Kind(
         (0.5, 2),
         (

@@ -26,6 +26,11 @@ def test_model_and_rig_agree_on_requests(seed):
     assert not disagreement("requests", seed)
 
 
+@pytest.mark.parametrize("seed", weeks("bridges", 4))
+def test_model_and_rig_agree_on_bridges(seed):
+    assert not disagreement("bridges", seed)
+
+
 @pytest.mark.parametrize("seed", weeks("apart", 1))
 def test_model_and_rig_agree_on_what_flows_apart(seed):
     assert not disagreement("apart", seed)

@@ -10,19 +10,21 @@ Leaves: what would flow when to due.py, sums by span and reason to booked.py, of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pumpwire import documents, spec
+from pumpwire import spec
 from pumpwire.program import DAY_US
 
-from pumprig.store.booked import Booked, Cut, Place, Rising, parts, place_of
-from pumprig.store.due import base_flow, turns_due
+from pumprig.store import under_way
+from pumprig.store.booked import Booked, Cut, Place, Rising, place_of
+from pumprig.store.displaced import Displaced
+from pumprig.store.due import base_flow, by_half, refused, turns_due
 from pumprig.store.not_given import Reason
 from pumprig.store.record import Record, fields_of
 from pumprig.store.totals import Calibration
-from pumprig.store.under_way import EDGES, OVERLAYS, SPREAD, Assumed, OwnTime, bridges, elapsed_us, number_of
+from pumprig.store.under_way import EDGES, OVERLAYS, Assumed, OwnTime, elapsed_us, number_of
 
 RUNNING, STOPPED = spec.MODES.index("running"), spec.MODES.index("stopped")
 POWER = 1  # as a record's `halted`
@@ -67,17 +69,12 @@ class Account:
     _assumed: Assumed = field(default_factory=Assumed)  # at a power loss
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
+    _displaced: Displaced = field(default_factory=Displaced)  # by a bridge that stood
 
     @staticmethod
     def of(calibrations: dict[int, Calibration], texts: Iterable[str]) -> Account:
         """An account for programs by their canonical texts; one that is not understood is not known."""
-        programs: dict[int, dict[str, Any]] = {}
-        for text in texts:
-            try:
-                programs[int(documents.digest(text)[:8], 16)] = documents.parse(text)
-            except documents.DocumentError:
-                continue
-        return Account(calibrations, programs)
+        return Account(calibrations, by_half(texts))
 
     # --- records
 
@@ -131,40 +128,56 @@ class Account:
         if program is not None:
             turns, nl = turns_due(program, *self._own.fall(own_us, own_us + span_us), self.step_nl())
             self._due, self._due_nl = self._due + turns, self._due_nl + nl
-            if why is None and bridges(record):
-                return
+        flowed_us = from_us - record.mono_us if self._why(record) is None else 0
+        ahead_us = self._displaced.ahead_us(
+            record, self.step_nl(), span_us, flowed_us
+        )  # of a bridge's own end
+        makes_up = why is None and bool(under_way.bridge_of(record)[0])
+        if program is not None and makes_up and ahead_us == span_us:
+            return
         flowed, base_us, since_us = record, own_us, from_us
         if cut is not None and cut.base is not None:
             flowed, since_us = cut.base, cut.rate_us
             base_us = elapsed_us(flowed) + since_us - flowed.mono_us
             program = self.programs.get(flowed.program_hash)
-        for begin_us, end_us, place in self._parts(record, from_us, span_us, cut):
+
+        def ask(begin_us: int, end_us: int) -> float:
+            assert program is not None
+            asked_nl, rate = base_flow(program, flowed, self._own, base_us, since_us, begin_us, end_us)
+            self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
+            return asked_nl
+
+        here = self._here() if cut is None else cut.place
+        cuts = self.booked.parts(record, from_us, span_us, here, cut, self.every_us)
+        for begin_us, end_us, place, at_us in cuts:
+            self._at_us = now_us if at_us is None else at_us
             if program is None:
                 self.booked.unknown(place, half, (end_us - begin_us) / 1e6)
                 continue
-            asked_nl, rate = base_flow(program, flowed, self._own, base_us, since_us, begin_us, end_us)
-            self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
-            if why is not None:
-                self._interrupted_nl += asked_nl
-                times = int(first and begin_us == 0 and why[0] != "power")  # its losses are counted
-                self._not_given(why, asked_nl, (end_us - begin_us) / 1e6, times, place=place)
+            ahead = min(max(begin_us, ahead_us), end_us)
+            times = int(first and not begin_us and why is not None and why[0] != "power")  # its losses count
+            if why is not None and ahead > begin_us:
+                self._displaced.stood(why, ahead - begin_us)
+                nl = self._displaced.nl(ahead - begin_us)
+                self._not_given(why, nl, (ahead - begin_us) / 1e6, times, "bridge", place)
+                times = 0
+            if makes_up:
+                self._make_up(ask, ahead, end_us, place)
+            elif ahead < end_us:
+                asked_nl = ask(ahead, end_us)
+                if why is not None:
+                    self._interrupted_nl += asked_nl
+                    self._not_given(why, asked_nl, (end_us - ahead) / 1e6, times, place=place)
         self._at_us = now_us
 
-    def _parts(
-        self, record: Record, from_us: int, span_us: int, cut: Cut | None
-    ) -> Iterator[tuple[int, int, Place]]:
-        """(begin, end, where it is booked) of the parts of a span, since its start; `_at_us` goes along."""
-        utc_us = None if record.at_utc_us is None else record.at_utc_us + from_us - record.mono_us
-        ends = [(span_us, self._here() if cut is None else cut.place)]
-        if cut is None:
-            marks = self.booked.between(record, self._here())
-            ends[:0] = [(min(max(0, mark.mono_us - from_us), span_us), place_of(mark)) for mark in marks]
-        elif cut.at_us is not None:
-            utc_us = cut.at_us
-        for begin_us, end_us, place in parts(ends, utc_us or 0, self.every_us if utc_us is not None else 0):
-            if utc_us is not None:
-                self._at_us = utc_us + begin_us
-            yield begin_us, end_us, place
+    def _make_up(self, ask: Callable[[int, int], float], from_us: int, until_us: int, place: Place) -> None:
+        """A bridge flows beyond its own end, in the place of the base flow that is asked for then."""
+        for reason, part_us in self._displaced.made_up(until_us - from_us):
+            asked_nl = ask(from_us, from_us + part_us)
+            self._interrupted_nl += asked_nl
+            self._not_given(reason, asked_nl, 0.0, 0, BASE, place)
+            self._not_given(reason, -self._displaced.nl(part_us), 0.0, 0, "bridge", place)
+            from_us += part_us
 
     def _here(self) -> Place:
         """Where what the present record tells of is booked."""
@@ -215,18 +228,9 @@ class Account:
         self.base_given_nl += given_nl
         lost = record.state["lost_steps"] - last.state["lost_steps"]
         if lost > 0:
-            ended = fields_of(record.text) if record.event == "bolus_end" else {}
-            for name, done, kind in OVERLAYS:
-                if record.state[name]:  # a bolus lost what it gained and does not have
-                    what = spec.KINDS[(record.state[kind] or SPREAD) - 1]
-                    gained, before = record.state[done], last.state[done]
-                    if last.state[name] == record.state[name]:
-                        gained -= before
-                    elif last.state[name] and ended.get("kind") == what:  # the one before has ended
-                        gained += number_of(ended, "done_steps") - before
-                    part = then[what] + gained - now[what]
-                    self._not_given(("stalled", ""), self._nl(part, last, record), 0.0, kind=what)
-                    lost -= part
+            for what, part in under_way.lost_by_boluses(last, record):
+                self._not_given(("stalled", ""), self._nl(part, last, record), 0.0, kind=what)
+                lost -= part
             lost_nl = self._nl(max(0, lost), last, record)
             self._not_given(("stalled", ""), lost_nl, 0.0, kind=BASE)
             self.base_given_nl += lost_nl
@@ -270,8 +274,14 @@ class Account:
             self._seen += kind == "periodic"
             return
         rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
-        if rest > 0:
-            self._not_given(("cancelled", kind), self._nl(rest, record), 0.0, kind=kind)
+        rest_nl = self._nl(rest, record)
+        if kind == "bridge":
+            owed_nl = self._displaced.owed_nl()  # by the reasons that kept it, not by its end
+            for reason, nl in self._displaced.end(rest_nl):
+                self._not_given(reason, -nl, 0.0, 0, kind)
+            rest_nl -= owed_nl
+        if rest > 0 and rest_nl > 0:
+            self._not_given(("cancelled", kind), rest_nl, 0.0, kind=kind)
 
     def _miss(self, record: Record, fields: dict[str, str | int]) -> None:
         times = number_of(fields, "times") or 1
@@ -281,19 +291,11 @@ class Account:
         self._not_given(("missed", because), nl, 0.0, times, kind)
 
     def _refuse(self, record: Record, fields: dict[str, str | int]) -> None:
-        program = self.programs.get(record.program_hash)
-        what = str(fields.get("verb", fields.get("what", "")))
-        why = ("refused", str(fields.get("why", "")))
-        if what in ("demand", "request"):
-            if program is not None and program["demand"]:
-                self._not_given(why, float(program["demand"][0][0]), 0.0, kind="demand")
-        elif what == "periodic":
-            self._seen += 1
-            if program is not None and program["periodic"]:
-                self._not_given(why, float(program["periodic"][0][1]), 0.0, kind="periodic")
-        elif "nl" in fields:
-            self._not_given(why, float(number_of(fields, "nl")), 0.0, kind=KIND_OF.get(what, "single"))
-        elif what in ("bolus", "prime", "dispense", "calibrate"):
+        kind, nl = refused(self.programs.get(record.program_hash), fields)
+        self._seen += kind == "periodic"
+        if nl is not None:
+            self._not_given(("refused", str(fields.get("why", ""))), nl, 0.0, kind=kind)
+        elif kind in ("single", "prime", "calibration"):
             self.booked.unknown_request(self._here())
 
     def _weigh(self, record: Record) -> None:
@@ -319,7 +321,7 @@ class Account:
         kind: str = BASE,
         place: Place | None = None,
     ) -> None:
-        if nl <= 0 and for_s <= 0 and kind != "relief" and reason[0] != "power":
+        if nl <= 0 and for_s <= 0 and kind not in ("relief", "bridge") and reason[0] != "power":
             return
         if self.book is not None:
             self.book(self._at_us, kind, reason, nl, for_s, times)
@@ -344,6 +346,4 @@ class Account:
         return self._nl(1, self._last) if self._last is not None else 0.0
 
 
-# a refused request's verb; all others ask for a single dose
-KIND_OF = {"prime": "prime", "calibrate": "calibration"}
 HEARD = ("alarm", "stop", "bolus_start", "bolus_end", "missed", "refused")

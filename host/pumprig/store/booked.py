@@ -68,6 +68,22 @@ class Booked:
         first = bisect_left(self._places, (after.number, after.boot + 1))
         return self._marks[first : bisect_left(self._places, before)]
 
+    def parts(
+        self, record: Record, from_us: int, span_us: int, here: Place, cut: Cut | None, every_us: int
+    ) -> Iterator[tuple[int, int, Place, int | None]]:
+        """(begin, end, where it is booked, UTC) of the parts of a span, since its start: cut at marks and, with
+        every_us, at each whole one of these.
+        """
+        utc_us = None if record.at_utc_us is None else record.at_utc_us + from_us - record.mono_us
+        ends = [(span_us, here)]
+        if cut is None:
+            marks = self.between(record, here)
+            ends[:0] = [(min(max(0, mark.mono_us - from_us), span_us), place_of(mark)) for mark in marks]
+        elif cut.at_us is not None:
+            utc_us = cut.at_us
+        for begin_us, end_us, place in parts(ends, utc_us or 0, every_us if utc_us is not None else 0):
+            yield begin_us, end_us, place, None if utc_us is None else utc_us + begin_us
+
     def add(self, place: Place, reason: Reason, nl: float, for_s: float, times: int) -> None:
         """One amount."""
         row = self._at(place).reasons.setdefault(reason, NotGiven(*reason))

@@ -8,12 +8,25 @@ Leaves: rates and turns to pumpwire.program, the program's own time to under_way
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from pumpwire import documents
 from pumpwire.program import DAY_US, base_rate, turns_before
 
 from pumprig.store.record import Record
 from pumprig.store.under_way import OwnTime
+
+
+def by_half(texts: Iterable[str]) -> dict[int, dict[str, Any]]:
+    """Programs of their canonical texts, by the half hash that a record carries; not those that are not understood."""
+    programs: dict[int, dict[str, Any]] = {}
+    for text in texts:
+        try:
+            programs[int(documents.digest(text)[:8], 16)] = documents.parse(text)
+        except documents.DocumentError:
+            continue
+    return programs
 
 
 def base_flow(
@@ -56,3 +69,21 @@ def _shown(volume_nl: int, before: int, turns: int, step_nl: float) -> int:
     if not step_nl or volume_nl >= step_nl:
         return turns
     return int((before + turns) * volume_nl / step_nl + 0.5) - int(before * volume_nl / step_nl + 0.5)
+
+
+def refused(program: dict[str, Any] | None, fields: dict[str, str | int]) -> tuple[str, float | None]:
+    """(kind, volume) of what a record of a refusal says was asked for; None: it does not say. "": no delivery."""
+    what = str(fields.get("verb", fields.get("what", "")))
+    if what in ("demand", "request"):
+        return "demand", float(program["demand"][0][0]) if program is not None and program["demand"] else None
+    if what == "periodic":
+        rows = program["periodic"] if program is not None else ()
+        return what, float(rows[0][1]) if rows else None
+    nl = fields.get("nl")
+    if isinstance(nl, int):
+        return KIND_OF.get(what, "single"), float(nl)
+    return {"bolus": "single", "dispense": "single", **KIND_OF}.get(what, ""), None
+
+
+# a refused request's verb; all others ask for a single dose
+KIND_OF = {"prime": "prime", "calibrate": "calibration"}

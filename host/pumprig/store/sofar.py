@@ -60,6 +60,7 @@ class LiveAccount(Account):
         """
         later = copy.copy(self)
         later.booked, later._assumed = self.booked.copy(), self._assumed.copy()
+        later._displaced = copy.copy(self._displaced)
         later._off, later._unseen = self._off.copy(), self._unseen.copy()
         last = later._last
         if last is not None and mono_us > later._mono_us:

@@ -26,6 +26,7 @@ OVERLAYS = (
     ("bolus_steps", "bolus_done_steps", "bolus_kind"),
     ("spread_steps_asked", "spread_done_steps", "second_kind"),
 )
+RATES = ("bolus_rate_nl_per_day", "spread_rate_nl_per_day")  # of each of these
 
 
 def elapsed_us(record: Record) -> int:
@@ -40,12 +41,28 @@ def number_of(fields: dict[str, str | int], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def bridges(record: Record) -> bool:
-    """Whether a bridge flows instead of the base flow."""
+def bridge_of(record: Record) -> tuple[int, int]:
+    """(steps that are left, nL/day) of the bridge that flows instead of the base flow; (0, 0): none is under way."""
     state = record.state
-    if state["bolus_kind"] == BRIDGE and state["bolus_done_steps"] < state["bolus_steps"]:
-        return True
-    return state["second_kind"] == BRIDGE and state["spread_done_steps"] < state["spread_steps_asked"]
+    for (steps, done, kind), rate in zip(OVERLAYS, RATES, strict=True):
+        if state[kind] == BRIDGE and state[done] < state[steps]:
+            return state[steps] - state[done], state[rate]
+    return 0, 0
+
+
+def lost_by_boluses(last: Record, record: Record) -> Iterator[tuple[str, int]]:
+    """(kind, steps) that boluses lost between two records: what one gained and does not have."""
+    now, then = record.kind_steps(), last.kind_steps()
+    ended = fields_of(record.text) if record.event == "bolus_end" else {}
+    for name, done, kind in OVERLAYS:
+        if record.state[name]:
+            what = spec.KINDS[(record.state[kind] or SPREAD) - 1]
+            gained, before = record.state[done], last.state[done]
+            if last.state[name] == record.state[name]:
+                gained -= before
+            elif last.state[name] and ended.get("kind") == what:  # the one before has ended
+                gained += number_of(ended, "done_steps") - before
+            yield what, then[what] + gained - now[what]
 
 
 def told_us(record: Record) -> int:

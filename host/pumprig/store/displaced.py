@@ -1,0 +1,72 @@
+"""What a bridge asks for that was kept from flowing: its own flow, and later the base flow in whose place it flows.
+
+Owns: for how long a bridge stood before it would have ended, and why; the volume that goes back from bridge to base
+flow while it is made up for.
+Rules: as if nothing had interfered, a bridge ends when its volume has left at its rate; from then on the base flow is
+asked for. Standing before that instant keeps the bridge's own flow; for as long the bridge flows beyond it, in the
+place of the base flow. What stood first is made up for first.
+Units: microseconds, nL, nL/day.
+Leaves: the base flow to due.py, the account to asked.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pumpwire.program import DAY_US
+
+from pumprig.store.not_given import Reason
+from pumprig.store.record import Record
+from pumprig.store.under_way import bridge_of
+
+
+@dataclass
+class Displaced:
+    """Of the bridge under way: how long it stood, by reason, less what has been made up for."""
+
+    rate: int = 0
+    owed: tuple[tuple[Reason, int], ...] = ()
+
+    def ahead_us(self, record: Record, step_nl: float, span_us: int, flowed_us: int) -> int:
+        """How much of a span, which begins when it has flowed for so long since a record, comes before the bridge's
+        own end; 0: none is under way.
+        """
+        steps, rate = bridge_of(record)
+        if not steps or not rate:
+            return 0
+        self.rate = rate
+        left_us = round(steps * step_nl * DAY_US / rate) - flowed_us
+        return min(span_us, max(0, left_us - sum(us for _reason, us in self.owed)))
+
+    def nl(self, span_us: int) -> float:
+        """What the bridge gives in this time."""
+        return self.rate * span_us / DAY_US
+
+    def stood(self, reason: Reason, span_us: int) -> None:
+        """Nothing flowed for so long before the bridge's own end."""
+        self.owed = (*self.owed, (reason, span_us))
+
+    def made_up(self, span_us: int) -> Iterator[tuple[Reason, int]]:
+        """The bridge flows for so long in the place of the base flow: (why, how long) of what is made up for."""
+        while span_us > 0 and self.owed:
+            (reason, owed_us), *rest = self.owed
+            part_us = min(owed_us, span_us)
+            left = ((reason, owed_us - part_us),) if part_us < owed_us else ()
+            self.owed = (*left, *rest)
+            span_us -= part_us
+            yield reason, part_us
+
+    def owed_nl(self) -> float:
+        """What the bridge would have given in the time that is not made up for."""
+        return self.nl(sum(us for _reason, us in self.owed))
+
+    def end(self, rest_nl: float) -> Iterator[tuple[Reason, float]]:
+        """The bridge has ended with this rest: (why, nL) that was never kept from it, the last one first."""
+        over_nl = self.owed_nl() - rest_nl
+        for reason, owed_us in reversed(self.owed):
+            part_nl = min(over_nl, self.nl(owed_us))
+            if part_nl > 0:
+                yield reason, part_nl
+                over_nl -= part_nl
+        self.owed = ()

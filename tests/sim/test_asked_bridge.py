@@ -1,0 +1,95 @@
+"""What is asked beside a bridge that was interrupted: by arithmetic of its own, as if nothing had interfered.
+
+A bridge ends when its volume has left at its rate; from then on the base flow is asked for, by the program's own time.
+"""
+
+import pytest
+from pumprig import rehearsal
+from sim import asked, rehearsed
+
+BRIDGE_NL, BRIDGE_NL_PER_H = 40_000, 250_000 / 24
+END_H = BRIDGE_NL / BRIDGE_NL_PER_H  # 3.84
+RISE_H, BEFORE_NL_PER_H, AFTER_NL_PER_H = 4, 25_000, 50_000
+PROGRAM = """
+name = "bridged"
+[reservoir]
+volume = "18 ml"
+low_alert = "2 ml"
+[drug]
+name = "saline"
+concentration = "1 mg/ml"
+[limits]
+hard_max_rate = "20 ml/day"
+[basal]
+phases = [{for = "4 h", rate = "25 ul/h"}, {for = "20 h", rate = "50 ul/h"}]
+[bridge]
+volume = "40 ul"
+rate = "0.25 ml/day"
+"""
+EVENTS = {
+    "nothing": ([], ()),
+    "a stop": ([asked.event(1, "stop"), asked.event(2.5, "resume")], ("stopped",)),
+    "the button, twice": (
+        [
+            asked.event(1, "press_stop"),
+            asked.event(1.5, "resume"),
+            asked.event(2, "press_stop"),
+            asked.event(2.75, "resume"),
+        ],
+        ("stopped",),
+    ),
+    "a stop across the bridge's own end": ([asked.event(3, "stop"), asked.event(5, "resume")], ("stopped",)),
+    "two stops, the second beyond its own end": (
+        [
+            asked.event(1, "stop"),
+            asked.event(3, "resume"),
+            asked.event(4.5, "stop"),
+            asked.event(5.5, "resume"),
+        ],
+        ("stopped",),
+    ),
+    "a stop that goes on": ([asked.event(1, "stop")], ("stopped",)),
+}
+
+
+def by_hand_nl(until_h):
+    bridge_nl = min(BRIDGE_NL, BRIDGE_NL_PER_H * until_h)
+    before_nl = BEFORE_NL_PER_H * max(0, min(until_h, RISE_H) - END_H)
+    return bridge_nl + before_nl + AFTER_NL_PER_H * max(0, until_h - RISE_H)
+
+
+@pytest.mark.parametrize("until_h", [2, 3.5, 4.25, 5.25, 7, 9])
+@pytest.mark.parametrize("name", EVENTS)
+def test_what_is_asked_beside_an_interrupted_bridge_is_what_would_have_flowed(name, until_h):
+    rows, reasons = EVENTS[name]
+    rows = [row for row in rows if row["at_ms"] < until_h * asked.HOUR_MS]
+    request = rehearsal.request(asked.parsed(PROGRAM), round(until_h * asked.HOUR_MS), events=rows)
+    report = rehearsed.run(request)
+    assert asked.adds_up(report) == []
+    assert report["asked_nl"] == pytest.approx(by_hand_nl(until_h), abs=8 * asked.STEP_NL)
+    assert {row["why"] for row in report["not_given"]} <= set(reasons)
+
+
+def test_a_bridge_that_made_up_for_a_stop_leaves_only_base_flow_that_was_not_given():
+    rows, _reasons = EVENTS["a stop"]
+    report = rehearsed.run(rehearsal.request(asked.parsed(PROGRAM), 9 * asked.HOUR_MS, events=rows))
+    assert report["by_kind"]["bridge"] == pytest.approx(BRIDGE_NL, abs=asked.STEP_NL)
+    (row,) = report["not_given"]
+    displaced_nl = by_hand_nl(END_H + 1.5) - BRIDGE_NL
+    assert row["nl"] == pytest.approx(displaced_nl, abs=8 * asked.STEP_NL)
+    assert row["for_s"] == pytest.approx(1.5 * 3600, abs=1)
+
+
+def test_a_new_program_takes_away_only_what_no_stop_had_kept_from_the_bridge():
+    rows = [
+        asked.event(1, "stop"),
+        asked.event(2, "resume"),
+        asked.event(3, "load", document=asked.parsed(PROGRAM.replace("40 ul", "20 ul")).text),
+    ]
+    report = rehearsed.run(rehearsal.request(asked.parsed(PROGRAM), 4 * asked.HOUR_MS, events=rows))
+    missing = {row["why"]: row["nl"] for row in report["not_given"]}
+    assert missing == {
+        "stopped": pytest.approx(BRIDGE_NL_PER_H, abs=8 * asked.STEP_NL),
+        "cancelled": pytest.approx(BRIDGE_NL - 3 * BRIDGE_NL_PER_H, abs=8 * asked.STEP_NL),
+    }
+    assert report["asked_nl"] == pytest.approx(BRIDGE_NL + BRIDGE_NL_PER_H, abs=8 * asked.STEP_NL)
