@@ -106,6 +106,9 @@ class Orders:
             return grants.dispense(model, event["volume_nl"], dose_rate(event))
         if verb == "ramp":
             return grants.ramp(model, self._event(row, ("titrate",))["ramp"])
+        staged = self._staged() if (verb, fields.get("seq")) == ("commit", "0") else None
+        if staged is not None:
+            return grants.rate(model, staged)
         if verb in ("stage", "commit", "rate"):
             program = self._loaded(row)
             is_whole = program in self._judge.seen.programs.values()

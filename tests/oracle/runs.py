@@ -127,10 +127,7 @@ AIMED = {
 KINDS.update(AIMED)
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
-OPEN: dict[tuple[str, int], str] = {
-    ("requests", 730_000_008): "a rate that was typed is refused for the cap, the model grants it",
-    ("tiny", 730_000_042): "at a boot a turn of one step begins and ends that the model has not",
-}
+OPEN: dict[tuple[str, int], str] = {}
 # Disagreements that fresh seeds found and that are settled, which stay so; and those that are open.
 SETTLED: dict[str, tuple[int, ...]] = {
     "calm": (381_001_600,),

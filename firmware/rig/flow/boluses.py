@@ -94,33 +94,34 @@ class Boluses:
                 return overlay
 
     def _turn(self, i, turn, start_us):
+        steps = self._steps(i, self._planned_given[i])
+        self._planned_given[i] += 1
+        return self._overlay(i, turn, steps, start_us)
+
+    def _overlay(self, i, turn, steps, start_us):
         _every, volume_nl, over_ms, _first = self.rows[i]
-        overlay = Overlay(PERIODIC, self._next_steps(i), bolus_rate_nl_per_day(volume_nl, over_ms), start_us)
+        overlay = Overlay(PERIODIC, steps, bolus_rate_nl_per_day(volume_nl, over_ms), start_us)
         overlay.row = i
         overlay.turn = turn
         overlay.placed = True
         return overlay
 
-    def _next_steps(self, i):
-        """Steps of the next turn given: what rounding takes from one, or adds to it, is carried to the next."""
-        nth, volume_nl = self._planned_given[i], self.rows[i][1]
-        self._planned_given[i] += 1
+    def _steps(self, i, nth):
+        """Steps of the nth turn given: what rounding takes from one, or adds to it, is carried to the next."""
+        volume_nl = self.rows[i][1]
         return self._dosing.near_steps((nth + 1) * volume_nl) - self._dosing.near_steps(nth * volume_nl)
 
     def coming_turn(self, now_us, until_us):
-        """The turn that begins now, or falls due until an instant, as far as nothing is planned; or None."""
+        """The turn with a step that begins now, or falls due until an instant, as if nothing were planned; or None."""
         best, best_turn, best_us = -1, 0, until_us + 1
         for i in range(len(self.rows)):
             turn = max(self.turns[i], self._due(i, now_us) - 1)
             at_us = self.due_us(i, turn)
-            if at_us < best_us:
+            if at_us < best_us and self._steps(i, self._given[i]):
                 best, best_turn, best_us = i, turn, at_us
         if best < 0:
             return None
-        given = self._planned_given[best]
-        overlay = self._turn(best, best_turn, max(now_us, best_us))
-        self._planned_given[best] = given
-        return overlay if overlay.steps else None
+        return self._overlay(best, best_turn, self._steps(best, self._given[best]), max(now_us, best_us))
 
     def planned_due_us(self, front_us):
         """When the next turn after the plan's end falls due."""

@@ -36,6 +36,25 @@ def test_a_turn_has_begun_at_its_start_and_one_microsecond_before_it_has_not() -
     assert missed(boluses) == []
 
 
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_turn_is_announced_with_the_steps_that_it_will_have_whether_it_is_planned_or_not(planned) -> None:
+    """Of 1 nL at 3 nL a step every third turn has one; one without a step is not announced, the next row's is."""
+    tiny, other = (3_600, 1, 60_000, 0), (3_600, 2, 60_000, 0)
+    boluses = boluses_of(tiny, other)
+    for turn in range(30):
+        at_us = due_us(tiny, turn)
+        if planned:
+            boluses.begin_turn(at_us)
+        coming = boluses.coming_turn(at_us - 100_000, at_us)
+        steps = [near((turn + 1) * nl) - near(turn * nl) for nl in (1, 2)]
+        announced = None if coming is None else (coming.row, coming.steps)
+        assert announced == next(((row, steps[row]) for row in (0, 1) if steps[row]), None)
+        while boluses.begin_turn(at_us):
+            pass
+        boluses.pass_time(at_us, "")
+        boluses.queue.clear()
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_what_falls_due_while_nothing_may_flow_is_missed_at_its_instant_and_told_once(turns: int) -> None:
     boluses = boluses_of(HOURLY)
