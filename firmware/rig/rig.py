@@ -249,6 +249,7 @@ class Rig:
 
     def _stopped(self, mode, was_open):
         """The motor stands: cancel boluses and log the exact count."""
+        self.monitor.end_relief()
         self.give_up_later("stop")
         self.therapy.stop()
         self.delivery.end_cancelled()

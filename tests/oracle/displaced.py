@@ -41,6 +41,8 @@ def pass_by(model: Model, most_us: Fraction, base: int, over: Bolus | None) -> F
     """How long one thing holds, and what is asked for in it beside what flows; base: its rate, nL/day."""
     assert model.bridge is not None
     until_us = ahead_us(model)
+    a_step_nl = base * model.step_nl / model.bridge.rate
+    model.missing.bridged_nl = max(model.missing.bridged_nl, a_step_nl)
     if model.mode != "running" and until_us > 0:
         span_us = min(most_us, until_us)
         stand(model, by_reason(model.why), span_us)

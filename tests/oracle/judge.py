@@ -94,6 +94,9 @@ class Judge:
         got_nl = self.seen.report["asked_nl"]
         slack_nl = (STEPS + 1 + self.cuts.count) * self.model.step_nl + self.edge_nl
         slack_nl += Fraction(self.model.rate_now() * END_US, DAY_US)
+        slack_nl += (
+            self.cuts.count * self.model.missing.bridged_nl
+        )  # each cut may take a part of a bridge's step
         self.at = len(self.rows) - 1
         self.check(
             abs(got_nl - right_nl) <= slack_nl,

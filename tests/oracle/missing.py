@@ -26,11 +26,12 @@ class Missing:
     def __init__(self) -> None:
         self.nl: dict[Reason, Fraction] = {}
         self.parts: Counter[Reason] = Counter()
+        self.bridged_nl = Fraction(0)  # of base flow, at the most, in the time of a step of a bridge
 
     def copy(self) -> Missing:
         """As it is now."""
         other = Missing()
-        other.nl, other.parts = dict(self.nl), Counter(self.parts)
+        other.nl, other.parts, other.bridged_nl = dict(self.nl), Counter(self.parts), self.bridged_nl
         return other
 
     def add(self, reason: Reason, nl: Fraction) -> None:

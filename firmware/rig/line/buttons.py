@@ -35,7 +35,7 @@ class Buttons:
         if raw != self._raw:
             self._raw = raw
             self._changed_us = now_us
-        if self._rig.therapy.mode != "stopped" and (
+        if (self._rig.therapy.mode != "stopped" or self._rig.monitor.pressure.relief_left_steps) and (
             raw & STOP and not self._steady & STOP or self._board.stepper.halted
         ):
             self._stop(now_us)  # a stop does not wait for the contact to settle

@@ -262,6 +262,12 @@ class Monitor:
             self.pressure.begin_relief(self._rotation.steps_of(COUNTS))
             rig.delivery.relieving = True
 
+    def end_relief(self):
+        """The pump is stopped while pressure is relieved: the motor stands at once; the next sample tells of it."""
+        if self._rig.delivery.relieving:
+            self.pressure.relief_left_steps = 0
+            self._rig.board.stepper.cut()
+
     def _relieve(self, now_us):
         """Go back a little at each sample until the pressure has gone or the bound is reached."""
         rig = self._rig

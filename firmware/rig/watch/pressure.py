@@ -18,7 +18,7 @@ class Pressure:
 
     def __init__(self):
         self._base_pa = None  # of a relieved line
-        self._sunk_pa = 0  # by how much it last stood below that
+        self._sunk_pa = 0  # by how much it was below that before a fast flow
         self._missing = 0
         self._last_pa = self._slope_pa = None
         self._equal = 0
@@ -43,8 +43,6 @@ class Pressure:
         elif standing and absolute_pa - self._base_pa < thresholds.RELIEVED_PA:
             sunk = absolute_pa < self._base_pa - thresholds.NOISE_PA
             self._base_pa += (absolute_pa - self._base_pa) // (SUNK_WEIGHT if sunk else BASE_WEIGHT)
-        if standing:
-            self._sunk_pa = max(0, self._base_pa - absolute_pa)
         self.now_pa = absolute_pa - self._base_pa
         self.peak_pa = max(self.peak_pa, self.now_pa)
         self._compare(absolute_pa, smooth)
@@ -70,10 +68,13 @@ class Pressure:
         return self.now_pa is not None and self.now_pa >= thresholds.OCCLUSION_PA
 
     def is_drawn(self, is_fast):
-        """Whether a fast flow draws from the outlet instead of pushing into it: by the pressure's sign.
+        """Whether a fast flow draws from the outlet instead of pushing into it: by the sign of what it does to the
+        pressure that the line had before it; that at power-on may have been any.
 
         Encoder and step count agree where a coil and the encoder are both reversed: nothing else tells.
         """
+        if not is_fast and self.now_pa is not None:
+            self._sunk_pa = max(0, -self.now_pa)
         below = is_fast and self.now_pa is not None and self.now_pa + self._sunk_pa <= thresholds.BACKWARDS_PA
         self._drawn = self._drawn + 1 if below else 0
         return self._drawn >= thresholds.BACKWARDS_READINGS

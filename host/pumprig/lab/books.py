@@ -20,11 +20,12 @@ from pumpwire import spec
 
 from pumprig.errors import PumpError, StoreError
 from pumprig.lab.database import EPOCH, LATEST_US, Database, Lab
-from pumprig.store.asked import HOUR_US, Account
+from pumprig.store.asked import Account
 from pumprig.store.dates import Boot
 from pumprig.store.not_given import Reason
 from pumprig.store.record import Record
 
+HOUR_US = 3_600_000_000
 PAUSE_S = 2.0
 SHARE = 10  # of the time at the most one part goes into making books
 Key = tuple[int | None, str, str, str]  # hour (us UTC), kind, why, name

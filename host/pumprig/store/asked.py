@@ -10,15 +10,16 @@ Leaves: what would flow when to due.py, sums by span and reason to booked.py, of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pumpwire import spec
 from pumpwire.program import DAY_US
 
 from pumprig.store import under_way
-from pumprig.store.booked import Booked, Cut, Place, Rising, place_of
+from pumprig.store.booked import Ask, Book, Booked, Cut, Place, Rising, place_of
 from pumprig.store.displaced import Displaced
 from pumprig.store.due import base_flow, by_half, refused, turns_due
 from pumprig.store.not_given import Reason
@@ -29,13 +30,8 @@ from pumprig.store.under_way import EDGES, OVERLAYS, Assumed, OwnTime, elapsed_u
 RUNNING, STOPPED = spec.MODES.index("running"), spec.MODES.index("stopped")
 POWER = 1  # as a record's `halted`
 BASE = "basal"
-STOPPING = {row[1] for row in spec.alarms() if row[1] and row[3] == "stop"}
-ALARM_BITS = {row[0]: row[1] for row in spec.alarms() if row[1]}
 SAME_US = 1_000_000  # an alarm and the stop that it caused are no further apart
 ROUNDING_US = 250_000  # of flow, at each start and stop: a record is made a few ticks after what it tells
-HOUR_US = 3_600_000_000
-# at (us UTC), kind, reason, nl, for_s, times
-Book = Callable[[int | None, str, Reason, float, float, int], None]
 
 
 @dataclass
@@ -69,7 +65,7 @@ class Account:
     _assumed: Assumed = field(default_factory=Assumed)  # at a power loss
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
-    _displaced: Displaced = field(default_factory=Displaced)  # by a bridge that stood
+    _displaced: Displaced = field(default_factory=Displaced)
 
     @staticmethod
     def of(calibrations: dict[int, Calibration], texts: Iterable[str]) -> Account:
@@ -106,9 +102,7 @@ class Account:
 
     def _begin(self, record: Record) -> None:
         self._own.look(record, anew=True)
-        bits = record.state["alarms"]
-        active = [name for bit, name in ALARM_BITS.items() if bits >> bit & 1 and name in STOPPING]
-        self._reason = ("alarm", active[0]) if active else ("stopped", "")
+        self._reason = under_way.standing_why(record)
 
     def _why(self, record: Record) -> Reason | None:
         """What keeps the base flow from flowing in the state that a record left; None: nothing."""
@@ -128,10 +122,7 @@ class Account:
         if program is not None:
             turns, nl = turns_due(program, *self._own.fall(own_us, own_us + span_us), self.step_nl())
             self._due, self._due_nl = self._due + turns, self._due_nl + nl
-        flowed_us = from_us - record.mono_us if self._why(record) is None else 0
-        ahead_us = self._displaced.ahead_us(
-            record, self.step_nl(), span_us, flowed_us
-        )  # of a bridge's own end
+        ahead_us = self._displaced.ahead_us(record, self.step_nl(), span_us)
         makes_up = why is None and bool(under_way.bridge_of(record)[0])
         if program is not None and makes_up and ahead_us == span_us:
             return
@@ -140,16 +131,9 @@ class Account:
             flowed, since_us = cut.base, cut.rate_us
             base_us = elapsed_us(flowed) + since_us - flowed.mono_us
             program = self.programs.get(flowed.program_hash)
-
-        def ask(begin_us: int, end_us: int) -> float:
-            assert program is not None
-            asked_nl, rate = base_flow(program, flowed, self._own, base_us, since_us, begin_us, end_us)
-            self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
-            return asked_nl
-
-        here = self._here() if cut is None else cut.place
-        cuts = self.booked.parts(record, from_us, span_us, here, cut, self.every_us)
-        for begin_us, end_us, place, at_us in cuts:
+        ask = partial(self._ask, program, flowed, base_us, since_us)
+        rows = self.booked.parts(record, from_us, span_us, self._here(), cut, self.every_us)
+        for begin_us, end_us, place, at_us in rows:
             self._at_us = now_us if at_us is None else at_us
             if program is None:
                 self.booked.unknown(place, half, (end_us - begin_us) / 1e6)
@@ -170,7 +154,13 @@ class Account:
                     self._not_given(why, asked_nl, (end_us - ahead) / 1e6, times, place=place)
         self._at_us = now_us
 
-    def _make_up(self, ask: Callable[[int, int], float], from_us: int, until_us: int, place: Place) -> None:
+    def _ask(self, program: Any, flowed: Record, base_us: int, since_us: int, *part_us: int) -> float:
+        """The base flow that a part of a span asks for."""
+        asked_nl, rate = base_flow(program, flowed, self._own, base_us, since_us, *part_us)
+        self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
+        return asked_nl
+
+    def _make_up(self, ask: Ask, from_us: int, until_us: int, place: Place | None = None) -> None:
         """A bridge flows beyond its own end, in the place of the base flow that is asked for then."""
         for reason, part_us in self._displaced.made_up(until_us - from_us):
             asked_nl = ask(from_us, from_us + part_us)
@@ -199,6 +189,7 @@ class Account:
         self._cut = Cut(place_of(record), ended_us, why, record.program_hash, stood_us=stood_us)
         for kind, assumed in self._assumed.boot(last, record):
             self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, kind)
+            self._displaced.assume(kind, self._nl(assumed, last))
         if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
             self._reason = ("power", "")  # else a dose has ended: it stands as before
 
@@ -253,7 +244,9 @@ class Account:
             self._alarm = (str(fields.get("name", "")), record.boot, record.mono_us)
         elif event == "stop":
             name, boot, mono_us = self._alarm
-            caused = name in STOPPING and boot == record.boot and abs(record.mono_us - mono_us) < SAME_US
+            caused = (
+                name in under_way.STOPPING and boot == record.boot and abs(record.mono_us - mono_us) < SAME_US
+            )
             if caused or fields.get("was") not in ("priming", "dispensing"):  # else it stands as before
                 self._reason = ("alarm", name) if caused else ("stopped", "")
             self._edges += 1
@@ -276,12 +269,20 @@ class Account:
         rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
         rest_nl = self._nl(rest, record)
         if kind == "bridge":
-            owed_nl = self._displaced.owed_nl()  # by the reasons that kept it, not by its end
-            for reason, nl in self._displaced.end(rest_nl):
-                self._not_given(reason, -nl, 0.0, 0, kind)
-            rest_nl -= owed_nl
+            rest_nl -= self._end_bridge(record, rest_nl)
         if rest > 0 and rest_nl > 0:
             self._not_given(("cancelled", kind), rest_nl, 0.0, kind=kind)
+
+    def _end_bridge(self, record: Record, rest_nl: float) -> float:
+        """A bridge has ended with a rest; returns what of that was kept by others before."""
+        part_us, program = self._displaced.part_us(self.step_nl()), self.programs.get(record.program_hash)
+        if part_us and not rest_nl and program is not None:
+            from_us = record.mono_us - part_us
+            self._make_up(partial(self._ask, program, record, self._own.at(from_us), from_us), 0, part_us)
+        owed_nl = self._displaced.owed_nl()
+        for reason, nl in self._displaced.end(rest_nl):
+            self._not_given(reason, -nl, 0.0, 0, "bridge")
+        return owed_nl
 
     def _miss(self, record: Record, fields: dict[str, str | int]) -> None:
         times = number_of(fields, "times") or 1

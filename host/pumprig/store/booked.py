@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,9 @@ from pumprig.store.not_given import NotGiven, Reason
 from pumprig.store.record import Record
 
 Place = tuple[int, int]  # (number, boot)
+# at (us UTC), kind, reason, nl, for_s, times
+Book = Callable[[int | None, str, Reason, float, float, int], None]
+Ask = Callable[[int, int], float]  # the base flow between two instants of a span
 
 
 def place_of(record: Record) -> Place:
@@ -75,7 +78,7 @@ class Booked:
         every_us, at each whole one of these.
         """
         utc_us = None if record.at_utc_us is None else record.at_utc_us + from_us - record.mono_us
-        ends = [(span_us, here)]
+        ends = [(span_us, here if cut is None else cut.place)]
         if cut is None:
             marks = self.between(record, here)
             ends[:0] = [(min(max(0, mark.mono_us - from_us), span_us), place_of(mark)) for mark in marks]

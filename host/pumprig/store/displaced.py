@@ -26,18 +26,27 @@ class Displaced:
     """Of the bridge under way: how long it stood, by reason, less what has been made up for."""
 
     rate: int = 0
+    left_us: int | None = None  # until its own end, below 0 since then; None: not known yet
     owed: tuple[tuple[Reason, int], ...] = ()
 
-    def ahead_us(self, record: Record, step_nl: float, span_us: int, flowed_us: int) -> int:
-        """How much of a span, which begins when it has flowed for so long since a record, comes before the bridge's
-        own end; 0: none is under way.
+    def ahead_us(self, record: Record, step_nl: float, span_us: int) -> int:
+        """How much of the next span, which begins in a record's state, comes before the bridge's own end; 0: none is
+        under way. Call it once for each span: records have whole steps, which only time knows exactly.
         """
         steps, rate = bridge_of(record)
         if not steps or not rate:
             return 0
         self.rate = rate
-        left_us = round(steps * step_nl * DAY_US / rate) - flowed_us
-        return min(span_us, max(0, left_us - sum(us for _reason, us in self.owed)))
+        if self.left_us is None:
+            self.left_us = round(steps * step_nl * DAY_US / rate)
+        ahead_us = min(span_us, max(0, self.left_us))
+        self.left_us -= span_us
+        return ahead_us
+
+    def assume(self, kind: str, nl: float) -> None:
+        """So much of a kind is taken for given at a loss of power."""
+        if kind == "bridge" and self.left_us is not None:
+            self.left_us -= round(nl * DAY_US / self.rate)
 
     def nl(self, span_us: int) -> float:
         """What the bridge gives in this time."""
@@ -61,6 +70,11 @@ class Displaced:
         """What the bridge would have given in the time that is not made up for."""
         return self.nl(sum(us for _reason, us in self.owed))
 
+    def part_us(self, step_nl: float) -> int:
+        """What is owed at its very end, where that is no more than two of its steps: a record has whole ones alone."""
+        owed_us = sum(us for _reason, us in self.owed)
+        return owed_us if owed_us * self.rate <= 2 * step_nl * DAY_US else 0
+
     def end(self, rest_nl: float) -> Iterator[tuple[Reason, float]]:
         """The bridge has ended with this rest: (why, nL) that was never kept from it, the last one first."""
         over_nl = self.owed_nl() - rest_nl
@@ -69,4 +83,4 @@ class Displaced:
             if part_nl > 0:
                 yield reason, part_nl
                 over_nl -= part_nl
-        self.owed = ()
+        self.owed, self.left_us = (), None

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pumprig.store import ledger
-from pumprig.store.asked import Account, Book
-from pumprig.store.booked import Booked
+from pumprig.store.asked import Account
+from pumprig.store.booked import Book, Booked
 from pumprig.store.database import Store
 from pumprig.store.totals import Total
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from pumpwire import spec
 
+from pumprig.store.not_given import Reason
 from pumprig.store.record import Record, fields_of
 
 SPREAD = spec.KINDS.index("spread") + 1
@@ -26,6 +27,7 @@ OVERLAYS = (
     ("bolus_steps", "bolus_done_steps", "bolus_kind"),
     ("spread_steps_asked", "spread_done_steps", "second_kind"),
 )
+STOPPING = {row[1]: row[0] for row in spec.alarms() if row[1] and row[3] == "stop"}  # their bits, by name
 RATES = ("bolus_rate_nl_per_day", "spread_rate_nl_per_day")  # of each of these
 
 
@@ -63,6 +65,12 @@ def lost_by_boluses(last: Record, record: Record) -> Iterator[tuple[str, int]]:
             elif last.state[name] and ended.get("kind") == what:  # the one before has ended
                 gained += number_of(ended, "done_steps") - before
             yield what, then[what] + gained - now[what]
+
+
+def standing_why(record: Record) -> Reason:
+    """Why the pump stands, as far as a record tells it by itself: the first alarm that keeps it, or a stop."""
+    names = [name for name, bit in STOPPING.items() if record.state["alarms"] >> bit & 1]
+    return ("alarm", names[0]) if names else ("stopped", "")
 
 
 def told_us(record: Record) -> int:
