@@ -1,7 +1,7 @@
 """A stop while pressure is relieved: the motor stands at once.
 
 Owns: SR-28 for the one motion that goes on while the pump is stopped.
-Rules: what the relief would have been without the stop is that of the same rig under the same occlusion.
+Rules: left alone, this relief takes 3.4 s and 800 steps.
 Units: steps.
 Leaves: the relief itself to test_alarms.py.
 """
