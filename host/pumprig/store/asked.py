@@ -160,7 +160,7 @@ class Account:
         self.base_nl, self._top_rate = self.base_nl + asked_nl, max(self._top_rate, rate)
         return asked_nl
 
-    def _make_up(self, ask: Ask, from_us: int, until_us: int, place: Place | None = None) -> None:
+    def _make_up(self, ask: Ask, from_us: int, until_us: int, place: Place) -> None:
         """A bridge flows beyond its own end, in the place of the base flow that is asked for then."""
         for reason, part_us in self._displaced.made_up(until_us - from_us):
             asked_nl = ask(from_us, from_us + part_us)
@@ -269,20 +269,12 @@ class Account:
         rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
         rest_nl = self._nl(rest, record)
         if kind == "bridge":
-            rest_nl -= self._end_bridge(record, rest_nl)
+            owed_nl = self._displaced.owed_nl()  # kept by others before
+            for reason, nl in self._displaced.end(rest_nl):
+                self._not_given(reason, -nl, 0.0, 0, kind)
+            rest_nl -= owed_nl
         if rest > 0 and rest_nl > 0:
             self._not_given(("cancelled", kind), rest_nl, 0.0, kind=kind)
-
-    def _end_bridge(self, record: Record, rest_nl: float) -> float:
-        """A bridge has ended with a rest; returns what of that was kept by others before."""
-        part_us, program = self._displaced.part_us(self.step_nl()), self.programs.get(record.program_hash)
-        if part_us and not rest_nl and program is not None:
-            from_us = record.mono_us - part_us
-            self._make_up(partial(self._ask, program, record, self._own.at(from_us), from_us), 0, part_us)
-        owed_nl = self._displaced.owed_nl()
-        for reason, nl in self._displaced.end(rest_nl):
-            self._not_given(reason, -nl, 0.0, 0, "bridge")
-        return owed_nl
 
     def _miss(self, record: Record, fields: dict[str, str | int]) -> None:
         times = number_of(fields, "times") or 1

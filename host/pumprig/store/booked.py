@@ -84,8 +84,14 @@ class Booked:
             ends[:0] = [(min(max(0, mark.mono_us - from_us), span_us), place_of(mark)) for mark in marks]
         elif cut.at_us is not None:
             utc_us = cut.at_us
-        for begin_us, end_us, place in parts(ends, utc_us or 0, every_us if utc_us is not None else 0):
-            yield begin_us, end_us, place, None if utc_us is None else utc_us + begin_us
+        begin_us = 0
+        for until_us, place in ends:
+            while begin_us < until_us:
+                end_us = until_us
+                if every_us and utc_us is not None:
+                    end_us = min(until_us, begin_us + every_us - (utc_us + begin_us) % every_us)
+                yield begin_us, end_us, place, None if utc_us is None else utc_us + begin_us
+                begin_us = end_us
 
     def add(self, place: Place, reason: Reason, nl: float, for_s: float, times: int) -> None:
         """One amount."""
@@ -141,20 +147,6 @@ class Booked:
     def unknown_requests(self, span: int = 0) -> int:
         """Refused requests whose volume is told nowhere."""
         return self._sums[span].unknown_requests
-
-
-def parts(ends: list[tuple[int, Place]], utc_us: int, every_us: int) -> Iterator[tuple[int, int, Place]]:
-    """(begin, end, where it is booked) of a span that begins at an instant of UTC, cut at these ends and, with
-    every_us, at each whole one of these.
-    """
-    begin_us = 0
-    for until_us, place in ends:
-        while begin_us < until_us:
-            end_us = until_us
-            if every_us:
-                end_us = min(until_us, begin_us + every_us - (utc_us + begin_us) % every_us)
-            yield begin_us, end_us, place
-            begin_us = end_us
 
 
 class Rising:

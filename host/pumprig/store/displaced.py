@@ -70,11 +70,6 @@ class Displaced:
         """What the bridge would have given in the time that is not made up for."""
         return self.nl(sum(us for _reason, us in self.owed))
 
-    def part_us(self, step_nl: float) -> int:
-        """What is owed at its very end, where that is no more than two of its steps: a record has whole ones alone."""
-        owed_us = sum(us for _reason, us in self.owed)
-        return owed_us if owed_us * self.rate <= 2 * step_nl * DAY_US else 0
-
     def end(self, rest_nl: float) -> Iterator[tuple[Reason, float]]:
         """The bridge has ended with this rest: (why, nL) that was never kept from it, the last one first."""
         over_nl = self.owed_nl() - rest_nl

@@ -23,6 +23,7 @@ __all__ = [
     "Record",
     "add",
     "between",
+    "columns_of",
     "decode",
     "decoded",
     "last_number",
@@ -34,10 +35,10 @@ __all__ = [
 ]
 
 CLEARED = "The rig's journal was cleared or edited. Keep this database, and pull into a new one (PUMPRIG_DB)."
-INTO = (
-    "INTO records (device_id, boot, number, raw, event, mono_us, utc_us, calibration_id, "
-    "net_steps, text, at_utc_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+# What the bytes of a record say, beside them for queries
+COLUMNS = ("number", "boot", "event", "mono_us", "utc_us", "calibration_id", "net_steps", "text")
+NAMES = ("device_id", "raw", *COLUMNS, "at_utc_us")
+INTO = f"INTO records ({', '.join(NAMES)}) VALUES ({', '.join('?' * len(NAMES))})"
 
 
 def decode(raw: bytes) -> Record:
@@ -89,21 +90,23 @@ def add(store: Store, device_id: str, page: list[bytes]) -> int:
     return len(new)
 
 
-def row_of(device_id: str, record: Record) -> tuple[object, ...]:
-    """A record as its table has it, in the order of the columns. Raises ValueError for words that are no text."""
+def columns_of(record: Record) -> tuple[object, ...]:
+    """COLUMNS, of a record's bytes. Raises ValueError for words that are no text."""
     return (
-        device_id,
-        record.boot,
         record.number,
-        record.raw,
+        record.boot,
         record.event,
         record.mono_us,
         record.rig_utc_us,
         record.calibration_id,
         record.net_steps,
         record.text,
-        record.at_utc_us,
     )
+
+
+def row_of(device_id: str, record: Record) -> tuple[object, ...]:
+    """A record as its table has it, in the order of NAMES. Raises ValueError for words that are no text."""
+    return (device_id, record.raw, *columns_of(record), record.at_utc_us)
 
 
 def _verified(store: Store, device_id: str, page: list[bytes]) -> list[Record]:

@@ -19,9 +19,9 @@ from pumpwire import documents, records
 
 from pumprig.store import dates, known, pulls, seals
 from pumprig.store.database import Store
+from pumprig.store.ledger import COLUMNS, columns_of
 from pumprig.store.record import Record
 
-COLUMNS = ("number", "boot", "event", "mono_us", "utc_us", "calibration_id", "net_steps", "text")
 MOST_FAULTS = 1000  # named; a store that was replaced as a whole has as many as records
 
 
@@ -110,7 +110,7 @@ class _Log:
             self.gaps.append((self.last + 1, number - 1))
         try:
             record = Record(raw)
-            columns = _columns(record)
+            columns = columns_of(record)
         except ValueError as error:
             self.fault(number, f"the record itself is damaged ({error})")
         else:
@@ -208,19 +208,6 @@ def _half(digest: str) -> int:
 
 def _same(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
     return one[0] * other[1] == other[0] * one[1] and one[2] == other[2]
-
-
-def _columns(record: Record) -> tuple[object, ...]:
-    return (
-        record.number,
-        record.boot,
-        record.event,
-        record.mono_us,
-        record.rig_utc_us,
-        record.calibration_id,
-        record.net_steps,
-        record.text,
-    )
 
 
 def _edited(columns: tuple[object, ...], row: tuple[object, ...]) -> str:
