@@ -8,44 +8,18 @@ Leaves: the weeks to weeks.py.
 """
 
 import pytest
-from oracle.runs import disagreement, weeks
+from oracle.runs import AIMED, disagreement, weeks
+
+FIRST = dict.fromkeys(AIMED, 1) | {"bridges": 4, "presses": 8}  # how many from seed 0 on
 
 
-@pytest.mark.parametrize("seed", weeks("titrations", 1))
-def test_model_and_rig_agree_on_titrations(seed):
-    assert not disagreement("titrations", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("turns", 1))
-def test_model_and_rig_agree_on_turns(seed):
-    assert not disagreement("turns", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("requests", 1))
-def test_model_and_rig_agree_on_requests(seed):
-    assert not disagreement("requests", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("bridges", 4))
-def test_model_and_rig_agree_on_bridges(seed):
-    assert not disagreement("bridges", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("apart", 1))
-def test_model_and_rig_agree_on_what_flows_apart(seed):
-    assert not disagreement("apart", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("caps", 1))
-def test_model_and_rig_agree_on_caps(seed):
-    assert not disagreement("caps", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("tiny", 1))
-def test_model_and_rig_agree_on_tiny_boluses(seed):
-    assert not disagreement("tiny", seed)
-
-
-@pytest.mark.parametrize("seed", weeks("presses", 8))
-def test_model_and_rig_agree_on_presses_from_a_millisecond_to_seconds(seed):
-    assert not disagreement("presses", seed)
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        pytest.param(kind, *week.values, marks=week.marks)
+        for kind, count in FIRST.items()
+        for week in weeks(kind, count)
+    ],
+)
+def test_model_and_rig_agree(kind, seed):
+    assert not disagreement(kind, seed)
