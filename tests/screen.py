@@ -31,6 +31,8 @@ class Screen:
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         self._fd, inner = pty.openpty()
+        # "Where is the cursor?" is answered where it was asked: after all that was printed before, nothing printed since.
+        self._screen.write_process_input = lambda answer: os.write(self._fd, answer.encode())
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.program = subprocess.Popen(
             words, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True,
@@ -69,8 +71,8 @@ class Screen:
     def wait(self, *wanted: str, timeout_s: float = 60.0) -> str:
         """Until all of `wanted` have been printed; returns what the screen then shows. Raises AssertionError.
 
-        On a busy machine the terminal's answer to "where is the cursor?" may reach the next prompt, which then scrolls
-        by a line or two: what a test waits for may be just above the screen.
+        On a busy machine the terminal's answer to "where is the cursor?" may come after the program has ceased to wait
+        for it (a second) and reach the next prompt, which then scrolls: what a test waits for may be above the screen.
         """
         until_s = time.monotonic() + timeout_s
         while not all(each in self.printed() for each in wanted):
@@ -94,6 +96,4 @@ class Screen:
         except OSError:  # the program has ended
             return
         self.raw += data
-        for _ in range(data.count(b"\x1b[6n")):  # the program asks where the cursor is, as terminals answer
-            os.write(self._fd, f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R".encode())
         self._stream.feed(data)
