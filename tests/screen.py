@@ -31,7 +31,7 @@ class Screen:
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         self._fd, inner = pty.openpty()
-        # "Where is the cursor?" is answered where it was asked: after all that was printed before, nothing printed since.
+        # "Where is the cursor?" is answered where it was asked: after what came before it, before what comes next.
         self._screen.write_process_input = lambda answer: os.write(self._fd, answer.encode())
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.program = subprocess.Popen(
