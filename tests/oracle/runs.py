@@ -127,12 +127,7 @@ AIMED = {
 KINDS.update(AIMED)
 
 # Disagreements that are known and not yet settled: (kind, seed): what differs.
-OPEN: dict[tuple[str, int], str] = {
-    (
-        "bridges",
-        781_000_536,
-    ): "a press is refused for the lockout after a clock was set 200 days ahead and back",
-}
+OPEN: dict[tuple[str, int], str] = {}
 # Disagreements that fresh seeds found and that are settled, which stay so; and those that are open.
 SETTLED: dict[str, tuple[int, ...]] = {
     "calm": (381_001_600,),
@@ -204,7 +199,7 @@ def weeks(kind: str, count: int) -> list[Any]:
     found: list[Any] = []
     for seed in (*range(count), *SETTLED.get(kind, ())):
         why = OPEN.get((kind, seed))
-        marks = [pytest.mark.xfail(reason=why, strict=False)] if why else []
+        marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
         found.append(pytest.param(seed, marks=marks))
     return found
 

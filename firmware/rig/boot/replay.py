@@ -35,36 +35,44 @@ def alarms(rig):
 def day(rig, journal, now_us):
     """Take the ring of the last 24 h of power out of the checkpoints; returns the demand boluses given, as instants.
 
-    Each checkpoint has the newest slots of its time and some older ones: the walk goes back until all are known. What
-    was given after the newest one has its own records.
+    Each checkpoint has the newest slots of its time and some older ones: the walk goes back until all are known, and
+    the record of each demand bolus that they count has been met.
     """
     newest = first = None  # the last record, and the oldest one seen
     top = None  # (slot, microseconds into it) at the last record
     words = {}
-    late_us = []
+    exact_us = []  # when demand boluses were given, by their own records
+    late = 0  # of these, after the newest checkpoint
+    most = -1  # of them that the checkpoints count; -1: not all slots are known
     for raw, after_us in _back(journal):
         newest, first = newest or raw, raw
         text = unpack(raw)[2] if raw[3] in (CHECKPOINT, COMMAND) else ""
-        if top is None and (raw[3] == REQUEST or text.startswith("verb=demand ")):
-            late_us.insert(0, now_us - after_us)
-        if not text.startswith("day="):
-            continue
-        parts = _parts(text)
-        if top is None:
-            total_us = parts[0] * SLOT_US + parts[1] * 1_000_000 + after_us
-            top = total_us // SLOT_US, total_us % SLOT_US
-            words[top[0]] = "%x.%x" % _between(raw, newest)
-            if parts[0] == top[0]:
-                words[top[0]] = _sum(words[top[0]], parts[2][0])
-        _take(parts, words)
-        if len([1 for slot in words if slot > top[0] - SLOTS]) >= SLOTS:
+        if raw[3] == REQUEST or text.startswith("verb=demand "):
+            exact_us.insert(0, now_us - after_us)
+            late += top is None
+        if text.startswith("day=") and most < 0:
+            parts = _parts(text)
+            if top is None:
+                total_us = parts[0] * SLOT_US + parts[1] * 1_000_000 + after_us
+                top = total_us // SLOT_US, total_us % SLOT_US
+                words[top[0]] = "%x.%x" % _between(raw, newest)
+                if parts[0] == top[0]:
+                    words[top[0]] = _sum(words[top[0]], parts[2][0])
+            _take(parts, words)
+            known = [word for slot, word in words.items() if slot > top[0] - SLOTS]
+            if len(known) >= SLOTS:
+                most = late + sum([_counts(word)[2] for word in known])
+        if 0 <= most <= len(exact_us):
             break
     if top is not None:
-        return _fill(rig.cap, top[0], top[1], words, now_us) + late_us
+        given_us = _fill(rig.cap, top[0], top[1], words, now_us)
+        most = late + len(given_us)
+        kept = max(1, most)  # the last one, for a lockout of more than a day
+        return given_us[: max(0, most - len(exact_us))] + exact_us[max(0, len(exact_us) - kept) :]
     if newest is not None:  # written by an older firmware: all that the walk saw counts as of now
         own, asked = _between(first, newest)
         rig.cap.add(now_us, own, asked)
-    return late_us
+    return exact_us
 
 
 def _back(journal):
@@ -109,8 +117,13 @@ def _between(before, after):
 
 def _sum(one, other):
     """Two words of the same slot, added up."""
-    rows = [[int(part or "0", 16) for part in word.split(".")] + [0, 0] for word in (one, other)]
+    rows = [_counts(word) for word in (one, other)]
     return "%x.%x.%x" % tuple([rows[0][i] + rows[1][i] for i in range(3)])
+
+
+def _counts(word):
+    """(the program's own steps, those of requests, demand boluses given) of a slot's word, and zeros behind them."""
+    return [int(part or "0", 16) for part in word.split(".")] + [0, 0]
 
 
 def _fill(cap, slot, into_us, words, now_us):
@@ -119,7 +132,7 @@ def _fill(cap, slot, into_us, words, now_us):
     given_us = []
     for number in sorted(words):
         if slot - SLOTS < number <= slot:
-            parts = [int(part or "0", 16) for part in words[number].split(".")] + [0, 0]
+            parts = _counts(words[number])
             cap.put(number, parts[0], parts[1])
             after_us = (number + 1 - slot) * SLOT_US - 1_000_000 - into_us
             given_us += [now_us + min(0, after_us)] * parts[2]

@@ -157,6 +157,37 @@ def test_what_was_given_after_the_newest_checkpoint_is_known_by_its_own_records(
     assert given == [NOW_US - 20 * S_US, NOW_US - 10 * S_US]
 
 
+def test_what_a_checkpoint_counts_is_known_to_the_second_where_its_own_record_is_found() -> None:
+    log = Log()
+    log.add("command", "verb=demand seq=2", 400)
+    log.add("request", "by=button", 900)
+    log.add("checkpoint", f"day={TOP:x}.1f4:1.1.1,2.2.2 old=0:", 1_000)
+    log.add("stop", "", 1_030)
+    _cap, given = day(log)
+    # of three the first one's record is gone: it was given by the end of its slot
+    assert given == [NOW_US - 531 * S_US, NOW_US - 630 * S_US, NOW_US - 130 * S_US]
+
+
+def test_of_those_that_are_older_than_a_day_the_last_one_is_kept_for_a_long_lockout() -> None:
+    log = Log()
+    log.add("request", "by=button", 0)
+    log.add("request", "by=button", 30)
+    log.add("checkpoint", f"day={TOP:x}.0:0,,, old=0:", 200_000)
+    assert day(log)[1] == [NOW_US - 199_970 * S_US]
+
+
+def test_the_walk_goes_on_beyond_the_slots_to_the_records_of_what_they_count() -> None:
+    log = Log()
+    log.add("request", "by=button", 10)
+    log.add("request", "by=button", 90)
+    log.add("stop", "", 95)
+    for first in range(0x200 - 144, 0x200, 8):
+        words = ",".join("5.1.1" if slot == 0x1F0 else "5" for slot in range(first, first + 8))
+        log.add("checkpoint", f"day={0x200:x}.0:1 old={first:x}:{words}", 100)
+    _cap, given = day(log)
+    assert given == [NOW_US - 10 * S_US]
+
+
 def test_demand_boluses_of_the_slot_that_fills_were_given_by_now() -> None:
     log = Log()
     log.add("checkpoint", f"day={TOP:x}.a:1.1.3,2.2.1 old=0:", 1_000)
