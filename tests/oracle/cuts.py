@@ -139,7 +139,8 @@ class Cuts:
         self._judge.check(abs(behind_us - right_us) <= S_US + LATE_US, "a titration comes back elsewhere")
         kept.behind_us = behind_us
         kept.held_us = kept.t_us if row.state["ramp"] & 1 else None
-        kept.stood_us = kept.ramp_us(kept.t_us) if kept.held_us is not None else None
+        if kept.held_us is not None or kept.stood_us is not None:  # at this loss of power, or one before it
+            kept.stood_us = kept.ramp_us(kept.t_us)
 
     def _returns(self, first: Row) -> None:
         """It ran: the loss is bounded, stated, and counted as delivered."""
@@ -270,7 +271,10 @@ class Cuts:
             f"of a {over.kind} bolus {float(more_nl):.0f} nL are written off, {float(assumed_nl):.0f} assumed",
         )
         over.given_nl += more_nl
-        model.missing.add(("power", ""), more_nl)
+        if over is model.bridge:
+            model.early_us += more_nl * DAY_US / over.rate  # it is missing at its end
+        else:
+            model.missing.add(("power", ""), more_nl)
         if not over.left_nl > 0:
             model.end(over)
         return more_nl

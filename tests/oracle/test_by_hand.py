@@ -244,3 +244,23 @@ def test_a_titration_that_was_held_over_a_loss_of_power_stands_still_in_it(befor
         Event(110 * MINUTE, "set_clock", {"by_ms": 0}),
     ]
     assert not faults(program, events, 150 * MINUTE)
+
+
+@pytest.mark.parametrize("held", [(1, 0), (0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0)])
+def test_a_titration_that_was_held_at_one_of_several_losses_of_power_has_not_gone_on_in_any(held):
+    """No clock tells how long each of them was: it is rather behind than ahead."""
+    program = Program("by hand", ramp=(100_000, 50_000, 600, 900_000))
+    events, at_ms = [], 15 * MINUTE
+    for is_held in held:
+        events += [Event(at_ms, "titrate", {"ramp": "hold"})] if is_held else []
+        events += [Event(at_ms + 2 * MINUTE, "power_cut", {"for_ms": 35 * MINUTE})]
+        events += [Event(at_ms + 40 * MINUTE, "titrate", {"ramp": "go"})] if is_held else []
+        at_ms += 45 * MINUTE
+    events.append(Event(at_ms, "set_clock", {"by_ms": 0}))
+    scenario = Scenario(1, START_UTC_S * 1_000_000, program, tuple(events), at_ms + 60 * MINUTE)
+    seen = Drive(scenario).run()
+    assert not Judge(scenario, seen).run()
+    set_at = max(k for k, row in enumerate(seen.rows) if row.event == "clock")
+    before, after = seen.rows[set_at - 2].state["ramp"], seen.rows[-1].state["ramp"]
+    moved_s = int(seen.rows[set_at].fields["moved_us"]) // 1_000_000
+    assert (after - before) // 2 == pytest.approx(moved_s if any(held) else 0, abs=2)

@@ -23,8 +23,10 @@ WAIT_BITS = 24
 # `reservoir_assumed_nl` has a byte above the low 32 bits of each of these, the lowest first
 PARTS_BITS = 32
 PARTS = ("reservoir_base_nl", "assumed_steps", "lost_steps")
+# Of the field `second_kind`; above them `stood`: a titration was held at a loss of power of which no clock has told yet
+KIND_BITS = 7
 MAGIC = b"PR"
-VERSION = 6
+VERSION = 7
 CHAIN = 8
 
 # name, struct code
@@ -83,15 +85,18 @@ STATE = (
     ("battery_h", 2),  # its age
     ("eri_days", 1),  # since its elective replacement indicator, rounded up; 0: it has not come
     ("demands", 1),  # demand boluses given in the last seven days, 255 at the most
-    ("second_kind", 1),  # of the bolus in the spread fields: index into spec.KINDS + 1; 0 (older): spread
+    # of the bolus in the spread fields: index into spec.KINDS + 1; 0 (older): spread. The high bit is `stood`
+    ("second_kind", 1),
     ("waiting", 1),  # bit n: the turn of periodic bolus n that fell due last has not begun
     ("elapsed_part", 2),  # of program_elapsed_s: 65536ths of a second
     ("last_crc", 2),  # which command last_seq was: codec.name_of its line
 )
 WIDTHS = bytes([row[1] for row in STATE])
-MODE = 17  # where `mode` stands in STATE
-HALTED_SINCE = 4  # the version that added no field, but split `mode`; 5 split `demand_wait_s`, 6 PARTS
-FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42, 6: 42}  # version: how many of STATE it has
+MODE, SECOND = 17, 38  # where `mode` and `second_kind` stand in STATE
+HALTED_SINCE = (
+    4  # the version that added no field, but split `mode`; 5 split `demand_wait_s`, 6 PARTS, 7 `second_kind`
+)
+FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42, 6: 42, 7: 42}  # version: how many of STATE it has
 
 
 def _size(version):
@@ -158,11 +163,12 @@ def pack(header, state, text):
         assumed_nl >>= 8
     values = [state.get(name) or 0 for name, _size in STATE]
     values[MODE] |= state.get("halted", 0) << MODE_BITS
+    values[SECOND] |= state.get("stood", 0) << KIND_BITS
     return page(header, values, text if isinstance(text, bytes) else text.encode())
 
 
 def page(header, values, words):
-    """The same from the state's values in the order of STATE, `halted` in its mode, and the words as bytes."""
+    """The same from the state's values in the order of STATE, each in its field, and the words as bytes."""
     if len(words) > MAX_EVENT_TEXT:
         end = words.rfind(b" ", 0, MAX_EVENT_TEXT + 1)
         words = words[: end if end > 0 else MAX_EVENT_TEXT]
@@ -229,7 +235,7 @@ def unpack(raw):
 
 
 def split(state, version):
-    """What shares a field -> each by itself: `mode` and `halted`, lockout and `ramp`, `reservoir_assumed_nl`."""
+    """What shares a field -> each by itself: `halted`, the high bits of `ramp`, `reservoir_assumed_nl`, `stood`."""
     assumed_nl = 0
     for name in reversed(PARTS):
         assumed_nl = assumed_nl << 8 | state[name] >> PARTS_BITS
@@ -237,6 +243,8 @@ def split(state, version):
     state["reservoir_assumed_nl"] = assumed_nl
     state["ramp"] |= state["demand_wait_s"] >> WAIT_BITS << WAIT_BITS
     state["demand_wait_s"] &= (1 << WAIT_BITS) - 1
+    state["stood"] = state["second_kind"] >> KIND_BITS
+    state["second_kind"] &= (1 << KIND_BITS) - 1
     state["halted"] = 0
     if version >= HALTED_SINCE:
         state["halted"] = state["mode"] >> MODE_BITS

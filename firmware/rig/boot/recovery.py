@@ -126,7 +126,7 @@ def _restore_therapy(rig, state, now_us, given_us):
         therapy.boluses.queue.append(bolus)
     rig.requests.restore(given_us, state["demand_wait_s"], now_us)
     therapy.set_ramp(state["ramp"] // 2 * 1_000_000, state["ramp"] & 1, now_us)
-    therapy.was_held = therapy.ramp_held_us >= 0
+    therapy.was_held = therapy.ramp_held_us >= 0 or state["stood"] > 0
     therapy.halted_by = halted_text(state["halted"])
     if state["later"]:
         lend.get("rig.line.later").restore(rig, state["later"])

@@ -7,7 +7,7 @@ Leaves: the way back to recovery.py, bytes to pumpwire.records.
 """
 
 from pumpwire.program import DAY_US
-from pumpwire.records import MODE_BITS, PARTS_BITS, WAIT_BITS
+from pumpwire.records import KIND_BITS, MODE_BITS, PARTS_BITS, WAIT_BITS
 from pumpwire.spec import MODES, alarm
 
 from rig.flow.boluses import LEAD_US
@@ -53,7 +53,7 @@ def state_of(rig, now_us):
     wait = rig.requests.wait_s(now_us) | ramp >> WAIT_BITS << WAIT_BITS
     told = wait, elapsed_s, active, acked, therapy.later[0], ramp & (1 << WAIT_BITS) - 1
     rest = (
-        second.kind + 1 if second is not None else 0,
+        (second.kind + 1 if second is not None else 0) | therapy.was_held << KIND_BITS,
         therapy.boluses.waiting(at_us, bolus),
         elapsed_part,
         rig.session.last_crc,

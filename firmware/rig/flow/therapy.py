@@ -48,7 +48,7 @@ class Therapy:
         self._piece = NO_PIECE
         self.ramp_held_us = -1  # since when the ramp is held; -1: it goes on
         self._ramp_behind_us = 0  # by how much the ramp is behind the program's time
-        self.was_held = False  # when this boot came: then it stood still while there was no power
+        self.was_held = False  # at a loss of power whose length no clock has told: then it stood still
         self.later = (0, 0)  # the program that waits: (number of its text, when it begins, UTC s); 0: none
 
     # --- program
@@ -124,7 +124,6 @@ class Therapy:
         self._piece = NO_PIECE
         if self.ramp_held_us >= 0 or self.was_held:
             self._ramp_behind_us += outage_us
-        self.was_held = False
         self.boluses.add_outage(outage_us, now_us)
 
     # --- mode

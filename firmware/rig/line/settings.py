@@ -25,6 +25,7 @@ def clock(rig, args, now_us, effect):
     if outage_us:
         rig.therapy.add_outage(outage_us, now_us)
         effect.replan = True
+    rig.therapy.was_held = False  # each loss of power is known from here on
     program, _wholly, ahead_nl = rig.staging.weighed
     if program is not None and program is rig.therapy.program:
         rig.cap.use(program["cap_nl"], rig.cap.own_day_nl, ahead_nl, now_us)

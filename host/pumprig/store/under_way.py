@@ -113,8 +113,11 @@ class OwnTime:
 
     @staticmethod
     def stood(record: Record) -> int | None:
-        """Where a titration stands that is held at a record; None: it goes on."""
-        return titrated_us(record) if record.state["ramp"] & 1 else None
+        """Where a titration is that was held at a loss of power which no clock has told of yet; None: it went on.
+
+        `record` is the first one after the last of them.
+        """
+        return titrated_us(record) if record.state["ramp"] & 1 or record.state["stood"] else None
 
     @contextmanager
     def without_power(self, outage_us: int, stood_us: int | None) -> Generator[None]:

@@ -32,6 +32,7 @@ def any_record(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, int], str]:
         draw(st.integers(0, (1 << 24) - 1)),
         draw(st.integers(0, (1 << 32) - 1)),
     )
+    state["second_kind"], state["stood"] = draw(st.integers(0, 127)), draw(st.integers(0, 1))
     for name in records.PARTS:
         state[name] = draw(st.integers(0, (1 << records.PARTS_BITS) - 1))
     state["reservoir_assumed_nl"] = draw(st.integers(0, (1 << 24) - 1))
@@ -139,7 +140,7 @@ def test_each_version_adds_fields_and_the_newest_has_them_all() -> None:
         30,
         38,
         42,
-    ]  # versions 4, 5 and 6 put a second value above `mode`, the lockout and three others
+    ]  # versions 4 to 7 put a second value above `mode`, the lockout, three others and `second_kind`
 
 
 @pytest.mark.requirement("SR-13")
