@@ -40,6 +40,10 @@ class Model(OwnTime):
     spread: Bolus | None = None
     bridge: Bolus | None = None
     owed: displaced.Owed = ()  # microseconds that it stood before its own end, not made up for
+    early_us: Fraction = ZERO  # by which what is taken for given at a loss of power lets it end earlier
+    early_until_us: Fraction = ZERO  # the own end of a bridge that has ended earlier
+    early_rate: int = 0  # and its rate
+    assumed_before_nl: Fraction = ZERO  # as owed_before
     owed_before: displaced.Owed = ()  # nL, of one whose place was taken, until its end is told
     due_us: list[Fraction] = field(default_factory=list[Fraction])  # elapsed, of each periodic row
     carry_nl: list[Fraction] = field(default_factory=list[Fraction])
@@ -50,11 +54,7 @@ class Model(OwnTime):
     asked_nl: Fraction = ZERO  # rule 8: as if nothing had interfered; a bolus that begins in its whole steps
     missing: Missing = field(default_factory=Missing)  # rule 8: what of it was not given, by reason
     reservoir_nl: Fraction = ZERO
-    filled: tuple[Fraction, Fraction, Fraction] = (
-        ZERO,
-        ZERO,
-        ZERO,
-    )  # nL of the last fill, delivered then, assumed since
+    filled: tuple[Fraction, ...] = (ZERO,) * 3  # nL of the last fill, delivered then, assumed since
     relief_until_us: Fraction = ZERO  # at the latest, after an occlusion
     blocking: set[str] = field(default_factory=set[str])
     claims: list[Claim] = field(default_factory=list[Claim])
@@ -86,6 +86,7 @@ class Model(OwnTime):
         self.t_us += by_us
         self.origin_us += by_us
         self.placed_us += by_us
+        self.early_until_us += by_us
         self.held_us = None if self.held_us is None else self.held_us + by_us
         self.utc_less_t_us -= by_us
         self.demands_us = [at + by_us for at in self.demands_us]
@@ -152,12 +153,7 @@ class Model(OwnTime):
             span_us = min(to_us - self.t_us, holds_us, asked_us, self.next_due_us())
             if over is not None:
                 span_us = min(span_us, self._ends_us(over))
-            if self.bridge is not None:
-                span_us = displaced.pass_by(self, span_us, asked, over)
-            else:
-                self.asked_nl += asked * span_us / DAY_US
-                if self.mode != "running":
-                    self.missing.add(by_reason(self.why), asked * span_us / DAY_US)
+            span_us = displaced.pass_by(self, span_us, asked, over)
             self._flow(span_us, rate, over)
             if over is not None and over.end_us is not None and self.t_us >= over.end_us:
                 self.complete(over)
@@ -264,7 +260,8 @@ class Model(OwnTime):
 
     def to_come_nl(self) -> Fraction:
         """What is under way and has not left."""
-        return sum((b.left_nl for b in (self.bolus, self.spread, self.bridge) if b), ZERO)
+        early_nl = self.early_us * self.bridge.rate / DAY_US if self.bridge else displaced.early_nl(self)
+        return sum((b.left_nl for b in (self.bolus, self.spread, self.bridge) if b), early_nl)
 
     # --- boluses
 
@@ -298,8 +295,8 @@ class Model(OwnTime):
         # No lack of power before it is its own
         self.outage_why, self.clock_restored, self.before_rate = None, False, None
         self.behind_us, self.held_us, self.stood_us = ZERO, None, None
-        if bridge is not self.bridge:
-            self.owed_before, self.owed = displaced.kept(self), ()
+        if program.bridge is not None:
+            displaced.replace(self)
         self.bridge = bridge
         self.due_us = [Fraction(row.first_us) for row in program.periodic]
         self.carry_nl = [ZERO] * len(program.periodic)

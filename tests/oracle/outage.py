@@ -35,6 +35,9 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
         if model.bridge is not None:
             ahead_us = min(outage_us, max(ZERO, displaced.ahead_us(model)))
             displaced.stand(model, why, ahead_us)
+        elif model.early_until_us > model.t_us:
+            ahead_us = min(outage_us, model.early_until_us - model.t_us)
+            model.early_until_us -= outage_us
         base_nl = (before or model).outage_nl(outage_us, ahead_us)
         model.asked_nl += base_nl
         model.missing.add(why, base_nl)

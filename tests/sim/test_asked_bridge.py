@@ -49,6 +49,43 @@ EVENTS = {
         ("stopped",),
     ),
     "a stop that goes on": ([asked.event(1, "stop")], ("stopped",)),
+    "a loss of power": ([asked.event(2, "power_cut", for_ms=1_000)], ("power",)),
+    "a loss of power whose length is known at once": (
+        [asked.event(2, "power_cut", for_ms=1_800_000), asked.event(2.6, "set_clock", by_ms=0)],
+        ("power",),
+    ),
+    "a loss of power whose length is known when the bridge has ended early": (
+        [asked.event(2, "power_cut", for_ms=300_000), asked.event(3.83, "set_clock", by_ms=0)],
+        ("power",),
+    ),
+    "many losses of power": (
+        [asked.event(1 + k / 5, "power_cut", for_ms=1_000) for k in range(12)],
+        ("power",),
+    ),
+    "a loss of power and a short stop": (
+        [
+            asked.event(2, "power_cut", for_ms=1_000),
+            asked.event(3, "stop"),
+            asked.event(3.01, "resume"),
+        ],
+        ("power", "stopped"),
+    ),
+    "a loss of power and a long stop across the bridge's own end": (
+        [
+            asked.event(2, "power_cut", for_ms=1_000),
+            asked.event(3.5, "stop"),
+            asked.event(4.1, "resume"),
+        ],
+        ("power", "stopped"),
+    ),
+    "a loss of power and a stop between the bridge's end and its own end": (
+        [
+            asked.event(2, "power_cut", for_ms=1_000),
+            asked.event(3.75, "stop"),
+            asked.event(3.8, "resume"),
+        ],
+        ("power", "stopped"),
+    ),
 }
 
 
@@ -66,7 +103,8 @@ def test_what_is_asked_beside_an_interrupted_bridge_is_what_would_have_flowed(na
     request = rehearsal.request(asked.parsed(PROGRAM), round(until_h * asked.HOUR_MS), events=rows)
     report = rehearsed.run(request)
     assert asked.adds_up(report) == []
-    assert report["asked_nl"] == pytest.approx(by_hand_nl(until_h), abs=8 * asked.STEP_NL)
+    slack = 8 + 3 * len([row for row in rows if row["do"] == "power_cut"])
+    assert report["asked_nl"] == pytest.approx(by_hand_nl(until_h), abs=slack * asked.STEP_NL)
     assert {row["why"] for row in report["not_given"]} <= set(reasons)
 
 
@@ -93,3 +131,18 @@ def test_a_new_program_takes_away_only_what_no_stop_had_kept_from_the_bridge():
         "cancelled": pytest.approx(BRIDGE_NL - 3 * BRIDGE_NL_PER_H, abs=8 * asked.STEP_NL),
     }
     assert report["asked_nl"] == pytest.approx(BRIDGE_NL + BRIDGE_NL_PER_H, abs=8 * asked.STEP_NL)
+
+
+def test_the_base_flow_is_asked_for_from_the_bridge_s_end_on_whatever_program_is_in_force_then():
+    """By hand: 150 µL at 0.25 mL a day end at 14.4 h; then 2 mL a day, which came at 5.5 h, while the pump stood."""
+    text = PROGRAM.replace("40 ul", "150 ul").replace(
+        'phases = [{for = "4 h", rate = "25 ul/h"}, {for = "20 h", rate = "50 ul/h"}]', 'rate = "0.5 ml/day"'
+    )
+    later = text.replace("0.5 ml/day", "2 ml/day")
+    rows = [
+        asked.event(5, "stop"),
+        asked.event(5.5, "load", document=asked.parsed(later[: later.index("[bridge]")]).text),
+    ]
+    report = rehearsed.run(rehearsal.request(asked.parsed(text), 24 * asked.HOUR_MS, events=rows))
+    assert asked.adds_up(report) == []
+    assert report["asked_nl"] == pytest.approx(150_000 + 9.6 * 2_000_000 / 24, abs=8 * asked.STEP_NL)

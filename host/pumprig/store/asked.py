@@ -95,6 +95,8 @@ class Account:
             self._cut = replace(
                 cut, half=half, base=cut.base or last, rate_us=cut.rate_us or record.mono_us
             )  # another base flow alone
+        if half != last.program_hash and self.programs.get(half, {}).get("bridge"):
+            self._not_given(("cancelled", "bridge"), self._displaced.displace(), 0.0, 0, "bridge")
         self._own.look(record, anew=record.boot != last.boot)
         self._count(last, record)
         self._hear(last, record)
@@ -140,7 +142,12 @@ class Account:
                 continue
             ahead = min(max(begin_us, ahead_us), end_us)
             times = int(first and not begin_us and why is not None and why[0] != "power")  # its losses count
-            if why is not None and ahead > begin_us:
+            if self._displaced.is_over and ahead > begin_us:  # the base flow is not asked for yet
+                early_nl = self._displaced.nl(ahead - begin_us) - (
+                    ask(begin_us, ahead) if why is None else 0.0
+                )
+                self._not_given(("power", ""), early_nl, 0.0, 0, "bridge", place)
+            elif why is not None and ahead > begin_us:
                 self._displaced.stood(why, ahead - begin_us)
                 nl = self._displaced.nl(ahead - begin_us)
                 self._not_given(why, nl, (ahead - begin_us) / 1e6, times, "bridge", place)
@@ -188,8 +195,8 @@ class Account:
         stood_us = self._own.stood(record)
         self._cut = Cut(place_of(record), ended_us, why, record.program_hash, stood_us=stood_us)
         for kind, assumed in self._assumed.boot(last, record):
-            self._not_given(("power", ""), self._nl(assumed, last), 0.0, 0, kind)
-            self._displaced.assume(kind, self._nl(assumed, last))
+            nl = self._displaced.assume(kind, self._nl(assumed, last))
+            self._not_given(("power", ""), nl, 0.0, 0, kind)
         if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
             self._reason = ("power", "")  # else a dose has ended: it stands as before
 
@@ -262,14 +269,15 @@ class Account:
         kind = str(fields.get("kind", ""))
         assumed = self._assumed.told(last, record, fields)
         if assumed:
-            self._not_given(("power", ""), self._nl(assumed, record), 0.0, 0, kind)
+            nl = self._displaced.assume(kind, self._nl(assumed, record))
+            self._not_given(("power", ""), nl, 0.0, 0, kind)
         if record.event == "bolus_start":
             self._seen += kind == "periodic"
             return
         rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
         rest_nl = self._nl(rest, record)
         if kind == "bridge":
-            owed_nl = self._displaced.owed_nl()  # kept by others before
+            owed_nl = self._displaced.owed_nl() - self._displaced.assumed_nl()  # kept by others before
             for reason, nl in self._displaced.end(rest_nl):
                 self._not_given(reason, -nl, 0.0, 0, kind)
             rest_nl -= owed_nl

@@ -4,7 +4,8 @@ Owns: for how long a bridge stood before it would have ended, and why; the volum
 flow while it is made up for.
 Rules: as if nothing had interfered, a bridge ends when its volume has left at its rate; from then on the base flow is
 asked for. Standing before that instant keeps the bridge's own flow; for as long the bridge flows beyond it, in the
-place of the base flow. What stood first is made up for first.
+place of the base flow. What stood first is made up for first. What a loss of power takes for given lets the bridge end
+before that instant: until then its flow is asked for still, and the base flow, which is given, is not.
 Units: microseconds, nL, nL/day.
 Leaves: the base flow to due.py, the account to asked.py.
 """
@@ -23,10 +24,12 @@ from pumprig.store.under_way import bridge_of
 
 @dataclass
 class Displaced:
-    """Of the bridge under way: how long it stood, by reason, less what has been made up for."""
+    """Of the bridge under way, or the last one: how long it stood, by reason, less what has been made up for."""
 
     rate: int = 0
     left_us: int | None = None  # until its own end, below 0 since then; None: not known yet
+    assumed_us: int = 0  # by which what is taken for given lets it end earlier
+    is_over: bool = False  # so it has ended, before its own end
     owed: tuple[tuple[Reason, int], ...] = ()
 
     def ahead_us(self, record: Record, step_nl: float, span_us: int) -> int:
@@ -34,19 +37,21 @@ class Displaced:
         under way. Call it once for each span: records have whole steps, which only time knows exactly.
         """
         steps, rate = bridge_of(record)
-        if not steps or not rate:
+        if steps and rate and (self.left_us is None or self.is_over):
+            self.left_us, self.assumed_us, self.is_over = round(steps * step_nl * DAY_US / rate), 0, False
+        if self.left_us is None or not ((steps and rate) or self.is_over):
             return 0
-        self.rate = rate
-        if self.left_us is None:
-            self.left_us = round(steps * step_nl * DAY_US / rate)
+        self.rate = rate or self.rate
         ahead_us = min(span_us, max(0, self.left_us))
         self.left_us -= span_us
         return ahead_us
 
-    def assume(self, kind: str, nl: float) -> None:
-        """So much of a kind is taken for given at a loss of power."""
-        if kind == "bridge" and self.left_us is not None:
-            self.left_us -= round(nl * DAY_US / self.rate)
+    def assume(self, kind: str, nl: float) -> float:
+        """So much is taken for given at a loss of power: what of it is missing now. Of a bridge it is at its end."""
+        if kind != "bridge":
+            return nl
+        self.assumed_us += round(nl * DAY_US / self.rate) if self.rate else 0
+        return 0.0
 
     def nl(self, span_us: int) -> float:
         """What the bridge gives in this time."""
@@ -70,12 +75,24 @@ class Displaced:
         """What the bridge would have given in the time that is not made up for."""
         return self.nl(sum(us for _reason, us in self.owed))
 
+    def assumed_nl(self) -> float:
+        """What is taken for given."""
+        return self.nl(self.assumed_us)
+
     def end(self, rest_nl: float) -> Iterator[tuple[Reason, float]]:
         """The bridge has ended with this rest: (why, nL) that was never kept from it, the last one first."""
-        over_nl = self.owed_nl() - rest_nl
+        over_nl = self.owed_nl() - rest_nl - self.assumed_nl()
         for reason, owed_us in reversed(self.owed):
             part_nl = min(over_nl, self.nl(owed_us))
             if part_nl > 0:
                 yield reason, part_nl
                 over_nl -= part_nl
-        self.owed, self.left_us = (), None
+        self.is_over = self.assumed_us > 0 >= rest_nl
+        self.owed, self.left_us = (), self.left_us if self.is_over else None
+
+    def displace(self) -> float:
+        """A new program has a bridge of its own, or wants none: what is still asked of one that ended early, nL."""
+        left_us = max(0, self.left_us or 0) if self.is_over else 0
+        if self.is_over:
+            self.left_us, self.is_over = None, False
+        return self.nl(left_us)
