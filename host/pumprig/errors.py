@@ -25,6 +25,10 @@ class PumpError(Exception):
         self.not_done = not_done
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Whole to another process, too: an error comes back from a pool of them."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         return " ".join(part for part in (self.happened, self.not_done, self.next_step) if part)
 
@@ -35,6 +39,13 @@ class PumpError(Exception):
     def details(self) -> dict[str, object]:
         """What `--json` prints beside the three sentences."""
         return {}
+
+
+def _made_again(kind: type[PumpError], args: tuple[object, ...], facts: dict[str, object]) -> PumpError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class UsageError(PumpError):

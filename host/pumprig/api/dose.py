@@ -131,11 +131,7 @@ class Dose:
             if self._given is not None:
                 return self
             if timeout_s is not None and time.monotonic() - begun_s > timeout_s:
-                raise PumpError(
-                    f"The {self.kind} has not ended within {timeout_s:g} s.",
-                    "It goes on.",
-                    "Wait again, or stop the pump.",
-                )
+                raise not_ended(self.kind, timeout_s)
             time.sleep(LOOK_S)
 
     def _look(self, held: Holding) -> Progress:
@@ -153,6 +149,13 @@ class Dose:
     def _flowing(self, status: Status) -> int | None:
         bolus = status.bolus
         return bolus.delivered_nl if bolus is not None and bolus.kind == self.kind else None
+
+
+def not_ended(kind: str, timeout_s: float) -> PumpError:
+    """What a wait raises after so long."""
+    return PumpError(
+        f"The {kind} has not ended within {timeout_s:g} s.", "It goes on.", "Wait again, or stop the pump."
+    )
 
 
 def found(held: Holding, device: str, verb: str, seq: int, after: int, kind: str) -> Given | None:

@@ -45,7 +45,8 @@ class SharedLink:
         self._gives_way = True  # the job under way only reads
         self._given_up = threading.Event()
         self.stopping = threading.Event()
-        self.stops = threading.Lock()
+        self._stops = threading.Lock()
+        self._stops_open = 0  # written, and not confirmed yet
         self.ending = threading.Event()
         self._confirmation: dict[str, str] | None = None
 
@@ -58,14 +59,15 @@ class SharedLink:
         """Whether others may change the rig between two requests."""
         return bool(getattr(self._link, "shared", False))
 
-    def begin(self, gives_way: bool) -> None:
-        """The next job, and whether it may be broken off for a stop."""
-        self._given_up.clear()
-        self._gives_way = gives_way
+    def begin(self, gives_way: bool, given_up: threading.Event) -> None:
+        """The next job, whether it may be broken off for a stop, and when nobody waits for it any more."""
+        self._gives_way, self._given_up = gives_way, given_up
 
-    def give_up(self) -> None:
-        """The caller of the job under way was interrupted."""
-        self._given_up.set()
+    def let_go(self) -> None:
+        """What was asked for and still waits on the way to the port is not to be written any more."""
+        let_go = getattr(self._link, "let_go", None)
+        if let_go is not None:
+            let_go()
 
     def _look(self) -> None:
         if self.ending.is_set() or self._given_up.is_set():
@@ -77,6 +79,19 @@ class SharedLink:
         self._look()
         with self._writing:
             self._link.send(line)
+
+    def begin_stop(self) -> None:
+        """A stop is wanted: what only reads gives way to it."""
+        with self._stops:
+            self._stops_open += 1
+            self.stopping.set()
+
+    def end_stop(self) -> None:
+        """It was confirmed, or given up; the last one lets readings go on."""
+        with self._stops:
+            self._stops_open -= 1
+            if not self._stops_open:
+                self.stopping.clear()
 
     def shout_stop(self) -> None:
         """The stop's line, at once and past everything. Raises LinkBroken."""
@@ -139,7 +154,7 @@ class Holding:
         self._database = database
         self._store: Store | None = None
         self._intents: StoredIntents | None = None
-        self._is_settled = False
+        self._is_settled = self._broken_off = False
         self._live: Live | None = None
 
     def live(self, device_id: str) -> Live:
@@ -173,9 +188,14 @@ class Holding:
         """
         if self._is_settled:
             return
-        greeting = self.client.greet()
+        greeting = self.client.greet_again() if self._broken_off else self.client.greet()
         self.settled += self.intents.settle_by_number(greeting.device_id, greeting.last_seq)
-        self._is_settled = True
+        self._is_settled, self._broken_off = True, False
+
+    def break_off(self) -> None:
+        """A change was given up half way: what became of it is asked before the next one."""
+        self.link.let_go()
+        self._is_settled, self._broken_off = False, True
 
     def close(self) -> None:
         """Give the port and the database back."""

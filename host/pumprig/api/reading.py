@@ -18,6 +18,7 @@ from typing import Any
 
 from pumprig.api.base import RigBase
 from pumprig.api.holding import Holding
+from pumprig.api.job import ClosedError
 from pumprig.api.programs import program_on
 from pumprig.errors import StoreError
 from pumprig.quantities import moment
@@ -182,7 +183,11 @@ class Readings(RigBase):
         """
         known = self._last() if since is None else since
         while True:
-            for event in self._after(known):
+            try:
+                found = self._after(known)
+            except ClosedError:
+                return
+            for event in found:
                 known = event.number
                 yield event
             if not follow:

@@ -146,6 +146,11 @@ class HubLink:
                 raise LinkBroken(line.partition(" ")[2])
         raise self._gone("it does not answer")
 
+    def let_go(self) -> None:
+        """The hub gives up what its user has asked for and it has not written yet, where the user leaves."""
+        if self._asked:
+            self.close()
+
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
 

@@ -70,6 +70,11 @@ class RigLink:
         except PumpError as error:
             raise LinkBroken(error.happened) from None
 
+    def let_go(self) -> None:
+        """A request that waits at the hub is never written; without a hub it was written at once."""
+        if isinstance(self._link, HubLink):
+            self._link.let_go()
+
     def pause(self, seconds: float) -> None:
         self._link.pause(seconds)
 

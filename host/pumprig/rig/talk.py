@@ -91,6 +91,10 @@ class Talk:
             self._last_seq = self._greeting.last_seq
         return self._greeting
 
+    def greet_again(self) -> Greeting:
+        """Learn what has happened since the greeting. Raises LinkError."""
+        return self._reconnect(self.greet())
+
     def _hello(self) -> Greeting:
         try:
             fields = self._read_rows("hello", {"digest": spec.digest()}, GREETING_S).fields
