@@ -60,6 +60,7 @@ class Alarms:
             self.active.discard(row.fields["name"])
             self._judge.model.blocking.discard(row.fields["name"])
         self._owed(row)
+        self._judge.orders.waiting.look(row)
 
     def acknowledged(self) -> None:
         """A person has seen them: nothing forbids motion but what still holds."""
@@ -163,6 +164,9 @@ class Alarms:
             return self._did(("free",), row, (row.world_us - self._ran_world_us + LOOK_US) // 1_000)
         if name == "discrepancy":
             return self._reason_for_discrepancy
+        if name == "program":
+            near = self._judge.rows[max(0, self._judge.at - 3) : self._judge.at]
+            return any(one.event == "program" and "why" in one.fields for one in near)
         if name == "restarts":
             return len(self._stops) >= RESTARTS
         return name == "cap" and self._past_the_cap(model.past.perhaps_since, 0) > -slack_nl

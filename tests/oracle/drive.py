@@ -72,7 +72,8 @@ class Drive:
         if told["refused"] is not None:
             self.refused_files[-1] = told["refused"]
             return seen
-        rates = [{**event, "do": "rate"} for event in events if event["do"] == "typed"]
+        like = {"typed": "rate", "later": "load"}
+        rates = [{**event, "do": like[event["do"]]} for event in events if event["do"] in like]
         seen.programs, seen.pulses = self.programs, told["pulses"]
         seen.report = rehearsal.finish({**request, "events": events + rates}, told["report"], path)
         return seen

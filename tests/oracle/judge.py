@@ -65,6 +65,7 @@ class Judge:
             "refused": self.orders.refused,
             "request": self.orders.demand,
             "command": self.orders.command,
+            "program": self.orders.waiting.heard,
         }
 
     def run(self) -> list[str]:
@@ -94,9 +95,7 @@ class Judge:
         got_nl = self.seen.report["asked_nl"]
         slack_nl = (STEPS + 1 + self.cuts.count) * self.model.step_nl + self.edge_nl
         slack_nl += Fraction(self.model.rate_now() * END_US, DAY_US)
-        slack_nl += (
-            self.cuts.count * self.model.missing.bridged_nl
-        )  # each cut may take a part of a bridge's step
+        slack_nl += self.cuts.count * self.model.missing.bridged_nl  # a part of a bridge's step at each
         self.at = len(self.rows) - 1
         self.check(
             abs(got_nl - right_nl) <= slack_nl,

@@ -18,6 +18,7 @@ from oracle.bolus import Bolus, Claim
 from oracle.outage import set_clock
 from oracle.program import Program
 from oracle.scenario import Row
+from oracle.waiting import Waiting
 
 if TYPE_CHECKING:
     from oracle.judge import Judge
@@ -28,6 +29,7 @@ class Orders:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
+        self.waiting = Waiting(judge)
 
     def _loaded(self, row: Row) -> Program:
         """The program of the latest load that was sent by then; a typed one is a line a second after another."""
@@ -109,6 +111,9 @@ class Orders:
         staged = self._staged() if (verb, fields.get("seq")) == ("commit", "0") else None
         if staged is not None:
             return grants.rate(model, staged)
+        later = self.waiting.reasons(row) if verb in ("stage", "commit") else None
+        if later is not None:
+            return later
         if verb in ("stage", "commit", "rate"):
             program = self._loaded(row)
             is_whole = program in self._judge.seen.programs.values()
@@ -195,6 +200,9 @@ class Orders:
 
     def _do_commit(self, row: Row) -> None:
         model = self._judge.model
+        if "at" in row.fields:
+            self.waiting.commit(row)
+            return
         program = self._judge.seen.programs.get(row.fields.get("hash", ""))
         if program is not None:
             self._granted(row, grants.commit(model, program))

@@ -14,11 +14,11 @@ import json
 import sys
 from typing import Any
 
-from pumpwire import records
+from pumpwire import records, spec
 from rigsim.chip import CYCLES_PER_MS, CYCLES_PER_US, on
 from rigsim.events import book
 from rigsim.rehearse import _Run
-from rigsim.wire import Refused
+from rigsim.wire import Exchange, Refused, stage_parts
 
 
 class Played:
@@ -112,8 +112,26 @@ def _type(run: Any, event: dict[str, Any]) -> None:
     rig.after_us(2_000_000, confirm)
 
 
+def _later(run: Any, event: dict[str, Any]) -> None:
+    """A program is committed that is to begin at a time of the wall clock."""
+    wire = run.world.wire
+
+    def commit(staged: Exchange) -> None:
+        if staged.answer is not None:
+            fields = (("hash", staged.answer["hash"]), ("override", 1), ("at_utc_s", event["at_utc_s"]))
+            wire.start(Exchange("commit", fields))
+        wire.start(Exchange("close", ()))
+
+    wire.start(Exchange("hello", (("digest", spec.digest()),), wire._learn))
+    wire.start(Exchange("open", ()))
+    parts = stage_parts(event["document"])
+    for fields in parts[:-1]:
+        wire.start(Exchange("stage", fields))
+    wire.start(Exchange("stage", parts[-1], commit))
+
+
 # What no rehearsal's event does.
-OWN = {"calibrate": _calibrate, "typed": _type}
+OWN = {"calibrate": _calibrate, "typed": _type, "later": _later}
 # What the request has besides a rehearsal's own.
 OURS = ("events", "for_ms", "told")
 

@@ -118,6 +118,13 @@ AIMED = {
     "tiny": Kind(
         (0.3, 1.5), ("periodic", "tiny", "spread", "bolus", "cut", "brownout", "stop", "rate", "days")
     ),
+    "waits": Kind(
+        (0.3, 2),
+        (
+            *("later", "load", "rate", "stop", "cut", "clock", "press", "demand", "bolus", "periodic"),
+            *("spread", "bridge", "cap", "days", "occlude", "dispense"),
+        ),
+    ),
     "presses": Kind(
         (0.3, 1.5),
         ("periodic", "bolus", "spread", "demand", "press", "stop", "cut", "load", "bridge", "again", "rate"),

@@ -36,6 +36,7 @@ CLASSES = (
     "demand",
 )
 CLASSES += ("dispense", "calibrate", "typed", "found")
+AFTER_S = (1, 5, 60, 600, 3_600)  # it was committed, a program is to begin
 CLASSES += ("rate", "stall", "hold", "tiny", "spread", "days", "ramp", "phases", "bridge", "cap", "zone")
 
 
@@ -46,6 +47,7 @@ class Weeks(Programs):
         super().__init__(Random(f"week {seed}"), classes)
         self._seed = seed
         self._for_s = for_s
+        self._start_s = 0
         self.dues_ms: list[int] = []
 
     def scenario(self) -> Scenario:
@@ -54,6 +56,7 @@ class Weeks(Programs):
         start_s = START_UTC_S + draw.randrange(7 * 24) * HOUR_S
         if "zone" in self._classes and draw.random() < 0.3:
             start_s = draw.choice(CHANGES_S) - draw.randrange(24) * HOUR_S
+        self._start_s = start_s
         for_ms = draw.randrange(self._for_s[0] * 1000, self._for_s[1] * 1000 + 1)
         program = self.program("first")
         self._mark_dues(program, 0, for_ms)
@@ -94,6 +97,7 @@ class Weeks(Programs):
             "dispense": self._doses,
             "calibrate": self._calibrations,
             "typed": self._typed,
+            "later": self._laters,
         }
         for name in weather.CLASSES:
             makers[name] = self._weather(getattr(weather, name))
@@ -164,6 +168,15 @@ class Weeks(Programs):
             program = self._lower(program)
         self._mark_dues(program, at_ms, for_ms)
         return [Event(at_ms, "load", {}, program)]
+
+    def _laters(self, for_ms: int) -> list[Event]:
+        draw = self._random
+        at_ms = self._instant(for_ms)
+        program = self.program(f"later {at_ms}")
+        begins_s = self._start_s + at_ms // 1_000 + draw.choice(AFTER_S)
+        self._mark_dues(program, (begins_s - self._start_s) * 1_000, for_ms)
+        self.dues_ms += [(begins_s - self._start_s) * 1_000] * 3
+        return [Event(at_ms, "later", {"at_utc_s": begins_s}, program)]
 
     def _clocks(self, for_ms: int) -> list[Event]:
         draw = self._random

@@ -58,6 +58,8 @@ def begin(rig, now_us):
     _at, override, document = text(rig)
     rig.therapy.later = (0, 0)
     rig.delivery.settle(now_us)
+    while rig.log.has_rest():  # what was granted just now is on record before it is cancelled
+        rig.log.log_rest()
     rig.log.hold()
     try:
         program, document = preparing.reading(rig, document)
