@@ -127,7 +127,8 @@ class Alarms:
     def _raised(self, row: Row) -> None:
         name = row.fields["name"]
         model = self._judge.model
-        self._judge.check(self._has_reason(name, row), f"false alarm {name}")
+        has_reason = self._is_refused_late() if name == "program" else self._has_reason(name, row)
+        self._judge.check(has_reason, f"false alarm {name}")
         self.active.add(name)
         self.names.append(name)
         if name in STOPPING:
@@ -138,6 +139,11 @@ class Alarms:
             if name == "occlusion":
                 model.relief_until_us = model.t_us + RELIEF_US
             model.blocking.add(name)
+
+    def _is_refused_late(self) -> bool:
+        """Whether a program that waited was refused just now."""
+        near = self._judge.rows[max(0, self._judge.at - 3) : self._judge.at]
+        return any(one.event == "program" and "why" in one.fields for one in near)
 
     def _has_reason(self, name: str, row: Row) -> bool:
         model = self._judge.model
@@ -164,9 +170,6 @@ class Alarms:
             return self._did(("free",), row, (row.world_us - self._ran_world_us + LOOK_US) // 1_000)
         if name == "discrepancy":
             return self._reason_for_discrepancy
-        if name == "program":
-            near = self._judge.rows[max(0, self._judge.at - 3) : self._judge.at]
-            return any(one.event == "program" and "why" in one.fields for one in near)
         if name == "restarts":
             return len(self._stops) >= RESTARTS
         return name == "cap" and self._past_the_cap(model.past.perhaps_since, 0) > -slack_nl

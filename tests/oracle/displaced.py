@@ -106,7 +106,7 @@ def end(model: Model, rest_nl: Fraction) -> Fraction:
     """A bridge ends with this rest: what its end takes away, and others have not kept before."""
     owed_nl = model.owed_before or kept(model)
     rest_nl += model.assumed_before_nl
-    if model.bridge is not None and not model.bridge.left_nl:
+    if model.bridge is not None and model.bridge.left_nl <= 0:
         ahead = ahead_us(model)
         model.early_until_us, model.early_rate = (
             model.t_us + min(model.early_us, max(ZERO, ahead)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from oracle import displaced
 from oracle.bolus import ZERO, Claim
-from oracle.program import S_US
+from oracle.program import DAY_US, S_US
 
 if TYPE_CHECKING:
     from oracle.model import Model
@@ -38,6 +38,7 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
         elif model.early_until_us > model.t_us:
             ahead_us = min(outage_us, model.early_until_us - model.t_us)
             model.early_until_us -= outage_us
+            model.missing.add(("power", ""), model.early_rate * ahead_us / DAY_US)
         base_nl = (before or model).outage_nl(outage_us, ahead_us)
         model.asked_nl += base_nl
         model.missing.add(why, base_nl)
