@@ -164,7 +164,7 @@ def test_a_gateway_that_has_gone_and_a_rig_that_is_silent_are_alarms() -> None:
 
 def test_every_metric_that_the_dashboard_names_is_served() -> None:
     wall, registry = Wall(), CollectorRegistry()
-    registry.register(RigCollector(wall))  # type: ignore[arg-type]
+    registry.register(RigCollector(wall, time.time))  # type: ignore[arg-type]
     status = {"reachable": True, "state": "running", "supply_mv": 5000, "rate_nl_per_h": 8.5}
     status |= {"counted_rate_nl_per_h": 8, "delivered_nl": 1, "commanded_nl": 2, "reservoir_nl": 3}
     wall.hear("pumprig/bench/rig1/birth", birth(1, True, commands=["stop"]), time.time())

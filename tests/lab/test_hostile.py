@@ -257,7 +257,7 @@ def test_a_status_that_no_rig_has_leaves_the_metrics_of_the_others(tmp_path: Pat
         for name in ("status", "alarm", "birth", "ack"):
             wall.hear(f"pumprig/a/odd/{name}", payload, 1e12)
     registry = CollectorRegistry()
-    registry.register(RigCollector(wall))  # type: ignore[arg-type]
+    registry.register(RigCollector(wall, lambda: 1e12))  # type: ignore[arg-type]
     assert wall.rigs()["a/odd"].alarms == [("stall", "unknown", False)]
     assert b'pumprig_gateway_online{device="good",site="a"} 1.0' in generate_latest(registry)
 

@@ -3,7 +3,7 @@
 Owns: the subscription, when it is looked what is due, the state that outlasts a restart.
 Rules: it needs neither database nor ingester, because an alarm must not wait for them; a target that does not answer
 delays no other; what was told and answered outlasts a restart.
-Units: seconds UTC.
+Units: seconds UTC; how long ago a rig was heard is counted by a steady clock, which nobody sets.
 Leaves: rules to rules.py, the decision to desk.py, telling to notify.py, figures to metrics.py.
 """
 
@@ -32,6 +32,13 @@ from pumprig.lab.wire import topic
 LOOK_S = 0.25
 SETTLE_S = 3.0  # after a connection: retained messages come in any order
 AT_ONCE = 8
+MOVED_S = 1.0  # what the computer's clock may drift between two looks
+STEADY = getattr(time, "CLOCK_BOOTTIME", None)  # counts while the computer sleeps, too
+
+
+def steady_s() -> float:
+    """Seconds of a clock that nobody sets."""
+    return time.clock_gettime(STEADY) if STEADY is not None else time.monotonic()
 
 
 class Alerts:
@@ -51,7 +58,7 @@ class Alerts:
         self._lock = threading.RLock()
         self._restore()
         registry = CollectorRegistry()
-        registry.register(RigCollector(self._wall))  # type: ignore[arg-type]
+        registry.register(RigCollector(self._wall, steady_s))  # type: ignore[arg-type]
         self._counts = Notices(registry)
         self._link = Link(broker, f"pumprig-alerts-{os.getpid()}", authority, say)
         self._link.when_connected(self._connected)
@@ -59,6 +66,7 @@ class Alerts:
         self._link.when_lost(self._disconnected)
         self._page = Page(page, registry, self._shown, self._answered) if page else None
         self._settled_s = float("inf")
+        self._ahead_s = time.time() - steady_s()
         self._ended = threading.Event()
 
     @property
@@ -73,7 +81,7 @@ class Alerts:
             try:
                 while not self._ended.wait(LOOK_S):
                     self._link.check()
-                    for notice in self._due(time.time()):
+                    for notice in self._due(time.time(), steady_s()):
                         telling.submit(self._tell, notice)
             finally:
                 self._ended.set()
@@ -85,11 +93,15 @@ class Alerts:
         """Let `run` return."""
         self._ended.set()
 
-    def _due(self, now_s: float) -> list[Notice]:
+    def _due(self, now_s: float, heard_s: float) -> list[Notice]:
+        """`now_s` by the computer's clock, `heard_s` by the steady one."""
         with self._lock:
-            if time.monotonic() >= self._settled_s:
+            moved_s, self._ahead_s = now_s - heard_s - self._ahead_s, now_s - heard_s
+            if abs(moved_s) > MOVED_S:
+                self._desk.clock_moved(moved_s)
+            if heard_s >= self._settled_s:
                 for rig, seen in self._wall.rigs().items():
-                    self._desk.hear(rig, seen.active(now_s), now_s)
+                    self._desk.hear(rig, seen.active(heard_s), now_s)
             due = self._desk.due(now_s)
             active = [alert for alert in self._desk.alerts if alert.over_s is None]
             self._counts.unanswered.set(sum(not alert.answered for alert in active))
@@ -131,7 +143,7 @@ class Alerts:
     def _connected(self, client: Any) -> None:
         for name in ("birth", "status", "alarm", "ack"):
             client.subscribe(topic("+", "+", name), qos=1)
-        self._settled_s = time.monotonic() + SETTLE_S
+        self._settled_s = steady_s() + SETTLE_S
         self._say("connected to the broker")
 
     def _disconnected(self) -> None:
@@ -140,7 +152,7 @@ class Alerts:
             self._say("the broker was lost: nothing new is heard of any rig until it is back")
 
     def _message(self, client: Any, _data: object, message: Any) -> None:
-        self._wall.hear(message.topic, bytes(message.payload), time.time())
+        self._wall.hear(message.topic, bytes(message.payload), steady_s())
         client.ack(message.mid, message.qos)
 
     # --- the state

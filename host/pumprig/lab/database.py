@@ -83,7 +83,8 @@ class Lab:
             ) from None
 
     def _connect(self) -> Database:
-        db: Database = psycopg.connect(self._address, connect_timeout=5)
+        # said, because a database without an encoding would hand texts over as bytes
+        db: Database = psycopg.connect(self._address, connect_timeout=5, client_encoding="utf8")
         try:
             schema.migrate(db)
         except BaseException:

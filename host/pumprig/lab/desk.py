@@ -80,6 +80,15 @@ class Desk:
         found = (a for a in self.alerts if a.rig == rig and a.name == name and a.over_s is None)
         return next(found, None)
 
+    def clock_moved(self, by_s: float) -> None:
+        """The clock was set: what was so long ago is still so long ago."""
+        for alert in self.alerts:
+            alert.since_s += by_s
+            if alert.over_s is not None:
+                alert.over_s += by_s
+            for told in alert.told.values():
+                told.next_s += by_s
+
     def answer(self, token: str) -> Alert | None:
         """Acknowledge by token; None where no active alarm has it."""
         for alert in self.alerts:

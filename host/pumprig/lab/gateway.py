@@ -2,7 +2,8 @@
 
 Owns: which rig is at which port now, its status at 1 Hz, its alarms, pulling its records into the store.
 Rules: a rig that cannot be reached is told as such and delays nothing else: each port has a thread of its own; another
-rig at the same port is another device from then on, and the history of the first is still sent.
+rig at the same port is another device from then on, and the history of the first is still sent; what others bring into
+the store is sent, too.
 Units: seconds of a steady clock.
 Leaves: topics and sending to sender.py, the rig to the public interface.
 """
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pumprig
-from pumprig.errors import OtherRigError, PumpError
+from pumprig.errors import OtherRigError, PumpError, StoreError
 from pumprig.lab.mqtt import Say
 from pumprig.lab.sender import Sender
 from pumprig.lab.wire import BATCH
@@ -25,6 +27,7 @@ STATUS_S = 1.0
 PULL_S = 60.0  # at the latest; else when there are new records
 RETRY_S = 5.0
 LOOK_S = 0.05
+DEVICES_S = 2.0  # how often it is looked whether somebody has brought another rig's records into the store
 
 
 class Port:
@@ -86,7 +89,6 @@ class Port:
 
     def _tell(self, rig: Any, status: dict[str, Any]) -> None:
         assert self._sender is not None
-        self._trouble = ""
         self._sender.show({"reachable": True, **status})
         if status["alarms"] != self._alarms:
             self._alarms = status["alarms"]
@@ -96,14 +98,23 @@ class Port:
             return
         try:
             rig.pull()
+        except StoreError as error:  # the rig is there: what fails is here
+            self._tell_once(error)
+            return
         except PumpError as error:
             self._cannot(error)
             return
+        self._trouble = ""
         self._log_next, self._pulled_at_s = status["log_next"], now_s
 
     def _cannot(self, error: PumpError) -> None:
+        self._log_next = None  # only a pull shows that all is well again
         if self._sender is not None:
             self._sender.show({"reachable": False, "why": error.happened})
+        self._tell_once(error)
+
+    def _tell_once(self, error: PumpError) -> None:
+        """Until something else is wrong, or nothing."""
         if error.happened != self._trouble:
             self._trouble = error.happened
             self._gateway.say(f"{self._port}: {error.happened} Tried again until it can.")
@@ -129,6 +140,7 @@ class Gateway:
         self._broker, self._site, self._authority, self._batch = broker, site, authority, batch
         self._ports = [Port(self, port, self._ended) for port in ports]
         self.senders: dict[str, Sender] = {name: self._make(name) for name in sorted(self.store.devices())}
+        self._listed_s = time.monotonic()
 
     def _make(self, device: str) -> Sender:
         return Sender(self._broker, self._site, device, self.store, self.say, self._authority, self._batch)
@@ -141,6 +153,14 @@ class Gateway:
                 self.senders[device].start()
             return self.senders[device]
 
+    def _list(self, now_s: float) -> None:
+        """Rigs whose records have come into the store since the last look, whoever pulled them."""
+        if now_s - self._listed_s >= DEVICES_S:
+            self._listed_s = now_s
+            with suppress(StoreError):  # which the senders tell
+                for device in self.store.devices():
+                    self.sender(device)
+
     def run(self) -> None:
         """Until `end`."""
         for sender in self.senders.values():
@@ -149,6 +169,7 @@ class Gateway:
             port.thread.start()
         try:
             while not self._ended.is_set():
+                self._list(time.monotonic())
                 with self._lock:
                     senders = list(self.senders.values())
                 for port in self._ports:

@@ -10,7 +10,7 @@ Leaves: serving them to page.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -39,12 +39,13 @@ GAUGES = {  # metric: (key of the status, what it is)
 class RigCollector:
     """What the wall shows, at each scrape."""
 
-    def __init__(self, wall: Wall) -> None:
-        self._wall = wall
+    def __init__(self, wall: Wall, now_s: Callable[[], float]) -> None:
+        """`now_s`: the clock by which the wall hears."""
+        self._wall, self._now_s = wall, now_s
 
     def collect(self) -> Iterable[Metric]:
         """All rigs."""
-        now_s = time.time()
+        now_s = self._now_s()
         online = GaugeMetricFamily(
             "pumprig_gateway_online", "Whether the rig's gateway is there.", labels=RIG
         )

@@ -63,6 +63,8 @@ class Link:
         self._tries = 0
         self._since_s: float | None = None  # of a connection that stands
         self._complained = False
+        self.most_bytes = MOST_BYTES  # of a message, as the broker takes it
+        self.largest_bytes = 0  # that was sent
         self._again = threading.Event()
         self._lost: Callable[[], None] = lambda: None
         self._failure: Exception | None = None
@@ -95,13 +97,14 @@ class Link:
     def when_connected(self, begin: Callable[[Any], None], whom: str = "") -> None:
         """Call begin(client) at each connection; a broker that refuses (whom: the device) is told of instead."""
 
-        def connected(client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
+        def connected(client: Any, _data: object, _flags: object, reason: Any, properties: object) -> None:
             if reason.is_failure:
                 self._complain(
                     f"the broker refuses {whom}: {reason}" if whom else f"the broker refuses: {reason}"
                 )
                 return
             self._since_s = time.monotonic()
+            self.most_bytes = min(MOST_BYTES, getattr(properties, "MaximumPacketSize", MOST_BYTES))
             begin(client)
 
         self.client.on_connect = connected
@@ -122,8 +125,11 @@ class Link:
         elif not self._ended.is_set():  # refused, or ended at once
             self._tries += 1
         if self._since_s is not None and self._tries >= SUSPECT:
+            large = (
+                f", or does it take no message of {self.largest_bytes} bytes" if self.largest_bytes else ""
+            )
             self._complain(
-                f"the broker ends each connection of {self._name}: does a second one of this name run?"
+                f"the broker ends each connection of {self._name}: does a second one of this name run{large}?"
             )
         self._since_s = None
         self._delay()

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pumprig.errors import PumpError
 from pumprig.lab.wire import BATCH, Ack, Batch, Place
 
 WINDOW = 10  # messages that may be under way
@@ -41,7 +42,10 @@ class Outbox:
     heard_at_s: float = 0.0  # an answer, or that one was asked for
 
     def next(self, now_s: float) -> Batch | None:
-        """The next message, None where there is nothing to send now. Until the database was heard it is asked."""
+        """The next message, None where there is nothing to send now. Until the database was heard it is asked.
+
+        Raises PumpError where the store cannot be read, or has not what the database holds.
+        """
         if now_s >= self.again_at_s and (self.flying or self.held or not self.begun):
             self._again_from(self.acked)
             self._wait(now_s)
@@ -49,7 +53,13 @@ class Outbox:
                 return Batch(self.acked, [])  # empty: whoever takes records answers with what it holds
         if not self.begun or self.held or len(self.flying) >= WINDOW:
             return None
-        rows = self.read(self.sent, self.batch)
+        try:
+            rows = self.read(self.sent, self.batch)
+        except PumpError:  # whatever the database holds, it may hold something else later
+            asked = self._ask(now_s)
+            if asked is None:
+                raise
+            return asked
         if not rows:
             return self._ask(now_s)
         batch = Batch(self.sent, [raw for _place, raw in rows])

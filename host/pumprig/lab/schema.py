@@ -17,6 +17,7 @@ from pumpwire import spec
 
 from pumprig.errors import PumpError
 
+ENCODINGS = ("UTF8", "SQL_ASCII")  # the latter keeps whatever bytes come, and UTF-8 comes
 LOCK = 0x70756D70  # of the migrations: one ingester at a time
 KIND_COLUMNS = tuple(f"{kind}_steps" for kind in spec.KINDS)
 
@@ -184,6 +185,13 @@ def migrate(db: Any) -> None:
                 f"The database is of form {version}, and this pumprig knows {len(MIGRATIONS)}.",
                 "Nothing was stored; the gateways send it again.",
                 "Update pumprig here.",
+            )
+        encoding = str(db.info.parameter_status("server_encoding"))
+        if not version and encoding not in ENCODINGS:
+            raise PumpError(
+                f"The database has the encoding {encoding}, in which not every program's name can be written.",
+                "Nothing was stored; the gateways send it again.",
+                "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.",
             )
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             db.execute(statements.encode())

@@ -27,7 +27,6 @@ from pumprig.lab.outbox import Outbox
 from pumprig.lab.wire import (
     BATCH,
     INGESTER,
-    MOST_BYTES,
     ROOT,
     Ack,
     Batch,
@@ -44,6 +43,8 @@ from pumprig.store.dates import host_ties
 EXPIRY_S = 10
 STOPS = 8  # commands that may be under way at once
 MOST_TOPIC = 200
+RECORD_BYTES = 350  # of a page, in base64 with quotes and comma
+OVERHEAD_BYTES = 600  # of a message of records: its topic, the place that it follows
 KNOWN_S = 2.0  # how often it is looked whether the store knows more than the database
 
 
@@ -99,9 +100,11 @@ class Sender:
         self.rig: Any = None
         self.session = time.time_ns() // 1_000_000
         self.outbox = Outbox(reader_of(store, device), random.Random(f"{device} {self.session}"), batch)
+        self._batch = batch
         self._documents: Callable[[], Documents] = lambda: documents_of(store, device)
         self._known: Documents | None = None
         self._known_at_s = 0.0
+        self._known_bytes, self._digest, self._is_new = 0, "", False
         self._held = ""  # which documents the database has
         self._link = Link(broker, f"pumprig-{site}-{device}", authority, say)
         self._client = self._link.client
@@ -114,7 +117,7 @@ class Sender:
         self._lost = threading.Event()
         self._over = threading.Event()
         self._called = threading.Event()
-        self._stuck = ""
+        self._told: dict[str, str] = {}
         self._stops = threading.BoundedSemaphore(STOPS)
         self.sent_records = 0
 
@@ -239,36 +242,50 @@ class Sender:
         try:
             batch = self._next(now_s)
         except PumpError as error:
-            self._tell_once(str(error))
+            self._tell_once("store", str(error))
             return False
         if batch is None:
             return False
         self.sent_records += len(batch.raws)
         message = batch.encode()
-        if len(message) > MOST_BYTES:  # nobody would get it
-            self._tell_once(
-                f"{self.device}: the store knows more programs than a message may have; none is sent."
-            )
-            message = replace(batch, documents=None).encode()
+        self._link.largest_bytes = max(self._link.largest_bytes, len(message))
         self._client.publish(self._topic("records"), message, qos=1)
         return True
 
-    def _tell_once(self, text: str) -> None:
-        if text != self._stuck:
-            self._stuck = text
+    def _tell_once(self, about: str, text: str) -> None:
+        if text != self._told.get(about):
+            self._told[about] = text
             self._say(text)
 
     def _next(self, now_s: float) -> Batch | None:
-        """The next message; with what the store knows beside its records, until the database has it."""
+        """The next message, as large as the broker takes; with what the store knows beside its records, until the
+        database has it.
+        """
+        self._look(now_s)
+        most = self._link.most_bytes - OVERHEAD_BYTES
+        wanted = None if self._digest == self._held else self._known
+        if wanted is not None and self._known_bytes > most:
+            self._tell_once(
+                "programs",
+                f"{self.device}: the store knows more programs than a message may have; none is sent.",
+            )
+            wanted = None
+        beside = (most - self._known_bytes) // RECORD_BYTES if wanted is not None else 0
+        self.outbox.batch = max(1, min(self._batch, beside or most // RECORD_BYTES))
         batch = self.outbox.next(now_s)
-        if now_s - self._known_at_s >= KNOWN_S:
-            self._known_at_s = now_s
-            self._known = self._documents()
-            if batch is None and self.outbox.quiet and self._known.digest != self._held:
-                batch = Batch(self.outbox.acked, [])
-        if batch is None or self._known is None or self._known.digest == self._held:
+        if wanted is None:
             return batch
-        return replace(batch, documents=self._known)
+        if batch is None:
+            return Batch(self.outbox.acked, [], wanted) if self.outbox.quiet and self._is_new else None
+        return replace(batch, documents=wanted) if beside or not batch.raws else batch
+
+    def _look(self, now_s: float) -> None:
+        """What the store knows beside its records, every now and then."""
+        self._is_new = False
+        if now_s - self._known_at_s >= KNOWN_S:
+            self._known_at_s, self._known = now_s, self._documents()
+            self._digest, self._known_bytes = self._known.digest, len(Batch(None, [], self._known).encode())
+            self._is_new = True
 
     def show(self, status: dict[str, Any]) -> None:
         """A live reading, retained for a while."""

@@ -3,7 +3,7 @@
 Owns: the last birth, status, alarms and refusal of each rig.
 Rules: what is not of the right form is left out and never guessed; a birth of an older session than the newest is
 ignored; a status that has grown old says that the rig cannot be reached.
-Units: seconds UTC.
+Units: seconds of a steady clock: a clock that is set makes no rig silent.
 Leaves: the connection to alerts.py, what follows from it to desk.py and metrics.py.
 """
 
