@@ -93,10 +93,9 @@ STATE = (
 )
 WIDTHS = bytes([row[1] for row in STATE])
 MODE, SECOND = 17, 38  # where `mode` and `second_kind` stand in STATE
-HALTED_SINCE = (
-    4  # the version that added no field, but split `mode`; 5 split `demand_wait_s`, 6 PARTS, 7 `second_kind`
-)
-FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42, 6: 42, 7: 42}  # version: how many of STATE it has
+HALTED_SINCE = 4  # the version that split `mode`
+# version: how many of STATE it has; 4 to 7 added none: they split `mode`, `demand_wait_s`, PARTS and `second_kind`
+FIELDS = {1: 30, 2: 38, 3: 42, 4: 42, 5: 42, 6: 42, 7: 42}
 
 
 def _size(version):
