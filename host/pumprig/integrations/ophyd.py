@@ -11,6 +11,7 @@ Leaves: the rig to pumprig.aio.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -38,13 +39,18 @@ REACHED_S = 10.0
 
 READ = {  # field: (unit, type, what it is of a status)
     "state": ("", "string", lambda status: status.state or ""),
-    "rate": ("uL/h", "number", lambda status: (status.rate_nl_per_h or 0) / NL_PER_UL),
-    "counted_rate": ("uL/h", "number", lambda status: (status.counted_rate_nl_per_h or 0) / NL_PER_UL),
-    "delivered": ("uL", "number", lambda status: (status.delivered_nl or 0) / NL_PER_UL),
+    "rate": ("uL/h", "number", lambda status: _ul(status.rate_nl_per_h)),
+    "counted_rate": ("uL/h", "number", lambda status: _ul(status.counted_rate_nl_per_h)),
+    "delivered": ("uL", "number", lambda status: _ul(status.delivered_nl)),
     "delivered_steps": ("", "integer", lambda status: status.delivered_steps or 0),
-    "reservoir": ("uL", "number", lambda status: (status.reservoir_nl or 0) / NL_PER_UL),
+    "reservoir": ("uL", "number", lambda status: _ul(status.reservoir_nl)),
     "alarms": ("", "string", lambda status: " ".join(alarm.name for alarm in status.alarms)),
 }
+
+
+def _ul(nl: float | None) -> float:
+    """nL as uL; what is not known is no number, and not 0."""
+    return math.nan if nl is None else nl / NL_PER_UL
 
 
 class EndedShort(PumpError):
@@ -158,7 +164,7 @@ class DoseMovable(_OfRig):
             if dose.outcome is not None:
                 break
             await asyncio.sleep(LOOK_S)
-        self.counted_ul = (dose.counted_nl or 0) / NL_PER_UL
+        self.counted_ul = _ul(dose.counted_nl)
         self.counted_steps = dose.counted_steps or 0
         if dose.outcome != "given":
             raise EndedShort(
@@ -182,13 +188,19 @@ class DoseMovable(_OfRig):
 
 
 class TherapyFlyer(_OfRig):
-    """A therapy program as a flyer: kicked off by its commit; its events are the rig's log records."""
+    """A therapy program as a flyer: kicked off by its commit; its events are the rig's log records.
+
+    A pause of the run stops the pump, and its resumption runs the therapy again. A run that ends before `complete` was
+    asked for stops it, too.
+    """
 
     def __init__(self, connection: Connection, name: str = "") -> None:
         self._program: Program | Constant | str | Path | None = None
         self._for_s = 0.0
         self._until_s = 0.0
         self._since = 0
+        self._is_up = False  # kicked off, and its end was not asked for yet
+        self._paused = False
         super().__init__(connection, name=name)
 
     def prepare_program(self, program: Program | Constant | str | Path, for_s: float) -> None:
@@ -202,17 +214,38 @@ class TherapyFlyer(_OfRig):
             raise PumpError("No program was prepared.", "Nothing was sent.", "Call prepare_program first.")
         plan = await self.rig.propose(self._program)
         self._since = (await self.rig.pull()).log_next - 1
+        self._is_up, self._paused = True, False
         await plan.commit()
         self._until_s = time.monotonic() + self._for_s
 
     @AsyncStatus.wrap
     async def complete(self) -> None:
         """Let its time pass, then stop the pump."""
+        self._is_up = False
         await asyncio.sleep(max(0.0, self._until_s - time.monotonic()))
         await self.stop()
 
+    async def pause(self) -> None:
+        """The run pauses: the pump stands, and its time goes on. Raises LinkError."""
+        if self._flying:
+            self._paused = True
+            await self.stop()
+
+    async def resume(self) -> None:
+        """The run goes on, and so does the therapy. Raises RefusedError, LinkError."""
+        paused, self._paused = self._paused, False
+        if paused and self._flying:
+            await self.rig.resume()
+
+    @property
+    def _flying(self) -> bool:
+        return self._is_up or time.monotonic() < self._until_s
+
     async def collect(self) -> AsyncIterator[dict[str, Any]]:
-        """The rig's records since the kick-off."""
+        """The rig's records since the kick-off. Bluesky collects at the end of every run, also of one that failed."""
+        if self._is_up:
+            self._is_up, self._until_s = False, 0.0
+            await self.stop()
         async for event in self.rig.events(self._since, follow=False):
             self._since = event.number
             at_s = event.at.timestamp() if event.at else time.time()
@@ -251,8 +284,18 @@ class PumpRig(Device):
         """The rig behind it, with all of its verbs. Raises PumpError before `connect`."""
         return self._connection.rig
 
-    async def connect(self, *arguments: Any, **named: Any) -> None:
-        """Connect to the rig. There is no mock: `port="sim"` is a rig with the real firmware."""
+    async def connect(self, mock: Any = False, timeout: float = 0.0, force_reconnect: bool = False) -> None:
+        """Connect to the rig; `timeout` is the link's own. There is no mock: `port="sim"` is a rig with the real
+        firmware. Raises PumpError.
+        """
+        if mock:
+            raise PumpError(
+                "There is no mock of a rig.",
+                "Nothing was connected.",
+                'Use port="sim": it runs the firmware.',
+            )
+        if force_reconnect:
+            await self._connection.close()
         await self._connection.open()
 
     async def disconnect(self) -> None:
@@ -276,7 +319,7 @@ class PumpRig(Device):
 
 
 def _rate(status: Status) -> float:
-    return (status.rate_nl_per_h or 0) / NL_PER_UL
+    return _ul(status.rate_nl_per_h)
 
 
 def _reading(value: Any) -> Reading[Any]:

@@ -9,12 +9,14 @@ Leaves: the rig to pumprig.aio.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pumprig import aio
 from pumprig.api.programs import constant
 from pumprig.api.rig import Rig
-from pumprig.errors import PumpError
+from pumprig.errors import LinkError, PumpError
 
 NL_PER_UL = 1000
 MIN_PER_H = 60
@@ -93,8 +95,8 @@ class PumpRigDevice:
             return
         per_turn = await self.nl_per_revolution()
         plan = await self.rig.propose(aio.constant(rate_nl_per_h=round(speed * per_turn * MIN_PER_H)))
-        self._runs = True
-        await plan.commit()
+        with self._begun():
+            await plan.commit()
 
     async def halt(self) -> None:
         """Stop the pump now."""
@@ -109,8 +111,8 @@ class PumpRigDevice:
         return await self._dispense(volume * NL_PER_UL, speed * await self.nl_per_revolution() * MIN_PER_H)
 
     async def _dispense(self, volume_nl: float, rate_nl_per_h: float) -> int:
-        dose = await self.rig.dispense(volume_nl=round(volume_nl), rate_nl_per_h=round(rate_nl_per_h))
-        self._runs = True
+        with self._begun():
+            dose = await self.rig.dispense(volume_nl=round(volume_nl), rate_nl_per_h=round(rate_nl_per_h))
         await dose.wait()
         self._runs = False
         if dose.outcome != "given":
@@ -119,6 +121,19 @@ class PumpRigDevice:
                 "What was left of it is not given.",
             )
         return dose.counted_steps or 0
+
+    @contextmanager
+    def _begun(self) -> Generator[None]:
+        """What is sent in the block was begun here, also where it was cancelled or its answer was lost; not where the
+        rig has refused it, or nothing was sent.
+        """
+        before, self._runs = self._runs, True
+        try:
+            yield
+        except PumpError as error:
+            if not isinstance(error, LinkError) or error.outcome == "not done":
+                self._runs = before
+            raise
 
     def serialize(self) -> dict[str, Any]:
         """What makes the same device again."""
@@ -150,8 +165,8 @@ class PumpRigBackend(PumpBackend):
 
     async def setup(self) -> None:
         """Connect."""
-        opened = await aio.connect(self.port)
-        self._rig = opened.rig
+        if self._rig is None:
+            self._rig = (await aio.connect(self.port)).rig
 
     async def stop(self) -> None:
         """Close the connection. The pump goes on as programmed: `halt` stops it."""
