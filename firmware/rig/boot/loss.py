@@ -27,10 +27,11 @@ def losses(rig, now_us, since_boot_us):
     base_nl = checkpoint.base(now_us)
     most_nl, left_us, base_us = 0, None, span_us
     rows = []
-    given = by_volume = 0
+    given = by_volume = passed_us = 0
     for overlay in _in_order(therapy, now_us):
         rate = overlay.rate_nl_per_day
-        if rows and given >= by_volume:
+        beside = dosing.near_steps(_base_nl(rig, now_us, now_us, now_us + passed_us))
+        if rows and given + max(0, beside - 1) >= by_volume:
             break  # a record was due by volume before this one could begin
         if left_us is None:
             lasts_us = dosing.nl_of(overlay.left() + 1) * DAY_US // rate
@@ -43,6 +44,7 @@ def losses(rig, now_us, since_boot_us):
             by_volume = _by_volume(dosing, volume_nl, base_nl + most_nl)
             # its end has a record, whenever it came
             left_us = min(SLACK_US, left_us - dosing.nl_of(steps) * DAY_US // rate)
+            passed_us += 0 if overlay is therapy.bridge else dosing.nl_of(steps) * DAY_US // rate
         if overlay is therapy.bridge:
             base_us = left_us
         if left_us <= 0:

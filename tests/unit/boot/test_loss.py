@@ -130,6 +130,18 @@ def test_what_cannot_begin_before_a_record_is_due_by_volume_does_not_count(tmp_p
     assert spread.done_steps == 0
 
 
+@pytest.mark.parametrize(("left", "behind"), [(1_200, 50 + 1), (1_255, 50 + 1), (1_270, 0), (1_300, 0)])
+def test_the_base_flow_beside_a_bolus_counts_towards_the_record_that_is_due_by_volume(
+    tmp_path: Path, left: int, behind: int
+) -> None:
+    """30 and 10 nL a second: 5 046 nL, a look included, are 1 261 steps of the bolus. Less ends before it."""
+    rig, (single, spread) = flowing(tmp_path, (SINGLE, 4_000, 30), (SPREAD, 5_000, 1_000))
+    single.done_steps = 4_000 - left
+    rows = losses(rig, 300)
+    assert rows[0] == (single, left)
+    assert [steps for overlay, steps in rows if overlay is spread] == ([behind] if behind else [])
+
+
 def test_two_boluses_share_the_time_one_after_the_other(tmp_path: Path) -> None:
     rig, (single, spread) = flowing(tmp_path, (SINGLE, 2_000, 100), (SPREAD, 5_000, 50))
     single.done_steps = 1_700
