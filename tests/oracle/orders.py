@@ -35,12 +35,13 @@ class Orders:
         """The program of the latest load that was sent by then; a typed one is a line a second after another."""
         since_ms = (row.world_us - self._judge.begun_world_us) / 1000
         is_typed = row.fields.get("seq") == "0"
+        does = ("rate",) if row.fields["verb"] == "rate" else ("rate", "load", "later")
         lines_ms = (1_000 if row.fields["verb"] == "rate" else 2_000) if is_typed else 0
         found = [
             event
             for k, event in enumerate(self._judge.scenario.events)
-            if (event.do == "typed" if is_typed else event.program is not None or event.do == "rate")
-            and event.at_ms + lines_ms <= since_ms + (0 if is_typed else 100)
+            if (event.do == "typed" if is_typed else event.do in does)
+            and event.at_ms + lines_ms <= since_ms + (0 if is_typed else 20)
             and k not in self._judge.seen.refused_files
         ]
         self._judge.check(bool(found), "refused what nobody loaded")

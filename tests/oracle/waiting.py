@@ -34,7 +34,7 @@ class Waiting:
 
     def _event(self, row: Row) -> Event | None:
         """The latest load that was sent by then, if it is for a later time."""
-        since_ms = (row.world_us - self._judge.begun_world_us) / 1000 + 100
+        since_ms = (row.world_us - self._judge.begun_world_us) / 1000 + 20
         events = self._judge.scenario.events
         found = [e for e in events if e.do in ("load", "later", "rate") and e.at_ms <= since_ms]
         return found[-1] if found and found[-1].do == "later" and row.fields["seq"] != "0" else None
@@ -70,7 +70,7 @@ class Waiting:
             return
         judge, model, why = self._judge, self._judge.model, row.fields.get("why")
         if why in GIVEN_UP:
-            if why != "commit" or row.world_us > self._since_us + 500_000:  # else the one before it
+            if why != "commit" or row.world_us > self._since_us + 100_000:  # else the one before it
                 self.program = None
             return
         program, self.program = self.program, None

@@ -58,6 +58,7 @@ EVENTS = {
         [asked.event(2, "power_cut", for_ms=300_000), asked.event(3.83, "set_clock", by_ms=0)],
         ("power",),
     ),
+    "a loss of power in its first second": ([asked.event(0.0001, "power_cut", for_ms=300)], ("power",)),
     "many losses of power": (
         [asked.event(1 + k / 5, "power_cut", for_ms=1_000) for k in range(12)],
         ("power",),

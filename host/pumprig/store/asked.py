@@ -192,8 +192,10 @@ class Account:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
         ended_us = None if last.at_utc_us is None else last.at_utc_us + span_us
-        stood_us = self._own.stood(record)
-        self._cut = Cut(place_of(record), ended_us, why, record.program_hash, stood_us=stood_us)
+        self._cut = Cut(
+            place_of(record), ended_us, why, record.program_hash, stood_us=self._own.stood(record)
+        )
+        self._displaced.ahead_us(last, self.step_nl(), 0)  # a bridge may have begun just then
         for kind, assumed in self._assumed.boot(last, record):
             nl = self._displaced.assume(kind, self._nl(assumed, last))
             self._not_given(("power", ""), nl, 0.0, 0, kind)
