@@ -14,6 +14,7 @@ from rig import lend
 from rig.refused import Refused
 
 QUANTITIES = ("rate", "volume", "time")
+ENDINGS = (("_nl_per_day", "rate", 1), ("_nl", "volume", 1), ("_ms", "time", 1), ("_s", "time", 1000))
 
 
 def arguments(row, words):
@@ -105,8 +106,24 @@ def _text(value):
 
 def refusal(refused):
     """A Refused -> one line that says what and why."""
-    why = ", ".join("%s %s" % (name, value) for name, value in refused.args[1])
+    why = ", ".join([_said(_text(name), str(_text(value))) for name, value in refused.args[1]])
     return "refused (%s)%s; nothing was changed" % (refused.args[0], ": " + why if why else "")
+
+
+def _said(name, value):
+    """A field of a refusal as a person says it: wait_s=7200 -> `wait 2 h`, argument=volume_nl -> `volume`."""
+    if name in ("why", "argument"):
+        return _plain(value)[0] if name == "argument" else value
+    word, kind, scale = _plain(name)
+    return "%s %s" % (word, units.show(int(value) * scale, kind) if kind and is_digits(value) else value)
+
+
+def _plain(name):
+    """(a field's name without its unit, of what kind its value is, how many canonical units one of its own has)."""
+    for ending, kind, scale in ENDINGS:
+        if name.endswith(ending):
+            return name[: -len(ending)].replace("_", " "), kind, scale
+    return name.replace("_", " "), "", 1
 
 
 def help_rows(verb):

@@ -38,9 +38,14 @@ class RigPump:
         self._shift_s = 0.0
         # Of our last delivery: boot, counted steps with which it ends, those of its volume
         self._given: tuple[int, int, int] | None = None
+        self._stopped = False  # by somebody else, before a stop of ours came
 
     def run(self, rate_nl_per_h: float, duration_s: float) -> None:
-        """Deliver at a rate for a time; the rig stops by itself at the end."""
+        """Deliver at a rate for a time; the rig stops by itself at the end. Raises PumpError, also where somebody else
+        has stopped it meanwhile.
+        """
+        if self._stopped:
+            raise PumpError("Somebody else stopped the pump.", "Nothing was started.")
         volume_nl = round(rate_nl_per_h * duration_s / 3600.0)
         rig = self._open()
         try:
@@ -53,10 +58,15 @@ class RigPump:
         self._given = (int(before["boot"]), int(before["delivered_steps"]) + steps, steps)
 
     def stop(self) -> None:
-        """Stop the pump now."""
-        self._given = None
+        """Stop the pump now. That somebody else had done so before is not forgotten by it."""
+        given, self._given = self._given, None
         try:
-            self._open().stop()
+            rig = self._open()
+            cancelled = rig.stop().cancelled
+            if given is not None and cancelled is None:
+                fields = rig.status_fields()
+                early = _ends_early(given, int(fields["delivered_steps"]), int(fields["boot"]))
+                self._stopped = early and not _stops(fields)
         except LinkError:
             self.close()
             raise
@@ -66,26 +76,16 @@ class RigPump:
         fields = self._read()
         calibrates = fields["mode"] == "priming" and fields.get("bolus_kind") == "calibration"
         rate = int(fields["bolus_rate_nl_per_day"]) / 24.0 if calibrates else 0.0
-        mask = int(fields["alarms"])
-        stops = [row[1] for row in spec.alarms() if mask >> row[0] & 1 and row[3] == "stop"]
+        stops = _stops(fields)
         if fields["mode"] == "running":
             stops.append("a therapy is running")
         turn = int(fields["angle"]) / ENCODER_COUNTS if "angle" in fields else None
         steps, boot, alarm = int(fields["delivered_steps"]), int(fields["boot"]), ", ".join(stops)
         if alarm:
-            self._given = None  # that has ended it, or keeps it from going on
-        stopped = not calibrates and self._ends_early(steps, boot)
+            self._given, self._stopped = None, False  # that has ended it, or keeps it from going on
+        early = self._given is not None and _ends_early(self._given, steps, boot)
+        stopped = not calibrates and (self._stopped or early)
         return PumpState(steps, rate, boot, alarm, turn, stopped)
-
-    def _ends_early(self, steps: int, boot: int) -> bool:
-        """Whether our last delivery, if it stands, does so before its volume was out, and no loss of power ended it.
-
-        It is so at each look until we deliver or stop again, or an alarm comes.
-        """
-        if self._given is None:
-            return False
-        begun_in, end, volume = self._given
-        return boot == begun_in and end - steps > max(ROUNDED_STEPS, volume // 1000)
 
     def device_id(self) -> str:
         """Which rig it is."""
@@ -145,3 +145,15 @@ class RigPump:
             raise
         self._rig = rig
         return rig
+
+
+def _ends_early(given: tuple[int, int, int], steps: int, boot: int) -> bool:
+    """Whether a delivery, if it stands, does so before its volume was out, and no loss of power ended it."""
+    begun_in, end, volume = given
+    return boot == begun_in and end - steps > max(ROUNDED_STEPS, volume // 1000)
+
+
+def _stops(fields: dict[str, str]) -> list[str]:
+    """Active alarms that stop the pump."""
+    mask = int(fields["alarms"])
+    return [row[1] for row in spec.alarms() if mask >> row[0] & 1 and row[3] == "stop"]

@@ -101,6 +101,8 @@ class WeighingRun:
         """Start or stop the pump where the stage wants it, take one reading, store it."""
         state = self._look()
         at_s = self.now_s()
+        if state is not None and state.stopped and not state.alarm:
+            self._end_with_stop(self._stage or self.stages[0])  # first: nothing that is done below hides it
         if self._hold(state, at_s):
             stage = self._stage or self.stages[0]
             return Progress(stage, at_s, self.end_s - self.run.plan_s(at_s), None, None, self._waiting())
@@ -116,14 +118,6 @@ class WeighingRun:
                 )
             self._stage = stage
             self._event("stage", f"{stage.kind} {stage.rate_nl_per_h:g} nL/h")
-        if state is not None and state.stopped and not state.alarm:
-            self._event("stopped", f"by somebody else, in {stage.kind} {stage.rate_nl_per_h:g} nL/h")
-            self.close()
-            raise StoppedByOther(
-                f"Somebody else stopped the pump in {stage.kind} at {stage.rate_nl_per_h / 1000:g} µL/h.",
-                "The run has ended and starts nothing again; every reading is kept.",
-                f"Go on with `--resume --folder {self.run.folder}`.",
-            )
         if state is not None:
             self._drive(stage, state, t_s)
         steps = None if state is None else state.steps
@@ -134,6 +128,15 @@ class WeighingRun:
             self.run.store(read_s, reading, steps, turn, stage)
         mass_g = reading.mass_g if reading else None
         return Progress(stage, t_s, self.end_s - t_s, mass_g, steps, ", ".join(sorted(self._troubles)))
+
+    def _end_with_stop(self, stage: Stage) -> None:
+        self._event("stopped", f"by somebody else, in {stage.kind} {stage.rate_nl_per_h:g} nL/h")
+        self.close()
+        raise StoppedByOther(
+            f"Somebody else stopped the pump in {stage.kind} at {stage.rate_nl_per_h / 1000:g} µL/h.",
+            "The run has ended and starts nothing again; every reading is kept.",
+            f"Go on with `--resume --folder {self.run.folder}`.",
+        )
 
     def _between(self, stage: Stage) -> list[Stage]:
         """The stages that began and ended since the last look, while this run was under way."""

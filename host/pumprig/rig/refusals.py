@@ -34,6 +34,21 @@ NEXT_STEPS = {
     "unknown": "The firmware is older than this tool: `pumprig flash`.",
 }
 
+SAID = {  # a refusal's field, as the pages call it; the others by their name without its unit
+    "daily_nl": "the program alone in 24 h",
+    "held_nl": "flowed in the last 24 h",
+    "short_nl": "too much by",
+    "left_nl": "the reservoir still has",
+    "asked_nl": "asked for",
+    "max_per_24h": "allowed in 24 h:",
+    "low": "at least",
+    "high": "at most",
+    "was": "now",
+    "last_seq": "last number",
+    "staged_hash": "staged is",
+    "field": "in",
+}
+
 
 def refused(verb: str, fields: dict[str, str]) -> RefusedError:
     """The error of an `err` answer."""
@@ -67,18 +82,26 @@ def _next_step(name: str, numbers: dict[str, str]) -> str:
 
 
 def _number_text(key: str, value: str) -> str:
+    if key in ("why", "argument"):
+        return _plain(value)[0] if key == "argument" else value
+    word, kind = _plain(key)
+    word = SAID.get(key, word)
     if not value.isdigit():
-        return value if key == "why" else f"{key} {value}"
+        return f"{word} {value}"
     number = int(value)
-    for ending, shown in (
-        ("_nl_per_day", quantities.rate_text(number / 24)),
-        ("_nl", quantities.volume_text(number)),
-        ("_s", quantities.duration_text(number * 1000)),
-        ("_ms", quantities.duration_text(number)),
-    ):
-        if key.endswith(ending):
-            return f"{key[: -len(ending)].replace('_', ' ')} {shown}"
-    return f"{key.replace('_', ' ')} {value}"
+    texts_of = {
+        "_nl_per_day": lambda: quantities.rate_text(number / 24),
+        "_nl": lambda: quantities.volume_text(number),
+        "_s": lambda: quantities.duration_text(number * 1000),
+        "_ms": lambda: quantities.duration_text(number),
+    }
+    return f"{word} {texts_of[kind]() if kind else value}"
+
+
+def _plain(name: str) -> tuple[str, str]:
+    """(a field's name without its unit, that unit)."""
+    unit = next((ending for ending in ("_nl_per_day", "_nl", "_s", "_ms") if name.endswith(ending)), "")
+    return name[: len(name) - len(unit)].replace("_", " "), unit
 
 
 def no_key(device_id: str) -> RefusedError:

@@ -10,7 +10,7 @@ import pytest
 from pumprig.balance.reading import BalanceError, Reading
 from pumprig.calibration.fit import Fit, fit_file
 from pumprig.calibration.runfolder import RunFolder, WeighingRunError, begin, stages
-from pumprig.calibration.weighing_run import PumpState, WeighingRun
+from pumprig.calibration.weighing_run import PumpState, StoppedByOther, WeighingRun
 from pumprig.errors import PumpError
 from rigsim.balance import Balance, BalanceSpec
 
@@ -34,6 +34,7 @@ class World:
         self.pump_away = False
         self.boot = 1
         self.alarm = ""
+        self.stopped = False  # by somebody else
         self.starts = 0
 
     def advance(self, seconds: float) -> None:
@@ -48,13 +49,14 @@ class World:
 
     def stop(self) -> None:
         self.answer()
-        self.rate_nl_per_h = 0.0
+        self.rate_nl_per_h, self.stopped = 0.0, False  # ours: the pump tells of no other one behind it
 
     def look(self) -> PumpState:
         self.answer()
         rate = self.rate_nl_per_h if self.utc_s < self.until_s else 0.0
         steps = int(self.nl / NL_PER_STEP)
-        return PumpState(steps, rate, self.boot, self.alarm, (steps - INDEX_STEPS) / 3200 % 1.0)
+        turn = (steps - INDEX_STEPS) / 3200 % 1.0
+        return PumpState(steps, rate, self.boot, self.alarm, turn, self.stopped and not rate)
 
     def stop_by_itself(self, alarm: str = "", boot: int = 0) -> None:
         self.rate_nl_per_h, self.alarm, self.boot = 0.0, alarm, self.boot + boot
@@ -283,3 +285,18 @@ def test_a_clock_set_back_while_a_run_waits_does_not_begin_it_again(tmp_path: Pa
     assert progress is not None
     assert progress.stage.kind == "run"
     assert progress.t_s >= 1490
+
+
+@pytest.mark.parametrize("away_s", [0, 40, 56, 60])
+def test_a_stop_by_somebody_else_ends_the_run_whatever_the_balance_does(tmp_path: Path, away_s: int) -> None:
+    """In the turn in which a lost balance stops the pump, the stop was not seen, and the run started it again."""
+    world = World()
+    run = started(tmp_path, world)
+    drive(run, world, 1500)
+    world.balance_away = bool(away_s)
+    drive(run, world, away_s)
+    world.rate_nl_per_h, world.stopped = 0.0, True
+    starts = world.starts
+    with pytest.raises(StoppedByOther):
+        drive(run, world, 1e5)
+    assert world.starts == starts

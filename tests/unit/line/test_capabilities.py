@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pumpwire import auth, codec, spec
+from pumpwire import auth, codec, spec, units
 from rig.log import kept_documents
 from upy.softhost import PROGRAM, Host
 
@@ -168,7 +168,7 @@ def test_a_lock_has_a_ceiling_and_begins_anew_with_a_right_answer_after_an_hour(
         for _ in range(5):
             host.send(b"terminal 0000\r", 400_000)
         told = host.send(b"terminal 0000\r", 400_000)[-1]
-        return int(told.split("wait_s ")[1].split(";")[0])
+        return units.parse(told.split("wait ")[1].split(";")[0], "time") // 1000
 
     seen = []
     for _ in range(9):
