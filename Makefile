@@ -37,9 +37,11 @@ ifeq ($(LOCK),)
 	$(PY) $(PIP) -e '.[dev]'
 	$(PY) $(PIP) --no-deps adafruit-circuitpython-motor
 else
-	$(PY) $(PIP) $(LOCKED) -r locks/build.txt
-	@# every other package each: pip has one thread, and spends most of its time with what an index tells
-	@mkdir -p $(HALVES) && awk -v n=2 '/^[^ ]/ { n = 3 - n } { print > ("$(HALVES)/half-" n) }' $(LOCK)
+	@# every other package each: pip has one thread, and spends most of its time with what an index tells; pip itself
+	@# comes before them, for one of the two would be replaced by the other while it runs
+	@mkdir -p $(HALVES) && : > $(HALVES)/pip && \
+	awk -v n=2 '/^[^ ]/ { n = 3 - n; to = /^pip==/ ? "pip" : "half-" n } { print > ("$(HALVES)/" to) }' $(LOCK)
+	$(PY) $(PIP) $(LOCKED) -r locks/build.txt -r $(HALVES)/pip
 	@$(PY) $(PIP) $(LOCKED) --no-build-isolation -r $(HALVES)/half-1 & \
 	$(PY) $(PIP) $(LOCKED) --no-build-isolation -r $(HALVES)/half-2; second=$$?; \
 	wait $$! && test $$second = 0 || { echo "The locked packages could not be installed; \

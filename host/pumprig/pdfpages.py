@@ -1,7 +1,8 @@
 """PDF pages of text, tables and pictures, for certificates and reports.
 
 Owns: the layout of such a document, with the fonts that matplotlib carries.
-Rules: no text from elsewhere is interpreted, and what hides in it is shown; the same content gives the same bytes.
+Rules: no text from elsewhere is interpreted, and what hides in it is shown; a character that the fonts lack is told by
+its number, never left out; the same content gives the same bytes.
 Units: millimetres on A4, points of type.
 Leaves: what is said to who writes it, HTML pages to pages.py.
 """
@@ -34,6 +35,14 @@ class Pdf:
         page.set_auto_page_break(True, margin=18)
         page.add_page()
         self._page = page
+        self._glyphs = [page.fonts[name].cmap for name in ("text", "textB")]
+
+    def _drawn(self, text: str) -> str:
+        """Text with what both fonts can draw; `<U+65E5>` for what they cannot."""
+        return "".join(
+            c if all(ord(c) in glyphs for glyphs in self._glyphs) else f"<U+{ord(c):04X}>"
+            for c in shown(text)
+        )
 
     def line(
         self, text: str, size: float = 9.5, bold: bool = False, gap: float = 1.0, alarming: bool = False
@@ -42,7 +51,7 @@ class Pdf:
         page = self._page
         page.set_font("text", "B" if bold else "", size)
         page.set_text_color(*(RED if alarming else (0, 0, 0)))
-        page.multi_cell(0, size * 0.5, shown(text), new_x="LMARGIN", new_y="NEXT")
+        page.multi_cell(0, size * 0.5, self._drawn(text), new_x="LMARGIN", new_y="NEXT")
         page.set_text_color(0, 0, 0)
         page.ln(gap)
 
@@ -67,7 +76,7 @@ class Pdf:
             for cells in rows:
                 row = table.row()
                 for cell in cells:
-                    row.cell(shown(cell))
+                    row.cell(self._drawn(cell))
         page.ln(3)
 
     def picture(self, png: bytes) -> None:

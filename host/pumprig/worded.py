@@ -116,6 +116,8 @@ FIRST = {
     "program": "waiting program",
 }
 
+FIRST_STEPS = 2
+
 
 def _command(told: dict[str, str], step_nl: float) -> str:
     verb = told.get("verb", "")
@@ -139,7 +141,8 @@ def _bolus(event: str, told: dict[str, str], step_nl: float) -> str:
     if not (asked.isdigit() and done.isdigit()):
         return _joined(f"{what} {'begins' if event == 'bolus_start' else 'ends'}", told, step_nl)
     if event == "bolus_start":
-        rest = f", {_volume(done, step_nl)} of it before" if int(done) else ""
+        # it is told with its first step, and a record may come a step later
+        rest = f", {_volume(done, step_nl)} of it already given" if int(done) > FIRST_STEPS else ""
         return f"{what} of {_volume(asked, step_nl)} begins{rest}"
     if int(done) >= int(asked):
         return f"{what} of {_volume(asked, step_nl)} given"

@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +25,7 @@ from lab.servers import Running, broker, ended, fresh, held_by, in_database, pro
 from pumprig import UsageError
 from pumprig.errors import LinkError, PumpError, StoreError
 from pumprig.lab import alerts, rules
-from pumprig.lab.gateway import Port
+from pumprig.lab.gateway import Port, close_all
 from pumprig.lab.outbox import ASK_S, Outbox
 from pumprig.lab.servers import Broker, Postgres
 from pumprig.lab.wire import Ack, Place, birth
@@ -235,3 +235,12 @@ def test_a_store_whose_disk_is_full_is_a_store_error(tmp_path: Path) -> None:
     made.close()
     with sqlite3.connect(tmp_path / "store.db") as db:
         assert db.execute("SELECT count(*) FROM records").fetchone()[0] == 0
+
+
+def test_a_gateway_of_a_hundred_rigs_ends_as_soon_as_one_of_one() -> None:
+    """One after the other, each with its farewell, took longer than systemd waits."""
+    together = Barrier(100, timeout=60)
+    close_all([SimpleNamespace(close=together.wait) for _rig in range(100)])  # type: ignore[misc]
+    close_all([])
+    assert together.n_waiting == 0
+    assert not together.broken

@@ -81,7 +81,7 @@ def pdf(record: Record, pictures: Pictures | None = None) -> bytes:
     page = Pdf(f"Calibration {record.id}", datetime.fromisoformat(record.content["made_at"]))
     line = page.line
     line("Calibration of a peristaltic pump", 16, True)
-    line(f"No. {record.id}, {record.content['made_at']}", gap=3)
+    line(f"{f'No. {record.id}, ' if record.id else ''}{record.content['made_at']}", gap=3)
     line(STATEMENT, 8.5, gap=3)
     if mark := _mark(record):
         line(mark, 12, True, 3)
@@ -181,7 +181,7 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
             "reference temperature",
             content.get("reference_temp") or "that of the weighing: no volume was converted",
         ),
-        ("rates", f"{low / 1000:.4g} to {high / 1000:.4g} µL/h"),
+        ("rates", " to ".join(dict.fromkeys(f"{rate / 1000:.4g}" for rate in (low, high))) + " µL/h"),
         *([("angle map", angle)] if angle else []),
         ("Z factor", f"{z} µL/mg"),
         ("readings", ", ".join(str(w["readings"]) for w in content["weighings"])),

@@ -8,7 +8,6 @@ Leaves: style and saving to pumprig.accuracy.graphs.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from pumprig.calibration.fitted import Fit
 from pumprig.calibration.rates import Point, RateModel
 from pumprig.calibration.register import picture_name
-from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save
+from pumprig.pictures import BLUE, GREY, ORANGE, STYLE, save, written
 from pumprig.quantities import plus_minus
 
 SAME_RATE = 1.1  # numbers of weighings so near to each other would touch
@@ -59,11 +58,7 @@ def pictures_of(fits: list[Fit]) -> dict[str, tuple[str, bytes]]:
     found: dict[str, tuple[str, bytes]] = {}
     for fit in fits:
         drawing = figure(fit)
-        files: list[bytes] = []
-        for kind in ("svg", "png"):
-            file = io.BytesIO()
-            drawing.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {})
-            files.append(file.getvalue())
+        files = [written(drawing, "svg", metadata={"Date": None}), written(drawing, "png")]
         text = files[0].decode("utf-8")
         found[picture_name({"sha256": fit.weighing.sha256, "name": fit.weighing.name})] = (
             text[text.index("<svg") :],
