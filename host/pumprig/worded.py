@@ -57,7 +57,7 @@ UNITS: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("_us", lambda value: duration_text(value / 1000)),
     ("_ms", duration_text),
     ("_s", lambda value: duration_text(value * 1000)),
-    ("_pa", lambda value: f"{value / 1000:.1f} kPa"),
+    ("_pa", lambda value: f"{value / 1000:z.1f} kPa"),
     ("_mv", lambda value: f"{value / 1000:.2f} V"),
     ("_ppm", lambda value: f"{value / 10_000:.3g} %"),
 )

@@ -33,7 +33,7 @@ def clock(ctx: click.Context) -> None:
 
 def _against(content: dict[str, Any]) -> str:
     """How far the rig's clock is from this computer's, where the rig said so."""
-    return "" if content["offset_s"] is None else f", {content['offset_s']:+.3f} s against this computer"
+    return "" if content["offset_s"] is None else f", {content['offset_s']:+z.3f} s against this computer"
 
 
 @clock.command("set")

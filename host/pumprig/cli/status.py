@@ -159,7 +159,7 @@ def _rows(content: dict[str, Any], calibration: InForce) -> list[tuple[str, str]
         ("refill due", _refill(content)),
     ]
     if content["pressure_pa"] is not None:
-        rows.append(("outlet", f"{content['pressure_pa'] / 1000:.1f} kPa above the standing line"))
+        rows.append(("outlet", f"{content['pressure_pa'] / 1000:z.1f} kPa above the standing line"))
     if bolus:
         text = f"{_volume(bolus['delivered_nl'])} of {_volume(bolus['requested_nl'])}"
         rows.insert(3, (f"{bolus['kind']} bolus", text))
@@ -173,7 +173,9 @@ def _rows(content: dict[str, Any], calibration: InForce) -> list[tuple[str, str]
         rows[4:4] = list(zip(("so far", *[""] * 9), so_far_lines(so_far), strict=False))
     hz = content["clock_hz"]
     battery, tube = content["battery"], content["tube"]
-    offset = "never set" if clock["offset_s"] is None else f"{clock['offset_s']:+.1f} s against this computer"
+    offset = (
+        "never set" if clock["offset_s"] is None else f"{clock['offset_s']:+z.1f} s against this computer"
+    )
     rows += [
         ("clock", offset),
         ("step clock", "not known" if hz is None else f"{hz / 1e6:.3f} MHz, measured at power-on"),

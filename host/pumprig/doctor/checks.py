@@ -267,9 +267,9 @@ def _rig(status: dict[str, Any], database: Path) -> Iterator[Check]:
     if offset is None:
         yield Check("clock", "warn", "never set since power-on", "`pumprig clock set`")
     elif abs(offset) > CLOCK_OFF_S:
-        yield Check("clock", "warn", f"{offset:+.0f} s against this computer", "`pumprig clock set`")
+        yield Check("clock", "warn", f"{offset:+z.0f} s against this computer", "`pumprig clock set`")
     else:
-        yield Check("clock", "ok", f"{offset:+.2f} s against this computer")
+        yield Check("clock", "ok", f"{offset:+z.2f} s against this computer")
     yield _step_clock(status["clock_hz"])
     yield _calibration(status, database)
     for alarm in status["alarms"]:

@@ -1,9 +1,11 @@
 """What is told of a rig: its calibration by name, asked and given while one watches, what a stop cancelled."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from pumprig import cli, paths
+from pumprig.cli import status
 
 RIG = ("-p", "sim")
 
@@ -125,10 +127,23 @@ def test_a_refusal_for_the_cap_says_what_helps(tool, tmp_path):
     basal = '[basal]\nrate = "0.1 ul/h"\n[limits]\nmax_per_24h = '
     _out, err = tool("program", "load", program_file(tmp_path, "low", basal + '"3 ul"\n'), "--yes", code=3)
     assert "cap 3.00 µL; wait 23 h" in err
-    assert "held " in err  # what has flowed
+    assert "flowed in the last 24 h " in err
     assert "if the pump stands until then." in err
     tool("program", "load", program_file(tmp_path, "high", basal + '"300 ul"\n'), "--yes")
     err = tool("rate", "20 ul/h", "--yes", code=3)[1]
     assert "The program itself is above its cap" in err
     err = tool("bolus", "299 ul", "--over", "6 h", "--yes", code=3)[1]
     assert "waiting makes no room" in err
+
+
+def test_no_figure_has_a_minus_before_nothing(tool):
+    """`-0.0 kPa`, `-0.0 s against this computer`."""
+    content = json.loads(tool("status", "--json")[0])
+    content["pressure_pa"], content["clock"]["offset_s"] = -20, -0.004
+    told = dict(status._rows(content, SimpleNamespace(told=lambda _now: "")))
+    assert told["outlet"] == "0.0 kPa above the standing line"
+    assert told["clock"] == "+0.0 s against this computer"
+    content["pressure_pa"], content["clock"]["offset_s"] = -2_000, -0.4
+    told = dict(status._rows(content, SimpleNamespace(told=lambda _now: "")))
+    assert told["outlet"] == "-2.0 kPa above the standing line"
+    assert told["clock"] == "-0.4 s against this computer"

@@ -1,9 +1,10 @@
 // Every figure with its age, its uncertainty, and what was asked for beside what was given.
 import { act } from "./api.js";
-import { age, duration, el, rate, rateWithU, volume, volumeWithU, when } from "./format.js";
+import { age, decimals, duration, el, rate, rateWithU, volume, volumeWithU, when } from "./format.js";
 import { say } from "./say.js";
 
 const WHY = { stopped: "stopped by a person", power: "without power", stalled: "the rotor did not follow", occluded: "taken back to relieve an occlusion", unexplained: "not explained by any record" };
+const FLOWS = { single: "Bolus", demand: "Demand bolus", periodic: "Periodic bolus", spread: "Spread bolus", bridge: "Bridge", prime: "Priming", calibration: "Delivery onto a balance" };
 function reason(row) {
   const name = row.name ?? row.because ?? "";
   const times = row.times > 1 ? ` (${row.times} times)` : "";
@@ -28,7 +29,7 @@ function tilesOf(view, old) {
   ];
   if (s.bolus) {
     const part = s.bolus.requested_nl ? s.bolus.delivered_nl / s.bolus.requested_nl : 0;
-    tiles.push(tile("bolus", `${s.bolus.kind ?? ""} under way`, [volume(s.bolus.delivered_nl), el("small", {}, ` of ${volume(s.bolus.requested_nl)}`)], [li(el("progress", { value: part.toFixed(3), max: "1", "aria-label": "bolus" }))], old));
+    tiles.push(tile("bolus", `${FLOWS[s.bolus.kind] ?? "Bolus"} under way`, [volume(s.bolus.delivered_nl), el("small", {}, ` of ${volume(s.bolus.requested_nl)}`)], [li(el("progress", { value: part.toFixed(3), max: "1", "aria-label": "bolus" }))], old));
   }
   tiles.push(
     tile("delivered", "Delivered, counted", [withU(s.delivered_nl)], [li("commanded ", bold(volume(s.commanded_nl))), li("since the rig's first start")], old),
@@ -48,9 +49,9 @@ function tilesOf(view, old) {
   }
   const offset = s.clock.offset_s;
   tiles.push(tile("health", "Rig", [`calibration ${s.calibration_id ?? "none"}`], [
-    li("clock ", bold(offset === null ? "never set" : `${offset >= 0 ? "+" : ""}${offset.toFixed(1)} s`), " against this computer"),
+    li("clock ", bold(offset === null ? "never set" : `${decimals(offset, 1).replace(/^(?!-)/, "+")} s`), " against this computer"),
     li("battery ", bold(`${s.battery.percent} %`), " (model), tube ", bold(`${s.tube.revolutions}`), ` of ${s.tube.life_revolutions} turns`),
-    s.pressure_pa === null || s.pressure_pa === undefined ? null : li("outlet ", bold(`${(s.pressure_pa / 1000).toFixed(1)} kPa`), " above the standing line"),
+    s.pressure_pa === null || s.pressure_pa === undefined ? null : li("outlet ", bold(`${decimals(s.pressure_pa / 1000, 1)} kPa`), " above the standing line"),
     view.trouble ? li(el("span", { class: "warn" }, view.trouble)) : null,
   ], old));
   return tiles;

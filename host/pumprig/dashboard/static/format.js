@@ -1,5 +1,9 @@
 // Figures as people read them; the rules are those of the command line.
 const UNITS = [[1e6, "mL", 3], [1e3, "µL", 2], [1, "nL", 0]];
+export function decimals(value, digits) { // never a minus before nothing
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? (0).toFixed(digits) : text;
+}
 const fitting = (nl) => UNITS.find(([size]) => Math.abs(nl) >= size) ?? UNITS[2];
 
 export function volume(nl) {
