@@ -1,6 +1,7 @@
 """Modules on loan: in memory only while somebody programs.
 
-Owns: loading them a piece a tick, remembering which came in, and giving their memory back.
+Owns: loading them a piece a tick, remembering which came in, and giving their memory back; so with what only a start
+needs.
 Rules: who uses one takes it by `get` where it is used, and keeps no reference; what is loaded for a command is
 fetched before it acts, for a whole load does not fit a tick. They are given back only when nobody has programmed
 for a while.
@@ -132,6 +133,15 @@ class Visit:
 
     def __exit__(self, *_error):
         forget([name for name in sys.modules if name not in self._before])
+
+
+def forget_makers(owner):
+    """The parts of the rig are made once, at its start: give back what made `owner` and its parts."""
+    for part in [owner] + [getattr(owner, name) for name in dir(owner)]:
+        try:
+            setattr(type(part), "__init__", None)
+        except AttributeError:
+            pass  # a kind of MicroPython's own
 
 
 def forget(names):

@@ -10,21 +10,34 @@ Leaves: the boot from the log to rig.py, the peripherals to board.py.
 import gc
 
 from rig import lend
-from rig.board import config, sysclock
-from rig.step.stepper import Stepper
 
-WHOLE_BYTES = 24_576
-TIDY_BYTES = 16_384
+ROOM_BYTES = 45_056  # a boot still finds the 40 kB that it takes at the most
+# needed by the start alone
+ONCE = ("rig.board.drivers", "rig.board.pins", "rig.board.sysclock", "rig.board.cycles_pio")
+TIDY_BYTES = 32_768  # garbage is collected so often while modules are loaded
 
 
 def run():
-    """Run the rig until it is reset, or return to the prompt for maintenance."""
-    sysclock.settle()
+    """Run the rig until it is reset, or return to the prompt for maintenance.
+
+    The room to work in is kept free at the heap's begin. After each collection MicroPython looks for room from there
+    on: behind all that lives, each text and tuple would cost 0.4 ms.
+    """
+    gc.collect()
+    room = bytearray(ROOM_BYTES)
+    gc.threshold(TIDY_BYTES)
+    from rig.board import config
+    from rig.step.stepper import Stepper
+
+    _settle_clock()
     stepper = Stepper(config)  # first: its ring needs 16 kB in one piece, which a used heap may not have
     try:
         rig = _build(stepper)
         if rig is None:
             return
+        del room
+        gc.collect()
+        gc.threshold(-1)  # from here on the loop collects
         rig.board.start_watchdog()
         while True:
             try:
@@ -36,15 +49,19 @@ def run():
         stepper.cut()
 
 
+def _settle_clock():
+    from rig.board import sysclock
+
+    sysclock.settle()
+
+
 def _build(stepper):
     """The booted rig, or None for maintenance.
 
-    Loading modules leaves the heap in small pieces. A block held meanwhile keeps the rest of it whole, and garbage is
-    collected often, so that what stays lies close together: a module on loan needs some kB in one piece.
+    Loading modules leaves the heap in small pieces, so garbage is collected often, and what stays lies close together:
+    a module on loan needs some kB in one piece.
     """
-    gc.collect()
-    gc.threshold(TIDY_BYTES)
-    whole = bytearray(WHOLE_BYTES)
+    from rig.board import config
     from rig.board.board import Board
 
     visit = lend.Visit()
@@ -56,7 +73,6 @@ def _build(stepper):
     from rig.line.link import Stdio
     from rig.rig import Rig
 
-    del whole  # given back in one piece
     gc.collect()
     with visit:  # what only the boot needs is forgotten with its end
         rig = Rig(board, Stdio(), config)
@@ -64,9 +80,10 @@ def _build(stepper):
     if not boots:
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
-    for name in ("Setup", "PINS"):
-        delattr(config, name)  # with them go the tables of drivers and pins
+    for name in ("drivers", "Setup", "PINS", "setup"):
+        delattr(config, name)
+    lend.forget(ONCE)
     lend.give_back()
-    gc.collect()
-    gc.threshold(-1)
+    for owner in (rig, rig.board, stepper, rig.monitor, rig.session):
+        lend.forget_makers(owner)
     return rig

@@ -7,7 +7,6 @@ Units: millivolts, microseconds, raw counts where the name says so.
 Leaves: which pin is which to pins.py, what readings mean to monitor.py.
 """
 
-import array
 import gc
 import os
 import time
@@ -16,7 +15,6 @@ from hashlib import sha256
 
 import machine
 import rp2
-import uctypes
 
 from rig import lend
 from rig.board import config
@@ -32,9 +30,6 @@ WATCHDOG_MS = 8388
 I2C_TIMEOUT_US = 2_000
 ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
-HOLE_BYTES = 4_096
-FILLING = b"\xff" * 512  # 256 blocks a time
-FILLINGS = 2
 MEASURE = b"\xaa\x00\x00"
 PRESSURE_ZERO = 1_677_722
 PRESSURE_SPAN = 13_421_772
@@ -72,20 +67,6 @@ def _digest(name):
                 total.update(part)
     except OSError:
         return ""
-
-
-def _fill_small_holes():
-    """Let what is made from now on lie in the free part of the heap, where MicroPython finds room at once.
-
-    It looks for room from behind the last single block that it gave away, after a collection from the heap's begin: for
-    each text and tuple through all that lives, 0.4 ms. So the holes of a block each are given away before, to numbers.
-    """
-    free_at = uctypes.addressof(array.array("I", bytes(HOLE_BYTES)))
-    numbers = array.array("I", FILLING)
-    for _ in range(FILLINGS):
-        if id((free_at, None)) >= free_at:
-            break
-        all(numbers)  # makes each of them, two blocks for one that is so large
 
 
 class Board:
@@ -205,7 +186,6 @@ class Board:
         """Collect garbage; returns the microseconds it took."""
         start = time.ticks_us()
         gc.collect()
-        _fill_small_holes()
         return time.ticks_diff(time.ticks_us(), start)
 
     def random(self):
