@@ -2,10 +2,10 @@
 
 Owns: the order, the due times, the worst times, lateness, the watchdog's food.
 Rules: a tick runs every duty that is due, in order, and never waits; one that comes when the tick has had its piece of
-work runs in the next one, or the one after; the tick after a duty has waited its share is reserved for it, and who can
-put his piece off does; polled duties run at every tick and must do nothing when their inputs have
-not changed; a garbage collection and a flash erase are announced and timed
-apart; the watchdog is fed only by a tick in which no duty missed its deadline.
+work runs in the next one, or the one after; the tick after a duty has waited its share is reserved for it: who can put
+his piece off does, and so does each duty that has not waited its own; polled duties run at every tick and must do
+nothing when their inputs have not changed; a garbage collection and a flash erase are announced and timed apart; the
+watchdog is fed only by a tick in which no duty missed its deadline.
 Units: microseconds of Clock; the grid is TICK_US from power-on.
 Leaves: idling to board.py, what duties do to their modules.
 """
@@ -17,8 +17,8 @@ SPENT_US = 2_500
 FRESH_US = 2_000  # and a piece that fills a tick is begun only before this: the goal is 10 ms in all
 MOST_PUT_OFF = 6
 WAITS = 3  # ticks in a row; then the next one is reserved
-# So much work leaves 30 to 40 kB of garbage: collected before the heap is full, at the end of a tick.
-LITTER_US = 25_000
+# So much work leaves some 25 kB of garbage: collected at the end of a tick, before the room of rig.start is full.
+LITTER_US = 14_000
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
 
 
@@ -82,7 +82,7 @@ class Loop:
         self._announced_us = -self._flash.erase_us
         self.reserved, self._owes, self.heard = self._owes, False, False
         in_time = True
-        has_run = 0  # one that is not polled: another one then waits longer
+        has_run = 0  # one that is not polled: another one then waits two ticks longer
         spent = False
         before_us = start_us
         for duty in self.duties:
@@ -90,7 +90,8 @@ class Loop:
                 if start_us < duty.due_us or self._commands is not None and self._commands.is_acting:
                     continue
                 spent = spent or self._spent_us(start_us, before_us) > SPENT_US
-                if spent and duty.waited <= duty.waits + has_run:
+                gives_way = spent or self.reserved and duty.waited < duty.waits
+                if gives_way and duty.waited <= duty.waits + 2 * has_run:
                     duty.waited += 1
                     self._owes = self._owes or not self.reserved and duty.waited >= duty.waits
                     continue
@@ -115,6 +116,10 @@ class Loop:
         self.ticks += 1
         return max(start_us - start_us % TICK_US + TICK_US, -(-due_us // TICK_US) * TICK_US)
 
+    def reserve(self):
+        """Keep the next tick free for who asks."""
+        self._owes = True
+
     def has_room(self):
         """Whether a piece that fills a tick may be begun in this one; after MOST_PUT_OFF times without room it may."""
         if self.reserved or not self.heard:
@@ -135,8 +140,8 @@ class Loop:
 
     def collected(self, us):
         """Garbage was collected, which took so long; that was planned."""
-        self._worked_us = 0
         self.announce(us)
+        self._worked_us = -self._spent_us(self._start_us, self._clock.now_us())  # this tick's work came before it
 
     def _spent_us(self, start_us, now_us):
         """Of this tick, erases and what was announced apart."""

@@ -245,6 +245,7 @@ class Rig:
         mode, was_open = self.therapy.mode, self.delivery.open_us >= 0
         # No call more on the way: a stop by command is the Pico's deepest, and its stack has 8 kB.
         self.delivery.brake(now_us, lambda _now_us: self._stopped(mode, was_open))
+        self.feeding.waits = 0  # a ramp down is written on at each tick
         self.feeding.wake()
 
     def _stopped(self, mode, was_open):

@@ -11,7 +11,7 @@ import gc
 
 from rig import lend
 
-ROOM_BYTES = 45_056  # a boot still finds the 40 kB that it takes at the most
+ROOM_BYTES = 32_768  # with 44 kB a boot with a program found too little
 # needed by the start alone
 ONCE = ("rig.board.drivers", "rig.board.pins", "rig.board.sysclock", "rig.board.cycles_pio")
 TIDY_BYTES = 32_768  # garbage is collected so often while modules are loaded
@@ -70,6 +70,9 @@ def _build(stepper):
     if board.stop_held():
         print("pumprig: maintenance: the stop button was held; the motor is off")
         return None
+    for name in ("drivers", "Setup", "PINS", "setup"):
+        delattr(config, name)
+    lend.forget(ONCE)
     from rig.line.link import Stdio
     from rig.rig import Rig
 
@@ -80,9 +83,6 @@ def _build(stepper):
     if not boots:
         print("pumprig: maintenance: reset to run again; the motor is off")
         return None
-    for name in ("drivers", "Setup", "PINS", "setup"):
-        delattr(config, name)
-    lend.forget(ONCE)
     lend.give_back()
     for owner in (rig, rig.board, stepper, rig.monitor, rig.session):
         lend.forget_makers(owner)

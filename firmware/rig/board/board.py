@@ -30,6 +30,7 @@ WATCHDOG_MS = 8388
 I2C_TIMEOUT_US = 2_000
 ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
+PART_BYTES = 1_024  # of a file, read at once
 MEASURE = b"\xaa\x00\x00"
 PRESSURE_ZERO = 1_677_722
 PRESSURE_SPAN = 13_421_772
@@ -55,16 +56,16 @@ def _journal_device(i2c):
     return FlashDevice(rp2.Flash(), time.ticks_us, time.ticks_diff)
 
 
-def _digest(name):
-    """The SHA-256 of a file as hex digits; empty where there is none."""
+def _digest(name, part):
+    """The SHA-256 of a file as hex digits, read into `part` by and by; empty where there is none."""
     total = sha256()
     try:
         with open(name, "rb") as source:
             while True:
-                part = source.read(512)
-                if not part:
+                size = source.readinto(part)
+                if not size:
                     return hexlify(total.digest()).decode()
-                total.update(part)
+                total.update(memoryview(part)[:size])
     except OSError:
         return ""
 
@@ -194,11 +195,12 @@ class Board:
 
     def firmware_is_whole(self):
         """Whether every file has the SHA-256 that `pumprig flash` wrote down (`path digest` a line); True without."""
+        part = bytearray(PART_BYTES)
         try:
             with open("manifest") as manifest:
                 for line in manifest:
                     name, digest = line.split()
-                    if _digest(name) != digest:
+                    if _digest(name, part) != digest:
                         return False
         except OSError:
             return True

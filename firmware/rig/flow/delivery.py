@@ -270,11 +270,12 @@ class Delivery:
         self.settle(now_us)
         self._brake_front_us = self._front_us()
         self._stopped = stopped
-        self._go_on_braking(now_us)
+        self._go_on_braking(now_us, True)
 
-    def _go_on_braking(self, now_us):
+    def _go_on_braking(self, now_us, is_booked=False):
         standing = self._stepper.ramp_down()
-        self.book(now_us, True)
+        if standing or not is_booked:
+            self.book(now_us, True)
         self.due_us = now_us + SETTLE_US
         if standing:
             self._dosing.rewind(max(0, self._brake_front_us - self._clock.now_us()) * CYCLES_PER_US)

@@ -18,7 +18,7 @@ from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
 MOST_WAITS = 4  # ticks in a row
-PATIENT_US = 200_000  # a queue that lasts so long can wait for a tick
+PATIENT_US = 100_000  # a queue that lasts so long can wait for a tick
 WEIGHED = ("bolus", "demand", "dispense", "clock")  # beside what comes under a cap
 # Verb and module, where that is not acts; each is so small that it is imported in a tick
 MODULES = (
@@ -53,6 +53,7 @@ class Commands:
         self._acted = None  # the effect of a command that is still to be recorded
         self._replan = False  # motion is to follow what a command has changed
         self._waited = 0  # filled ticks, while a record of what a command brought about was to be made
+        self._logged_us = -1  # the tick in which the last of these was made
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
     def perform(self, row, args, seq, crc, now):
@@ -169,8 +170,11 @@ class Commands:
             loop = self._rig.loop
             if (loop.reserved or loop.is_filled(now_us)) and self._waited < MOST_WAITS:
                 self._waited += 1
+                if self._waited == MOST_WAITS:
+                    loop.reserve()
                 return
             self._waited = 0
+            self._logged_us = now_us
             log.log_rest()
 
     def feed(self, now_us):
@@ -180,7 +184,7 @@ class Commands:
         if delivery.is_braking():
             rig.log.owe(lambda: delivery.go_on(now_us))  # what its end logs is a tick each
             return delivery.due_us
-        if rig.log.has_rest():
+        if rig.log.has_rest() or self._logged_us == now_us and rig.loop.is_filled(now_us):
             return now_us  # this tick was filled by its records
         if self._replan:
             self._replan = False
@@ -190,7 +194,7 @@ class Commands:
         delivery.settle(now_us)
         lasts_us = delivery.ahead_us(now_us) if delivery.open_us >= 0 else 0
         # filled ticks that it lets pass: within checkpoint.SLACK_US
-        rig.feeding.waits = 4 if lasts_us > 1_000_000 else 1
+        rig.feeding.waits = 4 if lasts_us > 1_000_000 else 1 if lasts_us > PATIENT_US else 0
         if lasts_us > PATIENT_US and rig.loop.is_filled(now_us):
             return now_us + 1  # by the records of what has begun or ended
         return delivery.go_on(now_us)

@@ -84,8 +84,8 @@ class Link:
             line, self._waiting = self._waiting, None
             self.answered += 1
             self._answer = self._taker(line)(_text(line), now_us)
+        data = self._port.read(READ_AT_ONCE)  # what an answer brings about has the next tick
         self._send()
-        data = self._port.read(READ_AT_ONCE)
         for line in self._lines(data) if data else ():
             # Begun here, few calls deep: a stop goes far down from here, and the Pico's stack has 8 kB
             stops = line.startswith(STOP_LINE) or line[:1] != b">" and is_stop(_text(line))

@@ -81,10 +81,11 @@ class Checkpoint:
         due_us = now_us + TICK_US if rig.journal.wants_erase() else programs.NEVER_US
         if rig.therapy.program is None and rig.therapy.mode == "stopped":
             return due_us
-        rig.delivery.book(now_us)  # what a checkpoint tells of the day is what its state has counted
         if now_us >= self._record_us:
+            rig.log.tell(now_us)  # what it says of the day is what its state has counted
             rig.log.record("checkpoint", self.told(now_us))
             return now_us
+        rig.delivery.book(now_us)
         if not self._interval_nl:
             self._interval_nl = self.volume_nl(self.at_us, self._bolus, self._done_steps)
             return now_us

@@ -12,6 +12,7 @@ from pumpwire import codec, spec
 from pumpwire.records import EVENTS
 
 EDGES = ("bolus_start", "bolus_end")
+TOLD = EDGES + ("checkpoint",)  # before these all is told already
 STEADY = ("checkpoint", "access")  # events that come whatever happens, or by a stranger's guesses
 
 
@@ -25,7 +26,7 @@ class Logbook:
         self._journal = journal
         self._dosing = dosing
         self._state_of = state_of
-        self._tell = tell
+        self.tell = tell
         self._recorded = recorded
         self.boot_number = 0
         self._told_us = 0  # what the last record says of its time
@@ -45,8 +46,8 @@ class Logbook:
             return 0
         while self._rest:
             self.log_rest()
-        if event not in EDGES:
-            self._tell(self._clock.now_us())
+        if event not in TOLD:
+            self.tell(self._clock.now_us())
         rows = [(event, fields, at_us)]
         return self._write(self._unfolded(rows) + rows)
 
@@ -95,7 +96,7 @@ class Logbook:
         rest, self._rest = self._rest, []
         if rest:
             if rest[0][0] not in EDGES:
-                self._tell(self._clock.now_us())
+                self.tell(self._clock.now_us())
             self._write(rest[:1])
             self._rest = rest[1:]
 
