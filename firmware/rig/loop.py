@@ -82,7 +82,7 @@ class Loop:
         self._announced_us = -self._flash.erase_us
         self.reserved, self._owes, self.heard = self._owes, False, False
         in_time = True
-        has_run = 0  # one that is not polled: another one then waits two ticks longer
+        has_run = 0  # one that is not polled: one that has time then waits two ticks longer
         spent = False
         before_us = start_us
         for duty in self.duties:
@@ -91,7 +91,7 @@ class Loop:
                     continue
                 spent = spent or self._spent_us(start_us, before_us) > SPENT_US
                 gives_way = spent or self.reserved and duty.waited < duty.waits
-                if gives_way and duty.waited <= duty.waits + 2 * has_run:
+                if gives_way and duty.waited <= duty.waits + (has_run and min(2, duty.waits - 1)):
                     duty.waited += 1
                     self._owes = self._owes or not self.reserved and duty.waited >= duty.waits
                     continue
@@ -141,7 +141,9 @@ class Loop:
     def collected(self, us):
         """Garbage was collected, which took so long; that was planned."""
         self.announce(us)
-        self._worked_us = -self._spent_us(self._start_us, self._clock.now_us())  # this tick's work came before it
+        self._worked_us = -self._spent_us(
+            self._start_us, self._clock.now_us()
+        )  # this tick's work came before it
 
     def _spent_us(self, start_us, now_us):
         """Of this tick, erases and what was announced apart."""
