@@ -22,9 +22,9 @@ import psycopg
 import pytest
 from lab.records import DEVICE, chain
 from lab.servers import Running, broker, ended, fresh, held_by, in_database, program, until
-from pumprig import UsageError
+from pumprig import UsageError, cli
 from pumprig.errors import LinkError, PumpError, StoreError
-from pumprig.lab import alerts, rules
+from pumprig.lab import alerts, books, rules
 from pumprig.lab.gateway import Port, close_all
 from pumprig.lab.outbox import ASK_S, Outbox
 from pumprig.lab.servers import Broker, Postgres
@@ -244,3 +244,45 @@ def test_a_gateway_of_a_hundred_rigs_ends_as_soon_as_one_of_one() -> None:
     close_all([])
     assert together.n_waiting == 0
     assert not together.broken
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gateway", "--site", "b", "--broker", "http://broker.lab"),
+        ("gateway", "--site", "b", "--ca", "lab-ca.pem"),
+        ("ingest", "--database", "no address"),
+        ("ingest", "--database", "postgresql://lab@db.lab/x?nothing=1"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_before_anything_begins(
+    tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bench without a rig waited for a broker that no address names, and an ingester for its database."""
+    monkeypatch.setenv("PUMPRIG_HOME", str(tmp_path))
+    monkeypatch.delenv("PUMPRIG_DB", raising=False)
+    assert cli.run(list(words)) == 2
+
+
+def test_books_tell_once_that_the_database_is_away_and_that_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was told every two seconds."""
+    said: list[str] = []
+    answers = iter([PumpError("It is away.")] * 3 + [None] * 2 + [PumpError("It is away.")] * 2)
+    keeper = books.Keeper("postgresql://lab@127.0.0.1:1/x", said.append)
+
+    def due(_lab: object) -> list[str]:
+        told = next(answers, StopIteration())
+        if isinstance(told, StopIteration):
+            keeper._ended.set()
+        elif told is not None:
+            raise told
+        return []
+
+    monkeypatch.setattr(books, "due", due)
+    monkeypatch.setattr(books, "PAUSE_S", 0.0)
+    monkeypatch.setattr(books, "SHARE", 0)
+    keeper._run()
+    assert said[:3] == ["books: It is away.", "books: the database can be used again", "books: It is away."]
+    assert len(said) == 4  # the last round is well again

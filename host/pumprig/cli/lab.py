@@ -88,7 +88,8 @@ def gateway(ports: tuple[str, ...], broker: str, ca: str | None, site: str, batc
     running = Gateway(broker, site, settings.database(), named, settings.say, ca, batch)
     stored = len(running.senders)
     settings.say(
-        f"as {site}: {len(named)} ports, and the records of {stored} rig{'' if stored == 1 else 's'}"
+        f"as {site}: {len(named)} port{'' if len(named) == 1 else 's'},"
+        f" and the records of {stored} rig{'' if stored == 1 else 's'}"
     )
     _until_signal(running)
 

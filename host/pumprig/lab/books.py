@@ -146,6 +146,7 @@ class Keeper:
         self._lab = Lab(database)
         self._say = say
         self._stuck: dict[str, str] = {}
+        self._trouble = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -161,13 +162,16 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            begun_s = time.monotonic()
+            begun_s, trouble = time.monotonic(), ""
             try:
                 for device in due(self._lab):
                     if not self._ended.is_set():
                         self._make(device)
             except PumpError as error:
-                self._say(f"books: {error.happened}")
+                trouble = f"books: {error.happened}"
+            if trouble != self._trouble:
+                self._trouble = trouble
+                self._say(trouble or "books: the database can be used again")
             self._ended.wait(max(PAUSE_S, SHARE * (time.monotonic() - begun_s)))
 
     def _make(self, device: str) -> None:

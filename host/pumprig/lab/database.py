@@ -17,9 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pumpwire import documents
 
-from pumprig.errors import PumpError
+from pumprig.errors import PumpError, UsageError
 from pumprig.lab import schema
 from pumprig.lab.taking import Taking
 from pumprig.lab.wire import Ack, Batch, Place
@@ -58,6 +59,15 @@ class Lab:
     """A connection to the database; it is opened anew where it was lost."""
 
     def __init__(self, address: str) -> None:
+        """Raises UsageError for what is no address of a database."""
+        try:
+            conninfo_to_dict(address)
+        except psycopg.ProgrammingError as error:
+            raise UsageError(
+                f"--database is no database's address: {str(error).strip()}.",
+                "Nothing was started.",
+                "Like postgresql://lab@db.lab/pumprig.",
+            ) from None
         self._address = address
         self._db: Database | None = None
         self._days: set[int] = set()  # whose month has its partition

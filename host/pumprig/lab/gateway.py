@@ -20,7 +20,7 @@ from typing import Any
 
 import pumprig
 from pumprig.errors import OtherRigError, PumpError, StoreError
-from pumprig.lab.mqtt import Say
+from pumprig.lab.mqtt import Say, check_address
 from pumprig.lab.sender import Sender
 from pumprig.lab.wire import BATCH
 from pumprig.store import Store
@@ -135,6 +135,7 @@ class Gateway:
         authority: str | None = None,
         batch: int = BATCH,
     ) -> None:
+        check_address(broker, authority)  # now: a bench without a rig connects later
         self.database, self.say = database, say
         self.store = Store(database)
         self._ended = threading.Event()

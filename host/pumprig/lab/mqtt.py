@@ -47,6 +47,7 @@ class Link:
             raise UsageError(
                 "paho-mqtt is not installed.", "Nothing was sent.", extras.to_install("lab")
             ) from None
+        check_address(address, authority)
         self._host, self._port, secure, user, password = _parts(address)
         self._say = say
         self.client: Any = Client(
@@ -56,8 +57,6 @@ class Link:
             self.client.username_pw_set(user, password)
         if secure:
             _trust(self.client, authority)
-        elif authority:
-            raise UsageError("--ca is for mqtts:// alone.", "Nothing was sent.", "Use mqtts:// in --broker.")
         self._name = name
         self._source = random.Random()
         self._tries = 0
@@ -183,6 +182,12 @@ class Link:
     def _delay(self) -> None:
         delay_s = wait_s(self._tries, self._source)
         self.client.reconnect_delay_set(delay_s, delay_s)
+
+
+def check_address(address: str, authority: str | None) -> None:
+    """Whether it is a broker's, before anybody connects. Raises UsageError."""
+    if not _parts(address)[2] and authority:
+        raise UsageError("--ca is for mqtts:// alone.", "Nothing was sent.", "Use mqtts:// in --broker.")
 
 
 def _parts(address: str) -> tuple[str, int, bool, str, str]:
