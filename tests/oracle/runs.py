@@ -125,6 +125,14 @@ AIMED = {
             *("spread", "bridge", "cap", "days", "occlude", "dispense"),
         ),
     ),
+    "crowded": Kind(
+        (1 / 12, 5 / 6),
+        (
+            *("crowded", "cut", "clock", "periodic", "demand", "press", "bridge", "load", "days", "bolus"),
+            *("spread", "ramp", "hold", "phases"),
+        ),
+    ),
+    "jostled": Kind((1 / 6, 10 / 9), ("crowded", "later", *CLASSES)),
     "presses": Kind(
         (0.3, 1.5),
         ("periodic", "bolus", "spread", "demand", "press", "stop", "cut", "load", "bridge", "again", "rate"),
@@ -193,6 +201,7 @@ SETTLED: dict[str, tuple[int, ...]] = {
     "stops": (81_000_739, 131_000_233, 191_000_025, 221_000_135, 373_000_439, 401_002_130, 411_004_630),
     "weather": (110, 161, 206, 208, 242, 396, 418, 639, 381_000_162, 381_000_764, 411_000_661),
     "titrations": (700_000_767,),
+    "crowded": (1_001, 3_341),
     "requests": (700_001_520, 730_000_008),
     "apart": (700_000_179, 700_000_714, 700_003_410, 700_003_971),
     "tiny": (700_002_734, 700_002_824, 700_003_973, 700_003_997, 700_004_221, 730_000_042),

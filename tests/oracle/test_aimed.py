@@ -10,7 +10,13 @@ Leaves: the weeks to weeks.py.
 import pytest
 from oracle.runs import AIMED, disagreement, weeks
 
-FIRST = dict.fromkeys(AIMED, 1) | {"bridges": 4, "presses": 8, "waits": 6}  # how many from seed 0 on
+FIRST = dict.fromkeys(AIMED, 1) | {
+    "bridges": 4,
+    "presses": 8,
+    "waits": 6,
+    "crowded": 8,
+    "jostled": 8,
+}  # how many from seed 0 on
 
 
 @pytest.mark.parametrize(

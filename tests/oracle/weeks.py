@@ -49,6 +49,7 @@ class Weeks(Programs):
         self._for_s = for_s
         self._start_s = 0
         self.dues_ms: list[int] = []
+        self._marks_ms: list[int] = []  # when something happens, where that is crowded
 
     def scenario(self) -> Scenario:
         """A whole scenario."""
@@ -74,10 +75,23 @@ class Weeks(Programs):
 
     def _instant(self, for_ms: int) -> int:
         draw = self._random
+        if "crowded" in self._classes:
+            return self._close(for_ms)
         if self.dues_ms and draw.random() < 0.6:
             near = draw.choice([0, 10, 500, 2_000, 15_000, 60_000, 400_000])
             return max(1_000, draw.choice(self.dues_ms) + draw.randrange(-near, near + 1))
         return draw.randrange(1_000, for_ms)
+
+    def _close(self, for_ms: int) -> int:
+        """An instant close to another one, of the program or of what happens."""
+        draw = self._random
+        at_ms, known_ms = 0, self.dues_ms + self._marks_ms
+        if known_ms and draw.random() < 0.75:
+            near = draw.choice([0, 10, 100, 500, 2_000, 15_000, 60_000])
+            at_ms = max(1_000, draw.choice(known_ms) + draw.randrange(-near, near + 1))
+        at_ms = at_ms or draw.randrange(1_000, for_ms)
+        self._marks_ms.append(at_ms)
+        return at_ms
 
     def _events(self, program: Program, for_ms: int) -> list[Event]:
         draw = self._random
@@ -103,12 +117,16 @@ class Weeks(Programs):
             makers[name] = self._weather(getattr(weather, name))
         names = [name for name in makers if name in self._classes]
         events: list[Event] = []
-        for name in draw.sample(names, min(len(names), draw.randrange(1, 7))):
-            for _ in range(draw.choice([1, 2, 3, 5])):
-                events += makers[name](for_ms)
+        if "crowded" in self._classes:
+            for _ in range(draw.choice([6, 10, 16])):
+                events += makers[draw.choice(names)](for_ms)
+        else:
+            for name in draw.sample(names, min(len(names), draw.randrange(1, 7))):
+                for _ in range(draw.choice([1, 2, 3, 5])):
+                    events += makers[name](for_ms)
         events.sort(key=lambda event: event.at_ms)
         spaced: list[Event] = []
-        gap_ms = 250 if "again" in self._classes else 700
+        gap_ms = 250 if {"again", "crowded"} & self._classes else 700
         for event in events:
             at_ms = max(event.at_ms, spaced[-1].at_ms + gap_ms if spaced else 2_000)
             spaced.append(replace(event, at_ms=at_ms))

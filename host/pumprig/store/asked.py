@@ -142,15 +142,13 @@ class Account:
                 continue
             ahead = min(max(begin_us, ahead_us), end_us)
             times = int(first and not begin_us and why is not None and why[0] != "power")  # its losses count
+            nl, for_s = self._displaced.nl(ahead - begin_us), (ahead - begin_us) / 1e6
             if self._displaced.is_over and ahead > begin_us:  # the base flow is not asked for yet
-                early_nl = self._displaced.nl(ahead - begin_us) - (
-                    ask(begin_us, ahead) if why is None else 0.0
-                )
-                self._not_given(("power", ""), early_nl, 0.0, 0, "bridge", place)
+                nl -= ask(begin_us, ahead) if why is None else 0.0
+                self._not_given(("power", ""), nl, 0.0, 0, "bridge", place)
             elif why is not None and ahead > begin_us:
                 self._displaced.stood(why, ahead - begin_us)
-                nl = self._displaced.nl(ahead - begin_us)
-                self._not_given(why, nl, (ahead - begin_us) / 1e6, times, "bridge", place)
+                self._not_given(why, nl, for_s, times, "bridge", place)
                 times = 0
             if makes_up:
                 self._make_up(ask, ahead, end_us, place)
