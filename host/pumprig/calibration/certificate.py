@@ -3,13 +3,13 @@
 Owns: what a certificate says, and both layouts.
 Rules: both are made from the stored record alone and its raw files; the same record gives the same bytes; each
     says that it is no accredited certificate and no medical device.
-Units: shown as uL/h, uL/rev, mg/h, with U at k = 2.
+Units: shown as µL/h, µL/rev, mg/h, with U at k = 2.
 Leaves: figures to fit.py, pictures to plots.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -147,10 +147,16 @@ def _hysteresis(record: Record) -> list[str]:
     ]
 
 
+def _each(said: Iterable[str]) -> str:
+    """What is said of each weighing, once where it is the same of all."""
+    texts = list(said)
+    return ", ".join(texts if len(set(texts)) > 1 else texts[:1])
+
+
 def _facts(record: Record) -> list[tuple[str, ...]]:
     content = record.content
     low, high = content["range_nl_per_h"]
-    z = ", ".join(f"{w['z_ul_per_mg']:.5f}" for w in content["weighings"])
+    z = _each(f"{w['z_ul_per_mg']:.5f}" for w in content["weighings"])
     found = content.get("angle")
     angle = (
         f"pulsation {found['peak_to_peak_pct']:.0f} % peak to peak over 1/96 turn, {found['expected_pct']:.0f} % "
@@ -166,7 +172,7 @@ def _facts(record: Record) -> list[tuple[str, ...]]:
         ("made by", content["person"] or "not stated"),
         ("made at", content["made_at"]),
         ("place", content.get("place") or "not stated"),
-        ("weighed at", ", ".join(str(w.get("begun_at") or "not stated") for w in content["weighings"])),
+        ("weighed at", _each(str(w.get("begun_at") or "not stated") for w in content["weighings"])),
         ("rig", content.get("device_id") or "not stated"),
         ("firmware", content.get("firmware") or "not stated"),
         ("tool", content.get("tool") or "not stated"),

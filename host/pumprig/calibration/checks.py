@@ -93,8 +93,8 @@ def check_per_rev(weighing: Weighing, nl_per_rev: float | None) -> None:
     if nl_per_rev is not None and not LEAST_NL_PER_REV <= nl_per_rev <= MOST_NL_PER_REV:
         raise refuse(
             weighing.name,
-            f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: {nl_per_rev / 1000:.4g} uL per revolution; "
-            f"heads have {LEAST_NL_PER_REV / 1000:g} to {MOST_NL_PER_REV / 1000:g} uL.",
+            f"rows {int(weighing.row[0])} to {int(weighing.row[-1])}: {nl_per_rev / 1000:.4g} µL per revolution; "
+            f"heads have {LEAST_NL_PER_REV / 1000:g} to {MOST_NL_PER_REV / 1000:g} µL.",
             "Check the unit of the masses (mass_g, mass_kg, mass_mg), the steps and --steps-per-rev.",
         )
 
@@ -167,7 +167,7 @@ def check_length(weighing: Weighing, phase: Phases, volume_nl: float) -> None:
         )
     else:
         passed = volume_nl / (NOMINAL_NL_PER_REV / NOMINAL_ROLLERS)
-        how = "taking 10 uL per revolution and 3 rollers, as nothing is stated"
+        how = "taking 10 µL per revolution and 3 rollers, as nothing is stated"
         weighing.warnings.append(
             "the roller period is not known; state `# roller_period_s` or record `steps`, so that pulsation is fitted"
         )

@@ -76,7 +76,7 @@ def fit_flow(weighing: Weighing) -> Fit:
     )
     if float(np.ptp(eighths)) > 0.2 * mean:
         weighing.warnings.append(
-            steady.Change([float(v) / mean for v in eighths]).told(mean / 1000.0, "uL/h")
+            steady.Change([float(v) / mean for v in eighths]).told(mean / 1000.0, "µL/h")
         )
     checks.check_unit(weighing, result.flow_nl_per_h, 1e-4)
     curve = 1000.0 * weighing.mass_g

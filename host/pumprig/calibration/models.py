@@ -67,6 +67,6 @@ class Readings:
         change = steady.flow_change(blocks.x[:, at], curve, found, pulse_mg)
         if not change.shares:
             return model, blocks, found
-        unit = "mg/h" if weighing.quantity == "mass" else "uL/h"
+        unit = "mg/h" if weighing.quantity == "mass" else "µL/h"
         weighing.warnings.append(change.told(mg_per_h, unit))
         return self.model(door=model.door.stop > model.door.start, bends=BENDS)

@@ -78,8 +78,8 @@ class Record:
         outside = [rate for rate in rates_nl_per_h if rate and not 0.9 * low <= rate <= 1.1 * high]
         if outside:
             told.append(
-                f"{' and '.join(f'{rate / 1000:g}' for rate in sorted({min(outside), max(outside)}))} uL/h: outside "
-                f"the calibrated {low / 1000:.4g} to {high / 1000:.4g} uL/h"
+                f"{' and '.join(f'{rate / 1000:g}' for rate in sorted({min(outside), max(outside)}))} µL/h: outside "
+                f"the calibrated {low / 1000:.4g} to {high / 1000:.4g} µL/h"
             )
         return told
 

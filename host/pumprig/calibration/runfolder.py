@@ -189,7 +189,7 @@ class RunFolder:
             early = "" if part[3].end_s <= until_s else "it was not through"
             spoilt = early or self._spoilt(part) or self._passed_over(part[2], mine)
             if spoilt or not mine:
-                left_out.append(f"{rate / 1000:g} uL/h: {spoilt or 'there are no readings'}")
+                left_out.append(f"{rate / 1000:g} µL/h: {spoilt or 'there are no readings'}")
                 continue
             meta = {**self.metadata, "rate_nl_per_h": rate}
             if not with_steps:

@@ -83,7 +83,7 @@ def plan_command(rate: str, readability: str, want: str, per_rev: str, rollers: 
     )
     settings.show(f"expected U {expected.u_pct:.3g} % (k = 2), wanted {result.wanted_pct:g} %")
     for source, u_pct in sorted(expected.terms.items(), key=lambda item: -item[1]):
-        settings.show(f"  {source:<28} {u_pct:.4f} %")
+        settings.show(f"  {source:<44} {u_pct:.4f} %")
     settings.document(result.as_json())
 
 

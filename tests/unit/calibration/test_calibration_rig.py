@@ -162,7 +162,7 @@ def test_a_rig_that_loses_its_power_in_a_run_goes_on_and_the_figure_is_not_given
     out, errors = run.communicate(timeout=90)
     assert run.returncode == 1
     assert json.loads(out)["error"] == "run gives no weighing."
-    assert "no weighing at 1000 uL/h: pump restarted at" in errors
+    assert "no weighing at 1000 µL/h: pump restarted at" in errors
     rows = (lab.folder / "run" / "readings.csv").read_text().splitlines()
     counted = [int(row.split(",")[2]) for row in rows if ",run," in row]
     assert counted[-1] > counted[0] + 25_000  # it was started again for what was left of the run

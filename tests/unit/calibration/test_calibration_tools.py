@@ -177,7 +177,7 @@ def test_a_rate_or_a_step_outside_the_calibrated_range_is_warned_of_before_the_c
     assert not any("outside" in text for text in warnings_for(record.id, 0, inside))
     steps = {**inside, "phases": ((3600, 480_000), (3600, 48_000_000)), "mon": ((0, 0),)}
     told = "\n".join(warnings_for(record.id, 0, steps))
-    assert "20 and 2000 uL/h: outside the calibrated 200 to 200 uL/h" in told
+    assert "20 and 2000 µL/h: outside the calibrated 200 to 200 µL/h" in told
     assert base_rates_nl_per_h({**empty, "ramp": ((24_000, 1, 1, 48_000),)}) == [1_000.0, 2_000.0]
     assert warnings_for(1, 0, steps) == []
 

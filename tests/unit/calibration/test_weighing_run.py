@@ -192,7 +192,7 @@ def test_a_pump_that_an_alarm_stopped_stays_stopped_and_one_that_lost_its_power_
     assert world.starts == 4
     files, left_out = RunFolder(tmp_path).weighings()
     assert [file.name for file in files] == ["weighing-1.csv"]
-    assert left_out[0].startswith("200 uL/h: pump restarted at 4")
+    assert left_out[0].startswith("200 µL/h: pump restarted at 4")
     found = fit_file(files[0])
     volume_is_covered(found)
 

@@ -95,7 +95,7 @@ def test_a_volume_per_revolution_that_no_head_has_is_refused(tool: Tool, tmp_pat
     path.write_text("\n".join(lines) + "\n")
     code, said, _err = tool("calibrate", "fit", path)
     assert code == 1
-    assert "uL per revolution" in said["error"]
+    assert "µL per revolution" in said["error"]
 
 
 @pytest.mark.parametrize(
