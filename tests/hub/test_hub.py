@@ -252,6 +252,26 @@ def test_what_is_no_user_is_put_out_without_a_word(place: Place) -> None:
     visitor.close()
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"attach": {"a": 1}},
+        {"attach": "sim", "state": [1]},
+        {"attach": 7},
+        {"borrow": {"a": 1}},
+        {"nothing": 1},
+    ],
+)
+def test_a_wish_that_is_none_is_answered_and_nothing_fails(place: Place, wanted: dict[str, object]) -> None:
+    """One was never answered, and the hub printed a traceback."""
+    hub = place.hub()
+    assert "error" in wire.ask(wanted)
+    assert wire.ask({"end": 1})["pid"] == hub.pid
+    hub.wait(20)
+    assert hub.stderr is not None
+    assert "Traceback" not in hub.stderr.read()
+
+
 def test_what_the_hub_did_not_write_is_told_as_not_sent(place: Place) -> None:
     hub = place.hub()
     with pumprig.connect("sim") as rig:

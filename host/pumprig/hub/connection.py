@@ -102,12 +102,15 @@ class Connection(asyncio.Protocol):
             self.put_out()  # no user of ours: a web page or a terminal
             return
         wanted = cast("dict[str, Any]", first)
-        if self._hub.token and not secrets.compare_digest(str(wanted.get("token", "")), self._hub.token):
+        token = str(wanted.get("token", "")).encode(errors="replace")
+        if self._hub.token and not secrets.compare_digest(token, self._hub.token.encode()):
             self._answer({"error": "token", "text": "The hub's token is missing or wrong."})
             self.put_out()
         elif wanted.get("hub") != wire.VERSION:
             self._answer({"error": "version", "text": "The hub is another version's: `pumprig hub --stop`."})
-        elif "attach" in wanted:
+        elif "attach" in wanted and all(
+            isinstance(wanted.get(word), str | None) for word in ("attach", "state")
+        ):
             self._attaching = asyncio.ensure_future(self._attach(wanted["attach"], wanted.get("state")))
         elif "borrow" in wanted:
             self._borrow(str(wanted["borrow"]))

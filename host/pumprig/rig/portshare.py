@@ -110,7 +110,8 @@ class Desk:
         with suppress(OSError, ValueError, AttributeError), caller:
             caller.settimeout(CALLER_S)
             question = json.loads(_line(caller))
-            if not secrets.compare_digest(str(question.get("token")), self._token):
+            token = str(question.get("token")).encode(errors="replace")
+            if not secrets.compare_digest(token, self._token.encode()):
                 return
             caller.settimeout(ANSWER_S)
             caller.sendall(json.dumps(self._answer(str(question.get("ask")))).encode() + b"\n")

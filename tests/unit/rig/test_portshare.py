@@ -96,6 +96,8 @@ def test_nobody_without_the_card_s_token_is_heard(tmp_path):
         card = json.loads(desk.card.read_text())
         desk.card.write_text(json.dumps({**card, "token": "0" * 32}))
         assert portshare.ask(address, "stop") is None
+        desk.card.write_text(json.dumps({**card, "token": "\u00e9"}))  # which no comparison of texts takes
+        assert portshare.ask(address, "stop") is None
         desk.card.write_text(json.dumps(card))
 
 
