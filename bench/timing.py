@@ -27,6 +27,7 @@ WHATS = ("pumprig", "whole firmware", "machine.Timer", "sleep_us loop")
 ENGINE = (
     *(f"rig/board/{name}." for name in ("pins", "config", "drivers")),
     "rig/step/",
+    *(f"lib/pumpwire/{name}." for name in ("__init__", "terms")),
     "lib/adafruit_motor",
 )
 
