@@ -26,6 +26,7 @@ from pumprig import UsageError, cli
 from pumprig.errors import LinkError, PumpError, StoreError
 from pumprig.lab import alerts, books, rules
 from pumprig.lab.gateway import Port, close_all
+from pumprig.lab.mqtt import Once
 from pumprig.lab.outbox import ASK_S, Outbox
 from pumprig.lab.servers import Broker, Postgres
 from pumprig.lab.wire import Ack, Place, birth
@@ -286,3 +287,18 @@ def test_books_tell_once_that_the_database_is_away_and_that_it_is_back(
     keeper._run()
     assert said[:3] == ["books: It is away.", "books: the database can be used again", "books: It is away."]
     assert len(said) == 4  # the last round is well again
+
+
+def test_what_a_hundred_connections_say_of_one_broker_is_said_once() -> None:
+    """Each of them told that the broker was away."""
+    said: list[str] = []
+    at = SimpleNamespace(now_s=0.0)
+    once = Once(said.append, lambda: at.now_s)
+    for rig in range(100):
+        once("The broker is away.")
+        once(f"{rig}: the database refuses.")
+    assert said.count("The broker is away.") == 1
+    assert len(said) == 101
+    at.now_s = 61.0
+    once("The broker is away.")
+    assert said.count("The broker is away.") == 2

@@ -20,7 +20,7 @@ from typing import Any
 
 import pumprig
 from pumprig.errors import OtherRigError, PumpError, StoreError
-from pumprig.lab.mqtt import Say, check_address
+from pumprig.lab.mqtt import Once, Say, check_address
 from pumprig.lab.sender import Sender
 from pumprig.lab.wire import BATCH
 from pumprig.store import Store
@@ -136,7 +136,7 @@ class Gateway:
         batch: int = BATCH,
     ) -> None:
         check_address(broker, authority)  # now: a bench without a rig connects later
-        self.database, self.say = database, say
+        self.database, self.say = database, Once(say)
         self.store = Store(database)
         self._ended = threading.Event()
         self._lock = threading.Lock()

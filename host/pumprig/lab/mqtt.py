@@ -30,6 +30,25 @@ SUSPECT = 3  # so many in a row are no accident
 Say = Callable[[str], None]
 
 
+class Once:
+    """Says what many say at the same time once: each rig has a connection of its own, and they lose one broker."""
+
+    def __init__(self, say: Say, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._now_s = say, now_s
+        self._lock = threading.Lock()
+        self._said_s: dict[str, float] = {}
+
+    def __call__(self, text: str) -> None:
+        """Say it, unless it was said just now."""
+        with self._lock:
+            now_s = self._now_s()
+            self._said_s = {told: at_s for told, at_s in self._said_s.items() if now_s - at_s < MOST_S}
+            if text in self._said_s:
+                return
+            self._said_s[text] = now_s
+        self._say(text)
+
+
 def wait_s(tries: int, source: random.Random) -> float:
     """How long to wait after so many failures in a row."""
     return min(MOST_S, FIRST_S * 2.0 ** min(tries, 10)) * source.uniform(0.5, 1.0)
