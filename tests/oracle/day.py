@@ -8,6 +8,7 @@ Leaves: what is done about a cap to model.py.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from fractions import Fraction
 from math import ceil
@@ -19,10 +20,13 @@ GRAIN_US = 600 * S_US  # the device may count a stretch of so long in full until
 
 
 class Past:
-    """What flowed in the last 25 hours: stretches of (from_us, until_us, nL, nL beyond the base flow, nL requested)."""
+    """What flowed in the last 25 hours: stretches of (from_us, until_us, nL, nL beyond the base flow, nL requested).
+
+    Beside each stand the sums of nL and of nL beyond the base flow up to its end, from the first stretch there was.
+    """
 
     def __init__(self) -> None:
-        self._rows: deque[tuple[Fraction, Fraction, Fraction, Fraction, Fraction]] = deque()
+        self._rows: list[tuple[Fraction, ...]] = []
         self._assumed: deque[tuple[Fraction, Fraction]] = deque()  # (at_us, nL) of power cuts
 
     def copy(self) -> Past:
@@ -33,7 +37,7 @@ class Past:
 
     def shift(self, by_us: Fraction) -> None:
         """The clock that counts is another one: add to every instant."""
-        self._rows = deque((a + by_us, b + by_us, *nl) for a, b, *nl in self._rows)
+        self._rows = [(a + by_us, b + by_us, *nl) for a, b, *nl in self._rows]
         self._assumed = deque((at + by_us, nl) for at, nl in self._assumed)
 
     def add(
@@ -46,9 +50,11 @@ class Past:
     ) -> None:
         """A stretch of constant flow, later than all before."""
         if nl:
-            self._rows.append((from_us, until_us, nl, extra_nl, asked_nl))
-            while self._rows[0][1] < until_us - KEPT_US:
-                self._rows.popleft()
+            sum_nl, sum_extra_nl = self._rows[-1][5:] if self._rows else (0, 0)
+            sums = sum_nl + nl, sum_extra_nl + extra_nl
+            self._rows.append((from_us, until_us, nl, extra_nl, asked_nl, *sums))
+            if self._rows[0][1] < until_us - 2 * KEPT_US:
+                del self._rows[: self._first_after(until_us - KEPT_US)]
 
     def assume(self, at_us: Fraction, nl: Fraction) -> None:
         """So much may have flowed before a power cut, unrecorded: in time that is no time to the rig."""
@@ -61,23 +67,22 @@ class Past:
 
     def since(self, from_us: Fraction) -> tuple[Fraction, Fraction]:
         """(nL, nL beyond the base flow) since an instant."""
-        total = extra = Fraction(0)
-        for a, b, nl, extra_nl, _asked_nl in reversed(self._rows):
-            if b <= from_us:
-                break
-            if a >= from_us or a == b:
-                total += nl
-                extra += extra_nl
-            else:
-                share = (b - from_us) / (b - a)
-                total += nl * share
-                extra += extra_nl * share
-        return total, extra
+        k = self._first_after(from_us)
+        if k == len(self._rows):
+            return Fraction(0), Fraction(0)
+        a, b, nl, extra_nl, _asked_nl, sum_nl, sum_extra_nl = self._rows[k]
+        share = 1 if a >= from_us else (b - from_us) / (b - a)
+        total = self._rows[-1][5] - sum_nl + nl * share
+        return total, self._rows[-1][6] - sum_extra_nl + extra_nl * share
+
+    def _first_after(self, at_us: Fraction) -> int:
+        """The first stretch that ends after an instant."""
+        return bisect_right(self._rows, at_us, key=lambda row: row[1])
 
     def asked_since(self, from_us: Fraction) -> Fraction:
         """nL of requests since an instant, stretches that began before it left out."""
         total = Fraction(0)
-        for a, _b, _nl, _extra_nl, asked_nl in reversed(self._rows):
+        for a, _b, _nl, _extra_nl, asked_nl, *_sums in reversed(self._rows):
             if a < from_us:
                 break
             total += asked_nl
