@@ -41,16 +41,22 @@ def delivery_lines(given: Delivery) -> list[str]:
     elif not given.not_given:
         lines = [f"asked {volume(given.asked_nl)}, all of it given"]
     else:
-        missing = quantities.volume_text(given.asked_nl - given.delivered_nl)
-        lines = [f"asked {volume(given.asked_nl)}, given {volume(given.delivered_nl)}, not given {missing}:"]
+        missing = missing_text(given.asked_nl - given.delivered_nl)
+        lines = [f"asked {volume(given.asked_nl)}, given {volume(given.delivered_nl)}, {missing}:"]
     lines += [f"  {quantities.volume_text(row['nl']):>12}  {reason(row)}" for row in given.not_given]
     if given.unknown_requests:
         lines.append(f"  besides, {given.unknown_requests} refused requests, whose volume is in no record")
     return lines
 
 
+def missing_text(missing_nl: int) -> str:
+    """How asked and given differ."""
+    volume = quantities.volume_text(abs(missing_nl))
+    return f"not given {volume}" if missing_nl >= 0 else f"{volume} more than asked"
+
+
 def reason(row: dict[str, Any]) -> str:
-    """Why, and for how long."""
+    """Why, and for how long; less than nothing is not given where a bridge and the base flow beside it moved."""
     why = str(row["why"])
     name = str(row.get("name", row.get("because", "")))
     times = int(row["times"])
@@ -65,7 +71,8 @@ def reason(row: dict[str, Any]) -> str:
         told = f"requests refused{counted}: {name}"
     else:
         told = f"{WHY.get(why, why)}{counted if row['for_s'] else ''}"
-    return told + (f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else "")
+    lasted = f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else ""
+    return told + lasted + (": more than asked" if row["nl"] < 0 else "")
 
 
 def so_far_document(so_far: SoFar | None) -> dict[str, Any] | None:
@@ -106,10 +113,10 @@ def so_far_text(told: dict[str, Any]) -> str:
     asked = quantities.volume_text(told["asked_nl"])
     if not told["not_given"]:
         return f"asked {asked}, all given"
-    missing = quantities.volume_text(told["asked_nl"] - told["delivered_nl"])
+    missing = missing_text(told["asked_nl"] - told["delivered_nl"])
     reasons = "; ".join(reason(row) for row in told["not_given"][:2])
     more = "; ..." if len(told["not_given"]) > 2 else ""
-    return f"asked {asked}, given {given}, not given {missing} ({reasons}{more})"
+    return f"asked {asked}, given {given}, {missing} ({reasons}{more})"
 
 
 def unknown_text(result: Total) -> str:

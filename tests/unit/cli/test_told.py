@@ -4,8 +4,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from pumprig import cli, paths
+from pumprig import cli, delivered, paths
 from pumprig.cli import status
+from pumprig.store.given import Delivery
 
 RIG = ("-p", "sim")
 
@@ -147,3 +148,15 @@ def test_no_figure_has_a_minus_before_nothing(tool):
     told = dict(status._rows(content, SimpleNamespace(told=lambda _now: "")))
     assert told["outlet"] == "-2.0 kPa above the standing line"
     assert told["clock"] == "-0.4 s against this computer"
+
+
+def test_what_is_less_than_not_given_is_said_as_more_than_asked():
+    """A bridge that ended early by what a loss of power assumed: the base flow behind it came early."""
+    rows = [{"why": "power", "nl": -2_125, "for_s": 60.0, "times": 1}]
+    given = Delivery(400_000, 402_125, rows, {}, 0)
+    first, second = delivered.delivery_lines(given)
+    assert first == "asked 400.00 µL, given 402.12 µL, 2.12 µL more than asked:"
+    assert second.endswith("-2.12 µL  without power, for 1 min: more than asked")
+    assert delivered.so_far_text(given.document()) == (
+        "asked 400.00 µL, given 402.12 µL, 2.12 µL more than asked (without power, for 1 min: more than asked)"
+    )

@@ -9,7 +9,7 @@ function reason(row) {
   const name = row.name ?? row.because ?? "";
   const times = row.times > 1 ? ` (${row.times} times)` : "";
   const told = { alarm: `alarm ${name}`, missed: `periodic boluses missed${times}: ${name}`, cancelled: `rest of a cancelled ${name} bolus${times}`, refused: `requests refused${times}: ${name}` }[row.why] ?? WHY[row.why] ?? row.why;
-  return told + (row.for_s ? `, for ${duration(row.for_s * 1000)}` : "");
+  return told + (row.for_s ? `, for ${duration(row.for_s * 1000)}` : "") + (row.nl < 0 ? ": more than asked" : "");
 }
 const li = (...parts) => el("li", {}, ...parts);
 const bold = (text) => el("b", {}, text);
@@ -41,7 +41,7 @@ function tilesOf(view, old) {
     if (!sum) { tiles.push(tile(name, title, ["…"], [li("the log is being read")], null)); continue; }
     const missing = sum.not_given.reduce((all, row) => all + row.nl, 0);
     tiles.push(tile(name, title, [volumeWithU(sum.delivered_nl, sum.u_nl), el("small", {}, " given")], [
-      li("asked ", bold(sum.asked_nl === null ? "not known" : volume(sum.asked_nl)), ", not given ", bold(volume(missing))),
+      li("asked ", bold(sum.asked_nl === null ? "not known" : volume(sum.asked_nl)), ...(missing < 0 ? [", given more ", bold(volume(-missing))] : [", not given ", bold(volume(missing))])),
       ...sum.not_given.slice(0, 3).map((row) => li(`${volume(row.nl)} ${reason(row)}`)),
       sum.not_given.length > 3 ? li(`and ${sum.not_given.length - 3} more reasons, in the report`) : null,
       sum.unknown_steps ? li(`besides, ${sum.unknown_steps} steps whose volume is not known`) : null,
