@@ -11,7 +11,7 @@ import gc
 
 from rig import lend
 
-ROOM_BYTES = 32_768  # with 44 kB a boot with a program found too little
+ROOM_BYTES = 40_960  # with 44 kB a boot with a program found too little
 # needed by the start alone
 ONCE = ("rig.board.drivers", "rig.board.pins", "rig.board.sysclock", "rig.board.cycles_pio")
 TIDY_BYTES = 32_768  # garbage is collected so often while modules are loaded
