@@ -31,7 +31,7 @@ BOLUS = {"volume_nl": 8_000, "over_ms": 60_000}
 MOST_DEGREES = 10.0
 MOST_WRONG_UL = 0.3
 TICK_DEGREES = 28.8  # of priming: four revolutions a second, in a tick of 20 ms
-PRIMING, POWER = "priming", "return of the power"
+PRIMING = "priming"
 RISE_PULSES = 2  # within SLICE_US: more than the slow flow makes in 5 s
 SLICE_US = 100_000
 LONGEST_S = 7200
@@ -52,7 +52,7 @@ def run_to_rise(bench: Bench, within: str) -> None:
 
 
 def started(**fields: Any) -> Bench:
-    """A rig on a slow base flow for a quarter of an hour, unless the fields say something else."""
+    """A rig on a slow base flow, unless the fields say something else."""
     bench = Bench(seed=started.seed)
     bench.load(program(**({"basal": SLOW, "cap_nl": 1_000_000_000} | fields)))
     return bench
@@ -61,34 +61,45 @@ def started(**fields: Any) -> Bench:
 started.seed = 1
 
 
+def flowing(**fields: Any) -> Bench:
+    """The same after a quarter of an hour."""
+    bench = started(**fields)
+    bench.run("15 min")
+    return bench
+
+
+def standing(**fields: Any) -> Bench:
+    """And stopped since five minutes."""
+    bench = flowing(**fields)
+    bench.act("stop")
+    bench.run("5 min")
+    return bench
+
+
 def button() -> Bench:
     """A demand bolus by the button."""
-    bench = started(demand=((8_000, 60_000, 0, 10),))
-    bench.run("15 min")
+    bench = flowing(demand=((8_000, 60_000, 0, 10),))
     bench.happen("press_bolus")
     return bench
 
 
 def demand() -> Bench:
     """A demand bolus by the line."""
-    bench = started(demand=((8_000, 60_000, 0, 10),))
-    bench.run("15 min")
+    bench = flowing(demand=((8_000, 60_000, 0, 10),))
     bench.act("demand")
     return bench
 
 
 def bolus() -> Bench:
     """A bolus by hand."""
-    bench = started()
-    bench.run("15 min")
+    bench = flowing()
     bench.act("bolus", **BOLUS)
     return bench
 
 
 def spread() -> Bench:
     """A spread bolus."""
-    bench = started()
-    bench.run("15 min")
+    bench = flowing()
     bench.act("bolus", volume_nl=100_000, over_ms=600_000, spread=1)
     return bench
 
@@ -123,16 +134,14 @@ def phases() -> Bench:
 
 def commit() -> Bench:
     """A new program."""
-    bench = started()
-    bench.run("15 min")
+    bench = flowing()
     bench.load(program(basal=FAST, cap_nl=1_000_000_000))
     return bench
 
 
 def rate() -> Bench:
     """A new rate."""
-    bench = started()
-    bench.run("15 min")
+    bench = flowing()
     digest = bench.act("rate", rate_nl_per_day=FAST)["hash"]
     bench.act("commit", hash=digest)
     return bench
@@ -140,8 +149,7 @@ def rate() -> Bench:
 
 def later() -> Bench:
     """A program that begins at its time."""
-    bench = started()
-    bench.run("15 min")
+    bench = flowing()
     text = program(basal=FAST, cap_nl=1_000_000_000)
     digest = bench.act("stage", part=1, parts=1, text=text)["hash"]
     bench.act("commit", hash=digest, at_utc_s=bench.world.utc_us() // 1_000_000 + 637)
@@ -158,56 +166,42 @@ def bridge_end() -> Bench:
 
 def resume() -> Bench:
     """A resumption after a stop."""
-    bench = started(basal=FAST)
-    bench.run("15 min")
-    bench.act("stop")
-    bench.run("5 min")
+    bench = standing(basal=FAST)
     bench.act("resume")
     return bench
 
 
 def calibration() -> Bench:
     """A calibration's delivery."""
-    bench = started()
-    bench.run("15 min")
-    bench.act("stop")
-    bench.run("5 min")
+    bench = standing()
     bench.act("calibrate", rate_nl_per_day=FAST, volume_nl=100_000)
     return bench
 
 
 def priming() -> Bench:
     """Priming at the pump's fastest, which lasts for more than a minute."""
-    bench = started()
-    bench.run("15 min")
-    bench.act("stop")
-    bench.run("5 min")
+    bench = standing()
     bench.happen("prime", after="1 s", volume="2.8 ml")
     return bench
 
 
 def dose() -> Bench:
     """A dose from a pump that stands."""
-    bench = started()
-    bench.run("15 min")
-    bench.act("stop")
-    bench.run("5 min")
+    bench = standing()
     bench.act("dispense", volume_nl=1_000_000, rate_nl_per_day=5 * FAST)
     return bench
 
 
 def clock() -> Bench:
     """A clock that is set, by which the day's fast part has come."""
-    bench = started(basal=((0, SLOW), (43_200, FAST)))
-    bench.run("15 min")
+    bench = flowing(basal=((0, SLOW), (43_200, FAST)))
     bench.act("clock", utc_us=bench.world.utc_us() + 43_200_000_000)
     return bench
 
 
 def spread_again() -> Bench:
     """A spread bolus goes on after a slow one that had suspended it."""
-    bench = started()
-    bench.run("15 min")
+    bench = flowing()
     bench.act("bolus", volume_nl=100_000, over_ms=600_000, spread=1)
     bench.run("3 min")
     bench.act("bolus", volume_nl=1_000, over_ms=600_000)
@@ -217,8 +211,7 @@ def spread_again() -> Bench:
 
 def after_stall() -> Bench:
     """A resumption after a stall that was freed."""
-    bench = started(basal=FAST)
-    bench.run("15 min")
+    bench = flowing(basal=FAST)
     bench.happen("stall")
     bench.run("2 min")
     bench.happen("free")
@@ -228,11 +221,11 @@ def after_stall() -> Bench:
 
 
 def power_return() -> Bench:
-    """The return of the power."""
-    bench = started(basal=FAST)
-    bench.run("15 min")
+    """The return of the power; nobody answers before it."""
+    bench = flowing(basal=FAST)
     bench.happen("power_cut", **{"for": "10 s"})
     bench.run("9 s")
+    run_to_rise(bench, "0 ms")
     return bench
 
 
@@ -256,7 +249,7 @@ CAUSES: dict[str, Callable[[], Bench]] = {
     "clock that is set": clock,
     "spread bolus that goes on": spread_again,
     "resume after a stall": after_stall,
-    POWER: power_return,
+    "return of the power": power_return,
 }
 
 
@@ -282,13 +275,10 @@ def stalled(cause: str, delay_s: float, seed: int = 1) -> Found:
     started.seed = seed
     bench = CAUSES[cause]()
     sim, rotor = bench.sim, bench.sim.pump.rotor
-    if cause == POWER:
-        run_to_rise(bench, "0 ms")  # nobody answers before it
     counted = bench.status()["delivered_steps"]
     sim.pump.advance()
     turned, lost_before = rotor.rotor_steps, rotor.field_steps - rotor.rotor_steps
-    if cause != POWER:
-        run_to_rise(bench, "0 ms")
+    run_to_rise(bench, "0 ms")
     seen: list[tuple[str, int, float]] = []
     keep = sim.chip.flash.on_program
 

@@ -20,9 +20,10 @@ GRAIN_US = 600 * S_US  # the device may count a stretch of so long in full until
 
 
 class Past:
-    """What flowed in the last 25 hours: stretches of (from_us, until_us, nL, nL beyond the base flow, nL requested).
+    """What flowed in the last 25 hours, and some before.
 
-    Beside each stand the sums of nL and of nL beyond the base flow up to its end, from the first stretch there was.
+    Stretches of (from_us, until_us, nL, nL beyond the base flow, nL requested). Beside each stand the sums of nL and of
+    nL beyond the base flow up to its end, from the first stretch there was.
     """
 
     def __init__(self) -> None:
