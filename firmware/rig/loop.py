@@ -141,9 +141,8 @@ class Loop:
     def collected(self, us):
         """Garbage was collected, which took so long; that was planned."""
         self.announce(us)
-        self._worked_us = -self._spent_us(
-            self._start_us, self._clock.now_us()
-        )  # this tick's work came before it
+        # this tick's work came before it
+        self._worked_us = -self._spent_us(self._start_us, self._clock.now_us())
 
     def _spent_us(self, start_us, now_us):
         """Of this tick, erases and what was announced apart."""
