@@ -8,6 +8,7 @@ Leaves: the table of units to pumpwire.units, limits to pumpwire.spec and pumpwi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import floor, log10
 
@@ -97,6 +98,15 @@ def duration_text(duration_ms: float) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+# How a name ends -> what shows its value
+BY_ENDING: tuple[tuple[str, Callable[[int], str]], ...] = (
+    ("_nl_per_day", lambda value: rate_text(value / 24)),
+    ("_nl", volume_text),
+    ("_ms", duration_text),
+    ("_s", lambda value: duration_text(value * 1000)),
+)
 
 
 def moment(utc_us: int | None) -> datetime | None:

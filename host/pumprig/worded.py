@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from pumpwire import spec, texts
 
-from pumprig.quantities import duration_text, iso, rate_text, volume_text
+from pumprig.quantities import BY_ENDING, duration_text, iso, volume_text
 from pumprig.store.intents import fields_of
 from pumprig.store.record import Record
 
@@ -49,14 +49,17 @@ COMMANDS = {
     "ramp": "titration changed",
     "withdraw": "waiting program given up",
 }
+
+
+def _utc_text(utc_us: int) -> str:
+    return (iso(utc_us) or "")[:19].replace("T", " ") + " UTC"
+
+
 UNITS: tuple[tuple[str, Callable[[int], str]], ...] = (
-    ("_nl_per_day", lambda value: rate_text(value / 24)),
-    ("_nl", volume_text),
-    ("utc_us", lambda value: (iso(value) or "")[:19].replace("T", " ") + " UTC"),
-    ("utc_s", lambda value: (iso(value * 1_000_000) or "")[:19].replace("T", " ") + " UTC"),
+    ("utc_us", _utc_text),
+    ("utc_s", lambda value: _utc_text(value * 1_000_000)),
+    *BY_ENDING,
     ("_us", lambda value: duration_text(value / 1000)),
-    ("_ms", duration_text),
-    ("_s", lambda value: duration_text(value * 1000)),
     ("_pa", lambda value: f"{value / 1000:z.1f} kPa"),
     ("_mv", lambda value: f"{value / 1000:.2f} V"),
     ("_ppm", lambda value: f"{value / 10_000:.3g} %"),
@@ -126,7 +129,7 @@ def _command(told: dict[str, str], step_nl: float) -> str:
         spread = more.pop("spread") == "1"
         return _joined("spread bolus asked for" if spread else COMMANDS[verb], more, step_nl)
     if verb == "clock" and told.get("utc_us", "").isdigit():
-        return f"clock set to {UNITS[2][1](int(told['utc_us']))}"
+        return f"clock set to {_utc_text(int(told['utc_us']))}"
     if verb == "access":
         more = {}
     return _joined(COMMANDS.get(verb, verb), more, step_nl)

@@ -8,7 +8,7 @@ Leaves: exit codes to errors.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pumpwire import VERSION, spec, texts
 from pumpwire.refusals import figures_of
@@ -84,24 +84,17 @@ def _next_step(name: str, numbers: dict[str, str]) -> str:
 def _number_text(key: str, value: str) -> str:
     if key in ("why", "argument"):
         return _plain(value)[0] if key == "argument" else value
-    word, kind = _plain(key)
+    word, shown = _plain(key)
     word = SAID.get(key, word)
-    if not value.isdigit():
-        return f"{word} {value}"
-    number = int(value)
-    texts_of = {
-        "_nl_per_day": lambda: quantities.rate_text(number / 24),
-        "_nl": lambda: quantities.volume_text(number),
-        "_s": lambda: quantities.duration_text(number * 1000),
-        "_ms": lambda: quantities.duration_text(number),
-    }
-    return f"{word} {texts_of[kind]() if kind else value}"
+    return f"{word} {shown(int(value)) if shown is not None and value.isdigit() else value}"
 
 
-def _plain(name: str) -> tuple[str, str]:
-    """(a field's name without its unit, that unit)."""
-    unit = next((ending for ending in ("_nl_per_day", "_nl", "_s", "_ms") if name.endswith(ending)), "")
-    return name[: len(name) - len(unit)].replace("_", " "), unit
+def _plain(name: str) -> tuple[str, Callable[[int], str] | None]:
+    """(a field's name without its unit, what shows its value; None: it has no unit)."""
+    for ending, shown in quantities.BY_ENDING:
+        if name.endswith(ending):
+            return name[: -len(ending)].replace("_", " "), shown
+    return name.replace("_", " "), None
 
 
 def no_key(device_id: str) -> RefusedError:
