@@ -58,7 +58,10 @@ def test_of_the_base_flow_what_flows_until_the_next_record_was_due_is_assumed(
         (((60, 10), (60, 5), (600, 1)), 50, 100 + 300 + 530.15),
         (((60, 10), (60, 5), (600, 9)), 0, 600 + 300 + 0.45),  # a rise: a record was due 100 ms before
         (((60, 0), (600, 9), (600, 1)), 0, 0.45),
+        (((60, 10), (60, 5), (600, 900)), 0, 600 + 300 + 45),  # 50 ms of it, for a record may be late by 150
         (((60, 1), (600, 9), (600, 1)), 59.95, 0.05 + 5_000 + 10),  # it was told of: 5 µL, and 1.15 s
+        (((60, 1), (600, 9), (600, 1)), 59.9, 0.1 + 5_000 + 10),  # also 100 ms before, to the microsecond
+        (((60, 1), (600, 1)), 0, 600.15),  # a phase of the same flow is no rise and has no record
     ],
 )
 def test_of_a_base_flow_that_falls_no_more_is_assumed_than_flows(
@@ -74,8 +77,9 @@ def test_of_a_base_flow_that_falls_no_more_is_assumed_than_flows(
 
 def test_of_a_titration_that_is_held_the_step_on_which_it_is_is_assumed(tmp_path: Path) -> None:
     rig = just_booted(tmp_path, f"ramp={NL_A_SECOND}:{NL_A_SECOND}:60:{9 * NL_A_SECOND}")
-    rig.rig.therapy.set_ramp(0, True, rig.rig.clock.now_us())
-    assert losses(rig, 100_000) == [(None, 200 + 1)], "ten minutes"
+    for held_us in (rig.rig.clock.now_us(), 0):  # a boot holds it at its first instant
+        rig.rig.therapy.set_ramp(0, True, held_us)
+        assert losses(rig, 100_000) == [(None, 200 + 1)], "ten minutes"
     rig.rig.therapy.set_ramp(0, False, rig.rig.clock.now_us())
     ((_base, steps),) = losses(rig, 100_000)
     assert steps <= 20 + 2, "a minute: the next step has a record"
@@ -130,12 +134,26 @@ def test_what_cannot_begin_before_a_record_is_due_by_volume_does_not_count(tmp_p
     assert spread.done_steps == 0
 
 
-@pytest.mark.parametrize(("left", "behind"), [(1_200, 50 + 1), (1_255, 50 + 1), (1_270, 0), (1_300, 0)])
+@pytest.mark.parametrize(
+    ("base", "left", "behind"),
+    [
+        # 30 and 10 nL a second: 5 046 nL, a look included, are 1 682 steps, and 1 for rounding.
+        # The base flow has 420 beside 1 262 of the bolus, 421 beside 1 263; one of them may be the bolus's
+        (10, 1_200, 50 + 1),
+        (10, 1_262, 50 + 1),
+        (10, 1_263, 0),
+        (10, 1_300, 0),
+        # 30 alone: 5 034.5 nL are 1 678, and 1
+        (0, 1_678, 50 + 1),
+        (0, 1_679, 0),
+    ],
+)
 def test_the_base_flow_beside_a_bolus_counts_towards_the_record_that_is_due_by_volume(
-    tmp_path: Path, left: int, behind: int
+    tmp_path: Path, base: int, left: int, behind: int
 ) -> None:
-    """30 and 10 nL a second: 5 046 nL, a look included, are 1 261 steps of the bolus. Less ends before it."""
+    """What waits behind a bolus may have flowed only where less flows until its end than a record is due by."""
     rig, (single, spread) = flowing(tmp_path, (SINGLE, 4_000, 30), (SPREAD, 5_000, 1_000))
+    rig.rig.therapy.program["basal"] = ((0, base * NL_A_SECOND),)
     single.done_steps = 4_000 - left
     rows = losses(rig, 300)
     assert rows[0] == (single, left)
@@ -179,6 +197,22 @@ def test_of_a_turn_that_waits_what_flows_until_the_record_of_the_end_before_it_i
     assert kinds == [(SINGLE, min(left, 650 + 1)), (KINDS.index("periodic"), behind)][: 2 if behind else 1]
     assert therapy.boluses.turns == [bool(behind), 0], "the second waits behind both"
     assert [overlay.row for overlay in therapy.boluses.queue] == ([-1, 0] if behind else [-1])
+
+
+def test_a_turn_that_cannot_have_begun_waits_on_as_it_did(tmp_path: Path) -> None:
+    """5 µL of the bolus ahead of it had a record of their own."""
+    rig = just_booted(tmp_path, f"basal=0:864000 {PERIODIC}")
+    therapy, now_us = rig.rig.therapy, rig.rig.clock.now_us()
+    single = bolus(SINGLE, now_us, 20_000)
+    single.rate_nl_per_day, single.begun = 30 * NL_A_SECOND, True
+    single.done_steps = single.planned_steps = 18_000
+    therapy.boluses.use(therapy.program["periodic"], now_us - int(1.2 * S_US), now_us, 0b11)
+    therapy.boluses.queue = [single]
+    assert losses(rig, 300) == [(single, 1_682 + 1), (None, 0)]
+    assert therapy.boluses.queue == [single]
+    assert (therapy.boluses.turns, therapy.boluses.waiting(now_us, None)) == ([0, 0], 0b11)
+    turn = therapy.boluses.begin_turn(now_us)
+    assert (turn.row, turn.turn, turn.steps, turn.begun) == (0, 0, 1_000, False)
 
 
 def test_a_bridge_comes_before_the_turn_that_was_told_of_ahead(tmp_path: Path) -> None:

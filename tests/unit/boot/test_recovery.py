@@ -210,12 +210,13 @@ def test_the_program_s_time_stands_for_no_more_than_a_65536th_of_a_second(tmp_pa
 
 
 @pytest.mark.parametrize("held", [False, True])
-@pytest.mark.parametrize("behind_s", [0, 1, 1_234, 219 * 86_400, 3_653 * 86_400])
+@pytest.mark.parametrize("behind_s", [0, 1, 1_234, 100 * 86_400, 219 * 86_400, 3_653 * 86_400])
 def test_a_ramp_is_as_far_behind_as_before_and_held_or_not(tmp_path: Path, held: bool, behind_s: int) -> None:
     rig = just_booted(tmp_path, RAMP)
     now_us = rig.rig.clock.now_us()
     rig.rig.therapy.set_ramp(behind_s * S_US, held, now_us)
-    cut(rig)
+    dead = cut(rig)
+    assert (rig.rig.implant.tube_rev, dead.implant.tube_rev) == (0, 0), "the field behind it is another one's"
     assert rig.rig.therapy.ramp_behind_us(0) == behind_s * S_US
     assert (rig.rig.therapy.ramp_held_us >= 0) is held
 

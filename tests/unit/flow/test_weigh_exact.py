@@ -152,6 +152,27 @@ def test_a_program_that_begins_later_begins_at_that_time_of_the_day(hour: int) -
     daily.finish(weigh.room(document, cap, dosing, None, at_us + wait_us, utc_us + wait_us))
 
 
+def test_a_program_of_phases_that_begins_later_begins_with_its_first_phase() -> None:
+    """Half a day of 20 nL a minute, then 200, beside 150 µL that have just flowed."""
+    document = program(phases=((43_200, 28_800), (86_400, 288_000)), cap_nl=288_000)
+    dosing = dosing_of()
+    cap: Any = DayCap(dosing)
+    cap.advance(3 * SLOT_US)
+    cap.put(3 + SLOTS, 50_000, 0)
+
+    def fits(late: int) -> bool:
+        """Begun so many slots later: what flowed is in each 24 h that end within a day of its slot."""
+        minutes = (SLOTS - 1 - late) * 10
+        return 150_000 - 12 + 20 * min(minutes, 720) + 200 * max(0, minutes - 720) <= 288_000
+
+    right = next(late for late in range(SLOTS) if fits(late))
+    assert 1 < right < 72
+    with pytest.raises(Refused) as refused:
+        daily.finish(weigh.room(document, cap, dosing, None, 3 * SLOT_US, 0))
+    assert dict(refused.value.args[1])["wait_s"] == right * 600 + 1
+    daily.finish(weigh.room(document, cap, dosing, None, 3 * SLOT_US + (right * 600 + 1) * S_US, 0))
+
+
 def test_a_program_beside_nothing_fits_to_the_nanolitre() -> None:
     dosing = dosing_of()
     cap: Any = DayCap(dosing)
