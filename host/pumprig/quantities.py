@@ -100,13 +100,26 @@ def duration_text(duration_ms: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-# How a name ends -> what shows its value
-BY_ENDING: tuple[tuple[str, Callable[[int], str]], ...] = (
-    ("_nl_per_day", lambda value: rate_text(value / 24)),
-    ("_nl", volume_text),
-    ("_ms", duration_text),
-    ("_s", lambda value: duration_text(value * 1000)),
-)
+# What shows a value of a kind; of a kind that is not here a value stands as it is
+SHOWN: dict[str, Callable[[float], str]] = {
+    "rate": lambda value: rate_text(value / NL_PER_DAY_PER_NL_PER_H),
+    "volume": volume_text,
+    "time": duration_text,
+    "us": lambda value: duration_text(value / 1000),
+    "instant": lambda value: utc_text(round(value)),
+    "mV": lambda value: f"{value / 1000:.2f} V",
+    "Pa": lambda value: f"{value / 1000:z.1f} kPa",
+    "ppm": lambda value: f"{value / 10_000:.3g} %",
+}
+
+
+def said(name: str, value: int) -> tuple[str, str]:
+    """A field as a person says it: ("wait_s", 7200) -> ("wait", "2 h"); a name that is a unit alone is no word."""
+    for ending, kind, scale in units.ENDINGS:
+        if name.endswith(ending) or name == ending[1:]:
+            shown = SHOWN[kind](value * scale) if kind in SHOWN else f"{value} {kind}"
+            return name[: -len(ending)].replace("_", " ").strip(), shown
+    return name.replace("_", " "), str(value)
 
 
 def moment(utc_us: int | None) -> datetime | None:
@@ -119,6 +132,11 @@ def iso(utc_us: int | None) -> str | None:
     if not utc_us:
         return None
     return (EPOCH + timedelta(microseconds=utc_us)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_text(utc_us: int) -> str:
+    """An instant for people who may be in any time zone."""
+    return (iso(utc_us) or "")[:19].replace("T", " ") + " UTC"
 
 
 def local_text(utc_us: int | None) -> str:

@@ -9,11 +9,9 @@ Leaves: what an alarm means to pumpwire.texts, the look of a table to its caller
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pumpwire import spec, texts
 
-from pumprig.quantities import BY_ENDING, duration_text, iso, volume_text
+from pumprig.quantities import said, utc_text, volume_text
 from pumprig.store.intents import fields_of
 from pumprig.store.record import Record
 
@@ -51,19 +49,6 @@ COMMANDS = {
 }
 
 
-def _utc_text(utc_us: int) -> str:
-    return (iso(utc_us) or "")[:19].replace("T", " ") + " UTC"
-
-
-UNITS: tuple[tuple[str, Callable[[int], str]], ...] = (
-    ("utc_us", _utc_text),
-    ("utc_s", lambda value: _utc_text(value * 1_000_000)),
-    *BY_ENDING,
-    ("_us", lambda value: duration_text(value / 1000)),
-    ("_pa", lambda value: f"{value / 1000:z.1f} kPa"),
-    ("_mv", lambda value: f"{value / 1000:.2f} V"),
-    ("_ppm", lambda value: f"{value / 10_000:.3g} %"),
-)
 UNTOLD = ("verb", "seq", "name", "n", "parts", "part", "of", "waited")
 
 
@@ -129,7 +114,7 @@ def _command(told: dict[str, str], step_nl: float) -> str:
         spread = more.pop("spread") == "1"
         return _joined("spread bolus asked for" if spread else COMMANDS[verb], more, step_nl)
     if verb == "clock" and told.get("utc_us", "").isdigit():
-        return f"clock set to {_utc_text(int(told['utc_us']))}"
+        return f"clock set to {utc_text(int(told['utc_us']))}"
     if verb == "access":
         more = {}
     return _joined(COMMANDS.get(verb, verb), more, step_nl)
@@ -178,14 +163,9 @@ def _volume(steps: str, step_nl: float) -> str:
 
 def told_value(name: str, value: str, step_nl: float) -> str:
     """One word of a record as a person reads it: steps with their volume, times and volumes with units."""
-    label = name.replace("_", " ")
     if not value.lstrip("-").isdigit():
-        return f"{label} {value}"
-    number = int(value)
+        return f"{name.replace('_', ' ')} {value}"
+    label, shown = said(name, int(value))
     if name.endswith("_steps") or name == "steps":
-        label = label.removesuffix("steps").strip() or "counted"
-        return f"{label} {_volume(value, step_nl)}"
-    for suffix, shown in UNITS:
-        if name.endswith(suffix) or name == suffix.removeprefix("_"):
-            return f"{label.removesuffix(suffix.replace('_', ' ').lstrip()).strip()} {shown(number)}".strip()
-    return f"{label} {value}"
+        label, shown = label or "counted", _volume(value, step_nl)
+    return f"{label} {shown}".strip()

@@ -53,7 +53,7 @@ def test_a_change_without_a_bridge_is_named_and_saved_as_such(tmp_path):
         ('volume = "30 ml"\nrate = "0.2 ml/day"', 'bridge.volume = "30 ml": allowed: 0.001 ul to 20 ml'),
         (
             'volume = "1 ml"\nold_concentration = "0.1 mg/ml"',
-            "keeps the dose at 5000000 nl/day; allowed: 1 to 1000000",
+            "keeps the dose at 5 ml/day; allowed: 1 nl/day to 1 ml/day",
         ),
         ("none = true\nvolume = '1 ml'", "must be true, and then stands alone"),
         ('volume = "1 ml"\nrate = "0.2 ml/day"\nspeed = 3', "bridge.speed = 3: is not known here"),

@@ -221,7 +221,7 @@ def test_a_typed_rate_keeps_limits_and_boluses() -> None:
     bench.load(program(basal=DAY, on_return="stop", catheter_nl=1_000, **rows, **kept))
     bench.wire.call("close")
     bench.type("terminal")
-    assert "above the hard limit 6000000 nl/day" in bench.type("rate 20 ml/day")
+    assert "basal, 20 ml/day is above the hard limit 250 ul/h" in bench.type("rate 20 ml/day")
     code = bench.type("rate 30 ul/h").split("commit ")[1].split()[0]
     bench.type(f"commit {code}")
     document = bench.sim.rig.therapy.program

@@ -1,6 +1,6 @@
 """Quantities as text with units, in exact integers.
 
-Owns: parsing `20 ul/h` and printing it back.
+Owns: parsing `20 ul/h` and printing it back; what the ending of a field's name says of its value.
 Rules: no float; a number without a unit is refused; the canonical unit of each kind is a whole number.
 Units: rate nL/day, volume nL, time ms, length um, lineic nL/cm, concentration ng/mL, mass ng.
 Leaves: limits to spec.py and program.py.
@@ -54,6 +54,24 @@ UNITS = {
     "mass": (("ug", 1_000, 1), ("mg", 1_000_000, 1), ("ng", 1, 1), ("g", 1_000_000_000, 1)),
     "mass_rate": (("ug/day", 1_000, 1), ("mg/day", 1_000_000, 1), ("ng/day", 1, 1), ("ug/h", 24_000, 1)),
 }
+
+# how a field's name ends -> (kind of its value, or the unit itself, how many of the kind's smallest it is)
+ENDINGS = (
+    ("_nl_per_day", "rate", 1),
+    ("_nl", "volume", 1),
+    ("_ms", "time", 1),
+    ("utc_us", "instant", 1),
+    ("utc_s", "instant", 1_000_000),
+    ("_us", "us", 1),
+    ("_s", "time", 1_000),
+    ("_steps", "steps", 1),
+    ("_hz", "Hz", 1),
+    ("_mv", "mV", 1),
+    ("_pa", "Pa", 1),
+    ("_ppm", "ppm", 1),
+)
+
+_TIMES = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 
 
 def units_of(kind):
@@ -140,18 +158,48 @@ def _trim(value, scale):
 def show(value, kind):
     """The canonical text of a value that `parse` takes back unchanged.
 
-    show(480000, "rate") == "20 ul/h"; a rate that is no short number of uL/h is shown in nL/day.
+    show(480000, "rate") == "20 ul/h"; a rate that is no short number of uL/h is shown a day.
     """
     if kind == "rate":
         if value % 24 == 0:
             return _trim(value // 24, 1_000) + " ul/h"
-        return "%d nl/day" % value
+        return show(value, "volume") + "/day" if value >= 1_000 else "%d nl/day" % value
     if kind == "volume":
         return _trim(value, 1_000_000) + " ml" if value >= 1_000_000 else _trim(value, 1_000) + " ul"
     if kind == "time":
-        for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        for unit, size in _TIMES:
             if value and value % size == 0:
                 return "%d %s" % (value // size, unit)
         return "%d ms" % value
     unit, size, _ = UNITS[kind][0]
     return _trim(value, size) + " " + unit
+
+
+def said(name, value):
+    """A field as a person says it: ("wait_s", 7265) -> ("wait", "2 h 1 min 5 s")."""
+    for ending, kind, scale in ENDINGS:
+        if name.endswith(ending):
+            if kind == "instant":
+                break
+            sign = "-" if value < 0 else ""
+            return _words(name[: -len(ending)]), sign + _shown(abs(value) * scale, kind)
+    return _words(name), str(value)
+
+
+def _words(name):
+    return name.replace("_", " ").strip()
+
+
+def _shown(value, kind):
+    if kind == "us":
+        value, kind = value // 1_000, "time"
+    if kind != "time":
+        return show(value, kind) if kind in UNITS else "%d %s" % (value, kind)
+    parts = []
+    for unit, size in _TIMES:
+        count, value = divmod(value, size)
+        if count:
+            parts.append("%d %s" % (count, unit))
+    if value or not parts:
+        parts.append("%d ms" % value if value else "0 s")
+    return " ".join(parts)

@@ -14,7 +14,6 @@ from rig import lend
 from rig.refused import Refused
 
 QUANTITIES = ("rate", "volume", "time")
-ENDINGS = (("_nl_per_day", "rate", 1), ("_nl", "volume", 1), ("_ms", "time", 1), ("_s", "time", 1000))
 
 
 def arguments(row, words):
@@ -87,16 +86,29 @@ def show(row, args):
 def read(readings, verb, args, now_us):
     """What a person reads of a reading command: text lines."""
     told = readings.read(verb, args, now_us)
-    return lend.get("rig.line.glance").lines(told) if verb == "status" else rows(told)
+    if verb == "status":
+        return lend.get("rig.line.glance").lines(told)
+    return ([_alarm(fields, now_us) for fields in told] if verb == "alarms" else rows(told)) or ["none"]
+
+
+def _alarm(fields, now_us):
+    """A row of `alarms` -> `stall: high, for 3 min 5 s`."""
+    told = {_text(name): value for name, value in fields}
+    line = "%s: %s, for %s" % (told["name"], told["priority"], _for(now_us - told["since_us"]))
+    return line + ", acknowledged" if told["acked"] else line
+
+
+def _for(us):
+    return units.said("_s", us // 1_000_000)[1]
 
 
 def rows(rows_of_fields):
-    """Rows of (name, value) -> text lines."""
+    """Rows of (name, value) -> text lines; what is not known or empty is left out."""
     lines = []
     for fields in rows_of_fields:
         for name, value in fields:
-            if value is not None:
-                lines.append("%s: %s" % (_text(name), _text(value)))
+            if value is not None and value != "":
+                lines.append("%s: %s" % _said(_text(name), value))
     return lines
 
 
@@ -106,24 +118,35 @@ def _text(value):
 
 def refusal(refused):
     """A Refused -> one line that says what and why."""
-    why = ", ".join([_said(_text(name), str(_text(value))) for name, value in refused.args[1]])
-    return "refused (%s)%s; nothing was changed" % (refused.args[0], ": " + why if why else "")
+    why = []
+    for name, value in refused.args[1]:
+        name, value = _text(name), _text(value)
+        if name == "argument":
+            why.append(_plain(value))
+        elif name == "why":
+            why.append(_reworded(value))
+        else:
+            why.append("%s %s" % _said(name, int(value) if is_digits(str(value)) else value))
+    return "refused (%s)%s; nothing was changed" % (refused.args[0], ": " + ", ".join(why) if why else "")
+
+
+def _reworded(text):
+    """A reason of a document, which loads no units: `6000000 nl/day` -> `250 ul/h`."""
+    words = text.split(" ")
+    for i in range(1, len(words)):
+        if words[i] == "nl/day" and is_digits(words[i - 1]):
+            words[i - 1 : i + 1] = units.show(int(words[i - 1]), "rate").split(" ")
+    return " ".join(words)
 
 
 def _said(name, value):
-    """A field of a refusal as a person says it: wait_s=7200 -> `wait 2 h`, argument=volume_nl -> `volume`."""
-    if name in ("why", "argument"):
-        return _plain(value)[0] if name == "argument" else value
-    word, kind, scale = _plain(name)
-    return "%s %s" % (word, units.show(int(value) * scale, kind) if kind and is_digits(value) else value)
+    """A field as a person says it: wait_s, 7200 -> (`wait`, `2 h`)."""
+    return units.said(name, value) if isinstance(value, int) else (_plain(name), _text(value))
 
 
 def _plain(name):
-    """(a field's name without its unit, of what kind its value is, how many canonical units one of its own has)."""
-    for ending, kind, scale in ENDINGS:
-        if name.endswith(ending):
-            return name[: -len(ending)].replace("_", " "), kind, scale
-    return name.replace("_", " "), "", 1
+    """A field's name without its unit: volume_nl -> `volume`."""
+    return units.said(name, 0)[0]
 
 
 def help_rows(verb):
@@ -139,6 +162,7 @@ def help_rows(verb):
         bounds = "" if kind == "text" else ", %s to %s" % (shown(low, kind), shown(high, kind))
         usual = "" if default is None else ", default %s" % shown(default, kind)
         meaning = texts.ARGUMENTS[row[0], name]
-        said = "%s%s (%s%s%s)" % (word + " " if word else "", name, meaning, bounds, usual)
-        rows_of_fields.append((("argument", said),))
+        placed = kind.upper() if kind in QUANTITIES else _plain(name)
+        typed = word if word == placed else (word + " " + placed).strip()
+        rows_of_fields.append((("argument", "%s (%s%s%s)" % (typed, meaning, bounds, usual)),))
     return rows_of_fields

@@ -8,7 +8,7 @@ Leaves: exit codes to errors.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pumpwire import VERSION, spec, texts
 from pumpwire.refusals import figures_of
@@ -83,18 +83,9 @@ def _next_step(name: str, numbers: dict[str, str]) -> str:
 
 def _number_text(key: str, value: str) -> str:
     if key in ("why", "argument"):
-        return _plain(value)[0] if key == "argument" else value
-    word, shown = _plain(key)
-    word = SAID.get(key, word)
-    return f"{word} {shown(int(value)) if shown is not None and value.isdigit() else value}"
-
-
-def _plain(name: str) -> tuple[str, Callable[[int], str] | None]:
-    """(a field's name without its unit, what shows its value; None: it has no unit)."""
-    for ending, shown in quantities.BY_ENDING:
-        if name.endswith(ending):
-            return name[: -len(ending)].replace("_", " "), shown
-    return name.replace("_", " "), None
+        return quantities.said(value, 0)[0] if key == "argument" else value
+    word, shown = quantities.said(key, int(value) if value.isdigit() else 0)
+    return f"{SAID.get(key, word)} {shown if value.isdigit() else value}"
 
 
 def no_key(device_id: str) -> RefusedError:

@@ -9,7 +9,7 @@ Leaves: a bridge that a file states to bridge_table.py, running it to the rig.
 
 from __future__ import annotations
 
-from pumpwire import documents
+from pumpwire import documents, units
 
 from pumprig.errors import PumpError
 from pumprig.therapy.bridge_table import NONE, mean_rate
@@ -36,8 +36,10 @@ def auto(old: Program | None, new: Program) -> Program:
     rate = (2 * mean_rate(new.document) * new_c + old_c) // (2 * old_c)
     hard = int(new.document["hard_nl_per_day"])
     if not documents.MIN_RATE_NL_PER_DAY <= rate <= hard:
-        allowed = f"{documents.MIN_RATE_NL_PER_DAY} to {hard} nl/day"
-        raise PumpError(f"The bridge would need {rate} nl/day; allowed: {allowed}.", NOT_SENT, BY_HAND)
+        least, most, needed = (
+            units.show(value, "rate") for value in (documents.MIN_RATE_NL_PER_DAY, hard, rate)
+        )
+        raise PumpError(f"The bridge would need {needed}; allowed: {least} to {most}.", NOT_SENT, BY_HAND)
     return _with(new, ((volume_nl, rate),))
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pumpwire import units
+
 from pumprig.therapy.positions import Path
 from pumprig.therapy.reader import Reader
 
@@ -54,7 +56,7 @@ def _rate_of_dose(reader: Reader, table: dict[str, Any], path: Path, out: dict[s
         return 1
     rate = (2 * mean_rate(out) * new + old) // (2 * old)
     if not 1 <= rate <= hard:
-        why = f"keeps the dose at {rate} nl/day; allowed: 1 to {hard} nl/day"
+        why = f"keeps the dose at {units.show(rate, 'rate')}; allowed: 1 nl/day to {units.show(hard, 'rate')}"
         reader.fault(here, table["old_concentration"], why)
     return max(1, rate)
 

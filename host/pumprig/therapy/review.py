@@ -159,7 +159,7 @@ def _steps(steps: tuple[tuple[int, int], ...]) -> str:
         )
         for unit in (_per_hour, _per_day)
     ]
-    best = min(told, key=lambda text: (" nl/day" in text, len(text)))
+    best = min(told, key=lambda text: ("/h" in text and "/day" in text, len(text)))
     return best + (f" ... {len(steps)} steps" if len(steps) > MOST_STEPS else "")
 
 
@@ -211,5 +211,4 @@ def _per_day(rate_nl_per_day: int) -> str:
 
 def _rate(rate_nl_per_day: int) -> str:
     """The shorter of µL/h and mL/day, exact."""
-    hourly, daily = _per_hour(rate_nl_per_day), _per_day(rate_nl_per_day)
-    return daily if "nl/day" in hourly and rate_nl_per_day >= 1000 else min(hourly, daily, key=len)
+    return min(_per_hour(rate_nl_per_day), _per_day(rate_nl_per_day), key=len)

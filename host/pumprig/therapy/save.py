@@ -73,10 +73,7 @@ def _quoted(text: str) -> str:
 
 
 def _quantity(key: str, value: int, kind: str) -> str:
-    text = units.show(value, kind)
-    if kind == "rate" and len(text) > 11:  # ml/day is a whole number of nl/day, too, and reads better
-        text = f"{value // 1_000_000}.{value % 1_000_000:06d}".rstrip("0").rstrip(".") + " ml/day"
-    return f"{key} = {_quoted(text)}"
+    return f"{key} = {_quoted(units.show(value, kind))}"
 
 
 def _volume(document: dict[str, Any], key: str, field: str) -> str:
