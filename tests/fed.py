@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from parts import program, therapy_of
+from parts import PRIME, SINGLE, bolus, program, therapy_of
+from pumpwire.spec import KINDS
 from rig.clock import Clock
 from rig.flow.day_cap import DayCap
 from rig.flow.delivery import Delivery
@@ -18,6 +19,7 @@ from upy.device.softboard import Time
 from upy.device.softstepper import Pump, SoftStepper
 
 NL_A_SECOND = 86_400  # in nL/day
+CALIBRATION = KINDS.index("calibration")
 
 
 class PacedStepper(SoftStepper):
@@ -26,6 +28,7 @@ class PacedStepper(SoftStepper):
     most_steps = 10**9
     spends_us = 0
     ramp_ticks = 0
+    cut_us = 0  # how long a cut takes to act, while steps leave
     late_us = 0  # by how much the stream's cycle 0 comes after `open`
 
     def append(
@@ -37,6 +40,12 @@ class PacedStepper(SoftStepper):
             cycles = min(cycles, max(1, -((acc - self.most_steps * quantum) // inc)))
         taken: tuple[int, int, int] = super().append(acc, inc, quantum, cycles, leave_inc)
         return taken
+
+    def cut(self) -> int:
+        """As the stepper's."""
+        self._time.us += self.cut_us
+        counted: int = super().cut()
+        return counted
 
     def age_us(self) -> int:
         """Since cycle 0."""
@@ -100,3 +109,25 @@ class Fed:
         """How long the queue lasts."""
         ahead: int = self.delivery.ahead_us(self.clock.now_us())
         return ahead
+
+
+def at(nl_a_second: float) -> dict[str, Any]:
+    """A constant program."""
+    return {"basal": ((0, int(nl_a_second * NL_A_SECOND)),)}
+
+
+def granted(fed: Fed, steps: int, nl_a_second: float, kind: int = SINGLE) -> Any:
+    """A bolus from now on; a priming or a calibration from a standing pump."""
+    overlay = bolus(kind, fed.clock.now_us(), steps)
+    overlay.rate_nl_per_day = int(nl_a_second * NL_A_SECOND)
+    if kind in (PRIME, CALIBRATION):
+        fed.therapy.halt()
+        fed.therapy.add_apart(overlay, "priming")
+    else:
+        fed.therapy.add(overlay)
+    return overlay
+
+
+def events(fed: Fed) -> list[str]:
+    """What was told, in order."""
+    return [row[0] for row in fed.rows]

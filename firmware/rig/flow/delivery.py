@@ -252,11 +252,11 @@ class Delivery:
         return soonest_us
 
     def _cut(self, now_us):
-        """End the stream: what is queued and not counted is given back."""
+        """End the stream: a step that left until then is booked, what is queued and not counted is given back."""
         front_us = self._front_us()
-        counted = self._stepper.cut()
+        self._stepper.cut()
         ahead_us = max(0, front_us - self._clock.now_us())
-        self._dosing.settle(counted)
+        self.book(now_us, True)
         self._dosing.rewind(ahead_us * CYCLES_PER_US)
         self.open_us = -1
         self.due_us = NEVER_US
@@ -290,9 +290,11 @@ class Delivery:
     def replan(self, now_us):
         """The therapy has changed: cut, then plan from now on at the next run. A ramp down ends here at once."""
         self.settle(now_us)
-        stopped, self._stopped = self._stopped, None
-        if self.open_us >= 0:
+        is_open = self.open_us >= 0
+        if is_open:
             self._cut(now_us)
+        stopped, self._stopped = self._stopped, None
+        if is_open:
             self.settle(now_us)
         self._therapy.unplan()
         self.end_cancelled()

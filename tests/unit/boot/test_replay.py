@@ -188,6 +188,19 @@ def test_the_walk_goes_on_beyond_the_slots_to_the_records_of_what_they_count() -
     assert given == [NOW_US - 10 * S_US]
 
 
+def test_those_after_the_newest_checkpoint_count_beside_those_that_it_counts() -> None:
+    """The walk is not over with two of three records."""
+    log = Log()
+    log.add("request", "by=button", 40)
+    for first in range(0x200 - 144, 0x200, 8):
+        words = ",".join("5.1.1" if slot == 0x1FF else "5" for slot in range(first, first + 8))
+        log.add("checkpoint", f"day={0x200:x}.0:1 old={first:x}:{words}", 100)
+    log.add("request", "by=button", 110)
+    log.add("request", "by=button", 120)
+    _cap, given = day(log)
+    assert given == [NOW_US - 80 * S_US, NOW_US - 10 * S_US, NOW_US]
+
+
 def test_demand_boluses_of_the_slot_that_fills_were_given_by_now() -> None:
     log = Log()
     log.add("checkpoint", f"day={TOP:x}.a:1.1.3,2.2.1 old=0:", 1_000)

@@ -251,11 +251,38 @@ def test_a_turn_that_falls_due_between_a_grant_and_its_plan_waits_unless_a_step_
     turn.done_steps = left_steps  # of the turn, before the next plan
     boluses.pass_time(at_us, "")
     assert turn.begun == bool(left_steps)
+    assert boluses.queue == ([begun, turn, granted] if left_steps else [begun, granted, turn])
     assert boluses.waiting(at_us, None) & 1 == 1 - left_steps
     assert boluses.unplan() == ([] if left_steps else [turn])
     begun.planned_steps, turn.planned_steps = begun.steps, left_steps  # as a cut leaves them
     assert boluses.at(at_us) is (turn if left_steps else granted)
     assert missed(boluses) == []
+
+
+def test_a_granted_bolus_goes_before_each_turn_that_has_not_begun_and_behind_all_else() -> None:
+    boluses = boluses_of(HOURLY)
+    turn = boluses.begin_turn(due_us(HOURLY, 0))
+    granted = [Overlay(SINGLE, 10, 1_000, due_us(HOURLY, 0) + k) for k in range(2)]
+    boluses.add(granted[0])
+    assert boluses.queue == [granted[0], turn]
+    boluses.add(granted[1])
+    assert boluses.queue == [*granted, turn]
+    boluses.queue = [turn]
+    boluses.pass_time(due_us(HOURLY, 0), "")
+    boluses.add(granted[0])
+    assert boluses.queue == [turn, granted[0]]
+
+
+def test_the_turn_that_comes_is_the_last_one_due_and_of_two_together_the_first_named() -> None:
+    boluses = boluses_of(HOURLY, HOURLY)
+    now_us = due_us(HOURLY, 5)
+    coming = boluses.coming_turn(now_us + 7, now_us + 100_007)
+    assert (coming.row, coming.turn, coming.start_us) == (0, 5, now_us + 7)
+    boluses.turns = [6, 6]
+    until_us = due_us(HOURLY, 6)
+    assert boluses.coming_turn(until_us - 100_000, until_us - 1) is None
+    coming = boluses.coming_turn(until_us - 100_000, until_us)
+    assert (coming.row, coming.turn, coming.start_us) == (0, 6, until_us)
 
 
 def test_a_cancel_drops_all_and_tells_of_what_had_begun() -> None:

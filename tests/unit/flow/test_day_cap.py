@@ -108,11 +108,20 @@ def test_the_checkpoints_of_a_slot_carry_the_whole_ring_and_nothing_else(seed: i
         oldest, old = words(fields["old"])
         assert len(old) <= MOST_WORDS
         assert len(f"day={fields['day']} old={fields['old']}") <= MOST_TEXT or old == [(0, 0, 0)]
+        following = oldest + len(old)
+        if len(old) < MOST_WORDS and following <= slot - 3:  # not all of them: one more would fill the text
+            assert len(f"day={fields['day']} old={fields['old']},{word(following)}") >= MOST_TEXT
         for number, row in [*((newest - k, row) for k, row in enumerate(new))]:
             assert list(row[:2]) == truth.get(number, [0, 0, 0])[:2]
         for number, row in [*((oldest + k, row) for k, row in enumerate(old))]:
             assert slot - SLOTS < number <= slot
             assert list(row[:2]) == truth.get(number, [0, 0, 0])[:2]
+
+    def word(number: int) -> str:
+        own, asked, given = truth.get(number, [0, 0, 0])
+        if given:
+            return f"{own:x}.{asked:x}.{given:x}"
+        return f"{own:x}.{asked:x}" if asked else f"{own:x}" if own else ""
 
     for _ in range(draw.randrange(1, 220)):
         now_us += draw.randrange(1, SLOT_US)

@@ -3,34 +3,19 @@
 Owns: the queue's reach for slow and fast flows, its limits a tick, the end of a bolus, the angle map's pieces.
 Rules: a delivery on a software stepper, without a rig; the figures are said once more here.
 Units: microseconds, steps of 3 nL, nL a second.
-Leaves: booking, cutting and braking to test_delivery_books.py, volume to test_dosing.py.
+Leaves: booking, cutting and braking to test_delivery_books.py and test_delivery_cuts.py, volume to test_dosing.py.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from fed import NL_A_SECOND, Fed
+from fed import NL_A_SECOND, Fed, at, granted
 from parts import NEVER_US, S_US, bolus
 from pumpwire.spec import KINDS
 from rig.flow import delivery as module
 
 SINGLE = KINDS.index("single")
 SLOW, FAST = (120 * S_US, 10 * S_US), (1_800_000, 1_200_000)
-
-
-def at(nl_a_second: float) -> Any:
-    """A constant program."""
-    return {"basal": ((0, int(nl_a_second * NL_A_SECOND)),)}
-
-
-def granted(fed: Fed, steps: int, nl_a_second: float) -> Any:
-    """A bolus from now on."""
-    overlay = bolus(SINGLE, fed.clock.now_us(), steps)
-    overlay.rate_nl_per_day = int(nl_a_second * NL_A_SECOND)
-    fed.therapy.add(overlay)
-    return overlay
 
 
 def test_the_figures_of_the_queue() -> None:

@@ -38,6 +38,7 @@ def test_a_new_therapy_stands_without_a_program_and_nothing_flows() -> None:
     assert therapy.ramp_held_us == -1
     assert therapy.ramp_behind_us(10**12) == 0
     assert not therapy.is_taken
+    assert not therapy.was_held
     assert therapy.base(5, 0) == (KINDS.index("basal"), 0, NEVER_US)
     therapy.mode = "running"
     assert therapy.base(5, 0) == (KINDS.index("basal"), 0, NEVER_US)
@@ -65,6 +66,25 @@ def test_a_program_that_is_loaded_flows_from_that_instant_at_its_own_rate() -> N
     assert therapy.base(700 * S_US, 0)[1] == 480_000
     therapy.load(program(**PHASES), "", "", 700 * S_US)
     assert therapy.base(700 * S_US, 0)[1:] == (240_000, 1_300 * S_US)
+
+
+@pytest.mark.parametrize("mode", ["running", "stopped", "priming", "dispensing"])
+def test_a_new_base_flow_leaves_all_as_it_is_but_ends_what_flows_apart(mode: str) -> None:
+    therapy = therapy_of(**PHASES, periodic=HOURLY)
+    therapy.set_ramp(500, True, 0)
+    therapy.was_held = True
+    waits_us = therapy.boluses.due_us(0, 0)
+    single, therapy.bridge = bolus(SINGLE), (bridge := bolus(BRIDGE))
+    therapy.add_apart(single, mode)
+    therapy.set_base(program(**BASE, periodic=HOURLY), "other", "its hash")
+    assert (therapy.program_text, therapy.program_hash) == ("other", "its hash")
+    assert (therapy.start_us, therapy.mode, therapy.bridge) == (0, mode, bridge)
+    assert therapy.boluses.next_us(0) == waits_us
+    assert therapy.boluses.queue == ([single] if mode == "running" else [])
+    assert therapy.cancelled == ([] if mode == "running" else [single])
+    assert (therapy.ramp_held_us, therapy.ramp_behind_us(10**9), therapy.was_held) == (-1, 0, False)
+    therapy.bridge, therapy.mode = None, "running"
+    assert therapy.base(700 * S_US, 0)[1] == 240_000, "at once"
 
 
 @pytest.mark.parametrize(("mode", "why"), [("running", "program"), ("stopped", "stopped")])

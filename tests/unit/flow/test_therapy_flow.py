@@ -159,6 +159,19 @@ def test_a_bolus_is_coming_100_ms_before_its_start() -> None:
     assert therapy.coming(449_999) is first
 
 
+def test_a_turn_is_coming_100_ms_before_it_falls_due_where_it_may_flow_at_once() -> None:
+    therapy = therapy_of(**BASE, periodic=HOURLY)
+    due_us = 3_600 * S_US
+    assert therapy.coming(due_us - 100_001) is None
+    assert [therapy.coming(due_us - before).row for before in (100_000, 0)] == [0, 0]
+    therapy.bridge = bolus(BRIDGE)
+    therapy.bridge.start_us = due_us
+    assert therapy.coming(due_us - 1) is None, "it waits behind a bridge"
+    therapy.bridge = None
+    therapy.mode = "stopped"
+    assert therapy.coming(due_us - 1) is None, "it will be missed"
+
+
 def test_what_is_planned_and_has_not_begun_is_taken_back_with_what_it_had_asked_for() -> None:
     therapy = therapy_of(**BASE, periodic=HOURLY)
     therapy.bridge, therapy.spread = bolus(BRIDGE), bolus(SPREAD)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from rig.watch.monitor import Monitor
 from watched import AIR_PA, PROGRAM, S_US, STEP_NL, Watched
 
 # --- the supply
@@ -56,6 +57,14 @@ def test_two_readings_below_9_v_stop_the_motor_and_a_single_one_is_a_glitch(tmp_
         rig.supply(10_800)
         assert set_again == [1], "a driver that is set by its wire has forgotten all, and is set once"
     assert rig.active == {"supply_stop"}
+
+
+def test_a_supply_that_is_too_low_at_the_very_first_look_is_a_glitch_until_the_second(tmp_path: Path) -> None:
+    rig = Watched(tmp_path)
+    before = rig.rig.monitor
+    rig.rig.monitor = Monitor(rig.rig, before._rotation, before.pressure)
+    assert [rig.supply(8_999), "supply_stop" in rig.active] == [True, False]
+    assert [rig.supply(8_999), "supply_stop" in rig.active] == [False, True]
 
 
 # --- sensors
@@ -103,6 +112,32 @@ def test_another_sensor_that_fails_alarms_anew_and_the_alarm_ends_with_the_last(
         rig.run(1_000)
     assert rig.alarms("sensor")[2:] == ["name=sensor sensor=encoder"]
     assert len(rig.told("alarm_end")) == 2
+
+
+FAST = 200_000_000  # nL/day: a look every 33 ms
+
+
+@pytest.mark.parametrize(("after_us", "looks"), [(29_999_999, 11), (30_000_000, 10), (90_000_000, 10)])
+def test_pressure_that_jumps_is_noise_three_readings_after_half_a_minute_of_slow_flow(
+    tmp_path: Path, after_us: int, looks: int
+) -> None:
+    """The third reading is the first that is compared, and eight jumps are a fault; in a fast flow they are pulses."""
+    rig = Watched(tmp_path)
+    slow = rig.rig.flow_nl_per_day
+
+    def jump(later_us: int) -> None:
+        rig.pressure_pa = 2 * AIR_PA + 10_000 - int(rig.pressure_pa or 0)
+        rig.run(later_us)
+
+    rig.rig.flow_nl_per_day = lambda _now_us: FAST
+    for _ in range(20):
+        jump(1_000)
+    assert "sensor" not in rig.active
+    rig.rig.flow_nl_per_day = slow
+    for k in range(looks):
+        assert "sensor" not in rig.active
+        jump(1_000 if k else after_us)
+    assert rig.alarms("sensor") == ["name=sensor sensor=pressure"]
 
 
 # --- counts

@@ -341,3 +341,5 @@ def test_a_rotor_that_does_not_go_back_with_the_motor_is_a_stall_and_nothing_was
     relieved = int(text.split()[0].split("=")[1])
     assert relieved == rig.rig.dosing.kind_steps[7]
     assert (relieved + steps) % 16 == 0
+    rig.run(60 * S_US)
+    assert rig.alarms("moved_stopped") == [], "where it stands now is right"
