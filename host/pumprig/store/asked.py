@@ -119,8 +119,7 @@ class Account:
             return
         first, self._stretch = why != self._stretch, why
         program = self.programs.get(half)
-        now_us = self._at_us
-        own_us = self._own.at(from_us)
+        own_us, now_us = self._own.at(from_us), self._at_us
         if program is not None:
             turns, nl = turns_due(program, *self._own.fall(own_us, own_us + span_us), self.step_nl())
             self._due, self._due_nl = self._due + turns, self._due_nl + nl
@@ -195,10 +194,13 @@ class Account:
         )
         self._displaced.ahead_us(last, self.step_nl(), 0)  # a bridge may have begun just then
         for kind, assumed in self._assumed.boot(last, record):
-            nl = self._displaced.assume(kind, self._nl(assumed, last))
-            self._not_given(("power", ""), nl, 0.0, 0, kind)
+            self._assume(kind, self._nl(assumed, last))
         if record.state["mode"] == STOPPED and (why[0] == "power" or record.state["halted"] == POWER):
             self._reason = ("power", "")  # else a dose has ended: it stands as before
+
+    def _assume(self, kind: str, nl: float) -> None:
+        """What may have left at a loss of power, told of by no record, counts as not given."""
+        self._not_given(("power", ""), self._displaced.assume(kind, nl), 0.0, 0, kind)
 
     def _outage(self, last: Record, record: Record) -> None:
         """A clock set after a loss of power tells how long it was. It is booked where the power was lost."""
@@ -234,9 +236,8 @@ class Account:
             self.base_given_nl += lost_nl
         relieved = then["relief"] - now["relief"]
         if relieved:  # a part may be taken back: the rotor did not go back with the motor
-            self._not_given(
-                ("occluded", ""), self._nl(relieved, last, record), 0.0, int(relieved > 0), "relief"
-            )
+            relieved_nl = self._nl(relieved, last, record)
+            self._not_given(("occluded", ""), relieved_nl, 0.0, int(relieved > 0), "relief")
 
     def _hear(self, last: Record, record: Record) -> None:
         event = record.event
@@ -269,8 +270,7 @@ class Account:
         kind = str(fields.get("kind", ""))
         assumed = self._assumed.told(last, record, fields)
         if assumed:
-            nl = self._displaced.assume(kind, self._nl(assumed, record))
-            self._not_given(("power", ""), nl, 0.0, 0, kind)
+            self._assume(kind, self._nl(assumed, record))
         if record.event == "bolus_start":
             self._seen += kind == "periodic"
             return
