@@ -22,11 +22,12 @@ import psycopg
 import pytest
 from lab.records import DEVICE, chain
 from lab.servers import Running, broker, ended, fresh, held_by, in_database, program, until
+from lab.test_hostile import hurried
 from pumprig import UsageError, cli
 from pumprig.errors import LinkError, PumpError, StoreError
 from pumprig.lab import alerts, books, rules
 from pumprig.lab.gateway import Port, close_all
-from pumprig.lab.mqtt import Once
+from pumprig.lab.mqtt import Link, Once
 from pumprig.lab.outbox import ASK_S, Outbox
 from pumprig.lab.servers import Broker, Postgres
 from pumprig.lab.wire import Ack, Place, birth
@@ -56,6 +57,33 @@ def test_a_broker_that_takes_small_messages_gets_small_ones(
     finally:
         ended(*running.values())
         small.kill()
+
+
+def test_a_broker_that_does_not_say_how_little_it_takes_is_told_of_with_the_way_out(
+    postgres: Postgres, store: Path, tmp_path: Path
+) -> None:
+    address = fresh(postgres, "silent")
+    silent = broker(tmp_path, lines=["allow_anonymous true", "message_size_limit 10000"])
+    device, rows = held_by(store)
+    running = the_lab(address, silent, store)
+    said: list[str] = []
+    link = Link(silent.address, "pumprig-bench-1", None, said.append)
+    link.when_connected(lambda client: client.publish("records", bytes(link.largest_bytes), qos=1))
+    link.largest_bytes = 20_000
+    waits = hurried(link)
+    try:
+        link.start()
+        until(lambda: len(said) == 1, "what the user is told", running.items())
+        assert "takes no message of 20000 bytes (--batch makes them smaller)" in said[0]
+        ended(running.pop("gateway"))
+        words = ("gateway", "--site", "bench", "--broker", silent.address, "--batch", 10)
+        running["gateway"] = program(*words, PUMPRIG_DB=str(store))
+        until(lambda: in_database(address, device) == rows, "every record in the database", running.items())
+        assert len(waits) >= 2
+    finally:
+        link.end()
+        ended(*running.values())
+        silent.kill()
 
 
 def is_booked(address: str) -> bool:

@@ -143,12 +143,10 @@ class Link:
         elif not self._ended.is_set():  # refused, or ended at once
             self._tries += 1
         if self._since_s is not None and self._tries >= SUSPECT:
-            large = (
-                f", or does it take no message of {self.largest_bytes} bytes" if self.largest_bytes else ""
-            )
-            self._complain(
-                f"the broker ends each connection of {self._name}: does a second one of this name run{large}?"
-            )
+            why = "perhaps a second one of this name runs"
+            if self.largest_bytes:
+                why += f", or it takes no message of {self.largest_bytes} bytes (--batch makes them smaller)"
+            self._complain(f"the broker ends each connection of {self._name}: {why}")
         self._since_s = None
         self._delay()
         self._lost()

@@ -78,9 +78,9 @@ def reader_of(store: Store, device: str) -> Callable[[Place | None, int], list[t
 def documents_of(store: Store, device: str) -> Documents:
     """What the store knows of a device beside its records, in one order."""
     with store.guard():
-        ties = [(boot, tie) for (name, boot), tie in host_ties(store.db).items() if name == device]
+        ties = sorted(host_ties(store.db, device).items())
     figures = sorted((number, *of) for number, of in store.calibrations(device).items())
-    return Documents(sorted(store.programs(device).values()), figures, sorted(ties))
+    return Documents(sorted(store.programs(device).values()), figures, ties)
 
 
 class Sender:

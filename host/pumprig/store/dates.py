@@ -129,7 +129,7 @@ def date_all(db: sqlite3.Connection) -> None:
             "ORDER BY number LIMIT 1",
             (device_id, boot),
         ).fetchone()
-        tie_us = int(first[0]) if first else host_ties(db).get((device_id, boot))
+        tie_us = int(first[0]) if first else host_ties(db, str(device_id)).get(int(boot))
         if tie_us is not None:
             db.execute(
                 "UPDATE records SET at_utc_us = mono_us + ? WHERE device_id = ? AND boot = ? AND utc_us IS NULL",
@@ -141,7 +141,9 @@ def date_all(db: sqlite3.Connection) -> None:
             take(db, str(device_id), Record(bytes(raw)))
 
 
-def host_ties(db: sqlite3.Connection) -> dict[tuple[str, int], int]:
-    """{(device, boot): host UTC minus the rig's time since its boot}, from each boot's newest pull."""
-    rows = db.execute("SELECT device_id, boot, host_utc_us - mono_us FROM pulls ORDER BY id")
-    return {(str(row[0]), int(row[1])): int(row[2]) for row in rows}
+def host_ties(db: sqlite3.Connection, device_id: str) -> dict[int, int]:
+    """{boot of the device: host UTC minus the rig's time since its boot}, from each boot's newest pull."""
+    rows = db.execute(
+        "SELECT boot, host_utc_us - mono_us FROM pulls WHERE device_id = ? ORDER BY id", (device_id,)
+    )
+    return {int(boot): int(tie_us) for boot, tie_us in rows}

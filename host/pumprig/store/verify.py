@@ -217,7 +217,7 @@ def _edited(columns: tuple[object, ...], row: tuple[object, ...]) -> str:
 
 def _check_dates(db: sqlite3.Connection, device_id: str, log: _Log) -> None:
     """Every date against the clocks that it rests on."""
-    ties = dates.host_ties(db)
+    ties = dates.host_ties(db, device_id)
     rows = db.execute(
         "SELECT number, boot, mono_us, utc_us, at_utc_us FROM records WHERE device_id = ? ORDER BY number",
         (device_id,),
@@ -227,7 +227,7 @@ def _check_dates(db: sqlite3.Connection, device_id: str, log: _Log) -> None:
         if clock is not None and clock.plain:
             right = utc_us
         else:
-            right = (clock or dates.Boot()).date(mono_us, utc_us, ties.get((device_id, boot)))
+            right = (clock or dates.Boot()).date(mono_us, utc_us, ties.get(int(boot)))
         if right != at_us and clock is not None:
             log.fault(int(number), "its date was edited: at_utc_us")
 
