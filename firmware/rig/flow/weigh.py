@@ -57,7 +57,7 @@ def room(program, cap, dosing, bridge, at_us, utc_us, elapsed_us=0, late_nl=0):
     utc_us = utc_us if needs_clock(program) else 0
     late, begins = 1, 0
     while late != begins:
-        if not begins or utc_us:
+        if not begins or utc_us or elapsed_us:
             begin_us = first_us + (late - 1) * SLOT_US
             from_us = elapsed_us and elapsed_us + begin_us
             comes = yield from _comes(program, from_us, utc_us and utc_us + begin_us, left, SLOT_US)

@@ -220,6 +220,11 @@ def test_a_ramp_is_as_far_behind_as_before_and_held_or_not(tmp_path: Path, held:
     assert (rig.rig.implant.tube_rev, dead.implant.tube_rev) == (0, 0), "the field behind it is another one's"
     assert rig.rig.therapy.ramp_behind_us(0) == behind_s * S_US
     assert (rig.rig.therapy.ramp_held_us >= 0) is held
+    assert rig.rig.therapy.was_held is held
+    rig.rig.therapy.set_ramp(behind_s * S_US, False, rig.rig.clock.now_us())
+    cut(rig)
+    assert rig.rig.therapy.was_held is held, "at one of two losses of power, of which no clock has told"
+    assert rig.rig.therapy.ramp_held_us == -1
 
 
 @pytest.mark.parametrize("kind", ["spread", "bridge"])
@@ -231,7 +236,10 @@ def test_a_second_bolus_goes_on_as_the_kind_that_it_was(tmp_path: Path, kind: st
     overlay.done_steps = overlay.planned_steps = done
     overlay.rate_nl_per_day = 30 * NL_A_SECOND
     setattr(rig.rig.therapy, kind, overlay)
+    overlay.announced = done > 0
+    begun = len(rig.told("bolus_start"))
     cut(rig)
+    assert len(rig.told("bolus_start")) == begun, "it has been told of, or has no step"
     other = "bridge" if kind == "spread" else "spread"
     assert getattr(rig.rig.therapy, other) is None
     found = getattr(rig.rig.therapy, kind)

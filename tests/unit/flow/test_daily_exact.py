@@ -115,6 +115,26 @@ def test_on_weekdays_a_repeated_hour_is_that_day_s() -> None:
         assert base(basal=((0, 24_000),), zone=rows, **{other: night}) == 33_000
 
 
+def test_each_repeated_hour_counts_whichever_came_before_it() -> None:
+    at_s = 20_000 * DAY_S + 2 * H  # a Friday's local 02:00, as its offset is 0
+    night = ((0, 24_000), (H, 240_000), (2 * H, 24_000))
+    back = at_s + 100 * DAY_S - H  # at the same local time as the hour that was left out before it
+    assert base(basal=night, zone=zone((0, 0), (at_s, H), (back, 0))) == 42_000
+    eight_days = zone((0, 0), (at_s, -H), (at_s + 4 * DAY_S, 0), (at_s + 8 * DAY_S, -H))
+    assert (at_s // DAY_S + 8 + 3) % 7 == 5, "a Saturday"
+    assert base(basal=((0, 24_000),), zone=eight_days, sat=night) == 42_000
+    assert base(basal=((0, 24_000),), zone=eight_days, fri=night) == 42_000
+
+
+def test_a_repeated_hour_around_midnight_counts_with_the_evening_of_the_day_behind_it() -> None:
+    """At half past midnight it is half past eleven again: 400 µL/h then, and 50 from six the next evening on."""
+    at_s = 20_009 * DAY_S + H // 2
+    assert (at_s // DAY_S + 3) % 7 == 6, "a Sunday"
+    days = {"sat": ((0, 0), (23 * H + H // 2, 9_600_000)), "sun": ((0, 0), (18 * H, 1_200_000))}
+    assert base(basal=((0, 0),), **days) == 200_000 + 5_500 * 50
+    assert base(basal=((0, 0),), **days, zone=zone((0, 0), (at_s, -H))) == 2 * 200_000 + 4_500 * 50
+
+
 def test_what_rate_makes_of_a_program_is_known_again_and_nothing_else() -> None:
     active = program(basal=((0, 24_000), (H, 0)), periodic=((H, 10, 60_000, 0),), cap_nl=10**8, drug="dye")
     made = program(**daily.constant(active, 48_000))
@@ -160,3 +180,11 @@ def test_what_comes_slot_by_slot_is_rounded_down_and_a_bridge_has_its_time_alone
     assert brought(0, (30, 2_880), us) == [20, 30 + 5 + 100, 30 + 15 + 200]
     assert brought(0, (1, 1_440), minute_us // 2, 1) == [0]
     assert brought(0, (0, 0), 1, 0) == []
+
+
+def test_of_turns_that_are_not_the_program_s_own_only_those_that_are_still_to_fall_due_come() -> None:
+    document = program(basal=((0, 0),), periodic=((600, 100, 60_000, 0),))
+    us = 600_000_000
+    for is_begun, brought in ((True, [50 + 50, 150 + 50]), (False, [50, 150])):
+        slots = daily.slots_nl(document, us + 30_000_000, 0, (0, 0), us, us, 2, 0, is_begun)
+        assert daily.finish(slots) == brought

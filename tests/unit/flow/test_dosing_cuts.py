@@ -84,6 +84,29 @@ def test_a_cut_gives_back_time_and_steps_to_each_flow(ahead_tenths: int) -> None
         assert overlay.acc == 3 * bolus_s * dosing.quantum - overlay.done_steps * dosing.quantum
 
 
+@pytest.mark.parametrize("passed_tenths", [0, 13, 30, 36, 40, 50, 57])
+def test_a_cut_gives_back_what_a_bolus_had_taken_over_from_the_one_before_it(passed_tenths: int) -> None:
+    """2 s of base flow, 7/4 s with a bolus, 2 s with another that took a quarter of a step over."""
+    dosing = made()
+    one, other = Overlay(SINGLE, 5, 3 * DAY_S), Overlay(SPREAD, 50, 3 * DAY_S)
+    plan(dosing, 2)
+    plan(dosing, 10, 1, one)
+    plan(dosing, 2, 1, other)
+    assert dosing.spans[1].heir is other
+    passed = Fraction(passed_tenths, 10)
+    ended = passed >= Fraction(15, 4)
+    exact = passed + 3 * max(Fraction(0), passed - 2)
+    counted = int(exact)
+    dosing.settle(counted)
+    dosing.rewind((Fraction(23, 4) - passed) * SECOND // 1)
+    assert dosing.commanded_units == exact * dosing.quantum, "what two boluses asked for, without a gap"
+    phases = dosing.base_acc + one.acc + other.acc
+    assert dosing.commanded_units == counted * dosing.quantum + phases
+    assert (one.planned_steps, other.planned_steps) == (one.done_steps, other.done_steps)
+    if not ended:
+        assert (other.acc, other.done_steps) == (0, 0), "it has not begun"
+
+
 def test_what_is_commanded_now_is_the_plan_less_what_lies_ahead() -> None:
     dosing, _overlay = with_a_bolus()
     for ahead_tenths, nl in ((0, 11), (10, 10), (30, 8), (40, 5), (47, 2), (67, 0)):

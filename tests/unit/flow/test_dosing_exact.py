@@ -81,6 +81,24 @@ def test_lost_steps_are_their_own_kind_s_first_never_of_a_relief_and_none_below_
     assert dosing.kind_steps[RELIEF] == 100
     dosing.lose(-3, BASAL)
     assert dosing.lost_steps == 15
+    dosing.kind_steps[SINGLE] = 2
+    dosing.lose(1, SINGLE)
+    assert (dosing.kind_steps[SINGLE], dosing.lost_steps) == (1, 16)
+
+
+def test_a_single_step_that_no_plan_explains_is_counted() -> None:
+    dosing = made()
+    assert dosing.settle(1, SPREAD) == (1, 1)
+    assert (dosing.kind_steps[SPREAD], sum(dosing.kind_steps)) == (1, 1)
+
+
+def test_what_a_cancelled_bolus_had_asked_for_beyond_its_steps_is_commanded_no_more() -> None:
+    dosing = made()
+    overlay = Overlay(SINGLE, 50, DAY_S)
+    plan(dosing, 1.5, 0, overlay)
+    assert (dosing.commanded_units, overlay.acc) == (dosing.quantum * 3 // 2, dosing.quantum // 2)
+    dosing.forgo(overlay)
+    assert (dosing.commanded_units, overlay.acc) == (dosing.quantum, 0)
 
 
 def test_a_relief_s_steps_are_told_and_counted_once() -> None:
@@ -147,6 +165,25 @@ def test_a_phase_of_more_than_a_step_is_a_step_that_is_due_at_once() -> None:
         assert asked.pop() == given
 
 
+@pytest.mark.parametrize(
+    ("rate", "phase", "seconds"),
+    [
+        (1, Fraction(5, 2), Fraction(1, 2)),  # half a step later
+        (1, Fraction(1), Fraction(1, 2)),
+        (1, Fraction(99, 100), 3),  # less than a step: nothing is late
+        (100, Fraction(5, 2), Fraction(1, 200)),
+        (101, Fraction(5, 2), 3),  # a motor that turns so fast could not follow
+        (0, Fraction(5, 2), 3),  # no flow, no step
+    ],
+)
+def test_of_several_steps_that_are_late_a_slow_flow_makes_one_each_half_step(
+    rate: int, phase: Fraction, seconds: Fraction
+) -> None:
+    dosing = made()
+    dosing.base_acc = int(dosing.quantum * phase)
+    assert plan(dosing, 3, rate) == seconds
+
+
 def test_a_bolus_s_and_the_base_flow_s_phase_are_one() -> None:
     dosing = made()
     overlay = Overlay(SINGLE, 5, 3 * DAY_S)
@@ -178,6 +215,16 @@ def test_a_plan_ends_with_the_step_that_completes_a_bolus_and_slows_down_towards
     assert overlay.planned_steps == (5 if tenths > 17 else 4)
 
 
+def test_a_bolus_that_is_planned_piece_by_piece_ends_at_the_same_step() -> None:
+    """As above, in pieces of 0.3 s: with its fifth step after 1.75 s."""
+    dosing = made()
+    overlay = Overlay(SINGLE, 5, 3 * DAY_S)
+    taken = [plan(dosing, Fraction(3, 10), 1, overlay) for _ in range(6)]
+    assert taken[:5] == [Fraction(3, 10)] * 5
+    assert sum(taken) == Fraction(7, 4)
+    assert (overlay.planned_steps, len(dosing.spans), dosing.spans[0].steps) == (5, 1, 7)
+
+
 def test_a_bolus_that_would_end_just_with_the_stretch_ends_there() -> None:
     dosing = made()
     overlay = Overlay(SINGLE, 5, 3 * DAY_S)
@@ -200,6 +247,14 @@ def test_the_first_step_of_a_bolus_is_known_to_the_cycle() -> None:
     assert overlay.first_cycles == 0
     plan(alone, 0.2, 0, overlay)
     assert overlay.first_cycles == -(-SECOND // 3) - SECOND // 5
+    slow = made()
+    overlay = Overlay(SINGLE, 5, DAY_S // 2)
+    for _ in range(3):
+        assert not overlay.planned_steps
+        plan(slow, 0.9, 3, overlay)
+    assert overlay.first_cycles == SECOND // 5, (
+        "the seventh step of both, after 2 s: 1.8 s were planned before"
+    )
 
 
 def test_an_heir_takes_over_once_and_only_what_is_there() -> None:
@@ -213,6 +268,9 @@ def test_an_heir_takes_over_once_and_only_what_is_there() -> None:
         dosing._inherit(heir, dosing.spans[-1])
         assert heir.acc == acc
     assert dosing.spans[-1].heir is first
+    steps = dosing.spans[-1].steps
+    phases = dosing.base_acc + bolus.acc + first.acc
+    assert dosing.commanded_units == steps * dosing.quantum + phases, "the ledger"
     plain = made()
     plan(plain, 1)
     plain._inherit(second, plain.spans[-1])

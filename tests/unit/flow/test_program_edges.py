@@ -51,6 +51,9 @@ def test_a_zone_is_known_from_its_first_row_to_a_last_one_that_repeats_the_offse
     assert programs.knows_zone(ended, 4_000 * S_US - 1)
     assert not programs.knows_zone(ended, 4_000 * S_US)
     assert programs.knows_zone(ZONE[:1], 10**15), "a single row ends nothing"
+    short = (ZONE[0], (4_000, ZONE[0][1]))
+    assert programs.knows_zone(short, 4_000 * S_US - 1)
+    assert not programs.knows_zone(short, 4_000 * S_US), "two rows are enough"
 
 
 def test_each_weekday_has_its_own_pattern_and_1970_began_on_a_thursday() -> None:

@@ -125,6 +125,33 @@ def test_a_program_fits_where_every_24_hours_to_come_do(seed: int, bridged: str)
         case.room(program(**fields, cap_nl=cap_nl), later_us)
 
 
+@pytest.mark.parametrize("seed", range(120))
+def test_a_base_flow_that_changes_alone_fits_after_the_wait_that_is_told_with_the_grid_as_it_is_then(
+    seed: int,
+) -> None:
+    """Its periodic bolus falls due when it would have: so much later it is so much nearer."""
+    draw = Random(f"base alone {seed}")
+    case = Case(draw)
+    every_s = draw.choice([6, 12, 24]) * 3_600
+    row = every_s, draw.choice([30_000, 60_000]), 600_000, draw.randrange(60, every_s)
+    document = program(basal=((0, draw.randrange(1_000, 30_000)),), periodic=(row,))
+    own_nl = daily.finish(daily.most_own_nl(document))
+    document["cap_nl"] = own_nl + draw.randrange(STEP_NL * (case.cap.own_steps + case.cap.asked_steps))
+    elapsed_us = draw.randrange(1, 200 * 3_600) * S_US
+
+    def room(later_us: int) -> int:
+        """How long it is to wait from then on, s; 0: it fits."""
+        parts = case.cap, case.dosing, None
+        try:
+            daily.finish(weigh.room(document, *parts, BEGIN_US + later_us, 0, elapsed_us + later_us))
+        except Refused as refused:
+            return int(dict(refused.args[1])["wait_s"])
+        return 0
+
+    wait_s = room(0)
+    assert not wait_s or room(wait_s * S_US) == 0
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_what_is_found_to_come_is_no_less_than_any_24_hours_and_ten_minutes_more_at_most(seed: int) -> None:
     """A titration beside what flowed of another program; a long request is looked after until it is a day old."""
@@ -203,6 +230,21 @@ def test_a_program_that_goes_on_after_a_cut_has_begun_already() -> None:
     assert list(ahead) == [max(own for own, _asked in rows[k:]) for k in range(WINDOW)]
     ahead = case.goes_on(program(**fields), elapsed_us)
     assert ahead == ()  # without a cap nothing is worked out
+
+
+def test_a_turn_that_a_cut_interrupted_counts_with_what_it_has_left() -> None:
+    """3 µL over half an hour every ten hours, cut after ten minutes: two thirds of it come at once."""
+    case = Case(Random(1))
+    row = 36_000, 3_000, 1_800_000, 0
+    ahead = case.goes_on(program(basal=((0, 0),), periodic=(row,), cap_nl=10_000_000), 36_600 * S_US)
+    first_s = (SLOT_US - BEGIN_US % SLOT_US) // S_US
+    comes = []
+    for slot in range(WINDOW):
+        passed_s = first_s + 600 * slot
+        later = sum(min(max(0, passed_s - due_s), 1_800) for due_s in (35_400, 71_400))
+        comes.append((min(passed_s, 1_200) + later) * 3_000 // 1_800)
+    right = [max(own for own, _asked in case.windows(comes)[k:]) for k in range(WINDOW)]
+    assert all(abs(one - other) <= 1 for one, other in zip(ahead, right, strict=True))
 
 
 def test_a_bridge_that_a_cut_interrupted_goes_on_with_its_rest() -> None:

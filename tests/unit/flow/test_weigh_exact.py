@@ -31,12 +31,16 @@ def test_the_figures_of_the_walk() -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("count", [SLOTS, SLOTS + 1, SLOTS + 36])
-def test_the_fullest_window_of_a_request_is_that_of_145_slots(seed: int, count: int) -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_the_fullest_window_of_a_request_is_that_of_145_slots(seed: int, count: int, late: bool) -> None:
+    """Drawn, some with all that comes in the slots behind the first day, so that the last windows are the fullest."""
     draw = Random(f"{seed} {count}")
     held = [
         (draw.choice([0, draw.randrange(900)]), draw.choice([0, draw.randrange(900)])) for _ in range(SLOTS)
     ]
     each = [draw.choice([0, draw.randrange(2_000)]) for _ in range(count)]
+    if late:
+        each = [9_000, *[0] * (SLOTS - 1), *[200_000 + draw.randrange(9) for _ in range(count - SLOTS)]]
     comes = [sum(each[: k + 1]) for k in range(count)]
     own_nl = draw.choice([10**9, draw.randrange(1, 10**6)])
     most = 0
@@ -98,6 +102,18 @@ def test_a_turn_that_waits_counts_whole_and_one_that_flows_with_its_rest() -> No
     assert abs(waits_nl - coming_nl - 300 - 900) <= 600
 
 
+def test_the_turn_of_the_first_row_counts_with_its_rest_like_any_other() -> None:
+    bedside = Bedside(**QUIET, periodic=((86_400, 3_000, 600_000, 3_600),))
+    now_us = 3_600 * S_US
+    whole_nl = found_nl(bedside, now_us)
+    turn = bedside.therapy.boluses.begin_turn(now_us)
+    bedside.therapy.pass_time(now_us)
+    assert (turn.row, turn.begun) == (0, True)
+    assert found_nl(bedside, now_us) == whole_nl >= 3_000
+    turn.planned_steps = turn.done_steps = 600
+    assert found_nl(bedside, now_us) == whole_nl - 1_800
+
+
 def test_what_a_bridge_has_left_stands_in_the_base_flow_s_place() -> None:
     bedside = Bedside(**(QUIET | {"basal": ((0, 144_000),)}))
     now_us = 5 * SLOT_US
@@ -117,7 +133,7 @@ def test_a_request_is_looked_after_until_it_is_a_day_old() -> None:
     assert abs(found[3] - found[2] - 1_000) <= 10, "a slot of it"
 
 
-@pytest.mark.parametrize("hour", range(0, 24, 3))
+@pytest.mark.parametrize("hour", range(24))
 def test_a_program_that_begins_later_begins_at_that_time_of_the_day(hour: int) -> None:
     """The night brings ten times the day; the wait is until the fullest window has room, by the wall clock."""
     document = program(basal=((0, 288_000), (43_200, 28_800)), cap_nl=190_000)
@@ -150,6 +166,35 @@ def test_a_program_that_begins_later_begins_at_that_time_of_the_day(hour: int) -
         assert not fits(wait_s // 600 - 1)
     wait_us = wait_s * S_US
     daily.finish(weigh.room(document, cap, dosing, None, at_us + wait_us, utc_us + wait_us))
+
+
+@pytest.mark.parametrize("late_nl", [0, 777])
+def test_a_program_that_fits_with_the_next_slot_fits_to_the_nanolitre_beside_what_is_under_way(
+    late_nl: int,
+) -> None:
+    """1 µL a slot. Begun with a slot it brings 143 within 24 h of the 30 µL that flowed; begun now, a part more."""
+    dosing = dosing_of()
+    cap: Any = DayCap(dosing)
+    at_us = 3 * SLOT_US + 200 * S_US
+    cap.advance(at_us)
+    cap.put(3 + SLOTS, 10_000, 0)
+    later_nl = 30_000 - 12 + 143_000
+    document = program(basal=((0, 144_000),))
+
+    def wait_s(cap_nl: int) -> int:
+        document["cap_nl"] = cap_nl
+        try:
+            daily.finish(weigh.room(document, cap, dosing, None, at_us, 0, 0, late_nl))
+        except Refused as refused:
+            told = dict(refused.args[1])
+            assert told == {"held_nl": 30_000, "cap_nl": cap_nl, "wait_s": told["wait_s"]}
+            return int(told["wait_s"])
+        return 0
+
+    assert wait_s(later_nl + late_nl) == 401, "with the next slot"
+    assert wait_s(later_nl + late_nl - 1) == 1_001, "a slot later"
+    assert wait_s(later_nl + late_nl + 666) == 0, "400 s of it"
+    assert wait_s(later_nl + late_nl + 665) == 401
 
 
 def test_a_program_of_phases_that_begins_later_begins_with_its_first_phase() -> None:

@@ -230,6 +230,20 @@ def test_what_acts_at_once_needs_no_number_and_one_from_no_session_uses_none_up(
     assert host.request(before + 3, verb)[2]["name"] == "sequence"
 
 
+def test_what_has_no_number_is_answered_with_none_and_leaves_the_last_answer_as_it_was(host: Any) -> None:
+    seq = next_seq(host)
+    line = codec.request(seq, "refill", (("volume_nl", 5_000_000),)).encode() + b"\n"
+    first = host.send(line, 500_000)
+    assert host.request(0, "stop")[:2] == (0, "ok")
+    assert host.rig.session.last_seq == seq
+    assert host.send(line, 500_000) == first, "the last number is still answered again"
+
+
+def test_a_mark_that_a_rig_without_a_key_does_not_need_is_no_argument(host: Any) -> None:
+    assert host.request(next_seq(host), "status", mark="0" * 32)[1] == "ok"
+    assert host.request(next_seq(host), "ack", mark="0" * 32)[1] == "ok"
+
+
 def test_a_stop_without_a_number_is_never_taken_for_a_repeat(host: Any) -> None:
     made: Any = Session(host.rig.session.readings, host.rig.commands, host.rig.access)
     assert (made.last_seq, made.last_code, made.last_crc, made.now_us, made.used_us) == (0, 0, 0, 0, 0)

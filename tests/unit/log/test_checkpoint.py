@@ -227,6 +227,20 @@ def test_a_record_is_made_at_its_instant_and_not_a_microsecond_before(tmp_path: 
     assert rig.rig.checkpoint.run(due_us + 5) == due_us + 5, "due in this very tick"
 
 
+def test_what_a_checkpoint_says_of_the_day_is_what_its_own_state_has_counted(tmp_path: Path) -> None:
+    """Steps that no duty has booked yet are in both, or a boot would miss them in the last 24 h."""
+    rig = rig_of(tmp_path, "basal=0:86400000")  # 333 steps a second
+    rig.bench.run(10 * S_US)
+    rig.rig.checkpoint._record_us = 0
+    rig.bench.time.us += 500_000
+    before = rig.rig.journal.next_number
+    while rig.rig.journal.next_number == before:
+        rig.rig.checkpoint.run(rig.rig.clock.now_us())
+    _header, state, text = records.unpack(rig.rig.journal.read(before))
+    slots = text.split("day=")[1].split()[0].partition(":")[2].split(",")
+    assert sum(int(word or "0", 16) for word in slots) == state["basal_steps"] > 3_300
+
+
 def test_a_rise_that_a_record_has_told_of_needs_no_other(tmp_path: Path) -> None:
     rig = rig_of(tmp_path, "phases=700:86400,700:8640000")
     rise_us = rig.rig.therapy.start_us + 700 * S_US

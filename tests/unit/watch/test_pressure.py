@@ -164,6 +164,12 @@ def test_a_standing_line_moves_its_base_towards_what_is_read(off: int, moved: in
     assert judge.now_pa == off - moved
 
 
+def test_a_sensor_that_is_new_has_seen_no_draw_and_no_line_that_was_let_go() -> None:
+    judge = Pressure()
+    assert read(judge, SEA_PA, SEA_PA - 3_000) == [True, True]
+    assert [judge.is_drawn(True) for _ in range(3)] == [False, False, True]
+
+
 @pytest.mark.parametrize("standing", [True, False])
 def test_a_draw_is_judged_from_the_pressure_before_it(standing: bool) -> None:
     """Standing or in a slow flow: the base may be that of a line under pressure at power-on."""

@@ -90,6 +90,22 @@ def test_a_rotor_that_stands_has_stalled_between_5_and_10_degrees(degrees: float
     assert lost >= 5 - 0.1
 
 
+@pytest.mark.parametrize("commanded", [0, -(10**6), 10**9])
+def test_a_stall_is_judged_by_the_counted_steps_whatever_was_commanded(commanded: int) -> None:
+    """What is commanded is counted anew with each calibration."""
+    rotor = Rotor()
+    rotor.lost_degrees  # noqa: B018
+    for _ in range(50):
+        rotor.turn(1)
+        assert not rotor.rotation.is_lost_at_once(int(rotor.steps), commanded, rotor.now_us)
+    lost = 0
+    while not rotor.rotation.is_lost_at_once(int(rotor.steps), commanded, rotor.now_us):
+        rotor.turn(1, 0)
+        lost += 1
+        assert lost < 10
+    assert lost >= 5
+
+
 @pytest.mark.parametrize("share", [0.55, 0.9])
 def test_what_slips_by_less_than_half_is_no_stall_and_its_lag_is_taken_piece_by_piece(share: float) -> None:
     rotor = Rotor()
