@@ -169,7 +169,8 @@ def slots_nl(program, elapsed_us, utc_us, bridge, first_us, slot_us, count, behi
     left = bridge[0] * DAY_US
     rows = program["periodic"]
     before_nl = [
-        _periodic_nl(row, elapsed_us) if is_begun else turns_before(row, elapsed_us) * row[1] for row in rows
+        _periodic_nl(row, elapsed_us) if is_begun else turns_before(row, elapsed_us + 1) * row[1]
+        for row in rows
     ]
     brought = []
     at_us = units = 0

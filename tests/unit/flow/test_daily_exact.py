@@ -188,3 +188,5 @@ def test_of_turns_that_are_not_the_program_s_own_only_those_that_are_still_to_fa
     for is_begun, brought in ((True, [50 + 50, 150 + 50]), (False, [50, 150])):
         slots = daily.slots_nl(document, us + 30_000_000, 0, (0, 0), us, us, 2, 0, is_begun)
         assert daily.finish(slots) == brought
+    slots = daily.slots_nl(document, us, 0, (0, 0), us, us, 2, 0, False)
+    assert daily.finish(slots) == [0, 100], "what falls due in this very instant has fallen due"
