@@ -79,6 +79,20 @@ def test_a_bolus_that_begins_or_ends_while_the_queue_is_cut_is_told_of_at_once(
     assert fed.cap.pending_steps == 10 - steps
 
 
+def test_what_flows_behind_a_bolus_that_ends_while_the_queue_is_cut_is_booked_too() -> None:
+    fed = Fed(**at(30))
+    overlay = granted(fed, 10, 30)
+    fed.run()
+    fed.run(900_000)
+    fed.stepper.cut_us = 500_000
+    fed.delivery.replan(fed.clock.now_us())
+    assert (overlay.done_steps, fed.dosing.kind_steps[SINGLE]) == (10, 10)
+    assert sum(fed.dosing.kind_steps) == fed.stepper.counted() >= 23
+    assert fed.cap.own_steps + fed.cap.asked_steps == fed.stepper.counted()
+    assert fed.delivery.commanded_nl(fed.clock.now_us()) == 30 + 30 * fed.clock.now_us() // S_US
+    assert fed.delivery.surplus_steps == 0, "the plan explains them"
+
+
 def test_what_goes_back_while_the_queue_is_cut_is_relief() -> None:
     fed = Fed(**at(0))
     fed.run()

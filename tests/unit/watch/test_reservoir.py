@@ -51,6 +51,7 @@ def test_the_estimate_is_what_was_filled_less_what_left_and_never_surer_than_its
             told = dict(reservoir.told())
             assert told["used_nl"] == STEP_NL * used
             assert told["u_base_nl"] == u_fill_nl + assumed_nl
+            assert reservoir.assumed_nl == assumed_nl, "since the fill, for the next record"
             assert told["nl_num"] / told["nl_den"] == 3200 * STEP_NL
             made = draw.randrange(50_000)
             counted, used = counted + made, used + made
@@ -82,6 +83,16 @@ def test_a_fill_right_after_a_calibration_is_under_that_one_and_a_loss_never_mak
     assert reservoir.volume_nl() == 500
     reservoir.assume(1_500)
     assert reservoir.volume_nl() == 0
+
+
+def test_what_is_assumed_is_kept_as_far_as_a_record_has_room_and_a_new_reservoir_has_lost_nothing() -> None:
+    _dosing, reservoir = parts()
+    assert reservoir.assumed_nl == 0
+    reservoir.fill(30_000_000)
+    for assumed_nl, kept_nl in ((16_777_214, 16_777_214), (1, 2**24 - 1), (5, 2**24 - 1)):
+        reservoir.assume(assumed_nl)
+        assert reservoir.assumed_nl == kept_nl
+    assert reservoir.volume_nl() == 30_000_000 - 16_777_220
 
 
 def test_a_refill_under_another_calibration_corrects_nothing() -> None:
