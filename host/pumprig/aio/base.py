@@ -98,6 +98,10 @@ class AsyncReadings:
         """As Rig.unsettled."""
         return await self.run(self.rig.unsettled)
 
+    async def sent(self) -> list[tuple[int, str, str]]:
+        """As Rig.sent."""
+        return self.rig.sent()
+
     async def status(self) -> Status:
         """As Rig.status."""
         return await self.run(self.rig.status)

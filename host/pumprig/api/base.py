@@ -99,6 +99,12 @@ class RigBase:
         """Commands of earlier runs whose outcome only the rig's log can tell: `pull` settles them."""
         return self._call(lambda held: [verb for verb, _line in held.intents.unknown(self.device_id)])
 
+    def sent(self) -> list[tuple[int, str, str]]:
+        """The last commands of this connection that change something: which turn it was, its verb, its outcome (done,
+        refused, not done or unknown). After an interrupt it says what was under way.
+        """
+        return list(self._held.client.sent)
+
     # --- for the parts of a Rig
 
     def _call(self, work: Callable[[Holding], T], reads: bool = True) -> T:

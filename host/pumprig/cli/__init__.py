@@ -20,12 +20,10 @@ from typing import Any
 import click
 
 from pumprig import __version__, extras, streams
-from pumprig.cli.settings import Settings
-from pumprig.errors import PumpError, UsageError
+from pumprig.cli.settings import GOES_ON, Settings
+from pumprig.errors import Interrupted, PumpError, UsageError
 from pumprig.shown import shown
 from pumprig.terminal import painted, put, put_document, put_text
-
-GOES_ON = " The pump goes on as programmed."
 
 # name: (module in this folder, attribute, one line of help)
 COMMANDS = {
@@ -245,7 +243,7 @@ def _run(words: list[str], settings: Settings) -> int:
         streams.silence()  # click's own word for a reader that went away
         return settings.finding
     except (KeyboardInterrupt, click.Abort):
-        put_text(f"\nInterrupted.{GOES_ON if settings.met else ''}", err=True)
+        put_text(f"\nInterrupted.{' ' + GOES_ON if settings.met else ''}", err=True)
         return 130
     except click.ClickException as error:
         said = io.StringIO()
@@ -264,7 +262,7 @@ def _run(words: list[str], settings: Settings) -> int:
 def _unforeseen(error: Exception, settings: Settings) -> PumpError:
     unforeseen = PumpError(
         f"an error that pumprig did not foresee: {type(error).__name__}: {error}",
-        f"What was asked may not have been done.{GOES_ON if settings.met else ''}",
+        f"What was asked may not have been done.{' ' + GOES_ON if settings.met else ''}",
         "`pumprig status` shows what holds now; the same command with -v shows where it arose.",
     )
     unforeseen.__cause__ = error
@@ -279,12 +277,16 @@ def _negative(words: list[str]) -> list[str]:
 def show(error: PumpError) -> None:
     """Tell a failure to a person: on a terminal no line breaks within a word."""
     first, *more = error.lines()
-    for turn, line in enumerate(_wrapped("error: " + shown(first))):
-        if turn:
+    if isinstance(error, Interrupted):  # no error, and ^C stands in the line
+        put_text("", err=True)
+        more.insert(0, first)
+    else:
+        first, *rest = _wrapped("error: " + shown(first))
+        put(painted("error:", fg="red"), first.removeprefix("error:"), err=True)
+        for line in rest:
             put(line, err=True)
-        else:
-            put(painted("error:", fg="red"), line.removeprefix("error:"), err=True)
-    for line in [piece for text in more for piece in _wrapped("  " + shown(text))]:
+    indent = "" if isinstance(error, Interrupted) else "  "
+    for line in [piece for text in more for piece in _wrapped(indent + shown(text))]:
         put(line, err=True)
 
 

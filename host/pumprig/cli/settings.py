@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pumprig import paths, streams, terminal
-from pumprig.errors import PumpError, UsageError
+from pumprig.errors import Interrupted, PumpError, UsageError
 from pumprig.quantities import local_text
 from pumprig.terminal import Painted, confirm, put, put_document, put_text
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from pumprig.api.rig import Rig
     from pumprig.store import Store
     from pumprig.store.intents import Settled
+
+
+GOES_ON = "The pump goes on as programmed."
+STAGING = ("stage", "rate", "discard", "clock")  # they change nothing of what the pump does
 
 
 @dataclass
@@ -110,7 +114,13 @@ class Settings:
             self.tell(rig.settle())
             for verb in rig.unsettled():
                 self.say(f"note: an earlier `{verb}` has no known outcome; `pumprig log pull` settles it")
-            yield rig
+            before = max((turn for turn, _verb, _outcome in rig.sent()), default=0)
+            try:
+                yield rig
+            except KeyboardInterrupt:
+                raise interrupted(
+                    [(verb, outcome) for turn, verb, outcome in rig.sent() if turn > before]
+                ) from None
 
     def tell(self, settled: Sequence[Settled]) -> None:
         """Say what became of earlier commands."""
@@ -145,6 +155,21 @@ class Settings:
     def database(self) -> Path:
         """The database file: PUMPRIG_DB, the configuration, else the platform's data folder."""
         return paths.chosen_database()
+
+
+def interrupted(sent: Sequence[tuple[str, str]]) -> Interrupted:
+    """What a Ctrl-C says in the middle of a change; sent: its commands and what is known of each."""
+    effects = [(verb, outcome) for verb, outcome in sent if verb not in STAGING]
+    if [verb for verb, outcome in effects if outcome == "unknown"]:
+        return Interrupted(
+            f"Interrupted. `{effects[-1][0]}` was sent; whether it was done is not known.",
+            "",
+            "`pumprig status` shows what holds now, and `pumprig log pull` settles it.",
+        )
+    done = [f"`{verb}`" for verb, outcome in effects if outcome == "done"]
+    if done:
+        return Interrupted(f"Interrupted when {', '.join(done)} was done.", GOES_ON)
+    return Interrupted("Interrupted.", "Nothing was changed.", GOES_ON)
 
 
 def current() -> Settings:

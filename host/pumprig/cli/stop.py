@@ -12,7 +12,7 @@ from __future__ import annotations
 import click
 
 from pumprig.cli.settings import current
-from pumprig.errors import LinkError, UsageError
+from pumprig.errors import Interrupted, LinkError, UsageError
 from pumprig.hub.stop import stop as stop_rig
 from pumprig.rig.stopped import Stopped
 
@@ -36,6 +36,12 @@ def stop(owner: str | None) -> None:
             from pumprig.hub import outsiders
 
             stopped = Stopped.of(outsiders.stop(owner, settings.port))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Interrupted.",
+            "Whether the stop has reached the rig is not known.",
+            f"{BUTTON} `pumprig status` shows whether it stands.",
+        ) from None
     except LinkError as error:
         raise LinkError(
             error.happened, error.outcome, f"{BUTTON} {error.next_step.replace(BUTTON, '')}".strip()

@@ -11,6 +11,7 @@ Leaves: greeting, reading and stopping to talk.py, limits to requests.py, keepin
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -34,6 +35,7 @@ from pumprig.rig.talk import ANSWER_S, ATTEMPTS, Talk
 
 DISPLACED_TIMES = 5  # that a request goes out anew after other users of a shared link
 STAGING = ("stage", "rate", "discard", "clock")  # they change nothing that a person would miss
+SENT = 16  # commands that are remembered
 SECRET = ("access",)  # verbs whose arguments are kept nowhere
 
 
@@ -43,6 +45,7 @@ class Client(Talk):
     def __init__(self, transport: Transport, intents: Intents | None = None) -> None:
         super().__init__(transport, intents)
         self._before: Callable[[], None] | None = None
+        self.sent: deque[tuple[int, str, str]] = deque(maxlen=SENT)  # (its turn here, verb, outcome)
 
     @property
     def accepted_seq(self) -> int:
@@ -151,16 +154,21 @@ class Client(Talk):
         told = f"{verb} crc={codec.name_of(line)}" if verb in SECRET else line
         intent = self._intents.begin(greeting.device_id, greeting.boot, seq, verb, told)
         self._last_seq = -1  # until the outcome is known
+        turn = self.sent[-1][0] + 1 if self.sent else 1
+        self.sent.append((turn, verb, "unknown"))
         try:
             answer = self._send_once(greeting, seq, verb, line)
         except SaidNo as said:
+            self.sent[-1] = (turn, verb, "refused")
             self._last_seq = -1 if said.name in spec.NUMBER_FREE else seq
             self._intents.settle(intent, "refused", int(said.fields.get("code", "0")))
             raise refusals.refused(verb, said.fields) from None
         except LinkError as error:
+            self.sent[-1] = (turn, verb, error.outcome)
             self._intents.settle(intent, error.outcome, 0)
             raise
         self._last_seq = seq
+        self.sent[-1] = (turn, verb, "done")
         self._intents.settle(intent, "done", 0)
         return Answer(answer.rows, "done")
 

@@ -33,6 +33,6 @@ def looked_up(folder: Path, rigs: int) -> tuple[Documents, int]:
 
 def test_what_a_gateway_looks_up_of_a_rig_does_not_grow_with_the_other_rigs(tmp_path: Path) -> None:
     few, least = looked_up(tmp_path, 2)
-    many, most = looked_up(tmp_path, 40)
+    many, most = looked_up(tmp_path, 12)
     assert [boot for boot, _tie in few.ties] == [boot for boot, _tie in many.ties] == BOOTS
     assert most == least > 0
