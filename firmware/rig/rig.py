@@ -190,7 +190,7 @@ class Rig:
     def _recorded(self, event, fields, number, utc_us, now_us):
         """A record is in the log: who counts from it, and who foresees by what it changes."""
         if event == "alarm":
-            self.unread.note(fields[0][1], number, utc_us)
+            self.unread.note(self.alarms.row(fields[0][1]), number, utc_us)
         self.checkpoint.recorded(now_us)
         self.recording.wake()
         if event not in FORESEEN:

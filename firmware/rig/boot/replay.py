@@ -7,6 +7,7 @@ Leaves: the window itself to day_cap.py, what is made of alarms to kept_alarms.p
 """
 
 from pumpwire.records import EVENTS, unpack
+from pumpwire.spec import alarm
 
 from rig.flow.day_cap import SLOT_US, SLOTS
 from rig.log import finding
@@ -29,7 +30,7 @@ def alarms(rig):
         if header["event"] == KEPT:
             rig.unread.restore(header["number"], fields)
         else:
-            rig.unread.note(fields.get("name"), header["number"], header["utc_us"])
+            rig.unread.note(alarm(fields.get("name", "")), header["number"], header["utc_us"])
 
 
 def day(rig, journal, now_us):

@@ -38,6 +38,10 @@ class Alarms:
         self._log("alarm", (("name", name),) + tuple(fields))
         return row[3] == "stop"
 
+    def row(self, name):
+        """The table's row of an alarm, at hand while it is active."""
+        return self.active[name][4] if name in self.active else spec.alarm(name)
+
     def clear(self, name):
         """The condition is over."""
         if name in self.active:

@@ -18,10 +18,9 @@ class Unread:
     def __init__(self):
         self._number, self._times, self._first_s, self._last_s = [array("I", [0] * 32) for _ in range(4)]
 
-    def note(self, name, number, utc_us):
-        """An alarm was recorded."""
+    def note(self, row, number, utc_us):
+        """An alarm was recorded; row: of the table of alarms, None for one that it does not have."""
         utc_s = utc_us // 1_000_000
-        row = spec.alarm(name)
         if row is not None:
             bit = row[0]
             if not self._times[bit]:
