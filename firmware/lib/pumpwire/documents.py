@@ -36,6 +36,7 @@ __all__ = (
     "parse",
     "peak_rates",
 )
+ROWS = 4  # of a list, put into text at a time
 
 
 def _integer(field, text, low, high):
@@ -81,10 +82,14 @@ def _value(field, kind, text):
     return _integer(field, text, kind[0], kind[1])
 
 
-def _text(value):
-    if isinstance(value, tuple):
-        return ",".join(":".join(str(part) for part in row) for row in value)
-    return str(value)
+def _parts(value):
+    """A value's text, some rows at a time."""
+    if not isinstance(value, tuple):
+        yield str(value)
+        return
+    for first in range(0, len(value), ROWS):
+        text = ",".join([":".join([str(part) for part in row]) for row in value[first : first + ROWS]])
+        yield "," + text if first else text
 
 
 def parse(text):
@@ -142,6 +147,9 @@ def written(document):
     for field, _shape, default in FIELDS[document["kind"]]:
         value = document.get(field, default)
         if value != default:
-            words.append("%s=%s" % (field, escape(_text(value))))
-            yield None
+            word = field + "="
+            for part in _parts(value):
+                word += escape(part)
+                yield None
+            words.append(word)
     yield " ".join(words)

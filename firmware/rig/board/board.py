@@ -224,6 +224,5 @@ class Board:
     def idle_until(self, due_us, clock):
         """Wait for the next tick of the grid; input is looked at there, whatever the duties are due."""
         now_us = clock.now_us()
-        wait_us = TICK_US - now_us % TICK_US
         if due_us > now_us:
-            time.sleep_us(wait_us)
+            time.sleep_us(TICK_US - now_us % TICK_US)

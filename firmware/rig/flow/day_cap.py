@@ -19,6 +19,7 @@ SLOTS = 145  # 24 h and the slot that is filling
 MOST_WORDS = 12  # older slots in a checkpoint: a word takes the Pico 0.4 ms
 MOST_TEXT = 56  # characters, less than a record's page has left
 UNCAPPED_NL = 14_400_000_000  # as much as the motor's fastest in a day
+NOT_YET = (-1, 0, [])
 TOLERANCE_STEPS = 4  # of rounding to whole steps, at either end of a day
 
 
@@ -33,6 +34,7 @@ class DayCap:
         self._slot = SLOTS
         self._added_us = self._epoch_us
         self._cursor = 0
+        self._older = NOT_YET  # the slot that filled then, the first older one, and their words
         self.own_steps = 0
         self.asked_steps = 0
         self.pending_steps = 0  # of requested boluses under way, not yet counted
@@ -65,6 +67,10 @@ class DayCap:
     def add(self, now_us, own_steps, asked_steps):
         """Count what flowed evenly since the last time; what is of the slot before is put there."""
         at_us = now_us + self._epoch_us
+        if at_us // SLOT_US == self._slot and self._added_us >= self._slot * SLOT_US:
+            self._added_us = at_us
+            self.put(self._slot, own_steps, asked_steps)
+            return  # as nearly always
         before_us = at_us // SLOT_US * SLOT_US - self._added_us  # of this time, before the slot's begin
         passed_us = at_us - self._added_us
         self._added_us = at_us
@@ -120,24 +126,35 @@ class DayCap:
         """What a checkpoint carries of the ring, as fields; in bytes, which are faster put together."""
         self.advance(now_us)
         into_s = (now_us + self._epoch_us) % SLOT_US // 1_000_000
+        counts = self._demands(demands_us)
+        newest = b",".join([self._word(self._slot - back, counts) for back in range(3)])
+        day = b"%x.%x:%s" % (self._slot, into_s, newest)
+        if self._older[0] != self._slot:
+            self.look_back(demands_us)
+        _slot, first, words = self._older
+        self._older = NOT_YET
+        older = b"%x:%s" % (first, b",".join(words))
+        while words and len(b"day= old=") + len(day) + len(older) > MOST_TEXT:
+            words.pop()
+            older = b"%x:%s" % (first, b",".join(words))
+        self._cursor = first + len(words)
+        return (("day", day), ("old", older))
+
+    def look_back(self, demands_us):
+        """Put together what the next checkpoint carries of older slots: they stay as they are."""
+        counts = self._demands(demands_us)
+        first = self._cursor
+        if not self._slot - SLOTS < first <= self._slot - 3:
+            first = self._slot - SLOTS + 1
+        slots = range(first, min(first + MOST_WORDS, self._slot - 2))
+        self._older = self._slot, first, [self._word(slot, counts) for slot in slots]
+
+    def _demands(self, demands_us):
         counts = {}
         for at_us in demands_us:
             slot = (at_us + self._epoch_us) // SLOT_US
             counts[slot] = counts.get(slot, 0) + 1
-        newest = b",".join([self._word(self._slot - back, counts) for back in range(3)])
-        day = b"%x.%x:%s" % (self._slot, into_s, newest)
-        if not self._slot - SLOTS < self._cursor <= self._slot - 3:
-            self._cursor = self._slot - SLOTS + 1
-        first, words = self._cursor, []
-        size = len(b"day=%s old=%x:" % (day, first))
-        while self._cursor <= self._slot - 3 and len(words) < MOST_WORDS:
-            word = self._word(self._cursor, counts)
-            size += len(word) + 1
-            if size > MOST_TEXT:
-                break
-            words.append(word)
-            self._cursor += 1
-        return (("day", day), ("old", b"%x:%s" % (first, b",".join(words))))
+        return counts
 
     def _word(self, slot, counts):
         own, asked, demands = self._own[slot % SLOTS], self._asked[slot % SLOTS], counts.get(slot, 0)

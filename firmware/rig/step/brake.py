@@ -75,6 +75,10 @@ class Brake:
         feed = self._stream.feed
         return (feed.next_index() - feed.at) & RING_MASK < self._left
 
+    def is_written(self):
+        """Whether the last stair is written."""
+        return self.on and not self._left and self._now_hz <= self._ramp.start_hz
+
     def go_on(self):
         """Queue the next stairs; returns their steps."""
         if self._left:

@@ -36,6 +36,8 @@ class Ramp:
     def __init__(self, start_hz, accel_hz_per_s):
         self.start_hz = start_hz
         self.stair_hz = max(1, accel_hz_per_s * STAIR_CYCLES // CLOCK_HZ)
+        self._quantum = 0  # for which the two stand that follow
+        self._start = self._stair = 1
 
     def needs(self, end_inc, inc, leave_inc, quantum):
         """Whether a change from end_inc to inc, or out to leave_inc, is more than a start or stop may be."""
@@ -56,8 +58,11 @@ class Ramp:
 
         now_inc: the flow before it; volume: units left in the span.
         """
-        start = max(1, inc_of_hz(self.start_hz, quantum))
-        stair = max(1, inc_of_hz(self.stair_hz, quantum))
+        if quantum != self._quantum:  # seldom
+            self._quantum = quantum
+            self._start = max(1, inc_of_hz(self.start_hz, quantum))
+            self._stair = max(1, inc_of_hz(self.stair_hz, quantum))
+        start, stair = self._start, self._stair
         leave = max(leave_inc, min(inc, start))
         if now_inc < start:
             flow = min(inc, start)

@@ -82,7 +82,8 @@ class Stepper:
 
     def open(self):
         """Begin a stream. Nothing moves until something is appended: cycle 0 comes with the first words."""
-        self.cut()
+        if self._open or self._feed.running:  # else it is cut, and nothing has moved since
+            self.cut()
         self._open = True
         self.hold(True)
 
@@ -225,6 +226,10 @@ class Stepper:
             return True
         self._publish()
         return False
+
+    def is_ramped(self):
+        """Whether all of a ramp down is written: it ends by itself, and `ramp_down` can wait."""
+        return self._brake.is_written()
 
     def reverse(self, steps, interval_cycles):
         """Pressure relief: cut, then turn back by `steps`, one every interval_cycles; ends with cut().

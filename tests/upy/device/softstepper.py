@@ -94,6 +94,10 @@ class SoftStepper:
         self.cut()
         return True
 
+    def is_ramped(self):
+        """It has no ramp."""
+        return False
+
     def reverse(self, steps, interval_cycles):
         """Go back; counted like every step."""
         self.open()
