@@ -3,9 +3,10 @@
 Owns: the order, the due times, the worst times, lateness, the watchdog's food.
 Rules: a tick runs every duty that is due, in order, and never waits; one that comes when the tick has had its piece of
 work runs in the next one, or the one after; the tick after a duty has waited its share is reserved for it: who can put
-his piece off does, and so does each duty that has not waited its own; polled duties run at every tick and must do
-nothing when their inputs have not changed; a garbage collection and a flash erase are announced and timed apart; the
-watchdog is fed only by a tick in which no duty missed its deadline.
+his piece off does, and so does each duty that has not waited its own, and another follows it where it was filled all
+the same; polled duties run at every tick and must do nothing when their inputs have not changed; a garbage collection
+and a flash erase are announced and timed apart; the watchdog is fed only by a tick in which no duty missed its
+deadline.
 Units: microseconds of Clock; the grid is TICK_US from power-on.
 Leaves: idling to board.py, what duties do to their modules.
 """
@@ -93,7 +94,7 @@ class Loop:
                 gives_way = spent or self.reserved and duty.waited < duty.waits
                 if gives_way and duty.waited <= duty.waits + (has_run and min(2, duty.waits - 1)):
                     duty.waited += 1
-                    self._owes = self._owes or not self.reserved and duty.waited >= duty.waits
+                    self._owes = self._owes or duty.waited >= duty.waits and (spent or not self.reserved)
                     continue
                 duty.waited = 0
                 has_run = 1
@@ -118,6 +119,11 @@ class Loop:
 
     def reserve(self):
         """Keep the next tick free for who asks."""
+        self._owes = True
+
+    def keep_next(self, duty):
+        """Keep the next tick free for a duty that gives up this one."""
+        duty.waited = duty.waits
         self._owes = True
 
     def has_room(self):

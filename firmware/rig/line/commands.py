@@ -18,7 +18,9 @@ from rig.refused import Refused
 
 READING = ("rate", "stage", "commit", "access")  # what these need besides is on loan
 MOST_WAITS = 4  # ticks in a row
+MOST_OPENS = 3  # filled ticks that the opening of a queue lets pass
 PATIENT_US = 100_000  # a queue that lasts so long can wait for a tick
+SHORT_US = 60_000  # and one that lasts for less cannot wait for the next one: it may come after a collection
 WEIGHED = ("bolus", "demand", "dispense", "clock")  # beside what comes under a cap
 # Verb and module, where that is not acts; each is so small that it is imported in a tick
 MODULES = (
@@ -50,9 +52,11 @@ class Commands:
     def __init__(self, rig):
         self._rig = rig
         self.is_acting = False  # a command has changed state, or is about to, and is not on record
+        self._names = ()  # the modules on loan of the verb that was prepared last
         self._acted = None  # the effect of a command that is still to be recorded
         self._replan = False  # motion is to follow what a command has changed
         self._waited = 0  # filled ticks, while a record of what a command brought about was to be made
+        self._opens = 0  # filled ticks, while a queue was to be opened
         self._logged_us = -1  # the tick in which the last of these was made
         self.reset_us = 0  # when the chip is to start anew, for maintenance; 0: not at all
 
@@ -65,9 +69,11 @@ class Commands:
             yield NEXT_TICK
         yield from self._prepare(row[0], args)
         yield from self.room()
-        while self._rig.delivery.settle(now()):  # what its record holds of a bolus is told before it
-            yield ""
-            yield from self.room()  # in a tick of its own
+        yield from self._settled(now)
+        if not self._rig.loop.has_room():  # filled by what was counted: little is left for the next one
+            yield from self.room()
+            if row[0] != "commit":  # whose act fills a tick; all is settled again as motion follows it
+                yield from self._settled(now)
         if self._rig.journal.has_room():
             effect = self.begin(row, args, seq, crc, now())
             yield ""
@@ -78,6 +84,12 @@ class Commands:
             yield effect.name, self.told(effect)
         else:
             yield "storage", (("why", "the log waits for an erase; ask again"),)
+
+    def _settled(self, now):
+        """Tell what the command's record holds of a bolus before it, in a tick of its own."""
+        while self._rig.delivery.settle(now()):
+            yield ""
+            yield from self.room()
 
     def loop(self):
         """The executive, which knows how full the present tick is."""
@@ -102,11 +114,12 @@ class Commands:
             yield from self.fetch(lend.DOCUMENTS)
             for _piece in lend.get("rig.line.preparing").prepare(self._rig, verb, args):
                 yield ""
-        yield from self.fetch(_modules(verb))
+        self._names = _modules(verb)
+        yield from self.fetch(self._names)
         if verb == "commit" and args["at_utc_s"]:
             yield from self.fetch(("rig.line.later",))
         if verb in WEIGHED:
-            for _piece in lend.get(_modules(verb)[-1]).weighing(self._rig, verb, args):
+            for _piece in lend.get(self._names[-1]).weighing(self._rig, verb, args):
                 yield ""
         yield ""
 
@@ -125,7 +138,7 @@ class Commands:
             if verb in spec.AT_ONCE:
                 values = self._at_once(verb, now_us)
             else:
-                values = getattr(lend.get(_modules(verb)[-1]), verb)(rig, args, now_us, effect)
+                values = getattr(lend.get(self._names[-1]), verb)(rig, args, now_us, effect)
             effect.values = list(values or ())
         except Refused as refused:
             effect.name, effect.fields = refused.args
@@ -182,20 +195,33 @@ class Commands:
         rig = self._rig
         delivery = rig.delivery
         if delivery.is_braking():
+            if rig.loop.is_filled(now_us) and not rig.loop.reserved and rig.board.stepper.is_ramped():
+                rig.loop.keep_next(rig.feeding)  # it comes to stand by itself
+                return now_us + 1
             rig.log.owe(lambda: delivery.go_on(now_us))  # what its end logs is a tick each
             return delivery.due_us
         if rig.log.has_rest() or self._logged_us == now_us and rig.loop.is_filled(now_us):
-            return now_us  # this tick was filled by its records
+            if self._replan or delivery.open_us < 0 or delivery.ahead_us(now_us) > PATIENT_US:
+                return now_us  # this tick was filled by its records
+            return delivery.go_on(now_us)  # a short queue cannot wait for them
         if self._replan:
+            if delivery.settle(now_us):
+                return now_us  # what has ended is told before what is cancelled
             self._replan = False
-            rig.flow_changed(now_us)
-            if rig.loop.is_filled(now_us):
+            rig.log.owe(lambda: rig.flow_changed(now_us))
+            if rig.log.has_rest() or rig.loop.is_filled(now_us):
                 return now_us
-        delivery.settle(now_us)
+        elif delivery.open_us < 0 and rig.loop.is_filled(now_us) and self._opens < MOST_OPENS:
+            self._opens += 1  # a line that comes takes two ticks to read
+            rig.loop.keep_next(rig.feeding)  # to open a queue fills a tick
+            return now_us + 1
+        self._opens = 0
+        # where a stream is only about to begin, all was told as the plan changed
+        told = 0 if delivery.open_us < 0 and delivery.wants_flow() else delivery.settle(now_us)
         lasts_us = delivery.ahead_us(now_us) if delivery.open_us >= 0 else 0
         # filled ticks that it lets pass: within checkpoint.SLACK_US
         rig.feeding.waits = 4 if lasts_us > 1_000_000 else 1 if lasts_us > PATIENT_US else 0
-        if lasts_us > PATIENT_US and rig.loop.is_filled(now_us):
+        if lasts_us > (SHORT_US if told else PATIENT_US) and rig.loop.is_filled(now_us):
             return now_us + 1  # by the records of what has begun or ended
         return delivery.go_on(now_us)
 

@@ -36,6 +36,7 @@ class Checkpoint:
         self._told_until_us = 0  # up to where what comes has been recorded as begun
         self._bolus, self._done_steps = None, 0  # that flowed then, or was about to
         self._interval_nl = INTERVAL_NL  # until the next one; 0: to be worked out at the next look
+        self._waits = False  # this tick is kept free for the duty, as far as that goes
         self._day_us = 0  # when the slot of the 24 h ends that the last checkpoint was in
 
     def recorded(self, now_us):
@@ -75,6 +76,11 @@ class Checkpoint:
     def run(self, now_us):
         """Erase ahead, look, and record what is due, each in a tick of its own; returns when to look again."""
         rig = self._rig
+        if rig.loop.is_filled(now_us) and not self._waits:
+            self._waits = True  # once: a record comes in time
+            rig.loop.keep_next(rig.recording)
+            return now_us + 1
+        self._waits = False
         if rig.journal.look():
             return now_us
         self._prepare(now_us)
@@ -88,6 +94,7 @@ class Checkpoint:
         rig.delivery.book(now_us)
         if not self._interval_nl:
             self._interval_nl = self.volume_nl(self.at_us, self._bolus, self._done_steps)
+            rig.cap.look_back(rig.requests.demands_us)
             return now_us
         interval_nl = self._interval_nl
         since_nl = rig.dosing.delivered_nl() - self._at_nl

@@ -22,6 +22,7 @@ class Monitor:
         self._rig = rig
         self._rotation = rotation
         self.pressure = pressure
+        self._due_us = 0  # when to check again
         self._starved = 0
         self._mode = ""
         self._mode_us = 0
@@ -40,7 +41,14 @@ class Monitor:
     def run(self, now_us):
         """Check; returns when to check again."""
         rig = self._rig
-        rig.delivery.settle(now_us)
+        if rig.delivery.settle(now_us):  # a record has filled this tick
+            rig.loop.keep_next(rig.watching)
+            return now_us + 1
+        rig.log.owe(lambda: self._check(now_us))  # an alarm acts at once, its records are a tick each
+        return self._due_us
+
+    def _check(self, now_us):
+        rig = self._rig
         self.check_reservoir()
         self._check_count()
         if rig.therapy.mode != self._mode:
@@ -58,7 +66,9 @@ class Monitor:
             self._retry(now_us)
         if rig.therapy.mode != self._mode or rig.delivery.relieving:
             period_us = self._period_us(now_us)
-        return min(self._retry_us, self._remind_us(now_us), now_us + period_us, self._next_change_us(now_us))
+        self._due_us = min(
+            self._retry_us, self._remind_us(now_us), now_us + period_us, self._next_change_us(now_us)
+        )
 
     def _remind_us(self, now_us):
         """When a pump that was left stopped is told of."""
