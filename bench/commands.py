@@ -4,7 +4,8 @@ Owns: the list of commands and the table.
 Rules: the very firmware, the real link and client, in emulated time; a tick is from when the processor wakes, or the
 one before has fed the watchdog, to its own feeding, its erases apart; one in which the firmware collects its garbage is
 left out, but not from the firmware's own figure of the worst tick, which stands beside it and has the collection apart;
-what the stack of 8 kB held at most, interrupts included, stands in the last column; with `--first` each command is the
+what the stack of 8 kB held at most, interrupts included, stands in the last column; an alarm that says that the queue
+ran dry or that the rotor does not follow ends the run; with `--first` each command is the
 first after a start, and after quiet seconds, the firmware being built to give its modules on loan back after four of
 them instead of a minute; without PUMPRIG_UF2 it says so.
 Units: ms of emulated time; bytes.
@@ -28,6 +29,8 @@ HOUR_S = 3600
 STEPS = tuple((3 * HOUR_S * k, 240_000 + 48_000 * k) for k in range(8))
 COLLECTION_MS = 21.5  # a tick with a collection in it takes longer, one without is then late anyhow
 AFTER_S = 1.2
+# Alarms for which nothing gives a reason here
+FALSE = {"starved", "stall", "over_infusion", "under_infusion", "count_mismatch"}
 GOAL_MS = 10.0
 STOP_PIN, REQUEST_PIN = 10, 11
 # name: (verb, arguments) in order; each begins where the one before left the rig. Not `maintenance`: it begins anew
@@ -111,6 +114,9 @@ class Meter:
             raise SystemExit("the rig began anew by itself")
         self.stack = self.line.ask(stack=True)["stack"]
         fields = self.client.read("status").fields
+        false = {row["name"] for row in self.client.read("alarms").rows} & FALSE
+        if false:
+            raise SystemExit(f"a false alarm: {', '.join(sorted(false))}")
         self.line.pause(0.1)
         self.line.ask(ticks=True)
         late, self.late = int(fields["late"]) - self.late, int(fields["late"])
