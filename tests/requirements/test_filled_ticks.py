@@ -61,3 +61,17 @@ def test_a_stall_is_found(full: Bench) -> None:
     full.happen("stall")
     full.run("10 s")
     assert "stall" in full.raised()
+
+
+@pytest.mark.requirement("SR-34")
+@pytest.mark.parametrize("after_ms", [60, 100, 140])
+def test_an_alarm_as_priming_begins_is_recorded_and_the_queue_does_not_run_dry(
+    full: Bench, after_ms: int
+) -> None:
+    full.act("prime", volume_nl=400_000)
+    full.happen("sensor_fail", sensor="pressure", how="absent", after=f"{after_ms} ms")
+    full.run("1 s")
+    before = pulses(full)
+    full.run("1 s")
+    assert pulses(full) - before > 10_000, "it flows on at its rate"
+    assert full.raised() == ["sensor"]
