@@ -52,7 +52,7 @@ class Commands:
     def __init__(self, rig):
         self._rig = rig
         self.is_acting = False  # a command has changed state, or is about to, and is not on record
-        self._names = ()  # the modules on loan of the verb that was prepared last
+        self._names = _modules("")  # the modules on loan of the verb that was prepared last
         self._acted = None  # the effect of a command that is still to be recorded
         self._replan = False  # motion is to follow what a command has changed
         self._waited = 0  # filled ticks, while a record of what a command brought about was to be made
