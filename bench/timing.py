@@ -22,10 +22,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "bench" / "timing.json"
+RP2350_ARM = 0xE48BFF59  # the family in a UF2's blocks
 PARTS = ("idle", "load", "flows", "change", "million", "others")
 WHATS = ("pumprig", "whole firmware", "machine.Timer", "sleep_us loop")
 ENGINE = (
-    *(f"rig/board/{name}." for name in ("pins", "config", "drivers")),
+    *(f"rig/board/{name}." for name in ("pins", "config", "drivers", "cycles_pio")),
     "rig/step/",
     *(f"lib/pumpwire/{name}." for name in ("__init__", "terms")),
     "lib/adafruit_motor",
@@ -65,11 +66,14 @@ def why_not() -> str:
     """Why the emulated Pico cannot run here; empty if it can."""
     uf2 = os.environ.get("PUMPRIG_UF2", "")
     if not uf2 or not Path(uf2).is_file():
-        return "PUMPRIG_UF2 does not name a MicroPython UF2 for RPI_PICO"
+        return "PUMPRIG_UF2 does not name a MicroPython UF2 for RPI_PICO or RPI_PICO2"
     if shutil.which("node") is None:
         return "node is not installed"
     if not (ROOT / "tests" / "node_modules" / "rp2040js").is_dir():
         return "rp2040js is not installed in tests/node_modules"
+    rp2350js = Path(os.environ.get("PUMPRIG_RP2350JS", ""), "dist", "esm", "rp2350.js")
+    if struct.unpack_from("<I", Path(uf2).read_bytes(), 28)[0] == RP2350_ARM and not rp2350js.is_file():
+        return "the UF2 is for an RP2350, and PUMPRIG_RP2350JS does not name a folder with rp2350js' dist/esm"
     return ""
 
 

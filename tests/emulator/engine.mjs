@@ -6,11 +6,13 @@ const [uf2, bootrom, folder] = process.argv.slice(2);
 const chip = new RigChip({ uf2, bootrom, eraseMs: 1, programMs: 0.1 });
 await chip.install(folder);
 await chip.py(`
-import gc, time, rp2
+import gc, time, machine, rp2
+machine.freq(125_000_000)
 from rig.board import config
 from rig.step.stepper import Stepper
 from rig.step.pio import step, count
 from rig.step.coil_pio import coils, coils_dark
+from rig.board.cycles_pio import cycles
 pins = [(r[0], r[1]) for r in config.PINS]
 config.setup = lambda: config.Setup(config.DRIVER, config.MOTOR, 16, 40_000, config.PULSE_NS, pins)  # beyond a head's margin
 s = Stepper(config)
@@ -20,7 +22,7 @@ inc = ${9973n * 86400n * 7777n}
 `);
 const take = () => { const e = chip.edges; chip.edges = []; return e; };
 const seen = {};
-seen.words = JSON.parse(await chip.py('print([list(p[0]) for p in (step, count, coils, coils_dark)])'));
+seen.words = JSON.parse(await chip.py('print([list(p[0]) for p in (step, count, coils, coils_dark, cycles)])'));
 // 400 ms of the CPU standing still, three times, while 7777 steps/s go on
 chip.eraseMs = 400;
 seen.erase = JSON.parse((await chip.py(`

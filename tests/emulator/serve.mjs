@@ -10,12 +10,14 @@ if (folder === '-') await pico.run(() => pico.connected);
 
 let client = null, wake = null;
 pico.onData = (data) => { if (client) client.write(data); else if (process.env.PICO_CONSOLE) process.stderr.write(data); };
-const server = net.createServer((socket) => {
+const soon = (ms) => new Promise((done) => setTimeout(done, ms));
+const server = net.createServer(async (socket) => {
+  socket.on('error', () => {});
+  for (let tries = 0; client && tries < 100; tries++) await soon(10);   // that the one before has closed may not have been read yet
   if (client) { socket.end('another program has this port\r\n'); return; }
   client = socket; socket.setNoDelay(true);
   socket.on('data', (data) => { pico.send(data); wake?.(); });
   socket.on('close', () => { client = null; });
-  socket.on('error', () => {});
 });
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
 const nap = (ms) => new Promise((done) => {

@@ -14,15 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_S = 1500
-# an emulated Pico is ten times slower than a real one, a busy machine slower again: the tool's patience is longer
-PATIENT = """
-import importlib
-from pumprig import cli
-from pumprig.rig import client
-client.GREETING_S, client.ANSWER_S = 8.0, 30.0
-importlib.import_module("pumprig.cli.flash").REBOOT_S = 600.0
-cli.main()
-"""
+PATIENT = Path(__file__).parent / "patient.py"
 
 
 @pytest.fixture
@@ -55,7 +47,7 @@ def tool(folder: Path, port: str, *words: str) -> Any:
         "XDG_CONFIG_HOME": str(folder),
     }
     done = subprocess.run(
-        [sys.executable, "-c", PATIENT, "--json", "-p", port, *words],
+        [sys.executable, str(PATIENT), "--json", "-p", port, *words],
         capture_output=True,
         text=True,
         env=environment,
