@@ -30,7 +30,7 @@ function endTick() {
 }
 // a tick ends when it feeds the watchdog: after a collection the next one comes at once, without a sleep between them
 function watchFeeding() {
-  const dog = pico.mcu.peripherals[0x40058], write = dog.writeUint32.bind(dog);
+  const { dog } = pico, write = dog.writeUint32.bind(dog);
   dog.writeUint32 = (offset, value) => { if (offset === 4) endTick(); write(offset, value); };
 }
 watchFeeding();
@@ -52,12 +52,12 @@ const line = () => {
   return text;
 };
 // What was never written since the last look still has its paint.
-const STACK_TOP = 0x42000, STACK_BOTTOM = 0x40000, PAINT = 0xa5;
+const STACK_TOP = pico.mcu.sram.length, STACK_BOTTOM = STACK_TOP - 0x2000, PAINT = 0xa5;
 function deepest() {
-  const { sram, core } = pico.mcu;
+  const { sram } = pico.mcu, core = pico.mcu.core[0]?.regs ?? pico.mcu.core;
   let at = STACK_BOTTOM;
   while (at < STACK_TOP && sram[at] === PAINT) at++;
-  sram.fill(PAINT, STACK_BOTTOM, Math.max(STACK_BOTTOM, core.SP - 0x20000000));
+  sram.fill(PAINT, STACK_BOTTOM, Math.max(STACK_BOTTOM, (core.SP ?? core.sp) - 0x20000000));
   return STACK_TOP - at;
 }
 function answer(request) {

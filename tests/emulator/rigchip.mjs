@@ -1,12 +1,14 @@
-// RigChip: an emulated Pico with files installed, inputs pulled up, and a recorder on the step pin.
+// RigChip: an emulated Pico, or Pico 2 if the UF2 is for its Arm cores, with files installed, inputs pulled up, and a recorder on the step pin.
 // bootFirmware: one that runs the whole firmware, with sensors and a journal.
 // Rules: the firmware's .mpy files come from a folder that Python prepared; edges are kept as cycles in one growing array.
 // Callers: tests/emulator/*.mjs. Units: cycles of 8 ns.
 import fs from 'node:fs';
 import path from 'node:path';
-import { Chip } from './chip.mjs';
 import { Driver } from './driver.mjs';
 import { attachSensors } from './sensors.mjs';
+
+const RP2350_ARM = 0xe48bff59;                                // the family in a UF2's blocks
+const { Chip } = await import(fs.readFileSync(process.argv[2]).readUInt32LE(28) === RP2350_ARM ? './pico2.mjs' : './chip.mjs');
 
 export const STEP = 2, STOP = 10, BUTTONS = [10, 11, 12], COILS = [6, 7, 8, 9];
 
@@ -32,6 +34,31 @@ export class RigChip extends Chip {
       for (let i = 0; i < text.length; i += 2000) script += `f.write(binascii.a2b_base64('${text.slice(i, i + 2000)}'))\n`;
       await this.py(script + 'f.close()\n');
     }
+  }
+  async run(pred = () => false) {
+    this.running = true;
+    let k = 0;
+    while (this.running && !pred()) {
+      this.batch(20000, 125000);           // <= 1 ms of emulated time between host exchanges
+      if ((++k & 7) === 0) await new Promise((r) => setImmediate(r));
+    }
+  }
+  // raw REPL exec
+  async exec(code, timeoutMs = 7200000) {
+    let buf = Buffer.alloc(0); this.onData = (d) => { buf = Buffer.concat([buf, d]); };
+    const t0 = Date.now();
+    const wait = async (s) => {
+      await this.run(() => buf.includes(s) || Date.now() - t0 > timeoutMs);
+      const i = buf.indexOf(s); if (i < 0) throw new Error('timeout; got ' + buf.toString().slice(-300));
+      const out = buf.subarray(0, i); buf = buf.subarray(i + s.length); return out;
+    };
+    this.send('\r\x03\x03\x01');
+    await wait('raw REPL; CTRL-B to exit\r\n>');
+    this.send(code); this.send('\x04');
+    await wait('OK');
+    const out = await wait('\x04'); const err = await wait('\x04');
+    this.onData = null;
+    return [out.toString(), err.toString()];
   }
   // Run Python on the Pico; its output. Throws with the traceback if it fails.
   async py(code, limitMs) {
