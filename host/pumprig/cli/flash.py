@@ -62,7 +62,7 @@ def _install(
 ) -> None:
     from pumprig.flash.boards import kind_of
     from pumprig.flash.image import build, journal_files
-    from pumprig.flash.install import install
+    from pumprig.flash.install import check, install, untried
 
     files = build()
     before = _leave_running(settings, address, yes, skip_log)
@@ -72,7 +72,10 @@ def _install(
     history = None
     try:
         kind = kind_of(board)
-        settings.say(f"{address}: {kind.name} ({kind.chip})")
+        version = check(board)
+        settings.say(f"{address}: {kind.name} ({kind.chip}), MicroPython {version}")
+        if untried(version):
+            settings.say(untried(version))
         journal = journal_files(kind.log_blocks)
         history = _carried_on(settings, board, identity)
         if history is not None:

@@ -24,7 +24,7 @@ from pumprig.errors import LinkError, PumpError, UsageError
 from pumprig.extras import to_install
 from pumprig.flash.image import BLOCK, JOURNAL_FOLDER
 
-OLDEST = (1, 26)
+OLDEST, NEWEST = (1, 26), (1, 28)  # the MicroPythons that the firmware has run on (docs/how-to/firmware.md)
 FIRST = f"{JOURNAL_FOLDER}/log000.bin"  # made last, and with it the journal is whole
 RESERVE_BYTES = 64 * 1024
 STEP_S = 60
@@ -193,6 +193,14 @@ def check(board: Board) -> str:
             "Install MicroPython 1.26 or newer for the Pico (a UF2 file, with the BOOTSEL button held).",
         )
     return version
+
+
+def untried(version: str) -> str:
+    """What to say of a MicroPython that is newer than any that was tried; empty for one that was."""
+    if tuple(int(part) for part in version.split(".")[:2]) <= NEWEST:
+        return ""
+    newest = ".".join(map(str, NEWEST))
+    return f"MicroPython {version} is newer than any that was tried here (up to {newest}): do the bring-up anew"
 
 
 def chip_id(board: Board) -> str:

@@ -43,6 +43,14 @@ def test_any_other_is_refused_before_anything_is_written(machine: str, told: str
     assert refused.value.not_done == "Nothing was written."
 
 
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("1.26.0", False), ("1.28.0", False), ("1.28.1", False), ("1.29.0", True), ("2.0.0", True)],
+)
+def test_a_micropython_newer_than_any_that_was_tried_is_told_of(version: str, told: bool) -> None:
+    assert (version in install.untried(version)) is told
+
+
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
     return image.build()
