@@ -200,7 +200,9 @@ def untried(version: str) -> str:
     if tuple(int(part) for part in version.split(".")[:2]) <= NEWEST:
         return ""
     newest = ".".join(map(str, NEWEST))
-    return f"MicroPython {version} is newer than any that was tried here (up to {newest}): do the bring-up anew"
+    return (
+        f"MicroPython {version} is newer than any that was tried here (up to {newest}): do the bring-up anew"
+    )
 
 
 def chip_id(board: Board) -> str:
