@@ -120,6 +120,9 @@ def test_each_repeated_hour_counts_whichever_came_before_it() -> None:
     night = ((0, 24_000), (H, 240_000), (2 * H, 24_000))
     back = at_s + 100 * DAY_S - H  # at the same local time as the hour that was left out before it
     assert base(basal=night, zone=zone((0, 0), (at_s, H), (back, 0))) == 42_000
+    sunday_s = at_s + 2 * DAY_S
+    both = zone((0, 0), (sunday_s, H), (sunday_s + 98 * DAY_S - H, 0))
+    assert base(basal=((0, 24_000),), zone=both, sun=night) == 42_000
     eight_days = zone((0, 0), (at_s, -H), (at_s + 4 * DAY_S, 0), (at_s + 8 * DAY_S, -H))
     assert (at_s // DAY_S + 8 + 3) % 7 == 5, "a Saturday"
     assert base(basal=((0, 24_000),), zone=eight_days, sat=night) == 42_000

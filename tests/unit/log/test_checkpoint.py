@@ -227,8 +227,10 @@ def test_a_record_is_made_at_its_instant_and_not_a_microsecond_before(tmp_path: 
     assert rig.rig.checkpoint.run(due_us + 5) == due_us + 5, "due in this very tick"
 
 
-def test_what_a_checkpoint_says_of_the_day_is_what_its_own_state_has_counted(tmp_path: Path) -> None:
-    """Steps that no duty has booked yet are in both, or a boot would miss them in the last 24 h."""
+def test_a_checkpoint_holds_each_step_that_has_left_by_its_instant_and_its_day_does_too(
+    tmp_path: Path,
+) -> None:
+    """What may be lost behind it is reckoned from that instant on; steps that no duty has booked yet are before it."""
     rig = rig_of(tmp_path, "basal=0:86400000")  # 333 steps a second
     rig.bench.run(10 * S_US)
     rig.rig.checkpoint._record_us = 0
@@ -239,6 +241,8 @@ def test_what_a_checkpoint_says_of_the_day_is_what_its_own_state_has_counted(tmp
     _header, state, text = records.unpack(rig.rig.journal.read(before))
     slots = text.split("day=")[1].split()[0].partition(":")[2].split(",")
     assert sum(int(word or "0", 16) for word in slots) == state["basal_steps"] > 3_300
+    rig.rig.delivery.settle(rig.rig.clock.now_us())
+    assert state["basal_steps"] == rig.rig.dosing.kind_steps[0]
 
 
 def test_a_rise_that_a_record_has_told_of_needs_no_other(tmp_path: Path) -> None:
