@@ -63,6 +63,9 @@ def test_a_supply_that_is_too_low_at_the_very_first_look_is_a_glitch_until_the_s
     rig = Watched(tmp_path)
     before = rig.rig.monitor
     rig.rig.monitor = Monitor(rig.rig, before._rotation, before.pressure)
+    set_again: list[int] = []
+    rig.rig.supply_is_back = lambda: set_again.append(1)
+    assert [rig.supply(12_000), set_again] == [False, []], "nothing was away"
     assert [rig.supply(8_999), "supply_stop" in rig.active] == [True, False]
     assert [rig.supply(8_999), "supply_stop" in rig.active] == [False, True]
 
@@ -181,6 +184,16 @@ def test_the_reservoir_is_low_below_the_program_s_level_and_empty_at_zero(tmp_pa
     reservoir.fill(800_000)
     rig.rig.monitor.check_reservoir()
     assert rig.active == set()
+
+
+def test_a_look_judges_the_reservoir_by_all_that_has_left_by_then(tmp_path: Path) -> None:
+    rig = Watched(tmp_path, PROGRAM % 864_000 + " low_nl=50000")
+    rig.run(1_000)
+    rig.rig.reservoir.base_nl += 50_010 - rig.rig.reservoir.volume_nl()
+    rig.run(0)
+    assert rig.active == set()
+    rig.run(2 * S_US)  # 20 nL later
+    assert rig.active == {"low"}
 
 
 def test_without_a_program_an_empty_reservoir_and_a_standing_pump_are_no_alarm(tmp_path: Path) -> None:
