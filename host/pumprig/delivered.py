@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pumpwire import texts
+
 from pumprig import quantities
 from pumprig.store.given import Delivery
 from pumprig.store.sofar import SoFar
@@ -68,7 +70,7 @@ def reason(row: dict[str, Any]) -> str:
     elif why == "cancelled":
         told = f"rest of a cancelled {name} bolus{counted}"
     elif why == "refused":
-        told = f"requests refused{counted}: {name}"
+        told = f"requests refused{counted}: {texts.ERRORS.get(name, name)}"
     else:
         told = f"{WHY.get(why, why)}{counted if row['for_s'] else ''}"
     lasted = f", for {quantities.duration_text(row['for_s'] * 1000)}" if row["for_s"] else ""

@@ -135,17 +135,22 @@ def iso(utc_us: int | None) -> str | None:
 
 
 def utc_text(utc_us: int) -> str:
-    """An instant for people who may be in any time zone."""
-    return (iso(utc_us) or "")[:19].replace("T", " ") + " UTC"
+    """An instant for people who may be in any time zone: `2026-03-01 07:00:00 UTC`."""
+    return utc_of(iso(utc_us))
+
+
+def utc_of(text: str | None, characters: int = 19) -> str:
+    """An ISO 8601 text in UTC as a person reads it, and as `parse_instant` takes it back."""
+    return text[:characters].replace("T", " ") + " UTC" if text else UNKNOWN
 
 
 def local_text(utc_us: int | None) -> str:
-    """An instant in the computer's own time zone, for people."""
+    """An instant in the computer's own time zone, for people: `2026-03-01 08:00+01:00`, or with `UTC`."""
     if not utc_us:
         return "not known"
     at = EPOCH + timedelta(microseconds=utc_us)
     try:
-        return at.astimezone().strftime("%Y-%m-%d %H:%M")
+        return at.astimezone().isoformat(" ", "minutes").replace("+00:00", " UTC")
     except (OverflowError, OSError, ValueError):  # TZ names an offset that no zone has
         return f"{at:%Y-%m-%d %H:%M} UTC"
 
@@ -182,13 +187,20 @@ def parse_instant(text: str, what: str, now_us: int) -> int:
 
 def _instant_us(text: str, now_us: int) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(
+            text.strip().removesuffix(" UTC") + "Z" * text.strip().endswith(" UTC")
+        )
     except ValueError:
         return now_us - units.parse(text, "time") * 1000
     try:
         return to_utc_us(moment.astimezone() if moment.tzinfo is None else moment)
     except (OverflowError, OSError, ValueError):  # a year that the system's clock does not know
         return to_utc_us(moment.replace(tzinfo=UTC))
+
+
+def counted(number: int, what: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def k_text(k: float) -> str:

@@ -49,7 +49,7 @@ COMMANDS = {
 }
 
 
-UNTOLD = ("verb", "seq", "name", "n", "parts", "part", "of", "waited")
+UNTOLD = ("verb", "seq", "name", "n", "parts", "part", "of", "waited", "day", "old")
 
 
 def style_of(event: str) -> str:

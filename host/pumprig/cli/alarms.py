@@ -11,6 +11,7 @@ from __future__ import annotations
 import click
 from pumpwire import texts
 
+from pumprig import quantities
 from pumprig.cli.settings import current, yes_option
 from pumprig.rig.status import documents_of
 
@@ -42,7 +43,7 @@ def alarms(ctx: click.Context) -> None:
         table.add_column(heading)
     for row in rows:
         style = STYLES.get(str(row["priority"]), "")
-        since = (row["since"] or "not known")[:19].replace("T", " ")
+        since = quantities.utc_of(row["since"])
         seen = "yes" if row["acknowledged"] else "no"
         table.add_row(styled(row["name"], style), row["priority"], since, seen, TEXTS.get(row["name"], ""))
     settings.print(table)

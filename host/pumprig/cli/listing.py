@@ -101,7 +101,7 @@ def _cells(row: dict[str, Any], now: datetime) -> tuple[str, ...]:
     return (
         "*" if row["active"] else "",
         str(row["id"]),
-        row["made_at"][:16].replace("T", " "),
+        quantities.utc_of(row["made_at"], 16),
         f"{max(0.0, age_s) / 86_400:.0f} d",
         ("SIMULATED " if row["simulated"] else "") + (row["device_id"] or "not told"),
         row["tube"] or "not told",

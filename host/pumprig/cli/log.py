@@ -43,6 +43,7 @@ from pumprig.store.export import FORMATS, Rows, export, form_of, plain
 from pumprig.store.given import delivery_of
 from pumprig.store.totals import total
 from pumprig.store.verify import verify
+from pumprig.worded import words_of
 
 
 @click.group()
@@ -113,7 +114,7 @@ def _pulled(settings: Settings, store: Store, result: Pulled, follow: bool) -> N
             rows = Rows(store, result.device_id)
             for record in ledger.read(store, result.device_id, last=result.new):
                 settings.document(plain(rows.of(record)) if settings.json else None)
-                settings.show(_line(record))
+                settings.show(_line(record, rows))
             streams.flush()
         return
     settings.show(
@@ -156,15 +157,21 @@ def show(
         for record in ledger.read(store, chosen, from_us, to_us, events, last):
             shown += 1
             settings.document(plain(rows.of(record)) if settings.json else None)
-            settings.show(_line(record))
+            settings.show(_line(record, rows))
     if not shown:
         settings.say("no record of that kind in that time")
 
 
-def _line(record: ledger.Record) -> str:
-    when = (quantities.iso(record.at_utc_us) or f"boot {record.boot} + {record.mono_us / 1e6:.1f} s")[:19]
-    when = when.replace("T", " ")
-    return f"{record.number:7d}  {when:20}  {record.net_steps:10d} steps  {record.event:14} {record.text}"
+def _line(record: ledger.Record, rows: Rows) -> str:
+    """A record as a person reads it: number, when, what had been delivered by then, what happened."""
+    when = quantities.utc_text(record.at_utc_us or 0)
+    if not record.at_utc_us:
+        when = f"boot {record.boot} + {record.mono_us / 1e6:.1f} s"
+    delivered_nl = rows.of(record)["delivered_nl"]
+    steps = quantities.counted(record.net_steps, "step")
+    delivered = steps if delivered_nl is None else quantities.volume_text(delivered_nl)
+    words = words_of(record, rows.step_nl(record))
+    return f"{record.number:7d}  {when:23}  {delivered:>11}  {record.event:14} {words}"
 
 
 @log.command("export")

@@ -104,10 +104,9 @@ def calibration_document(content: dict[str, Any], known: InForce) -> dict[str, A
 
 def line_of(content: dict[str, Any]) -> str:
     """A reading as one line."""
-    at = quantities.iso(quantities.now_utc_us()) or ""
     alarms = ", ".join(str(row["name"]) for row in content["alarms"])
     words = [
-        at[:19].replace("T", " "),
+        quantities.utc_text(quantities.now_utc_us()),
         f"{content['state']:12}",
         _rate(content["rate_nl_per_h"]),
         f"delivered {_volume(content['delivered_nl'])}",
@@ -153,7 +152,10 @@ def _rows(content: dict[str, Any], calibration: InForce) -> list[tuple[str, str]
         ),
         ("therapy", name),
         ("rate", _rate(content["rate_nl_per_h"]) + "; counted " + _rate(content["counted_rate_nl_per_h"])),
-        ("delivered", f"{_volume(content['delivered_nl'])} ({content['delivered_steps']} steps)"),
+        (
+            "delivered",
+            f"{_volume(content['delivered_nl'])} ({quantities.counted(content['delivered_steps'], 'step')})",
+        ),
         ("commanded", _volume(content["commanded_nl"])),
         ("reservoir", _reservoir(content["reservoir_nl"], content["reservoir_u_nl"])),
         ("refill due", _refill(content)),
@@ -192,6 +194,8 @@ def _rows(content: dict[str, Any], calibration: InForce) -> list[tuple[str, str]
 
 def _refill(content: dict[str, Any]) -> str:
     """The date with every allotted demand bolus used, and the one by the habit of the last week."""
+    if content["refill_due_at"] is None:
+        return "not known yet" if content["rate_nl_per_h"] else "not known (nothing flows)"
     told = _when(content["refill_due_at"])
     habit = content["refill_by_habit_at"]
     if habit is None or habit[:10] == told[:10]:
@@ -226,4 +230,4 @@ def _rate(rate: float | None) -> str:
 
 
 def _when(text: str | None) -> str:
-    return text.replace("T", " ")[:16] + " UTC" if text else "not known (nothing flows)"
+    return quantities.utc_of(text, 16)

@@ -81,9 +81,10 @@ def address_of(name: str | None, state: str | None) -> str:
     picos = [row for row in found() if row.is_pico]
     if len(picos) == 1:
         return picos[0].device
-    listed = ", ".join(row.device for row in picos) or "none"
+    found_here = ", ".join(row.device for row in picos)
+    listed = f"{len(picos)} Picos were found: {found_here}" if picos else "no Pico was found"
     raise UsageError(
-        f"No port was named, and the number of Picos found is {len(picos)} ({listed}).",
+        f"No port was named, and {listed}.",
         "Nothing was sent.",
         "Name one with -p PORT, or PUMPRIG_PORT, or `port` in the configuration; `-p sim` is a simulated rig.",
     )

@@ -11,6 +11,7 @@ Leaves: what a line means to client.py, which port to discovery.py.
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import threading
@@ -224,6 +225,14 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
+def _plain(text: str) -> str:
+    """Why, without the numbers and repetitions in which pyserial and Python wrap it."""
+    if "Inappropriate ioctl" in text:
+        return "it is no serial port"
+    words = re.split(r"\[Errno -?\d+\] ", text)[-1]
+    return re.sub(r": '[^']*'$", "", words).strip(". ") or text
+
+
 def _open_error(address: str, error: Exception) -> LinkError:
     text = str(error)
     if "exclusively lock" in text or "Resource busy" in text or "Access is denied" in text:
@@ -245,7 +254,9 @@ def _open_error(address: str, error: Exception) -> LinkError:
             "Use a device, COMx, socket://host:port or rfc2217://...",
         )
     return LinkError(
-        f"{address} cannot be opened: {text}.",
+        f"{address} cannot be opened: {_plain(text)}.",
         "not done",
-        "`pumprig ports` lists the ports; check the cable.",
+        "Check the address, and that a rig's server runs there."
+        if "://" in address
+        else "`pumprig ports` lists the ports; check the cable.",
     )

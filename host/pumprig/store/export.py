@@ -54,6 +54,11 @@ class Rows:
             except documents.DocumentError:
                 continue  # of another version of pumprig: its hash stands, its rate is not known
 
+    def step_nl(self, record: Record) -> float:
+        """Volume of a step under a record's calibration, 0 where it is not known."""
+        num, den, _u_ppm = self._calibrations.get(record.calibration_id, (0, 1, 0))
+        return num / den
+
     def of(self, record: Record) -> dict[str, Any]:
         """One record. `time` is a datetime or None."""
         state = record.state
