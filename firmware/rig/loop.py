@@ -18,8 +18,8 @@ SPENT_US = 2_500
 FRESH_US = 2_000  # and a piece that fills a tick is begun only before this: the goal is 10 ms in all
 MOST_PUT_OFF = 6
 WAITS = 3  # ticks in a row; then the next one is reserved
-# So much work leaves some 25 kB of garbage: collected at the end of a tick, before the room of rig.start is full.
-LITTER_US = 14_000
+# So much work leaves some 20 to 30 kB of garbage: collected at the end of a tick, before the room of rig.start is full.
+LITTER_US = 12_000
 DEADLINE_US = 2_000_000  # a duty that is later than this starves the watchdog
 
 

@@ -145,6 +145,7 @@ def _ahead(held, comes, late, dosing):
     """
     own_steps = sum([row[0] for row in held[: SLOTS - late]])
     asked_steps = sum([row[1] for row in held[: SLOTS - late]])
+    yield True  # after 5 ms on the Pico
     own, total = [], []
     for i in range(SLOTS - 1):
         back = SLOTS - 1 - late - i  # the slot that leaves the window as this one ends
@@ -159,9 +160,9 @@ def _ahead(held, comes, late, dosing):
 
 def _fullest(held, comes, own_nl, dosing):
     """The most of all in any 24 h, by whole slots: up to ten minutes longer; of the program itself own_nl at most."""
-    own_steps = sum([row[0] for row in held])  # 2 ms on the Pico
+    own_steps = sum([row[0] for row in held])
     asked_steps = sum([row[1] for row in held])
-    yield True
+    yield True  # after 4 ms
     most_nl = 0
     for i in range(len(comes)):
         nl = dosing.nl_of(own_steps) + comes[i] - (comes[i - SLOTS] if i >= SLOTS else 0)
