@@ -22,7 +22,7 @@ TICKS = 100_000
 HEAP_KB = 200
 # The unix port's words have 64 bits, the WebAssembly VM's 32 as the Pico's; bytecode and text are as large on both.
 LEAST_FREE_64_BIT_BYTES = 183_500  # of a heap of as many words as 200 kB are on the Pico
-LEAST_FREE_32_BIT_BYTES = 82_000  # what only a boot needs and what is on loan given back, as rig.start does
+LEAST_FREE_32_BIT_BYTES = 81_500  # what only a boot needs and what is on loan given back, as rig.start does
 MOST_GROWTH_BYTES = 1_024  # the lists of what is queued and held differ from sample to sample
 AFTER_BOOT = """
 import softboard
