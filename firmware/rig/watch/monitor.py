@@ -41,8 +41,8 @@ class Monitor:
     def run(self, now_us):
         """Check; returns when to check again."""
         rig = self._rig
-        # the feed may have settled in this tick; a record fills one
-        if rig.delivery.settled_us != now_us and rig.delivery.settle(now_us):
+        # Even where the feed has settled in this tick: what is counted is to be as new as the angle
+        if rig.delivery.settle(now_us):  # a record has filled this tick
             rig.loop.keep_next(rig.watching)
             return now_us + 1
         rig.log.owe(lambda: self._check(now_us))  # an alarm acts at once, its records are a tick each
