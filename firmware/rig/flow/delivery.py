@@ -42,6 +42,7 @@ class Delivery:
         self._angle = angle
         self._planned = planned  # told when the begin or the end of a bolus comes to be known
         self.open_us = -1  # when the stream began; -1: none
+        self.settled_us = -1  # the tick in which it was last settled
         self.due_us = NEVER_US
         self._stopped = None  # to be called at the end of a ramp down
         self._brake_front_us = 0
@@ -107,6 +108,7 @@ class Delivery:
 
         Returns how many records that took.
         """
+        self.settled_us = now_us
         count = 0
         while True:  # up to the end of each bolus: no record holds a step of what it has not told of
             told = self._untold(now_us)

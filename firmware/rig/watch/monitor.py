@@ -41,8 +41,10 @@ class Monitor:
     def run(self, now_us):
         """Check; returns when to check again."""
         rig = self._rig
-        # Even where the feed has settled in this tick: what is counted is to be as new as the angle
-        if rig.delivery.settle(now_us):  # a record has filled this tick
+        # What is counted is to be as new as the angle, even where the feed has settled in this tick
+        if rig.delivery.settled_us == now_us:
+            rig.delivery.book(now_us)
+        elif rig.delivery.settle(now_us):  # a record has filled this tick
             rig.loop.keep_next(rig.watching)
             return now_us + 1
         rig.log.owe(lambda: self._check(now_us))  # an alarm acts at once, its records are a tick each
