@@ -27,6 +27,12 @@ def test_the_figures_of_the_walk() -> None:
     assert weigh.FOUND_US == 2 * S_US
     assert (weigh.TURNS, weigh.SLOT_TURNS) == (6, 24)
     assert len(list(weigh.slowly(iter(range(109)), 36))) == 3
+    assert len(list(weigh.slowly(iter([None, False, 1, None])))) == 0
+    assert len(list(weigh.slowly(iter([None, True, None, True])))) == 2, "a turn that fills a tick by itself"
+    held = [(1, 1)] * SLOTS
+    assert [row for row in weigh._fullest(held, [0] * 3, 0, dosing_of()) if row] == [True], (
+        "the sums over a day do"
+    )
 
 
 @pytest.mark.parametrize("seed", range(30))

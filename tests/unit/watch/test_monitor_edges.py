@@ -11,7 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from watched import AIR_PA, PROGRAM, S_US, Watched
+from parts import SINGLE, bolus
+from watched import AIR_PA, NL_A_SECOND, PROGRAM, S_US, Watched
 
 FIVE_DEGREES = 57  # counts
 
@@ -141,3 +142,42 @@ def test_pressure_is_compared_where_looks_are_a_tenth_of_a_second_apart(
         rig.pressure_pa = 2 * AIR_PA + 10_000 - int(rig.pressure_pa or 0)
         rig.run(1_000)
     assert ("sensor" in rig.active) is is_slow
+
+
+def test_an_alarm_acts_at_once_and_is_on_record_in_a_tick_of_its_own(tmp_path: Path) -> None:
+    rig = turning(tmp_path)
+    before = rig.rig.journal.next_number
+    lose(rig, -FIVE_DEGREES)
+    assert rig.active == {"over_infusion"}
+    assert rig.rig.therapy.mode == "stopped"
+    assert (rig.rig.journal.next_number, rig.rig.log.has_rest()) == (before, True)
+    assert len(rig.alarms("over_infusion")) == 1
+
+
+@pytest.mark.parametrize("is_booked", [False, True])
+def test_a_look_that_has_a_bolus_to_tell_of_leaves_the_rest_to_the_next_tick(
+    tmp_path: Path, is_booked: bool
+) -> None:
+    """A record fills a tick; where the feed has told of it in this one, the look goes on."""
+    rig = turning(tmp_path)
+    single = bolus(SINGLE, rig.rig.clock.now_us(), 1_000)
+    single.rate_nl_per_day = 300 * NL_A_SECOND
+    rig.rig.therapy.add(single)
+    rig.rig.flow_changed(rig.rig.clock.now_us())
+    rig.rig.delivery.run(rig.rig.clock.now_us())
+    rig.bench.time.us += S_US
+    rig.rig.reservoir.base_nl = 0
+    if is_booked:
+        rig.rig.delivery.settle(rig.rig.clock.now_us())
+    assert rig.rig.watching.waited == 0
+    due_us = rig.run(0)
+    assert len(rig.told("bolus_start")) == 1
+    if is_booked:
+        assert due_us > 1
+        assert "empty" in rig.active
+    else:
+        assert due_us == 1
+        assert rig.active == set(), "nothing was looked at"
+        assert rig.rig.watching.waited == rig.rig.watching.waits > 0, "the next tick is kept for it"
+        assert rig.run(20_000) > 1
+        assert "empty" in rig.active
