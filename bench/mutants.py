@@ -36,11 +36,11 @@ MODULES = [
         f"{RIG}/flow/{name}.py"
         for name in ("day_cap", "weigh", "boluses", "overlay", "requests", "grants", "apart")
     ),
-    *(f"{RIG}/line/{name}.py" for name in ("session", "access")),
-    *(f"{RIG}/log/{name}.py" for name in ("journal", "finding", "checkpoint")),
+    *(f"{RIG}/line/{name}.py" for name in ("session", "access", "later")),
+    *(f"{RIG}/log/{name}.py" for name in ("journal", "finding", "checkpoint", "logbook")),
     *(f"{RIG}/boot/{name}.py" for name in ("recovery", "loss", "snapshot", "replay")),
     *(f"{RIG}/watch/{name}.py" for name in ("monitor", "rotation", "pressure", "reservoir", "thresholds")),
-    *(f"{WIRE}/{name}.py" for name in ("daily", "program", "codec")),
+    *(f"{WIRE}/{name}.py" for name in ("daily", "program", "codec", "records")),
 ]
 # Those that kill much for their time: what takes minutes (rises, campaigns, whole days) would be reached too seldom.
 TESTS = [
@@ -67,11 +67,13 @@ ELSEWHERE = {
     "flow/apart": "flow/test_grants",
     "flow/overlay": "flow/test_boluses",
     "flow/requests": "flow/test_grants",
+    "line/later": "line/test_therapy_later",
     "log/finding": "log/test_journal",
     **{f"boot/{name}": "boot" for name in ("recovery", "loss", "snapshot", "replay")},
     "pumpwire/daily": "flow/test_daily",
     "pumpwire/program": "flow/test_program",
     "pumpwire/codec": "wire/test_wire",
+    "pumpwire/records": "wire/test_records",
 }
 
 
@@ -177,7 +179,7 @@ class Sample:
             file.write(json.dumps(row) + "\n")
 
     def run(self) -> None:
-        """Those inside functions in a process that has collected the tests; those that act at import from here.
+        """Those that tests reach in functions in a process that has collected them; those that act at import from here.
 
         None before it is known of every test what it reaches.
         """
@@ -186,10 +188,13 @@ class Sample:
         if self.near:
             tests = {name: row for name, row in tests.items() if name.startswith(tuple(NEAR.values()))}
         for path, number in self.coming:
-            if time.monotonic() < self.until_s and not self.places[path][number].function:
-                code = mutated.mutant(self.sources[path], number, str(runner.ROOT / path))
-                order = self.order(path, number, tests)
-                self.keep(path, number, runner.at_import(order, tests, path, code, self.budget_s))
+            order = self.order(path, number, tests)
+            if time.monotonic() > self.until_s or (self.places[path][number].function and order):
+                continue
+            # a function that no test reaches may be called as its module is imported
+            order = order or [name for name in tests if name.startswith(NEAR[path])]
+            code = mutated.mutant(self.sources[path], number, str(runner.ROOT / path))
+            self.keep(path, number, runner.at_import(order, tests, path, code, self.budget_s))
 
     def tests(self) -> list[str]:
         """All, or those that stand nearest to the sample's modules."""
@@ -213,10 +218,7 @@ class Sample:
             order = [named[name] for name in self.order(path, number, tests)]
             if order:
                 code = mutated.mutant(self.sources[path], number, str(runner.ROOT / path))
-                became = runner.in_function(order, tests, code, live[path], self.budget_s)
-            else:
-                became = {"became": "survived", "by": "no test reaches it"}
-            self.keep(path, number, became)
+                self.keep(path, number, runner.in_function(order, tests, code, live[path], self.budget_s))
 
 
 def lines_with(text: str, names: tuple[str, ...]) -> set[int]:

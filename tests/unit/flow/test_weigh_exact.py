@@ -30,9 +30,11 @@ def test_the_figures_of_the_walk() -> None:
     assert len(list(weigh.slowly(iter([None, False, 1, None])))) == 0
     assert len(list(weigh.slowly(iter([None, True, None, True])))) == 2, "a turn that fills a tick by itself"
     held = [(1, 1)] * SLOTS
-    assert [row for row in weigh._fullest(held, [0] * 3, 0, dosing_of()) if row] == [True], (
-        "the sums over a day do"
-    )
+    for walk in (
+        weigh._fullest(held, [0] * 3, 0, dosing_of()),
+        weigh._ahead(held, [0] * SLOTS, 1, dosing_of()),
+    ):
+        assert [row for row in walk if row] == [True], "the sums over a day do"
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -165,6 +165,7 @@ def test_a_new_checkpoint_has_told_of_nothing() -> None:
     made: Any = Checkpoint(None)
     assert (made.at_us, made._at_nl, made._told_until_us, made._day_us) == (0, 0, 0, 0)
     assert (made._bolus, made._done_steps, made._interval_nl) == (None, 0, 5_000)
+    assert not made._waits, "it gives way in its first tick, too"
 
 
 def test_a_pump_that_stands_with_a_program_goes_on_recording(tmp_path: Path) -> None:
