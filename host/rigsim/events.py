@@ -23,6 +23,7 @@ from rigsim.wire import Wire
 FIELD_SHAKES_DEG = 0.5  # standard deviation
 BROWNOUT_V = 5.0
 HOT_C = 40.0
+FOREVER = 1 << 62  # cycles
 
 
 class EventError(ValueError):
@@ -38,6 +39,7 @@ class World:
         self.start_cycle = start_cycle
         self.start_utc_us = start_utc_us
         self.power_cuts = 0
+        self.dark_until = 0  # the cycle until which a cut keeps the power away
 
     def utc_us_at(self, cycle: int) -> int:
         """UTC of a simulated instant."""
@@ -127,15 +129,26 @@ def _release(world: World, event: Event) -> None:
 
 
 def _power_cut(world: World, event: Event) -> None:
+    """For a time, or until `power_on`. Of several at once the longest holds."""
     if world.rig.powered:
         world.power_cuts += 1
+        world.dark_until = 0
     world.rig.power_off()
     world.wire.reset()
     if "for" in event or "for_ms" in event:
-        _later(world, _over(event), lambda: _power_on(world, event))
+        over_ms = _over(event)
+        world.dark_until = max(world.dark_until, world.rig.chip.now + over_ms * CYCLES_PER_MS)
+        _later(world, over_ms, lambda: _power_back(world))
+    else:
+        world.dark_until = FOREVER
 
 
-def _power_on(world: World, event: Event) -> None:
+def _power_back(world: World) -> None:
+    if world.rig.chip.now >= world.dark_until:
+        _power_on(world, {})
+
+
+def _power_on(world: World, _event: Event) -> None:
     if not world.rig.powered:
         world.rig.power_on()
 
@@ -284,6 +297,10 @@ def book(world: World, events: Sequence[Event]) -> None:
         check(event)
         if "at_ms" not in event:
             raise EventError(f"{event['do']} has no at_ms")
+    for event in events:  # the power is there for what happens at the very instant at which it returns
+        if event["do"] == "power_cut" and ("for" in event or "for_ms" in event):
+            back_ms = int(event["at_ms"]) + _over(event)
+            world.rig.at(world.start_cycle + back_ms * CYCLES_PER_MS, lambda: _power_back(world))
     for event in events:
         action = EVENTS[event["do"]][1]
         cycle = world.start_cycle + int(event["at_ms"]) * CYCLES_PER_MS

@@ -2,7 +2,7 @@
 
 Owns: numbering, the session, waiting for answers in virtual time.
 Rules: nothing reaches the firmware but bytes on its port; a refusal is an exception that names it; commands
-wait in order.
+wait in order; one to a rig without power is lost, and told with the refusals.
 Units: virtual microseconds.
 Leaves: the protocol to pumpwire, retries over a bad line to pumprig.client.
 """
@@ -18,6 +18,7 @@ from pumpwire import codec, spec
 from rigsim.driver import SimRig
 
 ANSWER_LIMIT_US = 20_000_000
+NO_POWER = "no_power"  # why nothing was heard: what stands among the refusals beside the errors' names
 PART_CHARACTERS = 240  # of a staged document in a line; escaping may double or triple some of it
 
 Fields = dict[str, str]
@@ -104,6 +105,8 @@ class Wire:
 
     def command(self, verb: str, *fields: tuple[str, str | int | None], done: Done | None = None) -> None:
         """Queue a changing command in a session of its own: greet if need be, open, the command, close."""
+        if self._is_unheard(verb):
+            return
         self.start(Exchange("hello", (("digest", spec.digest()),), self._learn))
         self.start(Exchange("open", ()))
         self.start(Exchange(verb, fields, done))
@@ -111,6 +114,8 @@ class Wire:
 
     def load(self, text: str) -> None:
         """Queue the staging of a document and its commit by the hash that comes back."""
+        if self._is_unheard("stage"):
+            return
         self.start(Exchange("hello", (("digest", spec.digest()),), self._learn))
         self.start(Exchange("open", ()))
         parts = stage_parts(text)
@@ -120,14 +125,23 @@ class Wire:
 
     def rate(self, nl_per_day: int) -> None:
         """Queue the staging of a constant base flow and its commit: all else of the active program stays."""
+        if self._is_unheard("rate"):
+            return
         self.start(Exchange("hello", (("digest", spec.digest()),), self._learn))
         self.start(Exchange("open", ()))
         self.start(Exchange("rate", (("rate_nl_per_day", nl_per_day),), self._commit))
 
+    def _is_unheard(self, verb: str) -> bool:
+        """Whether the rig has no power: nobody answers, so that nothing may wait for it."""
+        if not self.rig.powered:
+            self.refusals.append((self.rig.chip.now, Refused(verb, {"name": NO_POWER})))
+        return not self.rig.powered
+
     def _commit(self, staged: Exchange) -> None:
+        """Ahead of what waits: the next command's `close` would end the session, its staging replace this one's."""
+        self._queue.appendleft(Exchange("close", ()))
         if staged.answer is not None:
-            self.start(Exchange("commit", (("hash", staged.answer["hash"]), ("override", 1))))
-        self.start(Exchange("close", ()))
+            self._queue.appendleft(Exchange("commit", (("hash", staged.answer["hash"]), ("override", 1))))
 
     def _learn(self, greeting: Exchange) -> None:
         if greeting.answer is not None:

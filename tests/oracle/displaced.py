@@ -29,6 +29,11 @@ def ahead_us(model: Model) -> Fraction:
     return model.bridge.left_us() - sum((us for _why, us in model.owed), ZERO) + model.early_us
 
 
+def asked_us(model: Model) -> Fraction:
+    """For how long a bridge is still asked for, be it under way or over before its own end."""
+    return max(ZERO, ahead_us(model) if model.bridge is not None else model.early_until_us - model.t_us)
+
+
 def _pass_without(model: Model, most_us: Fraction, base: int) -> Fraction:
     """As `pass_by`, where no bridge is under way; one may have ended early."""
     early_us = model.early_until_us - model.t_us

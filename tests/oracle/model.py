@@ -40,6 +40,7 @@ class Model(OwnTime):
     spread: Bolus | None = None
     bridge: Bolus | None = None
     owed: displaced.Owed = ()  # microseconds that it stood before its own end, not made up for
+    bridged_us: Fraction = ZERO  # for how long a bridge was asked for still as `before_rate` ended
     early_us: Fraction = ZERO  # by which what is taken for given at a loss of power lets it end earlier
     early_until_us: Fraction = ZERO  # the own end of a bridge that has ended earlier
     early_rate: int = 0  # and its rate
@@ -311,6 +312,7 @@ class Model(OwnTime):
         if self.clock_restored and self.before_rate is None:  # which asked while there was no power
             names = ("t_us", "utc_less_t_us", "program", "origin_us", "behind_us", "held_us", "stood_us")
             self.before_rate = OwnTime(*(getattr(self, name) for name in names))
+            self.bridged_us = displaced.asked_us(self)
         self.program = program
         self.placed_us = self.t_us
         self.behind_us, self.held_us, self.stood_us = ZERO, None, None

@@ -39,7 +39,10 @@ def set_clock(model: Model, utc_less_t_us: Fraction) -> None:
             ahead_us = min(outage_us, model.early_until_us - model.t_us)
             model.early_until_us -= outage_us
             model.missing.add(("power", ""), model.early_rate * ahead_us / DAY_US)
-        base_nl = (before or model).outage_nl(outage_us, ahead_us)
+        # While a bridge was asked for no base flow was: it is asked for when that bridge's own end has come, by then
+        later_us = max(ahead_us, min(outage_us, model.bridged_us)) if before is not None else ahead_us
+        base_nl = (before or model).outage_nl(outage_us, later_us)
+        base_nl += model.outage_nl(later_us, ahead_us)
         model.asked_nl += base_nl
         model.missing.add(why, base_nl)
         model.origin_us -= outage_us

@@ -109,6 +109,26 @@ def test_what_is_asked_beside_an_interrupted_bridge_is_what_would_have_flowed(na
     assert {row["why"] for row in report["not_given"]} <= set(reasons)
 
 
+@pytest.mark.parametrize(
+    ("clock_h", "cut_h"), [(3.0, 1), (3.8, 1), (4.5, 1), (7.0, 1), (None, 1), (5.0, 3.7), (None, 3.7)]
+)
+def test_a_rate_after_a_loss_of_power_in_a_bridge_asks_for_nothing_before_the_bridge_has_ended(
+    clock_h, cut_h
+):
+    rows = [
+        asked.event(cut_h, "power_cut", for_ms=1_800_000),
+        asked.event(cut_h + 0.6, "rate", rate_nl_per_day=2_400_000),
+    ]
+    rows += [] if clock_h is None else [asked.event(clock_h, "set_clock", by_ms=0)]
+    report = rehearsed.run(rehearsal.request(asked.parsed(PROGRAM), 9 * asked.HOUR_MS, events=rows))
+    assert asked.adds_up(report) == []
+    rate_h = max(END_H, cut_h + 0.6)
+    base_nl = BEFORE_NL_PER_H * (min(RISE_H, rate_h) - END_H) + AFTER_NL_PER_H * max(0, rate_h - RISE_H)
+    assert report["asked_nl"] == pytest.approx(
+        BRIDGE_NL + base_nl + 100_000 * (9 - rate_h), abs=15 * asked.STEP_NL
+    )
+
+
 def test_a_bridge_that_made_up_for_a_stop_leaves_only_base_flow_that_was_not_given():
     rows, _reasons = EVENTS["a stop"]
     report = rehearsed.run(rehearsal.request(asked.parsed(PROGRAM), 9 * asked.HOUR_MS, events=rows))

@@ -94,6 +94,46 @@ def test_requests_refills_power_cuts_and_refusals_are_counted() -> None:
     assert report["by_kind"]["demand"] == pytest.approx(8_000, abs=10)
 
 
+def test_a_command_to_a_rig_without_power_is_lost_and_the_next_ones_are_heard() -> None:
+    report = run(
+        1,
+        {"at_ms": 600_000, "do": "power_cut", "for": "10 min"},
+        {"at_ms": 700_000, "do": "bolus", "volume": "2 ul"},
+        {"at_ms": 800_000, "do": "rate", "rate": "99 ul/h"},
+        {"at_ms": 900_000, "do": "stop"},
+        {"at_ms": 1_200_000, "do": "bolus", "volume": "3 ul"},  # the instant at which the power returns
+        {"at_ms": 1_800_000, "do": "stop"},
+    )
+    lost = [(row["verb"], row["why"]) for row in report["refused"]]
+    assert lost == [("bolus", "no_power"), ("rate", "no_power"), ("stop", "no_power")]
+    assert report["by_kind"]["single"] == pytest.approx(3_000, abs=4)
+    flowed_nl = 20_000 * (1_800 - 600) / 3_600  # the last stop was heard
+    assert report["by_kind"]["basal"] == pytest.approx(flowed_nl, abs=20)
+
+
+def test_a_rate_and_a_bolus_at_the_same_instant_are_both_heard() -> None:
+    both = [
+        {"at_ms": 600_000, "do": "rate", "rate": "40 ul/h"},
+        {"at_ms": 600_000, "do": "bolus", "volume": "3 ul"},
+    ]
+    for events in (both, both[::-1]):
+        report = run(1, *events)
+        assert report["refused"] == []
+        assert report["by_kind"]["single"] == pytest.approx(3_000, abs=2)
+        assert report["by_kind"]["basal"] == pytest.approx(20_000 / 6 + 40_000 * 5 / 6, abs=10)
+
+
+def test_of_two_power_cuts_at_once_the_longer_one_holds() -> None:
+    for first, second in (("30 min", "1 min"), ("1 min", "29 min")):
+        report = run(
+            1,
+            {"at_ms": 600_000, "do": "power_cut", "for": first},
+            {"at_ms": 660_000, "do": "power_cut", "for": second},
+        )
+        assert report["power_cuts"] == 1 or first == "1 min"
+        assert report["by_kind"]["basal"] == pytest.approx(20_000 / 2, abs=20)
+
+
 def test_a_reservoir_that_runs_dry_gives_exactly_what_was_in_it() -> None:
     report = run(0.5, basal=((0, 24_000_000),), reservoir_nl=250_000, low_nl=100_000)
     assert [row["name"] for row in report["alarms"]][:2] == ["low", "empty"]

@@ -19,7 +19,7 @@ from pumpwire import spec
 from pumpwire.program import DAY_US
 
 from pumprig.store import under_way
-from pumprig.store.booked import Ask, Book, Booked, Cut, Place, Rising, place_of
+from pumprig.store.booked import Ask, Book, Booked, Cut, Place, Rising, parts_without_power, place_of
 from pumprig.store.displaced import Displaced
 from pumprig.store.due import base_flow, by_half, refused, turns_due
 from pumprig.store.not_given import Reason
@@ -92,9 +92,9 @@ class Account:
             self._outage(last, record)
         cut, half = self._cut, record.program_hash
         if cut is not None and half != cut.half == last.program_hash and self._own.goes_on(record):
-            self._cut = replace(
-                cut, half=half, base=cut.base or last, rate_us=cut.rate_us or record.mono_us
-            )  # another base flow alone
+            if cut.base is None:  # another base flow alone, the first one since
+                cut = replace(cut, base=last, rate_us=record.mono_us, bridged_us=self._displaced.asked_us())
+            self._cut = replace(cut, half=half)
         if half != last.program_hash and self.programs.get(half, {}).get("bridge"):
             self._not_given(("cancelled", "bridge"), self._displaced.displace(), 0.0, 0, "bridge")
         self._own.look(record, anew=record.boot != last.boot)
@@ -189,9 +189,7 @@ class Account:
             span_us = max(0, record.at_utc_us - last.at_utc_us)  # a rig without a clock: by the host's
         self._pass(last, last.mono_us, span_us, why)
         ended_us = None if last.at_utc_us is None else last.at_utc_us + span_us
-        self._cut = Cut(
-            place_of(record), ended_us, why, record.program_hash, stood_us=self._own.stood(record)
-        )
+        self._cut = Cut(place_of(record), ended_us, why, record.program_hash, self._own.stood(record))
         self._displaced.ahead_us(last, self.step_nl(), 0)  # a bridge may have begun just then
         for kind, assumed in self._assumed.boot(last, record):
             self._assume(kind, self._nl(assumed, last))
@@ -215,7 +213,8 @@ class Account:
                 why = (self._why(last) or ("power", "")) if cut is None else cut.why
                 self._stretch = why  # it was counted when it began
                 with self._own.without_power(moved_us, cut and cut.stood_us):
-                    self._pass(last, record.mono_us, moved_us, why, cut)
+                    for from_us, span_us, part in parts_without_power(cut, record.mono_us, moved_us):
+                        self._pass(last, from_us, span_us, why, part)
                 self._stretch = now
         if not (record.event == "command" and fields_of(record.text).get("verb") == "clock"):
             self._set = record

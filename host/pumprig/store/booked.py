@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pumprig.store.not_given import NotGiven, Reason
@@ -37,10 +37,31 @@ class Cut:
     at_us: int | None  # UTC
     why: Reason  # the base flow did not flow in it
     half: int  # of the program in force
+    stood_us: int | None = None  # where a titration stood that was held then
     # The last one of the base flow that asked then, where a rate has changed it since
     base: Record | None = None
     rate_us: int = 0  # when that rate came, on the rig's clock
-    stood_us: int | None = None  # where a titration stood that was held then
+    bridged_us: int = 0  # and for how long a bridge was asked for still
+
+
+def parts_without_power(
+    cut: Cut | None, from_us: int, outage_us: int
+) -> tuple[tuple[int, int, Cut | None], ...]:
+    """(since when, how long, the loss of power) of what was asked for in it, once it is known how long it was.
+
+    While a bridge is asked for no base flow is. The bridge's own end then comes as much earlier by the rig's clock as
+    the power was away, and what is asked for in its place is the base flow of then, not the one before the loss.
+    """
+    if cut is None or cut.base is None or not cut.bridged_us:
+        return ((from_us, outage_us, cut),)
+    bridged_us = min(cut.bridged_us, outage_us)
+    at_us = None if cut.at_us is None else cut.at_us + bridged_us
+    rest = replace(cut, at_us=at_us, rate_us=cut.rate_us + bridged_us)
+    return (from_us, bridged_us, replace(cut, base=None)), (
+        from_us + bridged_us,
+        outage_us - bridged_us,
+        rest,
+    )
 
 
 @dataclass

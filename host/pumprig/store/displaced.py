@@ -46,6 +46,10 @@ class Displaced:
         self.left_us -= span_us
         return ahead_us
 
+    def asked_us(self) -> int:
+        """For how long it is asked for still."""
+        return max(0, self.left_us or 0)
+
     def assume(self, kind: str, nl: float) -> float:
         """So much is taken for given at a loss of power: what of it is missing now. Of a bridge it is at its end."""
         if kind != "bridge":
