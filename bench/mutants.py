@@ -187,7 +187,8 @@ class Sample:
         tests = runner.known()
         if self.near:
             tests = {name: row for name, row in tests.items() if name.startswith(tuple(NEAR.values()))}
-        for path, number in self.coming:
+        killed = [key for key, row in on_file().items() if row["became"] in KILLED]  # the fork has written it
+        for path, number in sorted(set(self.coming) - set(killed)):
             order = self.order(path, number, tests)
             if time.monotonic() > self.until_s or (self.places[path][number].function and order):
                 continue

@@ -63,11 +63,17 @@ def test_a_supply_that_is_too_low_at_the_very_first_look_is_a_glitch_until_the_s
     rig = Watched(tmp_path)
     before = rig.rig.monitor
     rig.rig.monitor = Monitor(rig.rig, before._rotation, before.pressure)
-    set_again: list[int] = []
-    rig.rig.supply_is_back = lambda: set_again.append(1)
-    assert [rig.supply(12_000), set_again] == [False, []], "nothing was away"
     assert [rig.supply(8_999), "supply_stop" in rig.active] == [True, False]
     assert [rig.supply(8_999), "supply_stop" in rig.active] == [False, True]
+
+
+def test_a_driver_that_was_never_away_is_not_set_again(tmp_path: Path) -> None:
+    rig = Watched(tmp_path)
+    before = rig.rig.monitor
+    rig.rig.monitor = Monitor(rig.rig, before._rotation, before.pressure)
+    set_again: list[int] = []
+    rig.rig.supply_is_back = lambda: set_again.append(1)
+    assert [rig.supply(12_000), set_again] == [False, []]
 
 
 # --- sensors
@@ -186,13 +192,19 @@ def test_the_reservoir_is_low_below_the_program_s_level_and_empty_at_zero(tmp_pa
     assert rig.active == set()
 
 
-def test_a_look_judges_the_reservoir_by_all_that_has_left_by_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_a_look_judges_the_reservoir_by_all_that_has_left_by_then(tmp_path: Path, is_settled: bool) -> None:
+    """Also where the feed has settled as its tick began."""
     rig = Watched(tmp_path, PROGRAM % 864_000 + " low_nl=50000")
     rig.run(1_000)
     rig.rig.reservoir.base_nl += 50_010 - rig.rig.reservoir.volume_nl()
     rig.run(0)
     assert rig.active == set()
-    rig.run(2 * S_US)  # 20 nL later
+    began_us = rig.rig.clock.now_us()
+    if is_settled:
+        rig.rig.delivery.settle(began_us)
+    rig.bench.time.us += 2 * S_US  # 20 nL later
+    rig.rig.monitor.run(began_us if is_settled else rig.rig.clock.now_us())
     assert rig.active == {"low"}
 
 
