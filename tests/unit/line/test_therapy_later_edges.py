@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from parts import S_US, SINGLE, bolus
-from pumpwire import documents
+from pumpwire import documents, records
 from rig.line import later
 from rig.refused import Refused
 from watched import NL_A_SECOND, Watched, just_booted
@@ -108,7 +108,9 @@ def test_soft_limits_hold_unless_they_were_overridden_at_the_commit(tmp_path: Pa
     assert bool(rig.alarms("program")) is not bool(override)
 
 
-def test_what_was_granted_just_now_is_on_record_before_it_is_cancelled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_owed", [False, True])
+def test_what_was_granted_just_now_is_on_record_before_it_is_cancelled(tmp_path: Path, is_owed: bool) -> None:
+    """With the state as it was under the program before: a boot from such a record goes on with that one."""
     rig = waiting(tmp_path)
     single = bolus(SINGLE, rig.rig.clock.now_us(), 1_000)
     single.rate_nl_per_day = 30 * NL_A_SECOND
@@ -116,24 +118,39 @@ def test_what_was_granted_just_now_is_on_record_before_it_is_cancelled(tmp_path:
     rig.rig.flow_changed(rig.rig.clock.now_us())
     rig.bench.run(40_000)
     rig.bench.time.us += 5 * S_US  # steps that no duty has booked yet
-    rig.rig.log.record_command("command", (("verb", "bolus"),), [("moved", (("n", 1),), 0)])
-    before = rig.rig.journal.next_number
+    if is_owed:
+        rig.rig.log.record_command("command", (("verb", "bolus"),), [("moved", (("n", 1),), 0)])
+    first, before = rig.rig.journal.next_number, rig.rig.therapy.program_hash
     begins(rig)
-    told = names(rig, before)
-    assert told.index("bolus_start") < told.index("program") < told.index("bolus_end")
-    assert told.index("moved") < told.index("program")
+    told = records_from(rig, first)
+    names = [name for name, _hash in told]
+    assert names.index("bolus_start") < names.index("program") < names.index("bolus_end")
+    old = ["bolus_start", "moved"] if is_owed else ["bolus_start"]
+    for name, digest in told:
+        if name in old:
+            assert digest == int(before[:8], 16)
+            assert names.index(name) < names.index("program")
     assert 40 < single.done_steps < 60
     assert rig.rig.therapy.overlays() == []
 
 
-def names(rig: Watched, first: int) -> list[str]:
-    """The events of the records from this number on."""
-    from pumpwire import records
+def test_what_a_command_brought_about_just_now_is_on_record_under_the_program_before(tmp_path: Path) -> None:
+    rig = waiting(tmp_path)
+    rig.rig.log.record_command("command", (("verb", "bolus"),), [("moved", (("n", 1),), 0)])
+    first, before = rig.rig.journal.next_number, rig.rig.therapy.program_hash
+    begins(rig)
+    told = records_from(rig, first)
+    assert told[0] == ("moved", int(before[:8], 16))
+    assert told[1][0] == "program"
 
+
+def records_from(rig: Watched, first: int) -> list[tuple[str, int]]:
+    """(event, the program's number in its state) of the records from this number on."""
     while rig.rig.log.has_rest():
         rig.rig.log.log_rest()
     journal: Any = rig.rig.journal
-    return [records.EVENTS[journal.read(number)[3]] for number in range(first, journal.next_number)]
+    found = [records.unpack(journal.read(number)) for number in range(first, journal.next_number)]
+    return [(records.EVENTS[header["event"]], state["program_hash"]) for header, state, _text in found]
 
 
 def test_a_program_that_needs_what_there_is_not_is_refused_as_at_a_commit(tmp_path: Path) -> None:
