@@ -130,7 +130,7 @@ def test_typed_programming_can_be_switched_off_and_stop_and_status_stay(rig: Sim
     with client.session():
         client.change("access", {"plain": 0})
     assert any("switched off" in row for row in heard(rig, "terminal"))
-    assert any("delivered_steps" in row for row in heard(rig, "stop"))
+    assert any(row.startswith("delivered: ") and row.endswith(" steps") for row in heard(rig, "stop"))
     assert any("state: " in row for row in heard(rig, "status"))
 
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pumprig.errors import StoreError
 from pumprig.rig import stopping
 from pumprig.rig.answers import Greeting, NoAnswer
 from pumprig.rig.client import Client
@@ -189,7 +191,8 @@ class Holding:
         if self._is_settled:
             return
         greeting = self.client.greet_again() if self._broken_off else self.client.greet()
-        self.settled += self.intents.settle_by_number(greeting.device_id, greeting.last_seq)
+        with unsent("Nothing was sent to the rig."):
+            self.settled += self.intents.settle_by_number(greeting.device_id, greeting.last_seq)
         self._is_settled, self._broken_off = True, False
 
     def break_off(self) -> None:
@@ -204,6 +207,16 @@ class Holding:
             self._store.close()
 
 
+@contextmanager
+def unsent(said: str) -> Generator[None]:
+    """What a store that fails before a command left says of the command, too."""
+    try:
+        yield
+    except StoreError as error:
+        error.not_done = f"{said} {error.not_done}".strip()
+        raise
+
+
 class Written:
     """The client's intents: on the disk, in a store that is opened for the first of them."""
 
@@ -211,12 +224,14 @@ class Written:
         self._held = held
 
     def begin(self, device_id: str, boot: int, seq: int, verb: str, line: str) -> int:
-        """Keep an intent, durably; returns its id. Raises StoreError."""
-        return self._held.intents.begin(device_id, boot, seq, verb, line)
+        """Keep an intent, durably; returns its id. Raises StoreError: then it must not be sent."""
+        with unsent(f"`{verb}` was not sent to the rig."):
+            return self._held.intents.begin(device_id, boot, seq, verb, line)
 
     def settle(self, intent: int, outcome: str, code: int) -> None:
-        """Its outcome. Raises StoreError."""
-        self._held.intents.settle(intent, outcome, code)
+        """Its outcome. One that cannot be kept is no failure of what was done: the rig's log settles it later."""
+        with suppress(StoreError):
+            self._held.intents.settle(intent, outcome, code)
 
     def learn(self, greeting: Greeting, verb: str, rows: Sequence[Mapping[str, str]]) -> None:
         """What the rig said of its calibration and its programs; a reader's store is not opened for it. Never

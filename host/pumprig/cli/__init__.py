@@ -254,9 +254,24 @@ def _run(words: list[str], settings: Settings) -> int:
         return 2
     except ModuleNotFoundError as error:
         return _failed(extras.missing(error) or _unforeseen(error, settings), settings)
+    except OSError as error:
+        return _failed(_of_system(error) or _unforeseen(error, settings), settings)
     except Exception as error:  # a defect of ours: still one clear line, and the trace with -v
         return _failed(_unforeseen(error, settings), settings)
     return result if isinstance(result, int) else 0
+
+
+def _of_system(error: OSError) -> PumpError | None:
+    """A file or folder that the system refuses; None for what names none."""
+    if error.filename is None or not error.strerror:
+        return None
+    failed = PumpError(
+        f"{error.filename} cannot be used: {error.strerror}.",
+        "What was asked may not have been done.",
+        "Look at its folder's permissions and space; `pumprig doctor` says which folders are used.",
+    )
+    failed.__cause__ = error
+    return failed
 
 
 def _unforeseen(error: Exception, settings: Settings) -> PumpError:

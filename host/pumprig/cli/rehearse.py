@@ -20,7 +20,7 @@ from pumprig.cli.log import progress_of
 from pumprig.cli.options import OutputFile
 from pumprig.cli.settings import Settings, current
 from pumprig.delivered import delivery_lines
-from pumprig.errors import PumpError, UsageError
+from pumprig.errors import PumpError, StoreError, UsageError
 from pumprig.rig.refusals import numbers_text
 from pumprig.store.given import Delivery
 from pumprig.therapy import events as event_files
@@ -78,8 +78,7 @@ def rehearse(
         with progress_of(settings, "rehearsing") as progress:
             report = rehearsal.run(request, progress)
         if output is not None:
-            rehearsal.keep(output, request, report)
-            settings.acts()
+            _keep(settings, output, request, report)
     settings.document(report)
     if not settings.json:
         _show(settings, report)
@@ -110,6 +109,17 @@ def _changes(changed: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         except ValueError:
             raise UsageError(f"--set {text}: {value} is no number.", "Nothing was run.") from None
     return found
+
+
+def _keep(settings: Settings, output: Path, request: dict[str, Any], report: dict[str, Any]) -> None:
+    """The records into a database. Raises StoreError: then a person still sees what the run has shown."""
+    try:
+        rehearsal.keep(output, request, report)
+    except StoreError:
+        if not settings.json:
+            _show(settings, report)
+        raise
+    settings.acts()
 
 
 def _show(settings: Settings, report: dict[str, Any]) -> None:

@@ -300,8 +300,8 @@ def store_error(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreE
     if "full" in text or _is_full(path, text):
         return FullError(
             f"The disk that holds {path} is full.",
-            "The last page was not stored; what was stored before is intact, and the rig keeps its log.",
-            "Free some space, then run this again: it goes on where it ended.",
+            "What came last was not stored; what was stored before is intact.",
+            "Free some space, then run this again.",
         )
     if "readonly" in text:
         return read_only(path)

@@ -155,3 +155,11 @@ def test_a_full_disk_is_called_so_and_what_it_holds_is_read(tmp_path):
     assert "is right (digest" in (tmp_path / "verify").read_text()
     assert "20.00" in (tmp_path / "total").read_text()
     assert "is full" in (tmp_path / "started").read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_told_as_one_by_a_command_that_does_not_expect_it(tmp_path):
+    (tmp_path / "state").write_text("no folder")
+    done = tool("dashboard", "--no-browser", PUMPRIG_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "cannot be used: Not a directory." in done.stderr
+    assert "did not foresee" not in done.stderr
