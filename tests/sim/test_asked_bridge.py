@@ -129,6 +129,17 @@ def test_a_rate_after_a_loss_of_power_in_a_bridge_asks_for_nothing_before_the_br
     )
 
 
+def test_the_end_of_a_bridge_is_told_after_the_one_that_takes_its_place_has_begun():
+    slower = asked.parsed(PROGRAM.replace("0.25 ml/day", "0.1 ml/day")).text
+    rows = [asked.event(1, "stop"), asked.event(2.5, "resume"), asked.event(3, "load", document=slower)]
+    rows += [asked.event(5, "stop"), asked.event(6, "resume")]
+    report = rehearsed.run(rehearsal.request(asked.parsed(PROGRAM), 9 * asked.HOUR_MS, events=rows))
+    assert asked.adds_up(report) == []
+    assert report["asked_nl"] == pytest.approx(BRIDGE_NL + 6 * 100_000 / 24, abs=15 * asked.STEP_NL)
+    why = {row["why"]: row["nl"] for row in report["not_given"]}
+    assert why["cancelled"] == pytest.approx(BRIDGE_NL - 3 * BRIDGE_NL_PER_H, abs=4 * asked.STEP_NL)
+
+
 def test_a_bridge_that_made_up_for_a_stop_leaves_only_base_flow_that_was_not_given():
     rows, _reasons = EVENTS["a stop"]
     report = rehearsed.run(rehearsal.request(asked.parsed(PROGRAM), 9 * asked.HOUR_MS, events=rows))

@@ -11,7 +11,7 @@ Leaves: what would flow when to due.py, sums by span and reason to booked.py, of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,7 @@ class Account:
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
     _displaced: Displaced = field(default_factory=Displaced)
+    _ending: Displaced | None = None  # of a bridge whose place another one has taken, until its end is told
 
     @staticmethod
     def of(calibrations: dict[int, Calibration], texts: Iterable[str]) -> Account:
@@ -92,11 +93,11 @@ class Account:
             self._outage(last, record)
         cut, half = self._cut, record.program_hash
         if cut is not None and half != cut.half == last.program_hash and self._own.goes_on(record):
-            if cut.base is None:  # another base flow alone, the first one since
-                cut = replace(cut, base=last, rate_us=record.mono_us, bridged_us=self._displaced.asked_us())
-            self._cut = replace(cut, half=half)
+            self._cut = cut.with_a_rate(half, last, record.mono_us, self._displaced.asked_us())
         if half != last.program_hash and self.programs.get(half, {}).get("bridge"):
             self._not_given(("cancelled", "bridge"), self._displaced.displace(), 0.0, 0, "bridge")
+            ends = bool(under_way.bridge_of(last)[0])  # told of by a record of its own, some ticks later
+            self._ending, self._displaced = self._displaced if ends else None, Displaced()
         self._own.look(record, anew=record.boot != last.boot)
         self._count(last, record)
         self._hear(last, record)
@@ -251,9 +252,8 @@ class Account:
             self._alarm = (str(fields.get("name", "")), record.boot, record.mono_us)
         elif event == "stop":
             name, boot, mono_us = self._alarm
-            caused = (
-                name in under_way.STOPPING and boot == record.boot and abs(record.mono_us - mono_us) < SAME_US
-            )
+            is_near = boot == record.boot and abs(record.mono_us - mono_us) < SAME_US
+            caused = is_near and name in under_way.STOPPING
             if caused or fields.get("was") not in ("priming", "dispensing"):  # else it stands as before
                 self._reason = ("alarm", name) if caused else ("stopped", "")
             self._edges += 1
@@ -276,8 +276,9 @@ class Account:
         rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
         rest_nl = self._nl(rest, record)
         if kind == "bridge":
-            owed_nl = self._displaced.owed_nl() - self._displaced.assumed_nl()  # kept by others before
-            for reason, nl in self._displaced.end(rest_nl):
+            bridge, self._ending = self._ending or self._displaced, None
+            owed_nl = bridge.owed_nl() - bridge.assumed_nl()  # kept by others before
+            for reason, nl in bridge.end(rest_nl):
                 self._not_given(reason, -nl, 0.0, 0, kind)
             rest_nl -= owed_nl
         if rest > 0 and rest_nl > 0:

@@ -43,6 +43,12 @@ class Cut:
     rate_us: int = 0  # when that rate came, on the rig's clock
     bridged_us: int = 0  # and for how long a bridge was asked for still
 
+    def with_a_rate(self, half: int, last: Record, rate_us: int, bridged_us: int) -> Cut:
+        """Another base flow alone has come since; of several the first one counts."""
+        if self.base is not None:
+            return replace(self, half=half)
+        return replace(self, half=half, base=last, rate_us=rate_us, bridged_us=bridged_us)
+
 
 def parts_without_power(
     cut: Cut | None, from_us: int, outage_us: int
