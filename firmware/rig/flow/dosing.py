@@ -234,9 +234,8 @@ class Dosing:
         share = span.share(span.steps + steps) - span.share(span.steps)
         span.cycles += flowed
         span.steps += steps
-        units = flowed * inc
-        self.commanded_units += units
-        self.uneven_units += span.evenly(units, self.quantum) - units
+        self.commanded_units += flowed * inc
+        self.uneven_units += span.evenly(flowed * inc, self.quantum) - flowed * inc
         self.base_acc += flowed * base_inc - (steps - share) * quantum
         if self._at_steps >= 0:
             self._at_steps += steps
