@@ -11,7 +11,8 @@ import gc
 
 from rig import lend
 
-ROOM_BYTES = 40_960  # with 44 kB a boot with a program found too little
+ROOM_BYTES = 40_960
+BOOT_BYTES = 195_800  # what a boot with a program takes beside the room; a Pico W's heap has little more
 # needed by the start alone
 ONCE = ("rig.board.drivers", "rig.board.pins", "rig.board.sysclock", "rig.board.cycles_pio")
 TIDY_BYTES = 32_768  # garbage is collected so often while modules are loaded
@@ -21,10 +22,11 @@ def run():
     """Run the rig until it is reset, or return to the prompt for maintenance.
 
     The room to work in is kept free at the heap's begin. After each collection MicroPython looks for room from there
-    on: behind all that lives, each text and tuple would cost 0.4 ms.
+    on: behind all that lives, each text and tuple would cost 0.4 ms. Where the heap is too small for room and boot, the
+    boot comes first.
     """
     gc.collect()
-    room = bytearray(ROOM_BYTES)
+    room = bytearray(max(0, min(ROOM_BYTES, gc.mem_free() - BOOT_BYTES)))
     gc.threshold(TIDY_BYTES)
     from rig.board import config
     from rig.step.stepper import Stepper

@@ -31,6 +31,7 @@ I2C_TIMEOUT_US = 2_000
 ENCODER = 0x36  # AS5600
 PRESSURE = 0x18  # MPRLS0025PA
 PART_BYTES = 1_024  # of a file, read at once
+LED_US = 1_000  # the longest that the board's own LED may take
 MEASURE = b"\xaa\x00\x00"
 PRESSURE_ZERO = 1_677_722
 PRESSURE_SPAN = 13_421_772
@@ -84,8 +85,12 @@ class Board:
         self._buzzer = machine.PWM(machine.Pin(gpio("buzzer")))
         self._buzzer.duty_u16(0)
         self._alarm_led = machine.Pin(gpio("alarm_led"), machine.Pin.OUT, value=0)
-        self._run_led = machine.Pin(LED, machine.Pin.OUT, value=0)
-        self._lit = 0
+        self._run_led = machine.Pin(LED, machine.Pin.OUT, value=0)  # on a W board it starts the radio's chip
+        begin_us = time.ticks_us()
+        self._run_led.value(1)  # a level that it has already is not sent to that chip
+        if time.ticks_diff(time.ticks_us(), begin_us) > LED_US:
+            self._run_led = None  # 0.35 s each time where that chip does not answer
+        self._lit = 1
         self._supply = machine.ADC(gpio("supply"))
         self.bus = machine.I2C(
             0,
@@ -133,9 +138,10 @@ class Board:
     def blink(self, ticks):
         """Show that the loop runs."""
         lit = ticks // 25 & 1
-        if lit != self._lit:  # on a W board this goes through the radio's chip
+        if lit != self._lit:
             self._lit = lit
-            self._run_led.value(lit)
+            if self._run_led is not None:
+                self._run_led.value(lit)
 
     def set_driver(self):
         """Give a driver that is set by its wire what it forgets with its supply; whether it took it."""
