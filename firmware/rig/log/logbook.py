@@ -85,7 +85,11 @@ class Logbook:
         try:
             act()
         finally:
-            self._rest = self._rest + (self.held() or [])
+            now_us = self._clock.now_us()
+            for event, fields, at_us in (
+                self.held() or ()
+            ):  # a bolus ends as it is cancelled, whenever that is told
+                self._rest.append((event, fields, at_us or (now_us if event in EDGES else 0)))
 
     def has_rest(self):
         """Whether something that the last command brought about is still to be logged."""

@@ -22,7 +22,6 @@ class Monitor:
         self._rig = rig
         self._rotation = rotation
         self.pressure = pressure
-        self._due_us = 0  # when to check again
         self._starved = 0
         self._mode = ""
         self._mode_us = 0
@@ -47,11 +46,6 @@ class Monitor:
         elif rig.delivery.settle(now_us):  # a record has filled this tick
             rig.loop.keep_next(rig.watching)
             return now_us + 1
-        rig.log.owe(lambda: self._check(now_us))  # an alarm acts at once, its records are a tick each
-        return self._due_us
-
-    def _check(self, now_us):
-        rig = self._rig
         self.check_reservoir()
         self._check_count()
         if rig.therapy.mode != self._mode:
@@ -69,9 +63,7 @@ class Monitor:
             self._retry(now_us)
         if rig.therapy.mode != self._mode or rig.delivery.relieving:
             period_us = self._period_us(now_us)
-        self._due_us = min(
-            self._retry_us, self._remind_us(now_us), now_us + period_us, self._next_change_us(now_us)
-        )
+        return min(self._retry_us, self._remind_us(now_us), now_us + period_us, self._next_change_us(now_us))
 
     def _remind_us(self, now_us):
         """When a pump that was left stopped is told of."""
@@ -146,14 +138,17 @@ class Monitor:
             self._owed[sensor] = thresholds.SOUND_READINGS
             if sensor not in self._failed:
                 self._failed.append(sensor)
-                alarms.clear("sensor")
-                self._rig.alarm("sensor", (("sensor", ",".join(self._failed)),))
+                self._rig.log.owe(self._tell_failed)  # it stops nothing: its records are a tick each
         elif self._owed[sensor]:
             self._owed[sensor] -= 1
             if not self._owed[sensor] and sensor in self._failed:
                 self._failed.remove(sensor)
             if not any(self._owed.values()):
                 alarms.clear("sensor")
+
+    def _tell_failed(self):
+        self._rig.alarms.clear("sensor")
+        self._rig.alarm("sensor", (("sensor", ",".join(self._failed)),))
 
     def _check_rotation(self, now_us):
         rig = self._rig

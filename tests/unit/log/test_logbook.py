@@ -179,6 +179,23 @@ def test_what_is_owed_comes_behind_what_is_still_kept_and_while_a_command_acts_b
     assert book.log.held() == [("alarm", (), 0)]
 
 
+def test_a_bolus_that_is_cancelled_ends_at_that_instant_whenever_it_is_told() -> None:
+    """All else that is owed carries the time of its record, with whose state it stands."""
+    book = Book()
+    book.time.us = 50
+
+    def cancel() -> None:
+        book.log.record("bolus_end", ())
+        book.log.record("missed", ())
+
+    book.log.owe(cancel)
+    for us in (70, 90):
+        book.time.us = us
+        book.log.log_rest()
+    assert book.events() == ["bolus_end", "missed"]
+    assert book.times_us() == [50, 90]
+
+
 def test_what_was_to_be_owed_and_failed_leaves_the_log_open() -> None:
     book = Book()
 

@@ -144,14 +144,27 @@ def test_pressure_is_compared_where_looks_are_a_tenth_of_a_second_apart(
     assert ("sensor" in rig.active) is is_slow
 
 
-def test_an_alarm_acts_at_once_and_is_on_record_in_a_tick_of_its_own(tmp_path: Path) -> None:
+def test_an_alarm_that_stops_the_pump_is_on_record_at_once_with_the_state_that_it_leaves(
+    tmp_path: Path,
+) -> None:
     rig = turning(tmp_path)
     before = rig.rig.journal.next_number
     lose(rig, -FIVE_DEGREES)
     assert rig.active == {"over_infusion"}
     assert rig.rig.therapy.mode == "stopped"
-    assert (rig.rig.journal.next_number, rig.rig.log.has_rest()) == (before, True)
+    assert (rig.rig.journal.next_number, rig.rig.log.has_rest()) == (before + 2, False)
     assert len(rig.alarms("over_infusion")) == 1
+
+
+def test_a_sensor_that_fails_stops_nothing_and_is_on_record_in_a_tick_of_its_own(tmp_path: Path) -> None:
+    rig = turning(tmp_path)
+    rig.answers = False
+    for _ in range(3):
+        before = rig.rig.journal.next_number
+        rig.run(1_000)
+    assert rig.active == {"sensor"}
+    assert (rig.rig.journal.next_number, rig.rig.log.has_rest()) == (before, True)
+    assert rig.alarms("sensor") == ["name=sensor sensor=encoder"]
 
 
 @pytest.mark.parametrize("is_booked", [False, True])
