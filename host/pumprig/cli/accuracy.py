@@ -104,28 +104,31 @@ def _minutes(text: str) -> list[float]:
     return values
 
 
-def _u(u_pct: float | None) -> str:
-    return "" if u_pct is None else f" ± {u_pct:.2g} %"
+def _signed(value: float, u: float | None) -> tuple[str, str]:
+    """(a figure with its sign, ` ± U %`): both to the second digit of U; without one to a hundredth, and nothing."""
+    if not u:
+        return f"{value:+.2f}", ""
+    size, shown_u = quantities.with_u(abs(value), u)
+    return ("-" if value < 0 else "+") + size, f" ± {shown_u} %"
 
 
 def _text(result: Accuracy) -> list[str]:
     lines = [f"set rate {quantities.rate_text(result.rate_nl_per_h)}"]
-    lines.append(
-        f"A   {result.a_pct:+8.3f} %{_u(result.u_a_pct)}   over {result.t1_min[0]:g} to {result.t1_min[1]:g} min"
-    )
+    a, u_a = _signed(result.a_pct, result.u_a_pct)
+    lines.append(f"A   {a:>8} %{u_a}   over {result.t1_min[0]:g} to {result.t1_min[1]:g} min")
     if result.b_pct is not None:
-        lines.append(f"B   {result.b_pct:+8.3f} %{_u(result.u_b_pct)}   over the last hour")
+        b, u_b = _signed(result.b_pct, result.u_b_pct)
+        lines.append(f"B   {b:>8} %{u_b}   over the last hour")
     lines.append("window        Ep(max)     Ep(min)   of it the balance")
-    noise = {band.p_min: f"± {band.noise_pct:.3f} %" for band in result.bands}
+    noise = {band.p_min: band.noise_pct for band in result.bands}
     for window in [*result.windows, *result.hours]:
-        own = noise.get(window.p_min, "")
-        lines.append(
-            f"{window.p_min:7.5g} min {window.ep_max_pct:+9.3f} % {window.ep_min_pct:+9.3f} %   {own}".rstrip()
-        )
+        most, own = _signed(window.ep_max_pct, noise.get(window.p_min))
+        least, _own = _signed(window.ep_min_pct, noise.get(window.p_min))
+        lines.append(f"{window.p_min:7.5g} min {most:>9} % {least:>9} %  {own}".rstrip())
     if result.period_s is not None:
         lines.append(f"roller period {result.period_s:.5g} s; windows of whole periods:")
         for window in result.cycle:
-            lines.append(f"{window.p_min:7.5g} min {window.ep_max_pct:+9.3f} % {window.ep_min_pct:+9.3f} %")
+            lines.append(f"{window.p_min:7.5g} min {window.ep_max_pct:+9.2f} % {window.ep_min_pct:+9.2f} %")
     if result.first_day is not None:
         volume = quantities.volume_text(result.first_day["volume_nl"])
         lines.append(f"first 24 h: {volume}, {result.first_day['error_pct']:+.3f} %")

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from pumprig import quantities
 from pumprig.cli.log import progress_of
 from pumprig.cli.settings import Settings, current
 from pumprig.errors import PumpError, UsageError
@@ -68,7 +69,7 @@ def run_(file: Path, output: Path, engine: str, workers: int | None) -> None:
         _keep_file(planned, output)
         with progress_of(settings, f"{planned.name}: runs") as progress:
             made = engines.execute(planned, kept, engine, workers or os.cpu_count() or 1, progress)
-    settings.say(f"{made} runs made into {output}")
+    settings.say(f"{quantities.counted(made, 'run')} made into {output}")
     _tell(settings, planned, output)
 
 

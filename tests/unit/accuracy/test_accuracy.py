@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pumprig.calibration.weighing import WeighingError
 from pumprig.cli import root
 from pumprig.cli.settings import Settings
 
+WEIGHING = Path(__file__).resolve().parents[3] / "examples" / "calibration" / "weighing-20ul-per-h.csv"
 RATE_NL_PER_H = 20_000.0
 Z_UL_PER_MG = 1.0028509
 
@@ -216,3 +218,16 @@ def test_a_falling_mass_is_refused_and_the_option_named() -> None:
     rows = "".join(f"{t:g},{9 - 0.02 * t / 3600:.4f}\n" for t in range(0, 7200, 5))
     with pytest.raises(WeighingError, match="--falling"):
         analyse(parse(f"t_s,mass_g\n{rows}".encode(), "x"), RATE_NL_PER_H)
+
+
+def test_a_figure_has_the_digits_that_its_uncertainty_leaves() -> None:
+    """Of each `VALUE % ± U %` both end at the same digit, the second of U at the finest."""
+    words = ["accuracy", str(WEIGHING), "--rate", "20 ul/h"]
+    said = CliRunner().invoke(root, words, obj=Settings()).output
+    (value, u) = re.findall(r"^A +([+-][\d.]+) % ± ([\d.]+) %", said, re.M)[0]
+    assert len(value.partition(".")[2]) == len(u.partition(".")[2])
+    rows = re.findall(r"min +([+-][\d.]+) % +([+-][\d.]+) % +± ([\d.]+) %", said)
+    assert len(rows) == 5
+    for most, least, noise in rows:
+        assert len({len(text.partition(".")[2]) for text in (most, least, noise)}) == 1
+        assert len(noise.replace(".", "").lstrip("0")) == 2
