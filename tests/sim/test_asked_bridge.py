@@ -178,3 +178,28 @@ def test_the_base_flow_is_asked_for_from_the_bridge_s_end_on_whatever_program_is
     report = rehearsed.run(rehearsal.request(asked.parsed(text), 24 * asked.HOUR_MS, events=rows))
     assert asked.adds_up(report) == []
     assert report["asked_nl"] == pytest.approx(150_000 + 9.6 * 2_000_000 / 24, abs=8 * asked.STEP_NL)
+
+
+@pytest.mark.parametrize("ms", range(40, 160, 20))
+def test_what_a_new_program_cancels_is_asked_for_also_where_a_cut_leaves_its_end_untold(ms):
+    program = asked.parsed(PROGRAM[: PROGRAM.index("[bridge]")])
+    at_h = 1 + 60 / 3600
+    rows = [
+        asked.event(1, "bolus", volume_nl=6_000, over_ms=120_000),
+        asked.event(1.001, "bolus", volume_nl=9_000, over_ms=600_000, spread=1),
+        asked.event(at_h, "load", document=program.text.replace("name=bridged", "name=other")),
+    ]
+    cut = asked.event(at_h, "power_cut", for_ms=1_000)
+    cut["at_ms"] += ms
+    reports = [
+        rehearsed.run(rehearsal.request(program, round(1.5 * asked.HOUR_MS), events=events))
+        for events in (rows, [*rows, cut])
+    ]
+    why = [
+        {row["because"]: row["nl"] for row in report["not_given"] if row.get("because")} for report in reports
+    ]
+    if "spread" in why[1]:  # else the power went before the commit
+        assert why[1] == pytest.approx(why[0], abs=4 * asked.STEP_NL)
+        assert reports[1]["asked_nl"] == pytest.approx(reports[0]["asked_nl"], abs=8 * asked.STEP_NL)
+    else:
+        assert reports[1]["by_kind"]["spread"] > 8_000

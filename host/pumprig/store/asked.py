@@ -66,6 +66,7 @@ class Account:
     _set: Record | None = None  # the last record before a command that set the clock
     _top_rate: int = 0
     _displaced: Displaced = field(default_factory=Displaced)
+    _untold: under_way.Untold = field(default_factory=under_way.Untold)
     _ending: Displaced | None = None  # of a bridge whose place another one has taken, until its end is told
 
     @staticmethod
@@ -81,8 +82,11 @@ class Account:
         self._at_us = record.at_utc_us
         if last is None:
             self._mono_us = record.mono_us
-            self._begin(record)
+            self._own.look(record, anew=True)
+            self._reason = under_way.standing_why(record)
             return
+        for kind, rest in self._untold.look(last, record):
+            self._cancel(kind, rest, last)
         if record.boot != last.boot:
             self._power(last, record)
             self._mono_us = record.mono_us
@@ -102,10 +106,6 @@ class Account:
         self._count(last, record)
         self._hear(last, record)
         self._weigh(record)
-
-    def _begin(self, record: Record) -> None:
-        self._own.look(record, anew=True)
-        self._reason = under_way.standing_why(record)
 
     def _why(self, record: Record) -> Reason | None:
         """What keeps the base flow from flowing in the state that a record left; None: nothing."""
@@ -226,8 +226,7 @@ class Account:
         given_nl = self._nl(now["basal"] - then["basal"], last, record)
         self.unweighed = self.unweighed or (not given_nl and now["basal"] != then["basal"])
         self.base_given_nl += given_nl
-        lost = record.state["lost_steps"] - last.state["lost_steps"]
-        if lost > 0:
+        if (lost := record.state["lost_steps"] - last.state["lost_steps"]) > 0:
             for what, part in under_way.lost_by_boluses(last, record):
                 self._not_given(("stalled", ""), self._nl(part, last, record), 0.0, kind=what)
                 lost -= part
@@ -242,8 +241,7 @@ class Account:
     def _hear(self, last: Record, record: Record) -> None:
         event = record.event
         if event not in HEARD:
-            if record.state["mode"] != last.state["mode"]:
-                self._edges += 1
+            self._edges += record.state["mode"] != last.state["mode"]
             if event == "power_return":
                 self._assumed.booted()
             return
@@ -273,7 +271,10 @@ class Account:
         if record.event == "bolus_start":
             self._seen += kind == "periodic"
             return
-        rest = number_of(fields, "asked_steps") - number_of(fields, "done_steps")
+        self._cancel(kind, number_of(fields, "asked_steps") - number_of(fields, "done_steps"), record)
+
+    def _cancel(self, kind: str, rest: int, record: Record) -> None:
+        """A bolus has ended, with so many steps left."""
         rest_nl = self._nl(rest, record)
         if kind == "bridge":
             bridge, self._ending = self._ending or self._displaced, None
@@ -334,9 +335,8 @@ class Account:
             for place, turns in self._unseen.rises():
                 nl = self._due_nl * turns / self._due
                 self._not_given(("missed", "not recorded"), nl, 0.0, turns, "periodic", place)
-        rounding_nl = (
-            self.step_nl() * (2 + self._cuts) + self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
-        )
+        rounding_nl = self._top_rate * ROUNDING_US * (1 + self._edges) / DAY_US
+        rounding_nl += self.step_nl() * (2 + self._cuts)
         if self._off.last > rounding_nl and not self.booked.is_unknown() and not self.unweighed:
             for place, nl in self._off.rises():
                 self._not_given(("unexplained", ""), nl, 0.0, place=place)

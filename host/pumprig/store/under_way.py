@@ -67,6 +67,30 @@ def lost_by_boluses(last: Record, record: Record) -> Iterator[tuple[str, int]]:
             yield what, then[what] + gained - now[what]
 
 
+@dataclass
+class Untold:
+    """Boluses that were cancelled, until their ends are told: some ticks later, or never, where the power goes."""
+
+    rows: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])  # kind, steps that were left
+
+    def look(self, last: Record, record: Record) -> list[tuple[str, int]]:
+        """The next record; -> those whose end no record will tell, after a boot."""
+        if record.boot != last.boot:
+            rows, self.rows = self.rows, []
+            return rows
+        now, then = record.kind_steps(), last.kind_steps()
+        ended = fields_of(record.text).get("kind") if record.event == "bolus_end" else None
+        self.rows = [row for row in self.rows if row[0] != ended]
+        anew = record.program_hash != last.program_hash and elapsed_us(record) < AHEAD_US
+        kept = [record.state[which] or SPREAD for name, _done, which in OVERLAYS if record.state[name]]
+        for name, done, which in OVERLAYS:
+            number, rest = last.state[which] or SPREAD, last.state[name] - last.state[done]
+            kind = spec.KINDS[number - 1]
+            if rest > 0 and kind != ended and (anew or number not in kept):
+                self.rows.append((kind, max(0, rest - (now[kind] - then[kind]))))
+        return []
+
+
 def standing_why(record: Record) -> Reason:
     """Why the pump stands, as far as a record tells it by itself: the first alarm that keeps it, or a stop."""
     names = [name for name, bit in STOPPING.items() if record.state["alarms"] >> bit & 1]
