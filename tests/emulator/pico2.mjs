@@ -6,6 +6,7 @@
 // What it cannot show: the flash's cache (code from flash runs as fast as from RAM), the errata, another chip's radio.
 import fs from 'node:fs';
 import path from 'node:path';
+import { mendUart } from './uart.mjs';
 
 const lib = path.resolve(process.env.PUMPRIG_RP2350JS ?? '.', 'dist', 'esm');
 const { RP2350 } = await import(path.join(lib, 'rp2350.js'));
@@ -32,6 +33,7 @@ export class Chip {
     const mcu = this.mcu = new RP2350({ coreArch: 'arm' });
     mcu.logger = new ConsoleLogger(LogLevel.Error, false);
     mcu.flash.set(this.image);
+    for (const uart of mcu.uart) mendUart(uart, mcu);
     mcu.watchdog.onWatchdogTrigger = () => { this.resetPending = true; };
     mcu.watchdog.timer.frequency = 1e6;                       // not two a microsecond, as on the RP2040
     if (wd) { mcu.watchdog.reason = wd.reason; mcu.watchdog.scratchData.set(wd.scratch); }
