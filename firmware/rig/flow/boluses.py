@@ -154,7 +154,7 @@ class Boluses:
                     self.queue.insert(self.queue.index(granted), overlay)
                 overlay.begun = True
                 self._miss(overlay.row, overlay.turn, "overlap")
-                self.turns[overlay.row] = overlay.turn + 1
+                self.turns[overlay.row] = max(self.turns[overlay.row], overlay.turn + 1)
                 self._given[overlay.row] += 1
         for i in range(len(self.rows)):
             due = self._due(i, now_us)

@@ -205,8 +205,6 @@ class Commands:
                 return now_us  # this tick was filled by its records
             return delivery.go_on(now_us)  # a short queue cannot wait for them
         if self._replan:
-            if delivery.settle(now_us):
-                return now_us  # what has ended is told before what is cancelled
             self._replan = False
             rig.log.owe(lambda: rig.flow_changed(now_us))
             if rig.log.has_rest() or rig.loop.is_filled(now_us):

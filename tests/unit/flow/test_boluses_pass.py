@@ -146,6 +146,15 @@ def test_a_turn_that_waited_at_the_cut_goes_with_the_turns_of_the_time_without_p
         assert [one.get("times", 1) for one in missed(boluses)] == told
 
 
+def test_a_turn_that_begins_as_the_clock_is_set_brings_back_none_that_the_time_without_power_took() -> None:
+    now_us = 610 * S_US
+    boluses = boluses_of((600, 30, 1_000, 0), now_us=now_us, waiting=1)
+    assert boluses.begin_turn(now_us) is not None
+    boluses.add_outage(86_400 * S_US, now_us)
+    boluses.pass_time(now_us, "")
+    assert [(one["why"], one["times"]) for one in missed(boluses)] == [("power", 145)]
+
+
 # --- what waits, what flows
 
 
