@@ -203,6 +203,6 @@ def test_five_wrong_keys_from_the_tool_lock_for_a_minute_then_two_and_the_right_
             raise AssertionError("the lock does not end")
     assert here("log", "pull").returncode == 0
     shown = here("log", "show", "--event", "access").stdout
-    assert shown.count("wrong=mark") == 10
-    assert "locked_s=60" in shown
-    assert "locked_s=120" in shown
+    assert shown.count("wrong mark") == 10
+    assert "locked 1 min" in shown
+    assert "locked 2 min" in shown
