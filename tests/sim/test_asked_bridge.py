@@ -203,3 +203,17 @@ def test_what_a_new_program_cancels_is_asked_for_also_where_a_cut_leaves_its_end
         assert reports[1]["asked_nl"] == pytest.approx(reports[0]["asked_nl"], abs=8 * asked.STEP_NL)
     else:
         assert reports[1]["by_kind"]["spread"] > 8_000
+
+
+def test_a_bridge_that_goes_on_under_a_new_program_is_asked_for_once_also_after_a_cut():
+    """The contract's third rule: a new program of the same drug without a bridge keeps its rest."""
+    program = asked.parsed(PROGRAM)
+    later = asked.parsed(PROGRAM[: PROGRAM.index("[bridge]")].replace("bridged", "other"))
+    load = asked.event(0.5, "load", document=later.text)
+    cut = asked.event(0.6, "power_cut", for_ms=1_000)
+    reports = [
+        rehearsed.run(rehearsal.request(program, round(1.5 * asked.HOUR_MS), events=events))
+        for events in ([load], [load, cut])
+    ]
+    assert not [one for one in asked.adds_up(reports[1]) if one]
+    assert reports[1]["asked_nl"] == pytest.approx(reports[0]["asked_nl"], abs=8 * asked.STEP_NL)

@@ -86,9 +86,20 @@ class Untold:
         for name, done, which in OVERLAYS:
             number, rest = last.state[which] or SPREAD, last.state[name] - last.state[done]
             kind = spec.KINDS[number - 1]
-            if rest > 0 and kind != ended and (anew or number not in kept):
+            goes_on = number in kept and (not anew or number == BRIDGE and _goes_on(last, record, name, done))
+            if rest > 0 and kind != ended and not goes_on:
                 self.rows.append((kind, max(0, rest - (now[kind] - then[kind]))))
         return []
+
+
+def _goes_on(last: Record, record: Record, name: str, done: str) -> bool:
+    """Whether the bridge of a slot is still under way, in whichever: a new program without one keeps it."""
+    return any(
+        record.state[which] == BRIDGE
+        and record.state[steps] == last.state[name]
+        and record.state[given] >= last.state[done]
+        for steps, given, which in OVERLAYS
+    )
 
 
 def standing_why(record: Record) -> Reason:
