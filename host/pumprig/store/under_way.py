@@ -86,7 +86,9 @@ class Untold:
         for name, done, which in OVERLAYS:
             number, rest = last.state[which] or SPREAD, last.state[name] - last.state[done]
             kind = spec.KINDS[number - 1]
-            goes_on = number in kept and (not anew or number == BRIDGE and _goes_on(last, record, name, done))
+            goes_on = number in kept and (
+                not anew or (number == BRIDGE and _goes_on(last, record, name, done))
+            )
             if rest > 0 and kind != ended and not goes_on:
                 self.rows.append((kind, max(0, rest - (now[kind] - then[kind]))))
         return []
