@@ -32,15 +32,20 @@ def failing(store: Path, what: str) -> Generator[None]:
         db.execute("DROP TRIGGER no_space")
 
 
+def begun_store() -> Path:
+    """The store of a rig that has taken a command."""
+    with pumprig.connect("sim") as rig:
+        rig.new_tube()
+        return rig.database
+
+
 def last_number() -> int:
     with pumprig.connect("sim") as rig:
         return int(rig.status().last_seq)
 
 
 def test_a_command_that_cannot_be_written_down_is_not_sent_and_says_so(place: Place) -> None:
-    with pumprig.connect("sim") as rig:
-        rig.new_tube()
-        store = rig.database
+    store = begun_store()
     before = last_number()
     with failing(store, "INSERT"):
         with pumprig.connect("sim") as rig, pytest.raises(StoreError) as refused:
@@ -56,9 +61,7 @@ def test_a_command_that_cannot_be_written_down_is_not_sent_and_says_so(place: Pl
 
 
 def test_a_command_whose_outcome_cannot_be_written_down_is_done_and_settled_by_the_log(place: Place) -> None:
-    with pumprig.connect("sim") as rig:
-        rig.new_tube()
-        store = rig.database
+    store = begun_store()
     before = last_number()
     with failing(store, "UPDATE"):
         done = place.run("-p", "sim", "tube", "new", "--yes")

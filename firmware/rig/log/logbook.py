@@ -86,9 +86,8 @@ class Logbook:
             act()
         finally:
             now_us = self._clock.now_us()
-            for event, fields, at_us in (
-                self.held() or ()
-            ):  # a bolus ends as it is cancelled, whenever that is told
+            for event, fields, at_us in self.held() or ():
+                # a bolus ends as it is cancelled, whenever that is told
                 self._rest.append((event, fields, at_us or (now_us if event in EDGES else 0)))
 
     def has_rest(self):
